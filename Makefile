@@ -1,0 +1,76 @@
+# Each target works as the first command after a clone: `.venv` is made when it is needed.
+
+VENV   ?= .venv
+PYTHON ?= $(shell for python in python3.11 python3; do \
+	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then echo $$python; exit; fi; done; echo python3.11)
+CORES  ?= all
+ARGS   ?=
+
+BIN       := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Bytecode saves each job a part of its start.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format bench clean \
+	check-format check-style check-types check-snakefmt check-schema lint
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Make .venv, with pixmake and all that its tests need (the others do it by themselves)
+
+demo: $(INSTALLED) ## Draw 24 pictures of plants, measure them, and say where the table is
+	@echo "Drawing the demo's pictures: scripts/draw_trial.py"
+	@$(BIN)/python scripts/draw_trial.py
+	@echo "Measuring them, a Snakemake rule for each: snakemake --cores $(CORES)"
+	@$(BIN)/snakemake --cores $(CORES)
+	@test -s results/measurements.csv
+	@echo "Done. The table of measurements is results/measurements.csv"
+
+test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
+	$(BIN)/pytest $(ARGS)
+
+check: check-format check-style check-types check-snakefmt lint check-schema ## Check format, style, types, rules and schema
+
+check-format: $(INSTALLED)
+	$(BIN)/ruff format --check
+
+check-style: $(INSTALLED)
+	$(BIN)/ruff check
+
+check-types: $(INSTALLED)
+	$(BIN)/mypy
+
+# snakefmt starts a program `shfmt` that is beside it.
+check-snakefmt: $(INSTALLED)
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakefmt --check Snakefile workflow/rules
+
+lint: $(INSTALLED)
+	$(BIN)/python tests/lint_project.py
+
+check-schema: $(INSTALLED)
+	$(BIN)/python -m pixmake.schema --check
+
+format: $(INSTALLED) ## Format Python and Snakemake files, and mend the style where that is safe
+	$(BIN)/ruff check --fix-only --quiet
+	$(BIN)/ruff format
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakefmt Snakefile workflow/rules
+
+bench: $(INSTALLED) ## Measure the speed, and write benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+REMOVED := results logs images .snakemake build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+clean: ## Remove the demo's pictures, results, logs, builds and caches; keep .venv
+	@echo "Removing $(REMOVED), and __pycache__ everywhere"
+	@rm -rf $(REMOVED)
+	@find . \( -path ./.git -o -path './$(VENV)' \) -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing pixmake and its tools into $(VENV) (once, some minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@

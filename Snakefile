@@ -1,0 +1,30 @@
+# The door: reads config/config.yaml, plans one job per image and step, and makes their rules.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+try:
+    from pixmake import rules as pixmake_rules
+    from pixmake.progress import show_progress
+    from pixmake.verdict import conclude
+except ImportError as error:
+    raise WorkflowError(f"pixmake is not installed for this Snakemake ({error}): pip install pixmake")
+
+
+configfile: "config/config.yaml"
+
+
+plan = pixmake_rules.compile_project(config, workflow.configfiles)
+pixmake_client = pixmake_rules.client()
+pixmake_python = pixmake_rules.python()
+show_progress(workflow, config["steps"])
+
+
+include: pixmake_rules.smk("images")
+include: pixmake_rules.smk("aggregate")
+
+
+rule all:
+    default_target: True
+    input:
+        list(pixmake_rules.tables(plan).values()),

@@ -1,0 +1,183 @@
+"""The command ``pixmake``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pixmake.errors import PixmakeError, Problem
+
+CONFIG = "config/config.yaml"
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 if something is wrong with the project, or 2 with the command line.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    parser = _parser()
+    # everything after `run` is Snakemake's, options that pixmake has too included
+    passed_on = words[1:] if words[:1] == ["run"] else []
+    if words[:1] == ["run"] and passed_on not in (["-h"], ["--help"]):
+        arguments = parser.parse_args(["run"])
+    else:
+        arguments = parser.parse_args(words)
+    arguments.passed_on = passed_on
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pixmake",
+        description="Runs an image analysis over many images with Snakemake: one rule an image, "
+        "one table at the end. A project is a folder with config/config.yaml.",
+        epilog="In a project, `snakemake --cores N` does the same as `pixmake run --cores N`.",
+    )
+    from pixmake import __version__
+
+    parser.add_argument("--version", action="version", version=f"pixmake {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(
+        name: str, does: Callable[[argparse.Namespace], int], summary: str, *, config: bool = True
+    ) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=summary, description=summary)
+        command.set_defaults(command=does)
+        if config:
+            command.add_argument(
+                "--config",
+                default=CONFIG,
+                metavar="FILE",
+                help="the project's config (%(default)s)",
+            )
+        return command
+
+    init = add("init", _init, "Make a new project that runs at once.", config=False)
+    init.add_argument("folder", metavar="DIR", help="the new project's folder; new or empty")
+
+    add(
+        "check",
+        _check,
+        "Check the config, the table, the images and the steps; say all that is wrong.",
+    )
+
+    compile_ = add("compile", _compile, "Print the plan as a Snakefile that runs by itself.")
+    compile_.add_argument("-o", "--output", metavar="FILE", help="write it there instead")
+
+    add(
+        "run",
+        _run,
+        "Run the project: the same as `snakemake`, to which all options are passed on. A lock that "
+        "a killed run left behind is removed first.",
+        config=False,
+    ).usage = "pixmake run [SNAKEMAKE OPTION …]"
+
+    status = add("status", _status, "Say how many images are done, failed and to do, step by step.")
+    status.add_argument("--json", action="store_true", help="as JSON")
+
+    retry = add("retry", _retry, "Have images run again in the next run, whatever they gave.")
+    retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
+    retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
+
+    aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
+    aggregate.set_defaults(command=_aggregate)
+    for option in ("--columns", "--measurements", "--failures"):
+        aggregate.add_argument(option, required=True)
+    return parser
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from pixmake.project import make_project
+
+    for line in make_project(Path(arguments.folder)):
+        print(line)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.plan import make_plan
+
+    plan = make_plan(load_config(arguments.config))
+    images = sum(len(group.paths) for group in plan.groups)
+    grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
+    steps = ", ".join(planned.name for planned in plan.steps)
+    print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}")
+    return 0
+
+
+def _compile(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.plan import make_plan
+    from pixmake.records import written_whole
+    from pixmake.rules import as_text
+
+    plan = make_plan(load_config(arguments.config))
+    if arguments.output is None:
+        sys.stdout.writelines(as_text(plan))
+        return 0
+    with (
+        written_whole(arguments.output) as temporary,
+        open(temporary, "w", encoding="utf-8") as text,
+    ):
+        text.writelines(as_text(plan))
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from pixmake.project import run_snakemake
+
+    return run_snakemake(arguments.passed_on)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.status import project_status
+
+    counts = project_status(load_config(arguments.config))
+    if arguments.json:
+        print(json.dumps({step: count.__dict__ for step, count in counts.items()}, indent=2))
+        return 0
+    width = max(len("step"), *(len(step) for step in counts))
+    print(f"{'step':<{width}}  {'done':>8}  {'failed':>8}  {'to do':>8}")
+    for step, count in counts.items():
+        print(f"{step:<{width}}  {count.done:>8}  {count.failed:>8}  {count.to_do:>8}")
+    return 0
+
+
+def _retry(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.status import ask_again
+
+    asked = ask_again(load_config(arguments.config), arguments.ids, arguments.step)
+    print(f"{asked} images will run again in the next run")
+    return 0
+
+
+def _aggregate(arguments: argparse.Namespace) -> int:
+    from pixmake.aggregate import write_tables
+
+    records = [line.rstrip("\n") for line in sys.stdin]
+    try:
+        columns = json.loads(arguments.columns)
+        write_tables(records, columns, arguments.measurements, arguments.failures)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0

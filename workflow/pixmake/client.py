@@ -1,0 +1,108 @@
+"""What a rule's command runs: hands its job to the warm process and waits for the end.
+
+One of these starts for each image, so it is kept to a few milliseconds: no `site`, no import that the
+common case does not need. Run as ``python -IS client.py TASK LIMITS PYTHON LOG OUTPUT… INPUT…``.
+"""
+
+# the private module: `socket` itself costs twice as much as this whole program
+import _socket
+import os
+import sys
+
+TYPE_CHECKING = False  # `typing` takes longer to import than the rest
+if TYPE_CHECKING:
+    from types import ModuleType
+
+_DONE, _TOLD = 64, 65  # as in job.py
+
+
+def main(words: list[str]) -> int:
+    """Run a job; 0 if its record was left or 1 if it is to be tried again."""
+    owner = os.getppid()
+    reply = ""
+    if hasattr(os, "fork") and os.environ.get("PIXMAKE_WARM") != "0":
+        reply = _ask(words, owner)
+    if os.getppid() != owner:
+        return 1  # Snakemake has gone: nothing is started in its absence
+    if not reply:
+        reply = str(_worker().run_plain(words))
+    status = reply.split(" ", 1)[0]
+    if status == str(_DONE):
+        return 0
+    if status != str(_TOLD):
+        return int(_worker().explain(words, reply))
+    return 1
+
+
+def _ask(words: list[str], owner: int) -> str:
+    """The answer of the warm process, or nothing if there is none."""
+    address = _address(owner, words[2])
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.connect(address)
+    except OSError:
+        if not _worker().start_template(address, owner, words[2]):
+            return ""
+        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            connection.connect(address)
+        except OSError:
+            return ""
+    environment = "\0".join(f"{key}={value}" for key, value in os.environ.items())
+    request = "\1".join([os.getcwd(), environment, "\0".join(words)])
+    content = request.encode("utf-8", "surrogateescape")
+    try:
+        connection.sendall(len(content).to_bytes(8, "big") + content)
+        reply = b""
+        while True:
+            part = connection.recv(4096)
+            if not part:
+                return reply.decode()
+            reply += part
+    except OSError:
+        return ""
+
+
+def _address(owner: int, python: str) -> str:
+    """The socket of the warm process: one for each Snakemake, interpreter and number of threads."""
+    return f"{folder()}/{owner}.{started(owner)}.{_digest(python)}.{threads()}"
+
+
+def folder() -> str:
+    """Where sockets lie: a folder of this user's alone, with a path that is short enough for one."""
+    return f"/tmp/pixmake-{os.getuid()}"
+
+
+def started(process: int) -> str:
+    """When a process started, so that a number that is used again is told apart."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[19].decode()
+    except OSError:
+        return "0"  # no /proc here; the process number has to do
+
+
+def threads() -> str:
+    """The threads of the rule, which Snakemake puts into the environment of each command."""
+    return os.environ.get("OMP_NUM_THREADS", "1")
+
+
+def _digest(text: str) -> str:
+    number = 0
+    for letter in text.encode("utf-8", "surrogateescape"):
+        number = (number * 131 + letter) % 0xFFFFFFFF
+    return f"{number:x}"
+
+
+def _worker() -> "ModuleType":
+    """The rest of pixmake, which is needed only at the start of a run and when something went wrong."""
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    try:
+        import worker  # type: ignore[import-not-found]
+    finally:
+        del sys.path[0]
+    return worker  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

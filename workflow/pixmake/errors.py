@@ -1,0 +1,72 @@
+"""What is wrong, where, and what would be right: every message to a user goes through here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+MOST_SHOWN = 40
+"""Problems printed at the most; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that a user has to put right."""
+
+    what: str
+    where: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{place}{self.what}{hint}"
+
+
+class PixmakeError(Exception):
+    """Everything that is wrong with a user's input, found in one pass.
+
+    Parameters
+    ----------
+    problems
+        What to put right, in the order in which it was found.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(listed(self.problems))
+
+
+class MissingExtraError(PixmakeError):
+    """A feature that needs an optional package which is not installed."""
+
+    def __init__(self, feature: str, package: str, extra: str) -> None:
+        super().__init__(
+            [
+                Problem(
+                    f"{feature} needs the package {package}, which is not installed",
+                    hint=f"install it with: pip install 'pixmake[{extra}]'",
+                )
+            ]
+        )
+
+
+def listed(problems: Iterable[Problem], most: int = MOST_SHOWN) -> str:
+    """All problems as text, a line each, the first ``most`` in full."""
+    lines = [str(problem) for problem in problems]
+    if len(lines) == 1:
+        return lines[0]
+    shown = [f"  - {line}" for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(f"  … and {len(lines) - most} more")
+    return "\n".join([f"{len(lines)} problems:", *shown])
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """``did you mean …?`` for a word that is not known, or the list of those that are."""
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + ", ".join(known) if known else "none is known"

@@ -1,0 +1,200 @@
+"""Reads and writes the arrays that analyses work on.
+
+What a file becomes (OpenCV's order of channels throughout):
+
+- colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
+- 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32
+- a JPEG with an EXIF orientation is turned upright; the orientation tags of other formats are not read
+- a file of several pages, and one that ends too early, is an error, never a part of a picture
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+IMAGES = {"png", "tif", "tiff", "jpg", "jpeg", "bmp", "webp", "jp2", "pgm", "ppm"}
+"""Suffixes of files that are written and read as images."""
+
+_SIXTEEN_BITS = {"png", "tif", "tiff", "jp2", "pgm", "ppm"}
+_FLOATS = {"tif", "tiff"}
+
+
+class ImageError(Exception):
+    """A file that is not the image it should be; the message says why."""
+
+
+def read_image(path: str | Path) -> Array:
+    """Decode an image file whole.
+
+    Parameters
+    ----------
+    path
+        A file of a format that OpenCV reads.
+
+    Returns
+    -------
+    ndarray
+        H × W, H × W × 3 (BGR) or H × W × 4 (BGRA); uint8, uint16 or float32.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, empty, cut short, of several pages, or no image.
+    """
+    import cv2
+    import numpy as np
+
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
+    if not content:
+        raise ImageError(f"{path}: the file is empty (0 bytes)")
+    if cut_short(content):
+        raise ImageError(f"{path}: the file is cut short: its last part is missing")
+    buffer = np.frombuffer(content, np.uint8)
+    # UNCHANGED keeps alpha and depth but leaves a JPEG unturned; a JPEG has neither alpha nor 16 bits
+    jpeg = content.startswith(b"\xff\xd8")
+    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if jpeg else cv2.IMREAD_UNCHANGED
+    try:
+        image = cv2.imdecode(buffer, flags)
+    except cv2.error as error:
+        raise ImageError(f"{path}: OpenCV cannot decode it: {error.err or error}") from None
+    if image is None:
+        raise ImageError(f"{path}: is not an image that OpenCV can decode")
+    if content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        pages = _tiff_pages(buffer)
+        if pages > 1:
+            raise ImageError(f"{path}: has {pages} pages; one image a file is read")
+    return image
+
+
+def cut_short(content: bytes) -> bool:
+    """Whether the bytes of a PNG, JPEG or WebP end before the image does.
+
+    OpenCV fills the rest of such an image with grey and reports nothing.
+    """
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return not _png_ends(content)
+    if content.startswith(b"\xff\xd8"):
+        return not _jpeg_ends(content)
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return int.from_bytes(content[4:8], "little") + 8 > len(content)
+    return False
+
+
+def write_image(image: Array, path: str | Path) -> None:
+    """Write an array as an image, without loss, or as JPEG or WebP by OpenCV's defaults.
+
+    Booleans become 0 and 255. Integers other than uint8 become uint16 where they fit.
+
+    Raises
+    ------
+    ImageError
+        The format cannot hold such an array.
+    """
+    import cv2
+
+    suffix = Path(path).suffix.lstrip(".").lower()
+    array = _writable(image, suffix, Path(path).name)
+    try:
+        written, content = cv2.imencode(f".{suffix}", array)
+    except cv2.error as error:
+        shape = " × ".join(map(str, array.shape))
+        raise ImageError(f"an array of {shape} {array.dtype} is no {suffix}: {error.err}") from None
+    if not written:
+        raise ImageError(f"OpenCV could not write a {suffix} of {array.shape} {array.dtype}")
+    Path(path).write_bytes(content.tobytes())
+
+
+def read_file(path: str | Path) -> Any:
+    """A file of a needed step as an analysis gets it: images and ``.npy`` as arrays, others as a path."""
+    suffix = os.path.splitext(path)[1].lstrip(".").lower()
+    if suffix in IMAGES:
+        return read_image(path)
+    if suffix == "npy":
+        import numpy as np
+
+        return np.load(path)
+    return str(path)
+
+
+def write_file(value: Any, path: Path) -> None:
+    """Write what an analysis returned for a declared file: an array, text or bytes.
+
+    Raises
+    ------
+    TypeError
+        The value cannot be written under this suffix.
+    """
+    suffix = path.suffix.lstrip(".").lower()
+    if isinstance(value, bytes):
+        path.write_bytes(value)
+    elif isinstance(value, str):
+        path.write_text(value, encoding="utf-8")
+    elif hasattr(value, "dtype") and suffix == "npy":
+        import numpy as np
+
+        np.save(path, value)
+    elif hasattr(value, "dtype") and suffix in IMAGES:
+        write_image(value, path)
+    else:
+        kind = type(value).__name__
+        raise TypeError(f"a value of type {kind} cannot be written to a file *.{suffix}")
+
+
+def _writable(image: Array, suffix: str, name: str) -> Array:
+    import numpy as np
+
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
+        raise ImageError(f"{name}: an image is H × W or H × W × 3, not {image.shape}")
+    if image.dtype == bool:
+        return image.astype(np.uint8) * 255
+    if image.dtype == np.uint8 or (image.dtype == np.uint16 and suffix in _SIXTEEN_BITS):
+        return image
+    if np.issubdtype(image.dtype, np.integer):
+        fits = image.size == 0 or (image.min() >= 0 and image.max() <= np.iinfo(np.uint16).max)
+        if fits and suffix in _SIXTEEN_BITS:
+            return image.astype(np.uint16)
+    if np.issubdtype(image.dtype, np.floating) and suffix in _FLOATS:
+        return image.astype(np.float32)
+    hint = "declare it as tif or npy, or convert it with .astype(numpy.uint8)"
+    raise ImageError(f"{name}: a {suffix} cannot hold {image.dtype} values of this range; {hint}")
+
+
+def _tiff_pages(buffer: npt.NDArray[np.uint8]) -> int:
+    import cv2
+
+    read, pages = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED)
+    return len(pages) if read else 1
+
+
+def _png_ends(content: bytes) -> bool:
+    """Whether the chunks of a PNG lead to its end chunk."""
+    position = 8
+    while position + 12 <= len(content):
+        length = int.from_bytes(content[position : position + 4], "big")
+        if content[position + 4 : position + 8] == b"IEND":
+            return True
+        position += 12 + length
+    return False
+
+
+def _jpeg_ends(content: bytes) -> bool:
+    """Whether the end marker of a JPEG follows its scan, past the header with its own thumbnail."""
+    position = 2
+    while position + 4 <= len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
+        if marker == 0xDA:
+            return content.find(b"\xff\xd9", position) >= 0
+        length = int.from_bytes(content[position + 2 : position + 4], "big")
+        position += 1 if marker == 0xFF else 2 + length
+    return b"\xff\xd9" in content[position:]

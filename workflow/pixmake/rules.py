@@ -1,0 +1,242 @@
+"""From the plan to Snakemake: what the rules of ``workflow/rules`` are made of, and the same as text."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pixmake.config import Step, parse_config
+from pixmake.errors import PixmakeError
+from pixmake.job import LINKS
+from pixmake.plan import Job, Plan, PlannedStep, make_plan
+from pixmake.table import is_remote
+from pixmake.task import one_line
+
+HERE = Path(__file__).resolve().parent
+WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
+"""The folder with ``rules``, ``schemas`` and ``report``: inside the package where that is installed."""
+
+SAME_PYTHON = "-"
+"""Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
+
+_PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
+
+
+def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
+    """The plan of a project, from the configuration as Snakemake has read and merged it.
+
+    Raises
+    ------
+    WorkflowError
+        With everything that is wrong, as Snakemake prints it: without a traceback.
+    """
+    from snakemake.exceptions import WorkflowError
+
+    try:
+        return make_plan(parse_config(config, files))
+    except PixmakeError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def smk(name: str) -> str:
+    """The path of one of pixmake's files of rules, for ``include:``."""
+    return str(WORKFLOW / "rules" / f"{name}.smk")
+
+
+def client() -> str:
+    """The command that a rule runs, up to its arguments."""
+    return f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
+
+
+def python() -> str:
+    """The command of this Python, with pixmake."""
+    return f"{shlex.quote(sys.executable)} -m pixmake"
+
+
+def images(job: Job) -> list[str]:
+    """The images of a job as Snakemake can take them.
+
+    Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
+    none. Such an image comes in through a link; the link is the same at each parse.
+    """
+    return [_linked(path) if _PATTERN.search(path) and not is_remote(path) else path for path in job.images]
+
+
+def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
+    """A params function that tells a job how it is run.
+
+    Being derived from ``resources``, it is not among what Snakemake compares: a longer timeout runs
+    nothing again.
+    """
+    step = planned.step
+
+    def of_attempt(wildcards: Any, resources: Any) -> str:
+        mem_mb = getattr(resources, "mem_mb", None) if step.resources.mem_mb else None
+        return run_limits(step, planned.keeps_going, resources.attempt, mem_mb)
+
+    return of_attempt
+
+
+def run_limits(step: Step, keep_going: bool, attempt: int, mem_mb: int | None) -> str:
+    """The limits of a job as JSON; see `pixmake.task.Limits`."""
+    return one_line(
+        {
+            "attempt": attempt,
+            "attempts": step.retries + 1,
+            "keep_going": keep_going,
+            "timeout": step.timeout,
+            "mem_mb": mem_mb,
+        }
+    )
+
+
+def attempt(wildcards: Any, attempt: int) -> int:
+    """A resources function: which attempt it is, the first one being 1."""
+    return attempt
+
+
+def tables(plan: Plan) -> dict[str, str]:
+    """The tables that the aggregation writes."""
+    results = plan.config.results
+    return {
+        "measurements": f"{results}/measurements.csv",
+        "failures": f"{results}/failures.csv",
+    }
+
+
+def records(plan: Plan) -> list[str]:
+    """The records of all jobs, in the order of the table's rows, then of the steps."""
+    by_step = [plan.records(planned.name) for planned in plan.steps]
+    return [path for paths in zip(*by_step, strict=True) for path in paths]
+
+
+def forget_rule_names(names: dict[str, Any]) -> None:
+    """Remove the globals that Snakemake adds for each rule and never uses.
+
+    It copies all globals for each command that it formats: with one rule an image, that is N².
+    """
+    for name in [name for name in names if name.startswith("__") and not name.endswith("__")]:
+        if callable(names[name]):
+            del names[name]
+
+
+def as_text(plan: Plan) -> Iterator[str]:
+    """The plan as a Snakefile of its own, which needs neither config nor table."""
+    yield from _text_head(plan)
+    for planned, job in plan.jobs():
+        yield _text_rule(planned, job)
+
+
+def _linked(path: str) -> str:
+    name = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    suffix = os.path.splitext(path)[1]
+    link = Path(LINKS) / f"{name}{'' if _PATTERN.search(suffix) else suffix}"
+    target = os.path.abspath(path)
+    if not link.is_symlink() or os.readlink(link) != target:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        temporary = link.parent / f".{name}.{os.getpid()}"
+        temporary.symlink_to(target)
+        temporary.replace(link)
+    return str(link)
+
+
+def _text_head(plan: Plan) -> Iterator[str]:
+    written = tables(plan)
+    yield f"""\
+# Written by `pixmake compile`: the plan of a project, one rule an image and step.
+# Run it with: snakemake -s THIS_FILE --cores N
+from pixmake import rules as pixmake_rules
+from pixmake.config import Step
+from pixmake.verdict import conclude
+
+pixmake_client = pixmake_rules.client()
+pixmake_python = pixmake_rules.python()
+
+
+rule all:
+    default_target: True
+    input:
+        {_listed(written.values(), 8)}
+
+
+rule aggregate:
+    input:
+        {_listed(records(plan), 8)}
+    output:
+        measurements={written["measurements"]!r},
+        failures={written["failures"]!r},
+    params:
+        columns={one_line(list(plan.columns))!r},
+    localrule: True
+    shell:
+        {_AGGREGATE!r}
+
+
+onsuccess:
+    conclude(workflow, {plan.config.max_failures})
+"""
+    for planned in plan.steps:
+        content = planned.step.model_dump(mode="json", exclude_defaults=True)
+        yield f"""
+
+_{planned.name} = Step(**{content!r})
+
+
+def limits_of_{planned.name}(wildcards, resources):
+    mem_mb = resources.get("mem_mb") if _{planned.name}.resources.mem_mb else None
+    return pixmake_rules.run_limits(
+        _{planned.name}, {planned.keeps_going!r}, resources.attempt, mem_mb
+    )
+"""
+
+
+def _text_rule(planned: PlannedStep, job: Job) -> str:
+    resources = "".join(
+        f"\n        {name}={value!r}," for name, value in planned.step.resources.given().items()
+    )
+    return f"""
+
+rule {job.rule}:
+    input:
+        images=[{_listed(images(job), 12)}],
+        needed=[{_listed(job.needed, 12)}],
+    output:
+        record={job.record!r},
+        files=[{_listed(job.files, 12)}],
+    log:
+        {job.log!r},
+    params:
+        task={job.task.as_json()!r},
+        limits=limits_of_{planned.name},
+        python={planned.step.python or SAME_PYTHON!r},
+    threads: {planned.step.threads}
+    resources:
+        attempt=pixmake_rules.attempt,{resources}
+    retries: {planned.step.retries}
+    shell:
+        {_RUN!r}
+"""
+
+
+def _listed(paths: Any, indent: int) -> str:
+    paths = list(paths)
+    if len(paths) == 1:
+        return repr(paths[0])
+    return "".join(f"\n{' ' * indent}{path!r}," for path in paths)
+
+
+# the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
+_RUN = (
+    "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q} {log:q} {output:q} {input:q}"
+)
+_AGGREGATE = (
+    "printf '%s\\n' {input:q} | {pixmake_python} aggregate"
+    " --columns {params.columns:q} --measurements {output.measurements:q}"
+    " --failures {output.failures:q}"
+)

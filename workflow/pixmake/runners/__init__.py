@@ -1,0 +1,29 @@
+"""How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pixmake.task import Task
+
+
+@dataclass(frozen=True)
+class Call:
+    """A task with the paths that it works on."""
+
+    task: Task
+    images: tuple[str, ...]
+    needed: Mapping[str, str]
+    """The files of the needed steps, by name."""
+    outputs: Mapping[str, str]
+    """Where the step's own files are to be written, by name."""
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job found: measurements as they stand in a record. Its files are written."""
+
+    measurements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -1,0 +1,120 @@
+"""Kind of step ``function``: a plain Python function of an image."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import random
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pixmake.images import read_file, read_image, write_file
+from pixmake.records import Measurement, missing_as_text, written_whole
+from pixmake.runners import Call, Outcome
+
+
+def run(call: Call) -> Outcome:
+    """Call the function with what it asks for by name, and keep what it returns."""
+    _settle(call)
+    file, _, name = call.task.function.rpartition(":")
+    function = getattr(load_module(file), name)
+    returned = function(**arguments(function, call))
+    if returned is None:
+        returned = {}
+    if not isinstance(returned, Mapping):
+        kind = type(returned).__name__
+        raise TypeError(f"{name} returned a {kind}; a dict of names and values is expected")
+    for declared, path in call.outputs.items():
+        if declared not in returned or returned[declared] is None:
+            raise KeyError(f"{name} returned nothing for the file {declared!r} of its step")
+        with written_whole(path) as temporary:
+            write_file(returned[declared], temporary)
+    found = {str(key): value for key, value in returned.items() if key not in call.outputs}
+    return Outcome({key: measured(key, value) for key, value in found.items()})
+
+
+def load_module(file: str) -> ModuleType:
+    """A user's file as a module, able to import what lies beside it."""
+    path = Path(file).resolve()
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    if specification is None or specification.loader is None:
+        raise ImportError(f"{file} cannot be imported")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[path.stem] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
+    """What the function is called with; only what it asks for is decoded."""
+    asked = inspect.signature(function).parameters
+    takes_any = any(each.kind is each.VAR_KEYWORD for each in asked.values())
+    task = call.task
+    given: dict[str, Any] = dict(task.params)
+    for name, path in call.needed.items():
+        if takes_any or name in asked:
+            given[name] = read_file(path)
+    if task.names:
+        by_name = dict(zip(task.names, call.images, strict=True))
+        if "images" in asked:
+            given["images"] = {name: read_image(path) for name, path in by_name.items()}
+        if "paths" in asked:
+            given["paths"] = by_name
+    else:
+        if "image" in asked:
+            given["image"] = read_image(call.images[0])
+        if "path" in asked:
+            given["path"] = call.images[0]
+    if "meta" in asked:
+        given["meta"] = dict(task.metadata)
+    return given
+
+
+def measured(name: str, value: Any) -> dict[str, Any]:
+    """A returned value as a measurement of a record.
+
+    Raises
+    ------
+    TypeError
+        It is neither a number, nor text, nor a flat sequence of them.
+    """
+    measurement = value if isinstance(value, Measurement) else Measurement(value)
+    content = measurement.as_json()
+    content["value"] = missing_as_text(_plain(name, measurement.value))
+    if "label" in content:
+        content["label"] = _plain(name, measurement.label)
+    return content
+
+
+def _plain(name: str, value: Any, *, nested: bool = False) -> Any:
+    """A value as JSON has it."""
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if hasattr(value, "ndim") and value.ndim > 1:
+        shape = " × ".join(map(str, value.shape))
+        hint = f"to keep it as a file, name it in the step: files: {{{name}: png}}"
+        raise TypeError(f"{name!r} is an array of {shape} {value.dtype}, no measurement; {hint}")
+    if not nested and (isinstance(value, (list, tuple, range)) or hasattr(value, "ndim")):
+        return [_plain(name, item, nested=True) for item in value]
+    kind = type(value).__name__
+    raise TypeError(f"{name!r} is of type {kind}; a measurement is a number, text, or a list of them")
+
+
+def _settle(call: Call) -> None:
+    """Hold libraries to the step's threads, and chance to the image: runs can be repeated."""
+    import cv2
+    import numpy as np
+
+    cv2.setNumThreads(call.threads if call.threads > 1 else 0)
+    seed = hashlib.sha256(f"{call.task.step}/{call.task.id}".encode()).digest()
+    random.seed(seed)
+    np.random.seed(int.from_bytes(seed[:4], "big"))

@@ -1,0 +1,96 @@
+"""What is done, what failed and what is to do, from the files on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pixmake.config import Config
+from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.groups import make_groups
+from pixmake.plan import selected_table
+from pixmake.records import failure_counts, note_failure, read_record
+
+
+@dataclass(frozen=True)
+class Count:
+    """How far one step is."""
+
+    done: int
+    failed: int
+    to_do: int
+
+
+def project_status(config: Config) -> dict[str, Count]:
+    """How far each step is, by what is on disk: a changed image or param is not looked for.
+
+    Only the records of jobs that have ever failed are read, so this is quick for many images.
+    """
+    ids = [group.id for group in make_groups(selected_table(config), config.images)]
+    counts = {}
+    for step in config.steps:
+        there = _record_ids(config.results, step)
+        failed = set(failed_ids(config, step))
+        done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
+        lost = sum(1 for job_id in ids if job_id in failed)
+        counts[step] = Count(done, lost, len(ids) - done - lost)
+    return counts
+
+
+def failed_ids(config: Config, step: str) -> list[str]:
+    """The jobs of a step whose record says that they failed, or that a step they need did."""
+    suspects = set(failure_counts(config.results, step))
+    for need in config.steps[step].needs:
+        suspects |= set(failed_ids(config, need))
+    found = []
+    for job_id in sorted(suspects):
+        try:
+            if read_record(f"{config.results}/{step}/{job_id}.json").status == "failed":
+                found.append(job_id)
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
+    """Have jobs run again in the next run.
+
+    Returns
+    -------
+    int
+        The number of images.
+
+    Raises
+    ------
+    PixmakeError
+        A step or an id that the project does not have.
+    """
+    known = {group.id for group in make_groups(selected_table(config), config.images)}
+    problems = [
+        Problem(
+            f"no image has the id {job_id!r}",
+            hint=nearest(job_id, known) if len(known) < 1000 else "",
+        )
+        for job_id in ids
+        if job_id not in known
+    ]
+    if step is not None and step not in config.steps:
+        problems.append(Problem(f"there is no step {step!r}", hint=nearest(step, config.steps)))
+    if problems:
+        raise PixmakeError(problems)
+    asked = set()
+    for name in [step] if step else config.steps:
+        for job_id in ids or failure_counts(config.results, name):
+            if job_id in known and (ids or job_id in failed_ids(config, name)):
+                note_failure(config.results, name, job_id, "asked for by pixmake retry")
+                asked.add(job_id)
+    return len(asked)
+
+
+def _record_ids(results: str, step: str) -> set[str]:
+    try:
+        names = os.listdir(f"{results}/{step}")
+    except FileNotFoundError:
+        return set()
+    return {name.removesuffix(".json") for name in names if name.endswith(".json")}

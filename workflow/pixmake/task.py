@@ -1,0 +1,89 @@
+"""A task: what one job is told. It goes through a rule's params as one line of JSON.
+
+Standard library only: it is read in whatever Python environment a step runs in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Task:
+    """What decides a job's result; a change of any part of it runs the job again.
+
+    The paths are not here: they are the rule's ``input`` (the images, then each needed step's record
+    and files) and ``output`` (the record, then the files), in the order of the names below.
+    """
+
+    step: str
+    id: str
+    function: str
+    source: str
+    """Hash of the function's source and of what it uses from the project."""
+    metadata: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    """The names of a group's images; empty for a single image."""
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files of each needed step, by name."""
+    files: tuple[str, ...] = ()
+    failures: int = 0
+    """How often this job has failed for good; see `records.failure_counts`."""
+
+    def as_json(self) -> str:
+        """One line of JSON, always the same for the same task.
+
+        Braces inside its strings are escaped, since Snakemake would take ``{word}`` for a wildcard.
+        """
+        return one_line({key: value for key, value in asdict(self).items() if value not in ({}, ())})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a job is run, without a say in its result."""
+
+    attempt: int = 1
+    attempts: int = 1
+    """Attempts in all: ``retries`` and one."""
+    keep_going: bool = True
+    """Leave a record when the last attempt fails, instead of failing."""
+    timeout: float | None = None
+    """Seconds."""
+    mem_mb: int | None = None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing tries again after this attempt."""
+        return self.attempt >= self.attempts
+
+
+def parse_task(text: str) -> Task:
+    """The task that `Task.as_json` wrote."""
+    content = json.loads(text)
+    for key in ("names", "files"):
+        content[key] = tuple(content.get(key, ()))
+    content["needs"] = {step: tuple(files) for step, files in content.get("needs", {}).items()}
+    return Task(**{"metadata": {}, **content})
+
+
+def parse_limits(text: str) -> Limits:
+    """The limits that a rule wrote as JSON."""
+    return Limits(**json.loads(text))
+
+
+def one_line(content: Any) -> str:
+    """JSON in one line, keys sorted, without a brace inside a string."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _STRING.sub(_escape_braces, text)
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def _escape_braces(string: re.Match[str]) -> str:
+    return string[0].replace("{", "\\u007b").replace("}", "\\u007d")

@@ -1,0 +1,583 @@
+"""The warm process: imports once what a step needs, then forks for each image.
+
+One of these serves one Snakemake process, one interpreter and one number of threads. It ends with that
+Snakemake process, whatever way that one ends, and takes every image's process along.
+
+Standard library only and one file, since it must start in any Python environment that a step names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import faulthandler
+import importlib
+import importlib.util
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+DONE, TOLD = 64, 65  # as in job.py
+START_SECONDS = 60
+OWNER_POLL_SECONDS = 0.5
+"""How often the owner is looked for where the operating system does not tell when it ends."""
+
+_HERE = Path(__file__).resolve().parent
+_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "GOTO")
+
+
+# --- what the client calls -------------------------------------------------------------------------
+
+
+def start_template(address: str, owner: int, python: str) -> bool:
+    """Start the warm process that listens at an address, unless another client just did.
+
+    Returns
+    -------
+    bool
+        Whether one listens there. Once a start has failed, no further one is tried for this owner.
+    """
+    import fcntl
+
+    if not _private_folder(os.path.dirname(address)):
+        return False
+    with open(f"{address}.lock", "a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _listens(address):
+            return True
+        lock.seek(0)
+        if lock.read() or not _alive(owner):
+            return False
+        _sweep(os.path.dirname(address))
+        command = [_interpreter(python), str(_HERE / "worker.py"), "serve", address, str(owner)]
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=_template_environment(),
+            )
+        except OSError as error:
+            lock.write(f"{command[0]}: {error}")
+            return False
+        ready, said = _first_line(process)
+        if not ready:
+            process.kill()
+            lock.write(said or "did not start in time")
+        return ready
+
+
+def run_plain(words: list[str]) -> str:
+    """Run a job in a process of its own, without the warm one; the same result, later.
+
+    Returns
+    -------
+    str
+        What the warm process would have answered.
+    """
+    owner = os.getppid()
+    command = [_interpreter(words[2]), str(_HERE / "worker.py"), "child"]
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            env=_template_environment(),
+        )
+    except OSError as error:
+        return f"-1 0 0 0 0 {error}"
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(json.dumps(words).encode())
+        process.stdin.close()
+    child = _Child(process.pid, None, words, bytearray())
+    while process.returncode is None:
+        if os.getppid() != owner:
+            _kill_child(process.pid)
+        child.kill_if_late()
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if ended:
+            process.returncode = status
+            _kill_group(process.pid)
+            return child.reply(status, usage)
+        time.sleep(0.005)
+    return ""
+
+
+def explain(words: list[str], reply: str) -> int:
+    """Leave the record of a job whose process ended without one: killed, crashed, out of time.
+
+    Returns
+    -------
+    int
+        The exit status of the rule's command.
+    """
+    status, timed_out, seconds, cpu, maxrss, *said = reply.split(" ", 5)
+    _load_package()
+    job_room = importlib.import_module("pixmake.job")
+    records = importlib.import_module("pixmake.records")
+    job = job_room.parse_job([*words[:2], *words[3:]])
+    code = int(status)
+    memory = f"; resources.mem_mb is {job.limits.mem_mb}" if job.limits.mem_mb else ""
+    if said and said[0]:
+        kind, message = "StartError", f"the step's Python could not be started: {said[0].strip()}"
+    elif timed_out == "1":
+        kind = "TimeoutError"
+        message = f"took longer than the step's timeout of {job.limits.timeout:g} s"
+    elif code < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+        kind = "CrashError"
+        message = f"its process was killed by {name} (signal {-code}){memory}"
+    else:
+        kind = "CrashError"
+        message = f"its process ended by itself with exit status {code}{memory}"
+    with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
+        facts = job_room.run_facts(
+            job,
+            time.time() - float(seconds),
+            seconds=float(seconds),
+            cpu=float(cpu),
+            rss_mb=job_room.peak_mb(int(maxrss)),
+            warm=os.environ.get("PIXMAKE_WARM") != "0",
+        )
+        status = job_room.fail(job, records.Failure(kind, message, log=job.log), run=facts)
+    return 0 if status == DONE else 1
+
+
+# --- the process of one image ----------------------------------------------------------------------
+
+
+def run_child(words: list[str], *, warm: bool = False, learned: int | None = None) -> int:
+    """Be the process of one image: quiet, limited, and gone when the warm process goes.
+
+    Parameters
+    ----------
+    words
+        The rule's command: task, limits, interpreter, log, outputs, inputs.
+    warm
+        Whether it is a fork of the warm process.
+    learned
+        A file descriptor to which the names of newly imported modules are written.
+    """
+    before = set(sys.modules)
+    log = os.open(words[3], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for target, source in ((0, nothing), (1, log), (2, log)):
+        os.dup2(source, target)
+    for spare in (log, nothing):
+        os.close(spare)
+    faulthandler.enable(sys.stderr)
+    limits = json.loads(words[1])
+    _limit_memory(limits.get("mem_mb"))
+    _load_package()
+    job = importlib.import_module("pixmake.job")
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    status = job.run_job(job.parse_job([*words[:2], *words[3:]]), threads=threads, warm=warm)
+    if learned is not None and status == DONE:
+        names = [name for name in sys.modules if name not in before]
+        with contextlib.suppress(OSError):
+            os.write(learned, "\n".join(_shared(names)).encode()[:60000])
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    return int(status)
+
+
+def _limit_memory(mem_mb: int | None) -> None:
+    """Let allocations fail beyond the asked-for memory, on top of what the template already holds."""
+    if not mem_mb:
+        return
+    try:
+        import resource
+
+        pages = Path("/proc/self/statm").read_text().split()[5]
+        held = int(pages) * os.sysconf("SC_PAGE_SIZE")
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        wanted = held + mem_mb * 1_000_000
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    except (ImportError, OSError, ValueError):
+        return  # not on this platform: the cluster's own limit, if there is one, has to do
+
+
+def _shared(names: list[str]) -> list[str]:
+    """Of these modules the ones that are installed, and so do not change while a run lasts."""
+    prefixes = tuple({os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)})
+    found = []
+    for name in names:
+        origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None) or ""
+        installed = origin == "built-in" or os.path.realpath(origin).startswith(prefixes)
+        if name.startswith("pixmake.") or installed:
+            found.append(name)
+    return found
+
+
+# --- the warm process ------------------------------------------------------------------------------
+
+
+@dataclass
+class _Child:
+    """The process of one image, as its parent sees it."""
+
+    pid: int
+    client: socket.socket | None
+    words: list[str]
+    buffer: bytearray
+    learned: int | None = None
+    started: float = field(default_factory=time.monotonic)
+    timed_out: bool = False
+
+    def __post_init__(self) -> None:
+        timeout = json.loads(self.words[1]).get("timeout")
+        self.deadline = self.started + timeout if timeout else None
+
+    def kill_if_late(self) -> None:
+        if self.deadline and time.monotonic() > self.deadline and not self.timed_out:
+            self.timed_out = True
+            _kill_child(self.pid)
+
+    def reply(self, status: int, usage: object) -> str:
+        code = os.waitstatus_to_exitcode(status)
+        seconds = time.monotonic() - self.started
+        cpu = usage.ru_utime + usage.ru_stime  # type: ignore[attr-defined]
+        rss = usage.ru_maxrss  # type: ignore[attr-defined]
+        return f"{code} {int(self.timed_out)} {seconds:.4f} {cpu:.4f} {rss}"
+
+
+class _Template:
+    """The warm process: its socket, its owner, and the images' processes that run now."""
+
+    def __init__(self, address: str, owner: int) -> None:
+        self.address = address
+        self.owner = owner
+        self.children: dict[int, _Child] = {}
+        self.known: set[str] = set()
+        self.selector = selectors.DefaultSelector()
+        self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.server.bind(address)
+        self.server.listen(1024)
+        self.selector.register(self.server, selectors.EVENT_READ, self._accept)
+        self.woken, wake = os.pipe()
+        for end in (self.woken, wake):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self.selector.register(self.woken, selectors.EVENT_READ, self._reap)
+        self.gone = False
+        self.watches_owner = self._watch_owner()
+
+    def serve(self) -> None:
+        """Fork for each job until the owner has gone."""
+        try:
+            while not self.gone:
+                for key, _ in self.selector.select(self._patience()):
+                    key.data(key.fileobj)
+                for child in self.children.values():
+                    child.kill_if_late()
+                if not self.watches_owner and not _alive(self.owner):
+                    self.gone = True
+        finally:
+            self.server.close()
+            for child in self.children.values():
+                _kill_child(child.pid)
+            _kill_strays(set())
+            for name in (self.address, f"{self.address}.lock"):
+                with contextlib.suppress(OSError):
+                    os.unlink(name)
+            with contextlib.suppress(OSError):
+                os.rmdir(os.path.dirname(self.address))
+
+    def _watch_owner(self) -> bool:
+        try:
+            watch = os.pidfd_open(self.owner)
+        except (AttributeError, OSError) as error:
+            if getattr(error, "errno", None) == errno.ESRCH:
+                self.gone = True
+            return False
+        self.selector.register(watch, selectors.EVENT_READ, self._owner_ended)
+        return True
+
+    def _owner_ended(self, _: object) -> None:
+        self.gone = True
+
+    def _patience(self) -> float | None:
+        deadlines = [c.deadline for c in self.children.values() if c.deadline and not c.timed_out]
+        wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        if self.watches_owner:
+            return wait
+        return OWNER_POLL_SECONDS if wait is None else min(wait, OWNER_POLL_SECONDS)
+
+    def _accept(self, _: object) -> None:
+        client, _address = self.server.accept()
+        buffer = bytearray()
+        self.selector.register(client, selectors.EVENT_READ, lambda ready: self._receive(client, buffer))
+
+    def _receive(self, client: socket.socket, buffer: bytearray) -> None:
+        try:
+            part = client.recv(1 << 20)
+        except OSError:
+            part = b""
+        if not part:
+            self._client_gone(client)
+            return
+        buffer += part
+        if len(buffer) >= 8 and len(buffer) - 8 >= int.from_bytes(buffer[:8], "big"):
+            text = bytes(buffer[8:]).decode("utf-8", "surrogateescape")
+            buffer.clear()
+            self._fork(client, text)
+
+    def _client_gone(self, client: socket.socket) -> None:
+        """A client that ends before its job was killed, and its job with it."""
+        self.selector.unregister(client)
+        client.close()
+        for child in self.children.values():
+            if child.client is client:
+                child.client = None
+                _kill_child(child.pid)
+
+    def _fork(self, client: socket.socket, text: str) -> None:
+        folder, environment, command = text.split("\1")
+        words = command.split("\0")
+        function = json.loads(words[0]).get("function", "")
+        reader, writer = os.pipe() if function not in self.known else (None, None)
+        pid = os.fork()
+        if pid == 0:
+            self._become_child(folder, environment, words, writer)
+        if writer is not None:
+            os.close(writer)
+        self.children[pid] = _Child(pid, client, words, bytearray(), reader)
+
+    def _become_child(self, folder: str, environment: str, words: list[str], writer: int | None) -> None:
+        status = 70
+        try:
+            os.setsid()
+            _end_with_parent()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for key in list(self.selector.get_map().values()):
+                os.close(key.fd)
+            self.selector.close()
+            os.chdir(folder)
+            os.environ.clear()
+            pairs = (entry.partition("=") for entry in environment.split("\0") if entry)
+            os.environ.update({name: value for name, _, value in pairs})
+            status = run_child(words, warm=True, learned=writer)
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _reap(self, _: object) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.woken, 4096)
+        for pid, child in list(self.children.items()):
+            try:
+                ended, status, usage = os.wait4(pid, os.WNOHANG)
+            except ChildProcessError:
+                continue
+            if ended:
+                del self.children[pid]
+                _kill_group(pid)
+                self._answer(child, child.reply(status, usage))
+                self._learn(child)
+        _kill_strays(set(self.children))
+
+    def _answer(self, child: _Child, reply: str) -> None:
+        if child.client is None:
+            return
+        self.selector.unregister(child.client)
+        with contextlib.suppress(OSError):
+            child.client.sendall(reply.encode())
+        child.client.close()
+
+    def _learn(self, child: _Child) -> None:
+        """Import what the first image of an analysis had to import by itself."""
+        if child.learned is None:
+            return
+        with open(child.learned, "rb") as pipe:
+            names = pipe.read().decode().split("\n")
+        if not names[0]:
+            return
+        self.known.add(json.loads(child.words[0]).get("function", ""))
+        for name in names:
+            if name not in sys.modules:
+                with contextlib.suppress(BaseException):
+                    importlib.import_module(name)
+        import gc
+
+        gc.collect()
+        gc.freeze()
+
+
+def serve(address: str, owner: int) -> None:
+    """Be the warm process at an address, until the owner has gone."""
+    _adopt_strays()
+    _load_package()
+    template = _Template(address, owner)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for target in (0, 1, 2):
+        os.dup2(nothing, target)
+    os.close(nothing)
+    template.serve()
+
+
+# --- processes -------------------------------------------------------------------------------------
+
+
+def _kill_child(pid: int) -> None:
+    """Kill a process that is not reaped yet, even before it leads its group, and its children."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    _kill_group(pid)
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def _kill_strays(known: set[int]) -> None:
+    """Kill what an image's process left behind in a group of its own; Linux hands it to us."""
+    try:
+        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    except OSError:
+        return
+    for pid in map(int, listed):
+        if pid not in known:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel kill this process when its parent ends."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _adopt_strays() -> None:
+    """Become the parent of processes whose own parent, an image's process, has ended."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True
+
+
+def _listens(address: str) -> bool:
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        probe.connect(address)
+    except OSError:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(address)
+        return False
+    finally:
+        probe.close()
+    return True
+
+
+def _private_folder(folder: str) -> bool:
+    """Make the folder of sockets, and see that nobody else can reach into it."""
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return found.st_uid == os.getuid() and not found.st_mode & 0o077 and os.path.isdir(folder)
+
+
+def _sweep(folder: str) -> None:
+    """Remove the sockets of owners that have gone, left by a warm process that was killed."""
+    for name in os.listdir(folder):
+        owner = name.split(".", 1)[0]
+        if owner.isdigit() and not _alive(int(owner)):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(folder, name))
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> tuple[bool, str]:
+    """Whether the warm process said that it is ready, else what it said."""
+    assert process.stdout is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        end = time.monotonic() + START_SECONDS
+        said = b""
+        while time.monotonic() < end and selector.select(end - time.monotonic()):
+            part = os.read(process.stdout.fileno(), 65536)
+            said += part
+            if said == b"ready\n":
+                return True, ""
+            if not part:
+                break
+    return False, said.decode(errors="replace")[-2000:]
+
+
+def _template_environment() -> dict[str, str]:
+    """The environment in which libraries are imported: threads as the rule says, sets in one order."""
+    threads = os.environ.get("OMP_NUM_THREADS", "1")
+    held = {
+        f"{name}_NUM_THREADS" if "MAXIMUM" not in name else f"{name}_THREADS": threads for name in _THREADS
+    }
+    return {**os.environ, **held, "PYTHONHASHSEED": "0"}
+
+
+def _interpreter(python: str) -> str:
+    return sys.executable if python == "-" else python
+
+
+def _load_package() -> None:
+    """Make `pixmake` importable here without its neighbours in another environment."""
+    if "pixmake" in sys.modules:
+        return
+    specification = importlib.util.spec_from_file_location(
+        "pixmake", _HERE / "__init__.py", submodule_search_locations=[str(_HERE)]
+    )
+    assert specification is not None and specification.loader is not None
+    package = importlib.util.module_from_spec(specification)
+    sys.modules["pixmake"] = package
+    specification.loader.exec_module(package)
+
+
+def main(words: list[str]) -> int:
+    """``serve ADDRESS OWNER``, or ``child`` with the words of its job as JSON on standard input."""
+    # this file's own folder must not be where `import config` looks
+    sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != _HERE]
+    if words[0] == "serve":
+        serve(words[1], int(words[2]))
+        return 0
+    _end_with_parent()
+    return run_child(json.loads(sys.stdin.buffer.read()))
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(status)

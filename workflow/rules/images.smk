@@ -1,0 +1,32 @@
+# One rule per image and step.
+
+pixmake_limits = {step.name: pixmake_rules.limits(step) for step in plan.steps}
+
+for step, job in plan.jobs():
+
+    rule:
+        name:
+            job.rule
+        input:
+            images=pixmake_rules.images(job),
+            needed=job.needed,
+        output:
+            record=job.record,
+            files=job.files,
+        log:
+            job.log,
+        params:
+            task=job.task.as_json(),
+            limits=pixmake_limits[step.name],
+            python=step.step.python or pixmake_rules.SAME_PYTHON,
+        threads: step.step.threads
+        resources:
+            attempt=pixmake_rules.attempt,
+            **step.step.resources.given(),
+        retries: step.step.retries
+        shell:
+            "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q} {log:q}"
+            " {output:q} {input:q}"
+
+
+pixmake_rules.forget_rule_names(globals())
