@@ -6,9 +6,11 @@ min_version("9.27")
 try:
     from pixmake import rules as pixmake_rules
     from pixmake.progress import show_progress
-    from pixmake.verdict import conclude
+    from pixmake.verdict import asked_records, conclude
 except ImportError as error:
-    raise WorkflowError(f"pixmake is not installed for this Snakemake ({error}): pip install pixmake")
+    raise WorkflowError(
+        f"pixmake is not installed for this Snakemake ({error}): pip install pixmake"
+    )
 
 
 configfile: "config/config.yaml"

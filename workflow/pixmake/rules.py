@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ def _text_head(plan: Plan) -> Iterator[str]:
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
 from pixmake.config import Step
-from pixmake.verdict import conclude
+from pixmake.verdict import asked_records, conclude
 
 pixmake_client = pixmake_rules.client()
 pixmake_python = pixmake_rules.python()
@@ -178,8 +178,15 @@ rule aggregate:
         {_AGGREGATE!r}
 
 
+asked = []
+
+
+onstart:
+    asked.extend(asked_records(workflow.dag.jobs))
+
+
 onsuccess:
-    conclude(workflow, {plan.config.max_failures})
+    conclude(asked, **{written!r}, max_failures={plan.config.max_failures})
 """
     for planned in plan.steps:
         content = planned.step.model_dump(mode="json", exclude_defaults=True)
@@ -204,11 +211,11 @@ def _text_rule(planned: PlannedStep, job: Job) -> str:
 
 rule {job.rule}:
     input:
-        images=[{_listed(images(job), 12)}],
-        needed=[{_listed(job.needed, 12)}],
+        images=[{_listed(images(job), 16)}],
+        needed=[{_listed(job.needed, 16)}],
     output:
         record={job.record!r},
-        files=[{_listed(job.files, 12)}],
+        files=[{_listed(job.files, 15)}],
     log:
         {job.log!r},
     params:
@@ -224,11 +231,9 @@ rule {job.rule}:
 """
 
 
-def _listed(paths: Any, indent: int) -> str:
-    paths = list(paths)
-    if len(paths) == 1:
-        return repr(paths[0])
-    return "".join(f"\n{' ' * indent}{path!r}," for path in paths)
+def _listed(paths: Iterable[str], indent: int) -> str:
+    """Paths as the lines of a directive, the first one without its indent."""
+    return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
 # the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other

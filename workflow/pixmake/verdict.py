@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pixmake.job import PREREQUISITE
-from pixmake.records import read_record
+from pixmake.records import failure_counts, read_record
 
 
-def conclude(workflow: Any, max_failures: int) -> None:
-    """Say how many images failed; called when Snakemake has run all of its jobs.
+def asked_records(jobs: Iterable[Any]) -> list[str]:
+    """The records that a run is to make; asked before the run, since Snakemake forgets ended jobs."""
+    return [str(job.output.record) for job in jobs if "record" in job.output.keys()]
+
+
+def conclude(records: Sequence[str], measurements: str, failures: str, max_failures: int) -> None:
+    """Say how many images are done and how many failed.
+
+    Parameters
+    ----------
+    records
+        The records of this run; see `asked_records`.
+    measurements, failures
+        The tables.
+    max_failures
+        How many images may fail.
 
     Raises
     ------
     SystemExit
-        With status 1: more images failed than ``max_failures`` allows. Every table is written by then.
+        With status 1: more images failed than are allowed. Every table is written by then.
     """
-    jobs = list(workflow.dag.jobs)
-    tables = next((job.output for job in jobs if job.rule.name == "aggregate"), None)
-    records = [job.output.record for job in jobs if "record" in job.output]
-    if tables is not None:
-        failed, where = failed_images(tables.failures), f"see {tables.failures}"
-    else:
-        failed, where = _failed_records(records), "see their logs under logs/"
-    images = len({Path(record).name for record in records})
+    images = {Path(record).name.removesuffix(".json") for record in records}
+    failed = failed_images(records)
+    tables = f"see {failures}" if Path(failures).exists() else "see their logs under logs/"
     if len(failed) > max_failures:
         # not an exception of Snakemake's: it would print where in our files it was raised
         again = "The next run tries them again."
-        print(f"{len(failed)} of {images} images failed: {where}. {again}", file=sys.stderr)
+        print(f"{len(failed)} of {len(images)} images failed: {tables}. {again}", file=sys.stderr)
         raise SystemExit(1)
-    allowed = f", {len(failed)} failed (max_failures allows {max_failures})" if failed else ""
-    table = f": {tables.measurements}" if tables is not None else ""
-    print(f"{images - len(failed)} of {images} images done{allowed}{table}", file=sys.stderr)
+    allowed = f", {len(failed)} failed as max_failures allows: {tables}" if failed else ""
+    table = f": {measurements}" if Path(measurements).exists() else ""
+    print(f"{len(images) - len(failed)} of {len(images)} images done{table}{allowed}", file=sys.stderr)
 
 
-def failed_images(table: str | Path) -> set[str]:
-    """The ids of the images in ``failures.csv``."""
-    with open(table, newline="", encoding="utf-8") as lines:
-        return {row["id"] for row in csv.DictReader(lines)}
+def failed_images(records: Iterable[str]) -> set[str]:
+    """The ids of those that failed by themselves, not for a step that they need.
 
-
-def _failed_records(paths: Iterable[str]) -> set[str]:
-    found = [read_record(path) for path in paths]
-    return {record.id for record in found if record.error is not None and record.error.type != PREREQUISITE}
+    Of a step only the records of jobs that have ever failed are read.
+    """
+    by_step: dict[Path, set[str]] = {}
+    for record in map(Path, records):
+        by_step.setdefault(record.parent, set()).add(record.name.removesuffix(".json"))
+    failed = set()
+    for folder, ids in by_step.items():
+        for job_id in ids & set(failure_counts(folder.parent, folder.name)):
+            error = read_record(folder / f"{job_id}.json").error
+            if error is not None and error.type != PREREQUISITE:
+                failed.add(job_id)
+    return failed

@@ -1,4 +1,4 @@
-# The tables of all images, and how the run ends.
+# The tables of all images, and how a run ends.
 
 
 rule aggregate:
@@ -6,14 +6,21 @@ rule aggregate:
         pixmake_rules.records(plan),
     output:
         **pixmake_rules.tables(plan),
+    localrule: True
     params:
         columns=pixmake_rules.one_line(list(plan.columns)),
-    localrule: True
     shell:
         "printf '%s\\n' {input:q} | {pixmake_python} aggregate"
         " --columns {params.columns:q} --measurements {output.measurements:q}"
         " --failures {output.failures:q}"
 
 
+asked = []
+
+
+onstart:
+    asked.extend(asked_records(workflow.dag.jobs))
+
+
 onsuccess:
-    conclude(workflow, plan.config.max_failures)
+    conclude(asked, **pixmake_rules.tables(plan), max_failures=plan.config.max_failures)

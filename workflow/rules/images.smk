@@ -15,15 +15,15 @@ for step, job in plan.jobs():
             files=job.files,
         log:
             job.log,
+        retries: step.step.retries
+        threads: step.step.threads
+        resources:
+            **step.step.resources.given(),
+            attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),
             limits=pixmake_limits[step.name],
             python=step.step.python or pixmake_rules.SAME_PYTHON,
-        threads: step.step.threads
-        resources:
-            attempt=pixmake_rules.attempt,
-            **step.step.resources.given(),
-        retries: step.step.retries
         shell:
             "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q} {log:q}"
             " {output:q} {input:q}"
