@@ -1,7 +1,7 @@
 """What a rule's command runs: hands its job to the warm process and waits for the end.
 
 One of these starts for each image, so it is kept to a few milliseconds: no `site`, no import that the
-common case does not need. Run as ``python -IS client.py TASK LIMITS PYTHON LOG OUTPUT… INPUT…``.
+common case does not need. Run as ``python -IS client.py TASK LIMITS PYTHON ATTEMPT LOG OUTPUT… INPUT…``.
 """
 
 # the private module: `socket` itself costs twice as much as this whole program

@@ -58,10 +58,10 @@ class Job:
 
 
 def parse_job(words: Sequence[str]) -> Job:
-    """A job from the words of a rule's command: task, limits, log, outputs, inputs."""
-    task, limits, log = parse_task(words[0]), parse_limits(words[1]), words[2]
-    end = 4 + len(task.files)
-    record, files, inputs = words[3], words[4:end], list(words[end:])
+    """A job from the words of a rule's command: see `pixmake.client`."""
+    task, limits, log = parse_task(words[0]), parse_limits(words[1], int(words[3])), words[4]
+    end = 6 + len(task.files)
+    record, files, inputs = words[5], words[6:end], list(words[end:])
     needed: dict[str, list[str]] = {}
     for step in reversed(list(task.needs)):
         cut = len(inputs) - 1 - len(task.needs[step])

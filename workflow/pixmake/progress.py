@@ -13,6 +13,9 @@ from typing import Any
 SECONDS = 10.0
 """Between two lines of progress where the output is no terminal."""
 
+MOST_ERRORS = 10
+"""Failed attempts that are told one by one."""
+
 
 def show_progress(workflow: Any, steps: Iterable[str]) -> None:
     """Show a run in one line of progress, where ``quiet`` holds ``rules`` but not ``progress``.
@@ -45,6 +48,7 @@ class ProgressLine(logging.Handler):
         self.shown = -SECONDS
         self.open_line = False
         self.counted = False
+        self.errors = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show what a log record of Snakemake says about the run as a whole."""
@@ -86,6 +90,11 @@ class ProgressLine(logging.Handler):
             self._say(line)
 
     def _error(self, record: logging.LogRecord) -> None:
+        self.errors += 1
+        if self.errors > MOST_ERRORS:
+            if self.errors == MOST_ERRORS + 1:
+                self._say("more jobs failed; the logs of all are under logs/")
+            return
         rule = getattr(record, "rule_name", "a job")
         logs = ", ".join(getattr(record, "log", None) or [])
         self._say(f"{rule} failed{f'; its log: {logs}' if logs else ''}")
@@ -98,7 +107,7 @@ class ProgressLine(logging.Handler):
 
 _PER_JOB = ("run_info", "progress", "job_finished", "resources_info", "job_error", "shellcmd")
 _CHATTER = re.compile(
-    r"(Select jobs to execute|Execute \d+ jobs|Using shell|Assuming unrestricted|Reasons:|"
+    r"(Trying to restart|Select jobs to execute|Execute \d+ jobs|Using shell|Assuming unrestricted|Reasons:|"
     r"Using workflow specific profile|Provided cores|Rules claiming|\(check individual jobs)|"
     r"    \w[\w /-]*:$|        \w+(, \w+)*$|$"
 )
@@ -108,6 +117,8 @@ def _is_no_list(record: logging.LogRecord) -> bool:
     """Whether a line of Snakemake's says more than one job's name or that it goes on."""
     if str(getattr(record, "event", None) or "") in _PER_JOB:
         return False
+    if str(record.msg or "").startswith("RuleException:\nCalledProcessError"):
+        return False  # the command of one image; `ProgressLine` says whose job it was
     return record.levelno > logging.INFO or not _CHATTER.match(str(record.msg or ""))
 
 

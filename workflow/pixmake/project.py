@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
 import sys
@@ -10,9 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixmake.errors import PixmakeError, Problem
-
-LOCK = ".snakemake/pixmake/run.lock"
-"""Held by a running Snakemake, so that a lock which a killed one left behind can be told."""
+from pixmake.runlock import left_locked
 
 
 def make_project(folder: Path) -> list[str]:
@@ -54,19 +51,12 @@ def run_snakemake(options: Sequence[str]) -> int:
         Its exit status.
     """
     command = [sys.executable, "-m", "snakemake"]
-    if _left_locked():
+    if left_locked():
+        print("pixmake: removing the lock that a killed run left behind", file=sys.stderr)
         subprocess.run([*command, "--unlock", "--quiet", "all"], check=False)
-    return subprocess.run([*command, *options], check=False).returncode
-
-
-def _left_locked() -> bool:
-    """Whether Snakemake's lock is there, but no Snakemake of this project runs."""
-    locks = Path(".snakemake/locks")
-    if not locks.is_dir() or not any(locks.iterdir()):
-        return False
-    try:
-        with open(LOCK) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    with subprocess.Popen([*command, *options]) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # Snakemake got it, too, and ends its jobs

@@ -15,6 +15,7 @@ from pixmake.config import Step, parse_config
 from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
 from pixmake.plan import Job, Plan, PlannedStep, make_plan
+from pixmake.runlock import hold_run_lock
 from pixmake.table import is_remote
 from pixmake.task import one_line
 
@@ -38,6 +39,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
     """
     from snakemake.exceptions import WorkflowError
 
+    hold_run_lock()
     try:
         return make_plan(parse_config(config, files))
     except PixmakeError as error:
@@ -69,29 +71,27 @@ def images(job: Job) -> list[str]:
 
 
 def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
-    """A params function that tells a job how it is run.
+    """A params function that tells a job how it is run; see `pixmake.task.Limits`.
 
-    Being derived from ``resources``, it is not among what Snakemake compares: a longer timeout runs
-    nothing again.
+    A function that asks for ``resources`` is not among the params that Snakemake compares: a longer
+    timeout runs nothing again. It is called once a job, so the attempt comes by another way.
     """
-    step = planned.step
+    text = run_limits(planned.step, planned.keeps_going)
 
-    def of_attempt(wildcards: Any, resources: Any) -> str:
-        mem_mb = getattr(resources, "mem_mb", None) if step.resources.mem_mb else None
-        return run_limits(step, planned.keeps_going, resources.attempt, mem_mb)
+    def not_compared(wildcards: Any, resources: Any) -> str:
+        return text
 
-    return of_attempt
+    return not_compared
 
 
-def run_limits(step: Step, keep_going: bool, attempt: int, mem_mb: int | None) -> str:
-    """The limits of a job as JSON; see `pixmake.task.Limits`."""
+def run_limits(step: Step, keep_going: bool) -> str:
+    """The limits of a step's jobs as JSON."""
     return one_line(
         {
-            "attempt": attempt,
             "attempts": step.retries + 1,
             "keep_going": keep_going,
             "timeout": step.timeout,
-            "mem_mb": mem_mb,
+            "mem_mb": step.resources.mem_mb,
         }
     )
 
@@ -152,7 +152,6 @@ def _text_head(plan: Plan) -> Iterator[str]:
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
-from pixmake.config import Step
 from pixmake.verdict import asked_records, conclude
 
 pixmake_client = pixmake_rules.client()
@@ -189,17 +188,10 @@ onsuccess:
     conclude(asked, **{written!r}, max_failures={plan.config.max_failures})
 """
     for planned in plan.steps:
-        content = planned.step.model_dump(mode="json", exclude_defaults=True)
         yield f"""
 
-_{planned.name} = Step(**{content!r})
-
-
 def limits_of_{planned.name}(wildcards, resources):
-    mem_mb = resources.get("mem_mb") if _{planned.name}.resources.mem_mb else None
-    return pixmake_rules.run_limits(
-        _{planned.name}, {planned.keeps_going!r}, resources.attempt, mem_mb
-    )
+    return {run_limits(planned.step, planned.keeps_going)!r}
 """
 
 
@@ -237,9 +229,7 @@ def _listed(paths: Iterable[str], indent: int) -> str:
 
 
 # the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
-_RUN = (
-    "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q} {log:q} {output:q} {input:q}"
-)
+_RUN = "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q} {resources.attempt} {log:q} {output:q} {input:q}"
 _AGGREGATE = (
     "printf '%s\\n' {input:q} | {pixmake_python} aggregate"
     " --columns {params.columns:q} --measurements {output.measurements:q}"

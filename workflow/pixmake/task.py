@@ -71,9 +71,9 @@ def parse_task(text: str) -> Task:
     return Task(**{"metadata": {}, **content})
 
 
-def parse_limits(text: str) -> Limits:
-    """The limits that a rule wrote as JSON."""
-    return Limits(**json.loads(text))
+def parse_limits(text: str, attempt: int) -> Limits:
+    """The limits that a rule wrote as JSON, for one attempt."""
+    return Limits(attempt=attempt, **json.loads(text))
 
 
 def one_line(content: Any) -> str:

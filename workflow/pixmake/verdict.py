@@ -13,7 +13,7 @@ from pixmake.records import failure_counts, read_record
 
 def asked_records(jobs: Iterable[Any]) -> list[str]:
     """The records that a run is to make; asked before the run, since Snakemake forgets ended jobs."""
-    return [str(job.output.record) for job in jobs if "record" in job.output.keys()]
+    return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
 
 
 def conclude(records: Sequence[str], measurements: str, failures: str, max_failures: int) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 
 DONE, TOLD = 64, 65  # as in job.py
 START_SECONDS = 60
+STOP_SECONDS = 10
 OWNER_POLL_SECONDS = 0.5
 """How often the owner is looked for where the operating system does not tell when it ends."""
 
@@ -126,22 +127,24 @@ def explain(words: list[str], reply: str) -> int:
     _load_package()
     job_room = importlib.import_module("pixmake.job")
     records = importlib.import_module("pixmake.records")
-    job = job_room.parse_job([*words[:2], *words[3:]])
+    job = job_room.parse_job(words)
     code = int(status)
-    memory = f"; resources.mem_mb is {job.limits.mem_mb}" if job.limits.mem_mb else ""
     if said and said[0]:
         kind, message = "StartError", f"the step's Python could not be started: {said[0].strip()}"
     elif timed_out == "1":
         kind = "TimeoutError"
         message = f"took longer than the step's timeout of {job.limits.timeout:g} s"
     elif code < 0:
+        name = "a signal"
         with contextlib.suppress(ValueError):
             name = signal.Signals(-code).name
         kind = "CrashError"
-        message = f"its process was killed by {name} (signal {-code}){memory}"
+        message = f"its process was killed by {name} (signal {-code})"
+        if job.limits.mem_mb and name in ("SIGKILL", "SIGABRT"):
+            message += f"; resources.mem_mb allows {job.limits.mem_mb} MB"
     else:
         kind = "CrashError"
-        message = f"its process ended by itself with exit status {code}{memory}"
+        message = f"its process ended by itself with exit status {code}"
     with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
         facts = job_room.run_facts(
             job,
@@ -164,14 +167,14 @@ def run_child(words: list[str], *, warm: bool = False, learned: int | None = Non
     Parameters
     ----------
     words
-        The rule's command: task, limits, interpreter, log, outputs, inputs.
+        The rule's command: task, limits, interpreter, attempt, log, outputs, inputs.
     warm
         Whether it is a fork of the warm process.
     learned
         A file descriptor to which the names of newly imported modules are written.
     """
     before = set(sys.modules)
-    log = os.open(words[3], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    log = os.open(words[4], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, target)
@@ -183,7 +186,7 @@ def run_child(words: list[str], *, warm: bool = False, learned: int | None = Non
     _load_package()
     job = importlib.import_module("pixmake.job")
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-    status = job.run_job(job.parse_job([*words[:2], *words[3:]]), threads=threads, warm=warm)
+    status = job.run_job(job.parse_job(words), threads=threads, warm=warm)
     if learned is not None and status == DONE:
         names = [name for name in sys.modules if name not in before]
         with contextlib.suppress(OSError):
@@ -289,14 +292,10 @@ class _Template:
                     self.gone = True
         finally:
             self.server.close()
-            for child in self.children.values():
-                _kill_child(child.pid)
-            _kill_strays(set())
+            _kill_everything(list(self.children))
             for name in (self.address, f"{self.address}.lock"):
                 with contextlib.suppress(OSError):
                     os.unlink(name)
-            with contextlib.suppress(OSError):
-                os.rmdir(os.path.dirname(self.address))
 
     def _watch_owner(self) -> bool:
         try:
@@ -453,15 +452,31 @@ def _kill_group(leader: int) -> None:
 
 def _kill_strays(known: set[int]) -> None:
     """Kill what an image's process left behind in a group of its own; Linux hands it to us."""
-    try:
-        listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    except OSError:
-        return
-    for pid in map(int, listed):
+    for pid in _own_children():
         if pid not in known:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
+
+
+def _kill_everything(known: list[int]) -> None:
+    """Kill all images' processes and all that they started; with each that ends we get its children."""
+    end = time.monotonic() + STOP_SECONDS
+    pids = known
+    while pids and time.monotonic() < end:
+        for pid in pids:
+            _kill_child(pid)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.005)
+        pids = _own_children()
+
+
+def _own_children() -> list[int]:
+    try:
+        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def _end_with_parent() -> None:

@@ -25,8 +25,8 @@ for step, job in plan.jobs():
             limits=pixmake_limits[step.name],
             python=step.step.python or pixmake_rules.SAME_PYTHON,
         shell:
-            "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q} {log:q}"
-            " {output:q} {input:q}"
+            "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q}"
+            " {resources.attempt} {log:q} {output:q} {input:q}"
 
 
 pixmake_rules.forget_rule_names(globals())
