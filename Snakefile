@@ -17,8 +17,6 @@ configfile: "config/config.yaml"
 
 
 plan = pixmake_rules.compile_project(config, workflow.configfiles)
-pixmake_client = pixmake_rules.client()
-pixmake_python = pixmake_rules.python()
 show_progress(workflow, config["steps"])
 
 

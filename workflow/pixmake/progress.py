@@ -107,7 +107,8 @@ class ProgressLine(logging.Handler):
 
 _PER_JOB = ("run_info", "progress", "job_finished", "resources_info", "job_error", "shellcmd")
 _CHATTER = re.compile(
-    r"(Trying to restart|Select jobs to execute|Execute \d+ jobs|Using shell|Assuming unrestricted|Reasons:|"
+    r"(Conda environments: ignored|Trying to restart|"
+    r"Select jobs to execute|Execute \d+ jobs|Using shell|Assuming unrestricted|Reasons:|"
     r"Using workflow specific profile|Provided cores|Rules claiming|\(check individual jobs)|"
     r"    \w[\w /-]*:$|        \w+(, \w+)*$|$"
 )

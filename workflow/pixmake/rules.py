@@ -14,7 +14,7 @@ from typing import Any
 from pixmake.config import Step, parse_config
 from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
-from pixmake.plan import Job, Plan, PlannedStep, make_plan
+from pixmake.plan import LOGS, Job, Plan, PlannedStep, make_plan
 from pixmake.runlock import hold_run_lock
 from pixmake.table import is_remote
 from pixmake.task import one_line
@@ -26,6 +26,10 @@ WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
 
+CONDA = str(WORKFLOW / "envs" / "function.yaml")
+"""The software of a step, of use with ``--sdm conda`` alone."""
+
+_CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
 
@@ -51,14 +55,23 @@ def smk(name: str) -> str:
     return str(WORKFLOW / "rules" / f"{name}.smk")
 
 
-def client() -> str:
-    """The command that a rule runs, up to its arguments."""
-    return f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
+def client(wildcards: Any, resources: Any) -> str:
+    """A params function: the command that hands a job to the warm process, up to its arguments.
+
+    As all params functions that ask for ``resources`` it is not among what Snakemake compares: an
+    environment that moves runs nothing again.
+    """
+    return _CLIENT
 
 
-def python() -> str:
-    """The command of this Python, with pixmake."""
+def program(wildcards: Any, resources: Any) -> str:
+    """A params function: the command ``pixmake`` of this environment."""
     return f"{shlex.quote(sys.executable)} -m pixmake"
+
+
+def log_of(rule: str) -> str:
+    """The log of a rule that is not an image's."""
+    return f"{LOGS}/{rule}.log"
 
 
 def images(job: Job) -> list[str]:
@@ -73,8 +86,8 @@ def images(job: Job) -> list[str]:
 def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
     """A params function that tells a job how it is run; see `pixmake.task.Limits`.
 
-    A function that asks for ``resources`` is not among the params that Snakemake compares: a longer
-    timeout runs nothing again. It is called once a job, so the attempt comes by another way.
+    As it asks for ``resources``, Snakemake does not compare it: a longer timeout runs nothing again.
+    It is called once a job, so the attempt comes by another way.
     """
     text = run_limits(planned.step, planned.keeps_going)
 
@@ -154,9 +167,6 @@ def _text_head(plan: Plan) -> Iterator[str]:
 from pixmake import rules as pixmake_rules
 from pixmake.verdict import asked_records, conclude
 
-pixmake_client = pixmake_rules.client()
-pixmake_python = pixmake_rules.python()
-
 
 rule all:
     default_target: True
@@ -170,8 +180,13 @@ rule aggregate:
     output:
         measurements={written["measurements"]!r},
         failures={written["failures"]!r},
+    log:
+        {log_of("aggregate")!r},
+    conda:
+        pixmake_rules.CONDA
     params:
         columns={one_line(list(plan.columns))!r},
+        pixmake=pixmake_rules.program,
     localrule: True
     shell:
         {_AGGREGATE!r}
@@ -210,9 +225,12 @@ rule {job.rule}:
         files=[{_listed(job.files, 15)}],
     log:
         {job.log!r},
+    conda:
+        pixmake_rules.CONDA
     params:
         task={job.task.as_json()!r},
         limits=limits_of_{planned.name},
+        client=pixmake_rules.client,
         python={planned.step.python or SAME_PYTHON!r},
     threads: {planned.step.threads}
     resources:
@@ -229,9 +247,12 @@ def _listed(paths: Iterable[str], indent: int) -> str:
 
 
 # the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
-_RUN = "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q} {resources.attempt} {log:q} {output:q} {input:q}"
+_RUN = (
+    "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
+    " {resources.attempt} {log:q} {output:q} {input:q}"
+)
 _AGGREGATE = (
-    "printf '%s\\n' {input:q} | {pixmake_python} aggregate"
+    "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
     " --columns {params.columns:q} --measurements {output.measurements:q}"
-    " --failures {output.failures:q}"
+    " --failures {output.failures:q} 2> {log:q}"
 )

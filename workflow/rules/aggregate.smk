@@ -6,13 +6,18 @@ rule aggregate:
         pixmake_rules.records(plan),
     output:
         **pixmake_rules.tables(plan),
+    log:
+        pixmake_rules.log_of("aggregate"),
     localrule: True
+    conda:
+        pixmake_rules.CONDA
     params:
         columns=pixmake_rules.one_line(list(plan.columns)),
+        pixmake=pixmake_rules.program,
     shell:
-        "printf '%s\\n' {input:q} | {pixmake_python} aggregate"
+        "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
         " --columns {params.columns:q} --measurements {output.measurements:q}"
-        " --failures {output.failures:q}"
+        " --failures {output.failures:q} 2> {log:q}"
 
 
 asked = []

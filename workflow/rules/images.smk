@@ -16,6 +16,8 @@ for step, job in plan.jobs():
         log:
             job.log,
         retries: step.step.retries
+        conda:
+            pixmake_rules.CONDA
         threads: step.step.threads
         resources:
             **step.step.resources.given(),
@@ -23,9 +25,10 @@ for step, job in plan.jobs():
         params:
             task=job.task.as_json(),
             limits=pixmake_limits[step.name],
+            client=pixmake_rules.client,
             python=step.step.python or pixmake_rules.SAME_PYTHON,
         shell:
-            "exec {pixmake_client} {params.task:q} {params.limits:q} {params.python:q}"
+            "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
             " {resources.attempt} {log:q} {output:q} {input:q}"
 
 
