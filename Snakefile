@@ -8,9 +8,7 @@ try:
     from pixmake.progress import show_progress
     from pixmake.verdict import asked_records, conclude
 except ImportError as error:
-    raise WorkflowError(
-        f"pixmake is not installed for this Snakemake ({error}): pip install pixmake"
-    )
+    raise SystemExit(f"pixmake is missing here ({error}): pip install pixmake")
 
 
 configfile: "config/config.yaml"

@@ -38,16 +38,16 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
 
     Raises
     ------
-    WorkflowError
-        With everything that is wrong, as Snakemake prints it: without a traceback.
+    SystemExit
+        With status 1, once everything that is wrong has been printed. An exception of Snakemake's would
+        show where in our files it was raised.
     """
-    from snakemake.exceptions import WorkflowError
-
     hold_run_lock()
     try:
         return make_plan(parse_config(config, files))
     except PixmakeError as error:
-        raise WorkflowError(str(error)) from None
+        print(f"pixmake: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def smk(name: str) -> str:
