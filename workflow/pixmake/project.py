@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,11 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pixmake.errors import PixmakeError, Problem
+from pixmake.rules import WORKFLOW
 from pixmake.runlock import left_locked
+
+SCHEMA = "config.schema.json"
 
 
 def make_project(folder: Path) -> list[str]:
-    """Fill a new folder with a project that runs at once.
+    """Fill a new folder with a project that runs at once: the demo, for its user to change.
 
     Returns
     -------
@@ -25,21 +29,25 @@ def make_project(folder: Path) -> list[str]:
     PixmakeError
         The folder holds something already.
     """
-    from pixmake.rules import HERE, WORKFLOW
-
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         hint = "name a folder that is new or empty"
         raise PixmakeError([Problem("exists and is not empty", str(folder), hint)])
-    packaged = HERE / "_workflow"
-    template = packaged / "project" if packaged.is_dir() else WORKFLOW.parent
-    for name in ("Snakefile", "config", "scripts", "profiles"):
-        source, target = template / name, folder / name
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target)
-    return [f"{folder}: a new project"]
+    template = WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
+    (folder / "profiles").mkdir(parents=True)
+    shutil.copy(template / "Snakefile", folder)
+    for name in ("config", "scripts", "profiles/default"):
+        shutil.copytree(template / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copy(WORKFLOW / "schemas" / SCHEMA, folder / "config")
+    config = folder / "config" / "config.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace(f"../workflow/schemas/{SCHEMA}", SCHEMA), encoding="utf-8")
+    subprocess.run([sys.executable, "scripts/draw_trial.py"], cwd=folder, check=True)
+    return [
+        f"{folder} is a new project, with the demo's pictures in images/. Run it:",
+        f"  cd {shlex.quote(str(folder))}",
+        "  snakemake --cores 1",
+        "Then put your own images into config/images.csv and your own function into scripts/.",
+    ]
 
 
 def run_snakemake(options: Sequence[str]) -> int:
