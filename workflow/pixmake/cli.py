@@ -112,10 +112,10 @@ def _init(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from pixmake.config import load_config
-    from pixmake.plan import make_plan
+    from pixmake.config import read_config
+    from pixmake.plan import plan_project
 
-    plan = make_plan(load_config(arguments.config))
+    plan = plan_project(read_config(arguments.config), [arguments.config])
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
@@ -124,12 +124,12 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _compile(arguments: argparse.Namespace) -> int:
-    from pixmake.config import load_config
-    from pixmake.plan import make_plan
+    from pixmake.config import read_config
+    from pixmake.plan import plan_project
     from pixmake.records import written_whole
     from pixmake.rules import as_text
 
-    plan = make_plan(load_config(arguments.config))
+    plan = plan_project(read_config(arguments.config), [arguments.config])
     if arguments.output is None:
         sys.stdout.writelines(as_text(plan))
         return 0

@@ -195,13 +195,21 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
         config = Config.model_validate(content)
     except ValidationError as error:
         problems += [_explain(detail, places, default) for detail in error.errors()]
-        raise PixmakeError(problems) from None
+        raise PixmakeError(sorted(problems, key=_line)) from None
     problems += [
         Problem(what, _place(places, keys, default), hint) for keys, what, hint in _inconsistencies(config)
     ]
     if problems:
         raise PixmakeError(problems)
     return config
+
+
+def parse_images(content: Mapping[str, Any]) -> Images | None:
+    """The `images` part alone, if that is in order: its table can be checked, whatever else is wrong."""
+    try:
+        return Images.model_validate(content.get("images"))
+    except ValidationError:
+        return None
 
 
 def load_config(path: str | Path) -> Config:
@@ -212,16 +220,27 @@ def load_config(path: str | Path) -> Config:
     PixmakeError
         The file is missing, is not YAML, or says something that cannot be.
     """
+    return parse_config(read_config(path), [path])
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """What a YAML file says.
+
+    Raises
+    ------
+    PixmakeError
+        It is missing, is not YAML, or holds no keys.
+    """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         hint = "run from the project's folder, or make a project with: pixmake init DIR"
         raise PixmakeError([Problem("there is no such file", str(path), hint)]) from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: a date such as 2024-13-01
         raise PixmakeError([Problem(f"cannot be read as YAML: {error}", str(path))]) from None
     if not isinstance(content, dict):
         raise PixmakeError([Problem("holds no keys", str(path), "it needs `images` and `steps`")])
-    return parse_config(content, [path])
+    return content
 
 
 def key_lines(path: str | Path) -> tuple[dict[Keys, str], list[Problem]]:
@@ -362,6 +381,11 @@ def _place(places: Places, keys: Keys, default: str) -> str:
         if plain in places:
             return places[plain]
     return default
+
+
+def _line(problem: Problem) -> int:
+    _, _, line = problem.where.rpartition(":")
+    return int(line) if line.isdigit() else 0
 
 
 def _dotted(keys: Keys) -> str:

@@ -5,10 +5,12 @@ Nothing here knows of Snakemake.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from pixmake.config import ARGUMENTS, Config, Step
+from pixmake.config import ARGUMENTS, Config, Images, Step, parse_config, parse_images
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.groups import Group, make_groups
 from pixmake.ids import rule_name
@@ -106,6 +108,34 @@ def file_paths(results: str, name: str, step: Step, job_id: str) -> list[str]:
     return [f"{results}/{name}/{job_id}.{file}.{suffix.lstrip('.')}" for file, suffix in step.files.items()]
 
 
+def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
+    """The plan of a project, from what its YAML files say.
+
+    Raises
+    ------
+    PixmakeError
+        With everything that is wrong with config, table and steps, all at once.
+    """
+    try:
+        config = parse_config(content, files)
+    except PixmakeError as error:
+        images = parse_images(content)
+        raise PixmakeError([*error.problems, *(table_problems(images) if images else ())]) from None
+    return make_plan(config)
+
+
+def table_problems(images: Images) -> tuple[Problem, ...]:
+    """What is wrong with a table, for a config that has problems of its own."""
+    try:
+        table = selected_table(images)
+        problems = path_problems(table, images.root)
+        if not problems:
+            make_groups(table, images)
+    except PixmakeError as error:
+        return error.problems
+    return tuple(problems)
+
+
 def make_plan(config: Config) -> Plan:
     """Read, select and group the images, and plan what is done to them.
 
@@ -123,7 +153,7 @@ def make_plan(config: Config) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     try:
-        table = selected_table(config)
+        table = selected_table(config.images)
         columns = table.columns
         problems += path_problems(table, config.images.root)
         groups = make_groups(table, config.images) if not problems else ()
@@ -136,7 +166,7 @@ def make_plan(config: Config) -> Plan:
     return plan
 
 
-def selected_table(config: Config) -> Table:
+def selected_table(images: Images) -> Table:
     """The rows to run.
 
     Raises
@@ -144,8 +174,8 @@ def selected_table(config: Config) -> Table:
     PixmakeError
         The table cannot be used, or no row is left.
     """
-    table = read_images(config.images)
-    selected = select_rows(table, config.images.select)
+    table = read_images(images)
+    selected = select_rows(table, images.select)
     if selected.frame.empty:
         hint = "" if table.frame.empty else "look at images.select"
         what = f"no image: {len(table.frame)} rows, of which none is selected"

@@ -80,7 +80,11 @@ class ProgressLine(logging.Handler):
             return
         self.shown = now
         seconds = now - self.begun
-        left = "" if last or seconds < SECONDS / 3 else f", about {_duration(seconds / done * (total - done))} left"
+        left = (
+            ""
+            if last or seconds < SECONDS / 3
+            else f", about {_duration(seconds / done * (total - done))} left"
+        )
         line = f"{done} of {total} jobs done in {_duration(seconds)}{left}"
         if self.terminal:
             sys.stderr.write(f"\r\033[K{line}" + ("\n" if last else ""))

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixmake.config import Step, parse_config
+from pixmake.config import Step
 from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, make_plan
+from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
 from pixmake.runlock import hold_run_lock
 from pixmake.table import is_remote
 from pixmake.task import one_line
@@ -44,7 +44,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
     """
     hold_run_lock()
     try:
-        return make_plan(parse_config(config, files))
+        return plan_project(config, files)
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -27,7 +27,7 @@ def project_status(config: Config) -> dict[str, Count]:
 
     Only the records of jobs that have ever failed are read, so this is quick for many images.
     """
-    ids = [group.id for group in make_groups(selected_table(config), config.images)]
+    ids = [group.id for group in make_groups(selected_table(config.images), config.images)]
     counts = {}
     for step in config.steps:
         there = _record_ids(config.results, step)
@@ -66,7 +66,7 @@ def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
     PixmakeError
         A step or an id that the project does not have.
     """
-    known = {group.id for group in make_groups(selected_table(config), config.images)}
+    known = {group.id for group in make_groups(selected_table(config.images), config.images)}
     problems = [
         Problem(
             f"no image has the id {job_id!r}",
