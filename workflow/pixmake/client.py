@@ -1,7 +1,8 @@
 """What a rule's command runs: hands its job to the warm process and waits for the end.
 
 One of these starts for each image, so it is kept to a few milliseconds: no `site`, no import that the
-common case does not need. Run as ``python -IS client.py TASK LIMITS PYTHON ATTEMPT LOG OUTPUT… INPUT…``.
+common case does not need. Run as
+``python -IS client.py SNAKEMAKE TASK LIMITS PYTHON ATTEMPT LOG OUTPUT… INPUT…``.
 """
 
 # the private module: `socket` itself costs twice as much as this whole program
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
 _DONE, _TOLD = 64, 65  # as in job.py
 
 
-def main(words: list[str]) -> int:
-    """Run a job; 0 if its record was left or 1 if it is to be tried again."""
-    owner = os.getppid()
+def main(owner: int, words: list[str]) -> int:
+    """Run a job of a Snakemake process; 0 if its record was left or 1 if it is to be tried again."""
+    if os.getppid() != owner:
+        return 1  # Snakemake was killed in the moment in which it started this
     reply = ""
     if hasattr(os, "fork") and os.environ.get("PIXMAKE_WARM") != "0":
         reply = _ask(words, owner)
     if os.getppid() != owner:
         return 1  # Snakemake has gone: nothing is started in its absence
     if not reply:
-        reply = str(_worker().run_plain(words))
+        reply = str(_worker().run_plain(words, owner))
     status = reply.split(" ", 1)[0]
     if status == str(_DONE):
         return 0
@@ -105,4 +107,4 @@ def _worker() -> "ModuleType":
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))

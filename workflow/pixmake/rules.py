@@ -56,12 +56,12 @@ def smk(name: str) -> str:
 
 
 def client(wildcards: Any, resources: Any) -> str:
-    """A params function: the command that hands a job to the warm process, up to its arguments.
+    """A params function: the command that hands a job of this process to the warm one, up to its words.
 
     As all params functions that ask for ``resources`` it is not among what Snakemake compares: an
     environment that moves runs nothing again.
     """
-    return _CLIENT
+    return f"{_CLIENT} {os.getpid()}"
 
 
 def program(wildcards: Any, resources: Any) -> str:

@@ -78,7 +78,7 @@ def start_template(address: str, owner: int, python: str) -> bool:
         return ready
 
 
-def run_plain(words: list[str]) -> str:
+def run_plain(words: list[str], owner: int) -> str:
     """Run a job in a process of its own, without the warm one; the same result, later.
 
     Returns
@@ -86,7 +86,6 @@ def run_plain(words: list[str]) -> str:
     str
         What the warm process would have answered.
     """
-    owner = os.getppid()
     command = [_interpreter(words[2]), str(_HERE / "worker.py"), "child"]
     try:
         process = subprocess.Popen(

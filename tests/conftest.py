@@ -1,0 +1,156 @@
+"""What the tests share: a small project in a temporary folder, and real Snakemake runs in it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parent.parent
+
+ANALYSIS = '''\
+def measure(image, *, scale=1):
+    """The mean of an image."""
+    return {"mean": float(image.mean()) * scale}
+'''
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def last_words(self) -> str:
+        """What the command said at its end, without Snakemake's notes on its log and time."""
+        notes = ("Complete log(s)", "Elapsed time")
+        lines = [line for line in self.err.splitlines() if not line.startswith(notes)]
+        return lines[-1] if lines else ""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project in a folder of its own."""
+
+    folder: Path
+
+    def write(self, name: str, content: str | bytes) -> Path:
+        """Write a file of the project."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def configure(self, **keys: Any) -> None:
+        """Write config.yaml."""
+        self.write("config/config.yaml", yaml.safe_dump(keys, allow_unicode=True, sort_keys=False))
+
+    def list_images(self, rows: Sequence[Mapping[str, Any]], table: str = "config/images.csv") -> None:
+        """Write the table of images."""
+        path = self.folder / table
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        with path.open("w", newline="", encoding="utf-8") as lines:
+            writer = csv.DictWriter(lines, columns, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    def draw(self, name: str, level: int = 100, shape: tuple[int, ...] = (24, 32, 3)) -> Path:
+        """Write an image of one level, with a little noise that depends on the level alone."""
+        noise = np.random.default_rng(level).integers(0, 20, shape)
+        content = cv2.imencode(Path(name).suffix, (noise + level).astype(np.uint8))[1].tobytes()
+        return self.write(name, content)
+
+    def run(self, *words: str, environment: Mapping[str, str] | None = None, timeout: float = 120) -> Ended:
+        """Run a command of this Python's environment in the project's folder."""
+        process = subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=self.folder,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        return Ended(process.returncode, process.stdout, process.stderr)
+
+    def snakemake(self, *options: str, **how: Any) -> Ended:
+        """Run Snakemake on two cores."""
+        return self.run("snakemake", "--cores", "2", *options, **how)
+
+    def pixmake(self, *words: str, **how: Any) -> Ended:
+        """Run the command pixmake."""
+        return self.run("pixmake", *words, **how)
+
+    def rows(self, table: str = "measurements.csv") -> list[dict[str, str]]:
+        """The rows of a table of results."""
+        with (self.folder / "results" / table).open(newline="", encoding="utf-8") as lines:
+            return list(csv.DictReader(lines))
+
+    def tables(self) -> tuple[bytes, bytes]:
+        """The bytes of both tables."""
+        results = self.folder / "results"
+        return (results / "measurements.csv").read_bytes(), (results / "failures.csv").read_bytes()
+
+    def record(self, step: str, job_id: str) -> dict[str, Any]:
+        """A record."""
+        content: dict[str, Any] = json.loads((self.folder / f"results/{step}/{job_id}.json").read_bytes())
+        return content
+
+    def started(self) -> dict[str, str]:
+        """When each job began, by ``step/id``."""
+        records = sorted((self.folder / "results").glob("*/*.json"))
+        contents = [json.loads(path.read_bytes()) for path in records]
+        return {f"{record['step']}/{record['id']}": record["run"]["started"] for record in contents}
+
+
+@pytest.fixture
+def ran_since() -> Callable[[Project, Mapping[str, str]], set[str]]:
+    """Which jobs have run since an earlier look at `Project.started`."""
+
+    def changed(project: Project, before: Mapping[str, str]) -> set[str]:
+        return {job for job, started in project.started().items() if before.get(job) != started}
+
+    return changed
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project: Snakefile, profile and an analysis, no images yet."""
+    folder = tmp_path / "a project"
+    (folder / "profiles").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "Snakefile", folder)
+    shutil.copytree(REPOSITORY / "profiles" / "default", folder / "profiles" / "default")
+    made = Project(folder)
+    made.write("scripts/analysis.py", ANALYSIS)
+    made.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+    )
+    return made
+
+
+@pytest.fixture
+def small(project: Project) -> Project:
+    """A project of four images with a plant each."""
+    rows = []
+    for number in range(4):
+        project.draw(f"images/p{number}.png", level=40 * number)
+        rows.append({"path": f"p{number}.png", "plant": f"P{number}"})
+    project.list_images(rows)
+    return project

@@ -1,0 +1,55 @@
+"""The demo, as it is shipped."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+
+import pytest
+from tests.conftest import REPOSITORY, Project
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A new project that has run."""
+    project = Project(tmp_path_factory.mktemp("demo") / "trial")
+    made = Project(project.folder.parent).pixmake("init", "trial")
+    assert made.code == 0, made.err
+    ended = project.snakemake("--cores", "1")
+    assert ended.code == 0, ended.err
+    assert ended.last_words == "24 of 24 images done: results/measurements.csv"
+    return project
+
+
+def test_measured_areas_are_the_drawn_ones(demo: Project) -> None:
+    """Each of the 24 areas is within 2 % of the one that was drawn."""
+    with (demo.folder / "images/drawn_area.csv").open(newline="") as lines:
+        drawn = {row["path"]: int(row["drawn_area"]) for row in csv.DictReader(lines)}
+    rows = demo.rows()
+    assert len(rows) == len(drawn) == 24
+    for row in rows:
+        assert float(row["area"]) == pytest.approx(drawn[row["path"]], rel=0.02), row["id"]
+
+
+def test_table_says_what_a_scientist_needs(demo: Project) -> None:
+    """The table has the metadata and the measurements by name; records have units; masks are there."""
+    assert list(demo.rows()[0]) == [
+        *("id", "step", "path", "plantbarcode", "genotype", "treatment", "camera", "timestamp"),
+        *("area", "width", "height", "solidity", "mean_green"),
+    ]
+    record = demo.record("measure", "A1_2024-03-04")
+    assert record["measurements"]["area"]["unit"] == "pixels"
+    assert record["run"]["max_rss_mb"] > 10
+    assert record["run"]["seconds"] > 0
+    assert len(list((demo.folder / "results/segment").glob("*.mask.png"))) == 24
+
+
+def test_table_that_is_shipped_is_the_drawn_one(demo: Project) -> None:
+    """The repository's `config/images.csv` is what `scripts/draw_trial.py` writes; it draws no file twice."""
+    table, picture = demo.folder / "config/images.csv", next((demo.folder / "images").glob("*.png"))
+    table.unlink()
+    drawn = picture.stat().st_mtime_ns
+    subprocess.run([sys.executable, "scripts/draw_trial.py"], cwd=demo.folder, check=True)
+    assert table.read_bytes() == (REPOSITORY / "config/images.csv").read_bytes()
+    assert picture.stat().st_mtime_ns == drawn
