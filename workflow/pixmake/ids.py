@@ -24,7 +24,7 @@ def safe_id(text: str) -> str:
     >>> safe_id("trial1/plant_7")
     'trial1_plant_7'
     >>> safe_id("größe {1}")
-    'grosse_1_0be5e6'
+    'grosse_1_7c2d69'
     """
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
     plain = "".join(letter for letter in plain if not unicodedata.combining(letter))

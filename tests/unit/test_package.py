@@ -1,0 +1,63 @@
+"""The package as a whole: doctests, what it costs to import, and texts that stand twice."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+
+from tests.conftest import REPOSITORY
+
+import pixmake
+from pixmake import rules
+
+
+def test_examples_in_docstrings() -> None:
+    """Every example of the documentation gives what it says."""
+    tried = 0
+    for module in pkgutil.walk_packages(pixmake.__path__, "pixmake."):
+        if module.name.rpartition(".")[2] in ("__main__", "client"):
+            continue
+        failed, count = doctest.testmod(importlib.import_module(module.name))
+        assert failed == 0, module.name
+        tried += count
+    assert tried >= 4
+
+
+def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> None:
+    """The rooms that run in a step's own Python import nothing that it may not have."""
+    rooms = "records task job runners worker images runners.function client"
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        f"for room in {rooms.split()!r}: __import__('pixmake.' + room)\n"
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(names - set(sys.stdlib_module_names) - {'pixmake'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_rules_and_compiled_text_have_one_command() -> None:
+    """What `pixmake compile` prints runs the very words of workflow/rules."""
+    for name, words in (("images", rules._RUN), ("aggregate", rules._AGGREGATE)):
+        text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()
+        shell = text[text.index("shell:") :]
+        said = "".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE))
+        assert said.encode().decode("unicode_escape") == words
+
+
+def test_help_reads_well() -> None:
+    """`--help` names each command with a sentence; a wrong one is told what there is."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pixmake", "--help"], capture_output=True, text=True, check=True
+    )
+    for command in ("init", "check", "compile", "run", "status", "retry"):
+        assert re.search(rf"^    {command} +[A-Z]", done.stdout, re.MULTILINE), command
+    wrong = subprocess.run(
+        [sys.executable, "-m", "pixmake", "statsu"], capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr
