@@ -165,7 +165,8 @@ def test_problems_of_rows(tmp_path: Path) -> None:
             "path,a\nx,t\n",
             {"id": "{a:%Y}"},
             [
-                "images.csv, row 2: images.id: '{a:%Y}' does not fit this row: Invalid format specifier '%Y' for object of type 'str'"
+                "images.csv, row 2: images.id: '{a:%Y}' does not fit this row: "
+                "Invalid format specifier '%Y' for object of type 'str'"
             ],
         ),
     ],
