@@ -87,10 +87,15 @@ def _parser() -> argparse.ArgumentParser:
         "Run the project: the same as `snakemake`, to which all options are passed on. A lock that "
         "a killed run left behind is removed first.",
         config=False,
-    ).usage = "pixmake run [SNAKEMAKE OPTION …]"
+    ).usage = "pixmake run [--parallel-config FILE] [SNAKEMAKE OPTION …]"
 
     status = add("status", _status, "Say how many images are done, failed and to do, step by step.")
     status.add_argument("--json", action="store_true", help="as JSON")
+
+    show = add("config", _config, "Print every value that is in force, and the file that it came from.")
+    show.usage = "pixmake config show [--config FILE] [--parallel-config FILE]"
+    show.add_argument("what", choices=["show"], help="the values of this machine and of this project")
+    show.add_argument("--parallel-config", metavar="FILE", help="settings to use instead of this machine's")
 
     retry = add("retry", _retry, "Have images run again in the next run, whatever they gave.")
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
@@ -144,7 +149,30 @@ def _compile(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from pixmake.project import run_snakemake
 
-    return run_snakemake(arguments.passed_on)
+    own, passed_on = _own_options(arguments.passed_on)
+    return run_snakemake(passed_on, own.parallel_config)
+
+
+def _own_options(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options of `pixmake run` itself, and the words that are Snakemake's."""
+    parser = argparse.ArgumentParser(prog="pixmake run", add_help=False, allow_abbrev=False)
+    parser.add_argument("--parallel-config", metavar="FILE")
+    return parser.parse_known_args(words)
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.effective import as_lines, project_lines, settings_lines
+    from pixmake.settings import read_settings
+
+    found = read_settings(arguments.parallel_config)
+    if arguments.config == CONFIG and not Path(CONFIG).exists():
+        lines = list(settings_lines(found))
+    else:
+        lines = list(project_lines(load_config(arguments.config), found, arguments.config))
+    for line in as_lines(lines):
+        print(line)
+    return 0
 
 
 def _status(arguments: argparse.Namespace) -> int:

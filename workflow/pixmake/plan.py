@@ -12,10 +12,12 @@ from typing import Any
 
 from pixmake.config import ARGUMENTS, Config, Images, Step, parse_config, parse_images
 from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.executors import Placement, place_steps
 from pixmake.groups import Group, make_groups
 from pixmake.ids import rule_name
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
+from pixmake.settings import read_settings
 from pixmake.source import Signature, read_signature, source_hash
 from pixmake.sources import read_images
 from pixmake.table import Table, path_problems
@@ -45,6 +47,7 @@ class PlannedStep:
     step: Step
     source: str
     keeps_going: bool
+    placement: Placement = Placement()
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     except PixmakeError as error:
         images = parse_images(content)
         raise PixmakeError([*error.problems, *(table_problems(images) if images else ())]) from None
-    return make_plan(config)
+    return make_plan(config, str(files[0]) if files else "config")
 
 
 def table_problems(images: Images) -> tuple[Problem, ...]:
@@ -136,8 +139,15 @@ def table_problems(images: Images) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Config, source: str = "config") -> Plan:
     """Read, select and group the images, and plan what is done to them.
+
+    Parameters
+    ----------
+    config
+        The project.
+    source
+        Its file, for messages.
 
     Raises
     ------
@@ -149,7 +159,7 @@ def make_plan(config: Config) -> Plan:
     groups: tuple[Group, ...] = ()
     columns: list[str] = []
     try:
-        steps = _planned_steps(config)
+        steps = _planned_steps(config, source)
     except PixmakeError as error:
         problems += error.problems
     try:
@@ -183,16 +193,23 @@ def selected_table(images: Images) -> Table:
     return selected
 
 
-def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
+def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
     problems: list[Problem] = []
     planned = []
+    placements: dict[str, Placement] = {}
+    try:
+        placements = place_steps(config, read_settings(), source)
+    except PixmakeError as error:
+        problems += error.problems
     for name in _in_order(config):
         step = config.steps[name]
         try:
             signature = read_signature(step.file, step.name, f"steps.{name}.function")
             problems += _argument_problems(config, name, signature)
             keeps_going = config.keeps_going(step)
-            planned.append(PlannedStep(name, step, source_hash(step.file, step.name), keeps_going))
+            placement = placements.get(name, Placement())
+            hashed = source_hash(step.file, step.name)
+            planned.append(PlannedStep(name, step, hashed, keeps_going, placement))
         except PixmakeError as error:
             problems += error.problems
     if problems:

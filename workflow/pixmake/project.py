@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from pixmake.errors import PixmakeError, Problem
 from pixmake.rules import WORKFLOW
 from pixmake.runlock import left_locked
+from pixmake.settings import VARIABLE, read_settings
 
 SCHEMA = "config.schema.json"
 
@@ -50,21 +52,40 @@ def make_project(folder: Path) -> list[str]:
     ]
 
 
-def run_snakemake(options: Sequence[str]) -> int:
+def run_snakemake(options: Sequence[str], parallel_config: str | None = None) -> int:
     """Run ``snakemake`` with these options in the working directory.
+
+    Parameters
+    ----------
+    options
+        Snakemake's.
+    parallel_config
+        A file of settings to use instead of this machine's.
 
     Returns
     -------
     int
         Its exit status.
     """
+    found = read_settings(parallel_config)
+    environment = dict(os.environ)
+    if parallel_config:
+        environment[VARIABLE] = os.path.abspath(parallel_config)
+    if found.settings.cores and not _says_cores(options):
+        options = ["--cores", str(found.settings.cores), *options]
     command = [sys.executable, "-m", "snakemake"]
     if left_locked():
         print("pixmake: removing the lock that a killed run left behind", file=sys.stderr)
         subprocess.run([*command, "--unlock", "--quiet", "all"], check=False)
-    with subprocess.Popen([*command, *options]) as process:
+    with subprocess.Popen([*command, *options], env=environment) as process:
         while True:
             try:
                 return process.wait()
             except KeyboardInterrupt:
                 continue  # Snakemake got it, too, and ends its jobs
+
+
+def _says_cores(options: Sequence[str]) -> bool:
+    """Whether a command line says how much runs at a time, by itself or in a profile."""
+    saying = ("-c", "-j", "--cores", "--jobs", "--profile", "--workflow-profile")
+    return any(option.startswith(saying) for option in options)

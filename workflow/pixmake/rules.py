@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixmake.config import Step
 from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
@@ -89,7 +88,7 @@ def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
     As it asks for ``resources``, Snakemake does not compare it: a longer timeout runs nothing again.
     It is called once a job, so the attempt comes by another way.
     """
-    text = run_limits(planned.step, planned.keeps_going)
+    text = run_limits(planned)
 
     def not_compared(wildcards: Any, resources: Any) -> str:
         return text
@@ -97,16 +96,16 @@ def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
     return not_compared
 
 
-def run_limits(step: Step, keep_going: bool) -> str:
+def run_limits(planned: PlannedStep) -> str:
     """The limits of a step's jobs as JSON."""
-    return one_line(
-        {
-            "attempts": step.retries + 1,
-            "keep_going": keep_going,
-            "timeout": step.timeout,
-            "mem_mb": step.resources.mem_mb,
-        }
-    )
+    resources = planned.placement.resources
+    limits = {
+        "attempts": planned.step.retries + 1,
+        "keep_going": planned.keeps_going,
+        "timeout": planned.step.timeout,
+        "mem_mb": resources.get("mem_mb"),
+    }
+    return one_line({**limits, "gpu": resources["gpu"]} if resources.get("gpu") else limits)
 
 
 def attempt(wildcards: Any, attempt: int) -> int:
@@ -206,14 +205,12 @@ onsuccess:
         yield f"""
 
 def limits_of_{planned.name}(wildcards, resources):
-    return {run_limits(planned.step, planned.keeps_going)!r}
+    return {run_limits(planned)!r}
 """
 
 
 def _text_rule(planned: PlannedStep, job: Job) -> str:
-    resources = "".join(
-        f"\n        {name}={value!r}," for name, value in planned.step.resources.given().items()
-    )
+    resources = "".join(f"\n        {name}={value!r}," for name, value in planned.placement.resources.items())
     return f"""
 
 rule {job.rule}:
@@ -232,7 +229,8 @@ rule {job.rule}:
         limits=limits_of_{planned.name},
         client=pixmake_rules.client,
         python={planned.step.python or SAME_PYTHON!r},
-    threads: {planned.step.threads}
+    threads: {planned.placement.threads}
+    localrule: {planned.placement.local}
     resources:
         attempt=pixmake_rules.attempt,{resources}
     retries: {planned.step.retries}

@@ -55,6 +55,8 @@ class Limits:
     timeout: float | None = None
     """Seconds."""
     mem_mb: int | None = None
+    gpu: int = 0
+    """Devices that this job gets for itself."""
 
     @property
     def is_last(self) -> bool:

@@ -183,6 +183,8 @@ def run_child(words: list[str], *, warm: bool = False, learned: int | None = Non
     limits = json.loads(words[1])
     _limit_memory(limits.get("mem_mb"))
     _load_package()
+    if limits.get("gpu"):
+        importlib.import_module("pixmake.devices").claim_devices(limits["gpu"])
     job = importlib.import_module("pixmake.job")
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     status = job.run_job(job.parse_job(words), threads=threads, warm=warm)

@@ -18,9 +18,10 @@ for step, job in plan.jobs():
         retries: step.step.retries
         conda:
             pixmake_rules.CONDA
-        threads: step.step.threads
+        localrule: step.placement.local
+        threads: step.placement.threads
         resources:
-            **step.step.resources.given(),
+            **step.placement.resources,
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),
