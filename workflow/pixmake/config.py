@@ -395,7 +395,9 @@ def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Pro
     return Problem(f"{dotted}: {message[:1].lower()}{message[1:]}{shown}", where)
 
 
-_UNION_BRANCH = re.compile(r"^(str|int|float|bool|none|date|datetime|list\[.*|.*\[.*\]|\[key\])$")
+_UNION_BRANCH = re.compile(
+    r"^(str|int|float|bool|none|date|datetime|constrained-\w+|list\[.*|.*\[.*\]|\[key\])$"
+)
 
 
 _NAMED: Mapping[str, Any] = {"steps": Step, "executors": Executor}

@@ -47,7 +47,7 @@ class PlannedStep:
     step: Step
     source: str
     keeps_going: bool
-    placement: Placement = Placement()
+    placement: Placement
 
 
 @dataclass(frozen=True)

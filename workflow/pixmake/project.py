@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -87,5 +88,5 @@ def run_snakemake(options: Sequence[str], parallel_config: str | None = None) ->
 
 def _says_cores(options: Sequence[str]) -> bool:
     """Whether a command line says how much runs at a time, by itself or in a profile."""
-    saying = ("-c", "-j", "--cores", "--jobs", "--profile", "--workflow-profile")
-    return any(option.startswith(saying) for option in options)
+    saying = r"-[cj]\d*|--(cores|jobs|profile|workflow-profile)(=.*)?"
+    return any(re.fullmatch(saying, option) for option in options)
