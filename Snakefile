@@ -14,7 +14,7 @@ except ImportError as error:
 configfile: "config/config.yaml"
 
 
-plan = pixmake_rules.compile_project(config, workflow.configfiles)
+plan = pixmake_rules.compile_project(config, workflow.configfiles, workflow.resource_settings.cores)
 show_progress(workflow, config["steps"])
 
 

@@ -101,6 +101,14 @@ def _parser() -> argparse.ArgumentParser:
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
 
+    scheduler = commands.add_parser("scheduler", description="What a profile for a cluster calls.")
+    scheduler.set_defaults(command=_scheduler)
+    scheduler.add_argument("system", metavar="SYSTEM", help="slurm, pbs, torque, moab, sge or oar")
+    scheduler.add_argument("action", choices=["submit", "status"])
+    scheduler.add_argument(
+        "what", metavar="SCRIPT_OR_ID", nargs="+", help="after options of the submit command"
+    )
+
     aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
     aggregate.set_defaults(command=_aggregate)
     for option in ("--columns", "--measurements", "--failures"):
@@ -196,6 +204,18 @@ def _retry(arguments: argparse.Namespace) -> int:
 
     asked = ask_again(load_config(arguments.config), arguments.ids, arguments.step)
     print(f"{asked} images will run again in the next run")
+    return 0
+
+
+def _scheduler(arguments: argparse.Namespace) -> int:
+    from pixmake.schedulers import phase, submit
+
+    *flags, what = arguments.what
+    print(
+        submit(arguments.system, what, flags)
+        if arguments.action == "submit"
+        else phase(arguments.system, what)
+    )
     return 0
 
 

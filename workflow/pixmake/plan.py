@@ -6,7 +6,7 @@ Nothing here knows of Snakemake.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pixmake.selection import select_rows
 from pixmake.settings import read_settings
 from pixmake.source import Signature, read_signature, source_hash
 from pixmake.sources import read_images
+from pixmake.submissions import group_names, stages
 from pixmake.table import Table, path_problems
 from pixmake.task import Task
 
@@ -37,6 +38,8 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
+    group: str | None = None
+    """The group of jobs that share one cluster job."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,39 @@ class Plan:
     columns: tuple[str, ...]
     """The metadata terms, in the table's order."""
 
+    cores: int | None = None
+    """Of one cluster job, if that is known."""
+
+    planned_before: tuple[tuple[PlannedStep, Job], ...] | None = None
+    """On a cluster node: the jobs that are to run there."""
+
     def jobs(self) -> Iterator[tuple[PlannedStep, Job]]:
         """Every job: all groups of the first step, then of the next."""
+        if self.planned_before is not None:
+            yield from self.planned_before
+            return
+        shared = self._shared()
         for planned in self.steps:
             failures = failure_counts(self.config.results, planned.name)
+            names = shared[planned.name] or {}
             for group in self.groups:
-                yield planned, self._job(planned, group, failures.get(group.id, 0))
+                job = self._job(planned, group, failures.get(group.id, 0))
+                yield planned, replace(job, group=names.get(group.id))
 
     def records(self, step: str) -> list[str]:
         """The record files of a step, in the table's order."""
         return [record_path(self.config.results, step, group.id) for group in self.groups]
+
+    def _shared(self) -> dict[str, Mapping[str, str] | None]:
+        """Of each step the images' groups of cluster jobs."""
+        needs = {planned.name: planned.step.needs for planned in self.steps}
+        placements = {planned.name: planned.placement for planned in self.steps}
+        ids = [group.id for group in self.groups]
+        shared: dict[str, Mapping[str, str] | None] = {}
+        for stage in stages(needs, placements):
+            names = group_names(stage, ids, self.config.results, self.cores)
+            shared.update(dict.fromkeys(stage.steps, names))
+        return shared
 
     def _job(self, planned: PlannedStep, group: Group, failures: int) -> Job:
         step, results = planned.step, self.config.results

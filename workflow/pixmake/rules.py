@@ -8,11 +8,13 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
+from pixmake.node import allowed_rules, leave_plan, read_plan
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
 from pixmake.runlock import hold_run_lock
 from pixmake.table import is_remote
@@ -28,12 +30,25 @@ SAME_PYTHON = "-"
 CONDA = str(WORKFLOW / "envs" / "function.yaml")
 """The software of a step, of use with ``--sdm conda`` alone."""
 
+GROUPS = "images"
+"""Of which group all groups of images are parts. By itself Snakemake makes a cluster job of each part
+of a group that needs no other part; a profile's `group-components` has it keep them together."""
+
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
 
-def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
+def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], cores: int | None = None) -> Plan:
     """The plan of a project, from the configuration as Snakemake has read and merged it.
+
+    On a cluster node it is the plan of the rules that Snakemake is to run there.
+
+    Parameters
+    ----------
+    config, files
+        The configuration, and the files that it was read from.
+    cores
+        What one cluster job has of them.
 
     Raises
     ------
@@ -41,12 +56,24 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
         With status 1, once everything that is wrong has been printed. An exception of Snakemake's would
         show where in our files it was raised.
     """
-    hold_run_lock()
+    rules = allowed_rules()
+    there = read_plan(rules) if rules else None
+    if there is not None:
+        return there
+    if not rules:
+        hold_run_lock()
     try:
-        return plan_project(config, files)
+        known = cores if cores is not None and cores < sys.maxsize else None
+        return replace(plan_project(config, files), cores=known)
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def begin(plan: Plan, workflow: Any) -> None:
+    """What is to be done before a run's first job: leave the plan where cluster nodes find it."""
+    if not workflow.local_exec:
+        leave_plan(plan)
 
 
 def smk(name: str) -> str:

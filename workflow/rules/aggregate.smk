@@ -25,6 +25,7 @@ asked = []
 
 onstart:
     asked.extend(asked_records(workflow.dag.jobs))
+    pixmake_rules.begin(plan, workflow)
 
 
 onsuccess:

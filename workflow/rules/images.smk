@@ -3,6 +3,8 @@
 pixmake_limits = {step.name: pixmake_rules.limits(step) for step in plan.steps}
 
 for step, job in plan.jobs():
+    if job.group:
+        workflow.parent_groupids[job.group] = pixmake_rules.GROUPS
 
     rule:
         name:
@@ -19,6 +21,7 @@ for step, job in plan.jobs():
         conda:
             pixmake_rules.CONDA
         localrule: step.placement.local
+        group: job.group
         threads: step.placement.threads
         resources:
             **step.placement.resources,
