@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pixmake import kept
 from pixmake.records import (
     Failure,
     Record,
@@ -32,6 +33,9 @@ DONE = 64
 
 TOLD = 65
 """Exit status: the job failed, has said so, and has left no record: it is to be tried again."""
+
+REPLACED = 66
+"""Exit status: another cluster job works on this image by now; this one and its Snakemake are to end."""
 
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
@@ -81,6 +85,15 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         `DONE` or `TOLD`.
     """
     started = time.time()
+    key = _key(job) if kept.on_node() else ""
+    if key:
+        if kept.replaced():
+            _restore(job, key)
+            return REPLACED
+        if _restore(job, key):
+            return DONE
+    if job.limits.is_lost:
+        return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, started, warm))
     cause = _failed_need(job)
     if cause:
         return fail(job, cause, run=_run(job, started, warm))
@@ -90,6 +103,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     try:
         runner = import_module(_RUNNERS["function"])
         outcome = runner.run(Call(job.task, job.images, needed, job.files, threads))
+        if key and kept.replaced():
+            _restore(job, key)
+            return REPLACED
         write_record(
             Record(
                 id=job.task.id,
@@ -102,11 +118,21 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
             ),
             job.record,
         )
+        if key:
+            kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
     except BaseException as error:
         _lift_memory_limit()
         traceback.print_exc()
         return fail(job, _failure(job, error), run=_run(job, started, warm))
     return DONE
+
+
+def _key(job: Job) -> str:
+    return kept.result_key(job.task.as_json(), job.images, job.needed)
+
+
+def _restore(job: Job, key: str) -> bool:
+    return kept.restore(key, job.task.step, job.task.id, [job.record, *job.files.values()])
 
 
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:

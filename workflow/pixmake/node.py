@@ -8,6 +8,7 @@ asks sources, and starts as fast for ten thousand images as for ten.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pickle
 import struct
@@ -15,8 +16,17 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pixmake.kept import LOST, SUBMISSION
 from pixmake.plan import Plan
 from pixmake.records import written_whole
+from pixmake.schedulers import (
+    SUBMISSIONS,
+    lost_type,
+    note_submission,
+    own_job,
+    state,
+    submissions,
+)
 
 FOLDER = ".snakemake/pixmake"
 PLAN = f"{FOLDER}/plan.pickle"
@@ -52,6 +62,25 @@ def read_plan(rules: Iterable[str], path: str | Path = PLAN) -> Plan | None:
                 jobs.append((by_name[step], pickle.load(file)))
         return Plan(config, (), steps, columns, planned_before=tuple(jobs))
     return None
+
+
+def enter(plan: Plan, attempt_number: int) -> None:
+    """Say that this cluster job works on its images from now on, and find out what ended the last one."""
+    _, first = next(plan.jobs())
+    name = first.group or first.rule
+    own = own_job()
+    if own is None:
+        return
+    known = submissions(name)
+    if not known or known[-1] != own:
+        note_submission(name, *own)
+    os.environ[SUBMISSION] = f"{os.path.abspath(Path(SUBMISSIONS) / name)}\n{' '.join(own)}"
+    earlier = [job for job in known if job != own]
+    if attempt_number > 1 and earlier:
+        scheduler, job_id = earlier[-1]
+        ended = state(scheduler, job_id)
+        message = f"its cluster job ({scheduler} {job_id}) {ended.explanation or 'ended without a result'}"
+        os.environ[LOST] = json.dumps([lost_type(ended), message])
 
 
 def allowed_rules(words: Sequence[str] | None = None) -> list[str]:

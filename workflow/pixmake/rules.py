@@ -6,19 +6,24 @@ import hashlib
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pixmake import kept
 from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
-from pixmake.node import allowed_rules, leave_plan, read_plan
+from pixmake.node import allowed_rules, enter, leave_plan, read_plan
+from pixmake.node import attempt as attempt_number
+from pixmake.orphans import cancel_orphans
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
-from pixmake.runlock import hold_run_lock
+from pixmake.runlock import alone, hold_run_lock
+from pixmake.schedulers import SUBMISSIONS
 from pixmake.table import is_remote
-from pixmake.task import one_line
+from pixmake.task import LOST_ATTEMPTS, one_line
 
 HERE = Path(__file__).resolve().parent
 WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
@@ -59,6 +64,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     rules = allowed_rules()
     there = read_plan(rules) if rules else None
     if there is not None:
+        enter(there, attempt_number())
         return there
     if not rules:
         hold_run_lock()
@@ -71,9 +77,17 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
 
 
 def begin(plan: Plan, workflow: Any) -> None:
-    """What is to be done before a run's first job: leave the plan where cluster nodes find it."""
+    """Before a run's first job: end what a killed run left on the cluster, leave the plan for its nodes."""
     if not workflow.local_exec:
+        if alone():
+            cancel_orphans()
         leave_plan(plan)
+
+
+def end() -> None:
+    """After a run that went well: forget what was kept for one that did not."""
+    for folder in (kept.FOLDER, SUBMISSIONS):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def smk(name: str) -> str:
@@ -133,6 +147,15 @@ def run_limits(planned: PlannedStep) -> str:
         "mem_mb": resources.get("mem_mb"),
     }
     return one_line({**limits, "gpu": resources["gpu"]} if resources.get("gpu") else limits)
+
+
+def retries(planned: PlannedStep) -> int:
+    """How often Snakemake tries a job again.
+
+    Beyond the step's own retries, one that ended without a word is tried once more, and after that once
+    again to leave a record that says why.
+    """
+    return planned.step.retries + (LOST_ATTEMPTS + 1 if planned.keeps_going else 0)
 
 
 def attempt(wildcards: Any, attempt: int) -> int:
@@ -260,7 +283,7 @@ rule {job.rule}:
     localrule: {planned.placement.local}
     resources:
         attempt=pixmake_rules.attempt,{resources}
-    retries: {planned.step.retries}
+    retries: {retries(planned)}
     shell:
         {_RUN!r}
 """

@@ -70,6 +70,8 @@ class Scheduler:
     status; the first one whose expression is found counts."""
     phases: Mapping[str, Phase | Literal["ended"]]
     """Its states; of one that has `ended` the exit status tells."""
+    cancel: str
+    """The command that cancels jobs by their ids."""
     variable: str
     """The environment variable that holds the id inside of a job."""
     explained: Mapping[str, str] = field(default_factory=dict)
@@ -145,6 +147,13 @@ _SLURM_ENDS = {
     "REVOKED": "was revoked",
     "FAILED": "ended with an error",
 }
+_LOST_TYPES = {
+    "TIMEOUT": "TimeoutError",
+    "OUT_OF_MEMORY": "MemoryError",
+    "CANCELLED": "CancelledError",
+    "NODE_FAIL": "NodeLostError",
+    "BOOT_FAIL": "NodeLostError",
+}
 _PBS_QUERIES = (
     ("qstat -x -f {id}", r"job_state = (?P<state>F|[A-Z])[\s\S]*?Exit_status = (?P<code>-?\d+)"),
     ("qstat -x -f {id}", r"job_state = (?P<state>[A-EG-Z])"),
@@ -163,16 +172,18 @@ SCHEDULERS: Mapping[str, Scheduler] = {
             ("scontrol show job -o {id}", r"JobState=(?P<state>\w+)(?:.*?ExitCode=(?P<code>\d+))?"),
         ),
         {"COMPLETED": "success", **dict.fromkeys(_SLURM_ENDS, "failed")},
+        "scancel",
         "SLURM_JOB_ID",
         _SLURM_ENDS,
     ),
-    "pbs": Scheduler(_pbs, r"^(\S+)", _PBS_QUERIES, _PBS_PHASES, "PBS_JOBID"),
-    "torque": Scheduler(_torque, r"^(\S+)", _PBS_QUERIES, _PBS_PHASES, "PBS_JOBID"),
+    "pbs": Scheduler(_pbs, r"^(\S+)", _PBS_QUERIES, _PBS_PHASES, "qdel", "PBS_JOBID"),
+    "torque": Scheduler(_torque, r"^(\S+)", _PBS_QUERIES, _PBS_PHASES, "qdel", "PBS_JOBID"),
     "moab": Scheduler(
         lambda need: _torque(need, "msub"),
         r"^\s*(\S+)\s*$",
         (("checkjob {id}", r"State: (?P<state>\w+)(?:[\s\S]*?Completion Code: (?P<code>-?\d+))?"),),
         {"Completed": "ended", "Removed": "failed", "Vacated": "failed"},
+        "canceljob",
         "PBS_JOBID",
         {"Removed": "was removed", "Vacated": "was vacated"},
     ),
@@ -185,6 +196,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
             ("qacct -j {id}", r"failed +\d+ *: *(?P<state>[\w ]+)"),
         ),
         {"failed": "ended", "job_number": "running"},
+        "qdel",
         "JOB_ID",
         otherwise="failed",
     ),
@@ -193,6 +205,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
         r"OAR_JOB_ID=(\d+)",
         (("oarstat -f -j {id}", r"state = (?P<state>\w+)(?:[\s\S]*?exit_code = (?P<code>\d+))?"),),
         {"Terminated": "ended", "Error": "failed"},
+        "oardel",
         "OAR_JOB_ID",
     ),
 }
@@ -259,6 +272,11 @@ def _state(scheduler: Scheduler, found: re.Match[str]) -> State:
         return State(how, word)
     explanation = scheduler.explained.get(word, f"ended ({word})")
     return State(how, word, explanation + (f", exit status {code}" if code not in (None, "0") else ""))
+
+
+def lost_type(ended: State) -> str:
+    """The type of failure of a job that its scheduler ended."""
+    return _LOST_TYPES.get(ended.word, "ClusterJobError")
 
 
 def find_scheduler(name: str) -> Scheduler:

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+LOST_ATTEMPTS = 1
+"""How often a job is sent again that ended without a word, since its node or cluster job was lost."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -57,6 +60,11 @@ class Limits:
     mem_mb: int | None = None
     gpu: int = 0
     """Devices that this job gets for itself."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this attempt is there only to say why the others left nothing."""
+        return self.attempt > self.attempts + LOST_ATTEMPTS
 
     @property
     def is_last(self) -> bool:

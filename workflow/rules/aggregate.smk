@@ -29,4 +29,5 @@ onstart:
 
 
 onsuccess:
+    pixmake_rules.end()
     conclude(asked, **pixmake_rules.tables(plan), max_failures=plan.config.max_failures)

@@ -17,7 +17,7 @@ for step, job in plan.jobs():
             files=job.files,
         log:
             job.log,
-        retries: step.step.retries
+        retries: pixmake_rules.retries(step)
         conda:
             pixmake_rules.CONDA
         localrule: step.placement.local
