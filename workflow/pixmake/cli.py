@@ -97,6 +97,19 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("what", choices=["show"], help="the values of this machine and of this project")
     show.add_argument("--parallel-config", metavar="FILE", help="settings to use instead of this machine's")
 
+    profile = add("profile", _profile, "Write a profile for a cluster into this project.", config=False)
+    profile.add_argument("name", metavar="NAME", help="slurm, slurm-plugin, lsf, pbs, sge, …")
+    profile.add_argument("--partition", metavar="NAME", help="the partition or queue")
+    profile.add_argument("--account", metavar="NAME", help="the account or project that jobs are booked on")
+    profile.add_argument("--cores", metavar="N", type=int, help="cores of one cluster job")
+    profile.add_argument("--jobs", metavar="N", type=int, help="cluster jobs that wait or run at a time")
+    profile.add_argument(
+        "--mem-mb", metavar="MB", type=int, help="memory of one image, if its step says none"
+    )
+    profile.add_argument(
+        "--minutes", metavar="N", type=int, help="minutes of one image, if its step says none"
+    )
+
     retry = add("retry", _retry, "Have images run again in the next run, whatever they gave.")
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
@@ -166,6 +179,15 @@ def _own_options(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(prog="pixmake run", add_help=False, allow_abbrev=False)
     parser.add_argument("--parallel-config", metavar="FILE")
     return parser.parse_known_args(words)
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    from pixmake.profiles import Site, write_profile
+
+    keys = ("partition", "account", "cores", "jobs", "mem_mb", "minutes")
+    folder = write_profile(arguments.name, Site(**{key: getattr(arguments, key) for key in keys}))
+    print(f"{folder} is written. Run it: snakemake --workflow-profile {folder}")
+    return 0
 
 
 def _config(arguments: argparse.Namespace) -> int:

@@ -35,7 +35,7 @@ def make_project(folder: Path) -> list[str]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         hint = "name a folder that is new or empty"
         raise PixmakeError([Problem("exists and is not empty", str(folder), hint)])
-    template = WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
+    template = project_template()
     (folder / "profiles").mkdir(parents=True)
     shutil.copy(template / "Snakefile", folder)
     for name in ("config", "scripts", "profiles/default"):
@@ -51,6 +51,11 @@ def make_project(folder: Path) -> list[str]:
         "  snakemake --cores 1",
         "Then put your own images into config/images.csv and your own function into scripts/.",
     ]
+
+
+def project_template() -> Path:
+    """The folder with what a new project is made of: inside the package where that is installed."""
+    return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
 
 
 def run_snakemake(options: Sequence[str], parallel_config: str | None = None) -> int:
