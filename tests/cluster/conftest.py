@@ -17,18 +17,14 @@ from tests.conftest import REPOSITORY, Project
 ASKED = "PIXMAKE_TEST_CLUSTER"
 
 QUICK = (
-    "--seconds-between-status-checks",
-    "1",
-    "--max-status-checks-per-second",
-    "20",
-    "--latency-wait",
-    "20",
+    *("--cores", "4", "--latency-wait", "20"),
+    *("--seconds-between-status-checks", "1", "--max-status-checks-per-second", "20"),
 )
 """A test does not wait as long as one would on a cluster of others."""
 
 PLUGIN_QUICK = (
+    *("--cores", "4", "--latency-wait", "20"),
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "2"),
-    *("--latency-wait", "20"),
 )
 
 

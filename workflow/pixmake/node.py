@@ -21,10 +21,10 @@ from pixmake.plan import Plan
 from pixmake.records import written_whole
 from pixmake.schedulers import (
     SUBMISSIONS,
+    lost_state,
     lost_type,
     note_submission,
     own_job,
-    state,
     submissions,
 )
 
@@ -78,7 +78,7 @@ def enter(plan: Plan, attempt_number: int) -> None:
     earlier = [job for job in known if job != own]
     if attempt_number > 1 and earlier:
         scheduler, job_id = earlier[-1]
-        ended = state(scheduler, job_id)
+        ended = lost_state(scheduler, job_id)
         message = f"its cluster job ({scheduler} {job_id}) {ended.explanation or 'ended without a result'}"
         os.environ[LOST] = json.dumps([lost_type(ended), message])
 

@@ -28,6 +28,9 @@ NODE_MB = 600
 """Memory of the Snakemake on the node and of the warm process, on top of what the images need."""
 
 QUERY_SECONDS = 60
+BOOKED_SECONDS = 20
+"""How long a job that ended is looked for in its scheduler's books."""
+
 SETTLE_SECONDS = 30.0
 """How long a job may be unknown to its scheduler after it was submitted."""
 
@@ -78,6 +81,8 @@ class Scheduler:
     """What its states mean."""
     otherwise: Phase = "running"
     """What any other state means."""
+    details: Sequence[tuple[str, str]] = ()
+    """As `queries`, for a job that has failed: what they find is nearer to the cause."""
 
 
 def _slurm(need: Need) -> list[str]:
@@ -175,6 +180,7 @@ SCHEDULERS: Mapping[str, Scheduler] = {
         "scancel",
         "SLURM_JOB_ID",
         _SLURM_ENDS,
+        details=(("sacct -n -P -j {id} -o State", r"^(?P<state>OUT_OF_MEMORY)"),),
     ),
     "pbs": Scheduler(_pbs, r"^(\S+)", _PBS_QUERIES, _PBS_PHASES, "qdel", "PBS_JOBID"),
     "torque": Scheduler(_torque, r"^(\S+)", _PBS_QUERIES, _PBS_PHASES, "qdel", "PBS_JOBID"),
@@ -255,12 +261,29 @@ def phase(name: str, job_id: str) -> Phase:
 def state(name: str, job_id: str) -> State:
     """How a job is, by the first of a scheduler's queries that knows it."""
     scheduler = find_scheduler(name)
-    for query, expression in scheduler.queries:
+    found = _first(scheduler, scheduler.queries, job_id)
+    # one that has just been submitted, or a scheduler that does not answer for a moment
+    unknown = State("running" if _is_recent(job_id) else "failed", "", "is not known to its scheduler")
+    return found or unknown
+
+
+def lost_state(name: str, job_id: str) -> State:
+    """Why a job ended that left its work undone; a scheduler's books may be some seconds late."""
+    scheduler = find_scheduler(name)
+    for _ in range(BOOKED_SECONDS):
+        found = _first(scheduler, [*scheduler.details, *scheduler.queries], job_id)
+        if found and found.phase != "running":
+            return found
+        time.sleep(1)
+    return State("failed", "", "ended without a word of its scheduler")
+
+
+def _first(scheduler: Scheduler, queries: Sequence[tuple[str, str]], job_id: str) -> State | None:
+    for query, expression in queries:
         found = re.search(expression, _asked(query.format(id=shlex.quote(job_id))), re.MULTILINE)
         if found:
             return _state(scheduler, found)
-    # one that has just been submitted, or a scheduler that does not answer for a moment
-    return State("running" if _is_recent(job_id) else "failed", "", "is not known to its scheduler any more")
+    return None
 
 
 def _state(scheduler: Scheduler, found: re.Match[str]) -> State:
