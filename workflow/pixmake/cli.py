@@ -110,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes", metavar="N", type=int, help="minutes of one image, if its step says none"
     )
 
+    import_ = add("import", _import, "Take over another system's configuration.", config=False)
+    import_.add_argument("system", choices=["qiime2"], help="QIIME 2's or Parsl's executors")
+    import_.add_argument("file", metavar="FILE", help="its file, e.g. qiime2_config.toml")
+    import_.add_argument(
+        "-o", "--output", metavar="FILE", default="settings.yaml", help="the settings to write (%(default)s)"
+    )
+
     retry = add("retry", _retry, "Have images run again in the next run, whatever they gave.")
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
@@ -187,6 +194,29 @@ def _profile(arguments: argparse.Namespace) -> int:
     keys = ("partition", "account", "cores", "jobs", "mem_mb", "minutes")
     folder = write_profile(arguments.name, Site(**{key: getattr(arguments, key) for key in keys}))
     print(f"{folder} is written. Run it: snakemake --workflow-profile {folder}")
+    return 0
+
+
+def _import(arguments: argparse.Namespace) -> int:
+    import yaml
+
+    from pixmake.importers.qiime2 import read_qiime2
+    from pixmake.profiles import write_profile
+    from pixmake.records import written_whole
+
+    imported = read_qiime2(arguments.file)
+    if Path(arguments.output).exists():
+        raise PixmakeError([Problem("is there already", arguments.output, "name another with --output")])
+    with written_whole(arguments.output) as temporary:
+        temporary.write_text(yaml.safe_dump(dict(imported.settings), sort_keys=False), encoding="utf-8")
+    print(
+        f"{arguments.output} is written: use it with --parallel-config, or see docs/cluster.md for its place"
+    )
+    for name, site in imported.profiles.items():
+        folder = write_profile(name, site)
+        print(f"{folder} is written. Run it: pixmake run --workflow-profile {folder}")
+    for note in imported.notes:
+        print(f"note: {note}")
     return 0
 
 

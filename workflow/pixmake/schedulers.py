@@ -161,9 +161,9 @@ _LOST_TYPES = {
 }
 _PBS_QUERIES = (
     ("qstat -x -f {id}", r"job_state = (?P<state>F|[A-Z])[\s\S]*?Exit_status = (?P<code>-?\d+)"),
-    ("qstat -x -f {id}", r"job_state = (?P<state>[A-EG-Z])"),
+    ("qstat -x -f {id}", r"job_state = (?P<state>[ABDEG-Z])"),
     ("qstat -f {id}", r"job_state = (?P<state>C)[\s\S]*?exit_status = (?P<code>-?\d+)"),
-    ("qstat -f {id}", r"job_state = (?P<state>[A-BD-Z])"),
+    ("qstat -f {id}", r"job_state = (?P<state>[ABD-Z])"),
     ("tracejob -n 7 {id}", r"(?P<state>Exit)_status=(?P<code>-?\d+)"),
 )
 _PBS_PHASES: Mapping[str, Phase | Literal["ended"]] = dict.fromkeys(("F", "C", "Exit"), "ended")

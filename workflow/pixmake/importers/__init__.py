@@ -1,0 +1,1 @@
+"""Configurations of other systems, read into pixmake's own: one module a system."""
