@@ -6,17 +6,17 @@ Nothing here knows of Snakemake.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pixmake.config import ARGUMENTS, Config, Images, Step, parse_config, parse_images
-from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.config import Config, Images, Step, parse_config, parse_images
+from pixmake.errors import PixmakeError, Problem
 from pixmake.groups import Group, make_groups
 from pixmake.ids import rule_name
+from pixmake.kinds import KINDS
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
-from pixmake.source import Signature, read_signature, source_hash
 from pixmake.sources import read_images
 from pixmake.table import Table, path_problems
 from pixmake.task import Task
@@ -45,6 +45,8 @@ class PlannedStep:
     step: Step
     source: str
     keeps_going: bool
+    work: Mapping[str, Any] = field(default_factory=dict)
+    """What its kind is told; see `pixmake.task.Task`."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Plan:
         task = Task(
             step=planned.name,
             id=group.id,
-            function=step.function,
+            kind=step.kind,
+            work=planned.work,
             source=planned.source,
             metadata=group.metadata,
             params=step.params,
@@ -160,7 +163,7 @@ def make_plan(config: Config) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     plan = Plan(config, groups, steps, tuple(columns))
-    problems = problems or list(_collisions(plan))
+    problems = problems or [*_collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
     return plan
@@ -188,13 +191,13 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
     planned = []
     for name in _in_order(config):
         step = config.steps[name]
-        try:
-            signature = read_signature(step.file, step.name, f"steps.{name}.function")
-            problems += _argument_problems(config, name, signature)
-            keeps_going = config.keeps_going(step)
-            planned.append(PlannedStep(name, step, source_hash(step.file, step.name), keeps_going))
-        except PixmakeError as error:
-            problems += error.problems
+        kind = KINDS[step.kind]
+        found = list(kind.check(config, name))
+        problems += found
+        if not found:
+            planned.append(
+                PlannedStep(name, step, kind.source(step), config.keeps_going(step), kind.work(step))
+            )
     if problems:
         raise PixmakeError(problems)
     return tuple(planned)
@@ -213,33 +216,6 @@ def _in_order(config: Config) -> list[str]:
     for name in config.steps:
         visit(name)
     return order
-
-
-def _argument_problems(config: Config, name: str, signature: Signature) -> Iterator[Problem]:
-    step = config.steps[name]
-    files = [file for need in step.needs for file in config.steps[need].files]
-    given = {*step.params, *files, *_images_arguments(config)}
-    for argument in signature.positional_only:
-        what = f"{step.function}: its argument {argument!r} is positional-only"
-        yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
-    for param in step.params:
-        if not signature.accepts(param):
-            known = [x for x in (*signature.required, *signature.optional) if x not in ARGUMENTS]
-            what = f"{step.function} has no argument {param!r}"
-            yield Problem(what, f"steps.{name}.params", nearest(param, known))
-    for argument in signature.required:
-        if argument not in given:
-            what = f"{step.function} needs the argument {argument!r}"
-            hint = "give it under params, or name the step that makes such a file under needs"
-            if argument in ("images", "paths"):
-                hint = "groups of images need `group_by`"
-            if argument in ("image", "path"):
-                hint = "in groups (`group_by`) it is `images` or `paths`, by name"
-            yield Problem(what, f"steps.{name}", hint)
-
-
-def _images_arguments(config: Config) -> tuple[str, ...]:
-    return ("images", "paths", "meta") if config.images.group_by else ("image", "path", "meta")
 
 
 def _collisions(plan: Plan) -> Iterator[Problem]:
@@ -268,6 +244,12 @@ def _collisions(plan: Plan) -> Iterator[Problem]:
         ends = [*suffixes, ".json"]
         if len(set(ends)) < len(ends) or any(suffix.endswith(".json") for suffix in suffixes):
             yield from _file_collisions(plan, planned)
+
+
+def _kind_problems(plan: Plan) -> Iterator[Problem]:
+    for planned in plan.steps:
+        kind = KINDS[planned.step.kind]
+        yield from kind.check_images(planned.step, planned.name, plan.groups)
 
 
 def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ The user's file is parsed, never imported: nothing of the user's runs while rule
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,6 +76,42 @@ def source_hash(file: str, function: str) -> str:
     for imported in sorted(_local_modules(file)):
         digest.update(_digest_of_file(imported))
     return digest.hexdigest()[:16]
+
+
+def file_hash(file: str) -> str:
+    """A hash of a script as a whole, and of the modules that it imports from the project.
+
+    Of Python, comments, docstrings of functions and layout do not count; of anything else every byte does.
+    """
+    digest = hashlib.sha256()
+    content = Path(file).read_bytes()
+    if file.endswith(".py"):
+        with contextlib.suppress(SyntaxError, ValueError):  # it fails when it is run, with its own message
+            module = ast.parse(content)
+            content = "\0".join(ast.unparse(_without_docstrings(node)) for node in module.body).encode()
+        for imported in sorted(_local_modules(file)):
+            digest.update(_digest_of_file(imported))
+    digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def file_problems(file: str, where: str) -> Iterator[Problem]:
+    """Why a file cannot be run: it is not there, cannot be read, or is not valid Python."""
+    try:
+        content = Path(file).read_bytes()
+    except FileNotFoundError:
+        yield Problem(f"there is no file {file}", where)
+        return
+    except OSError as error:
+        yield Problem(f"{file} cannot be read: {error.strerror}", where)
+        return
+    if not content.strip():
+        yield Problem(f"{file} is empty", where)
+    if file.endswith(".py"):
+        try:
+            _parse(file, where)
+        except PixmakeError as error:
+            yield from error.problems
 
 
 def _parse(file: str, where: str = "") -> ast.Module:

@@ -1,0 +1,69 @@
+"""Kind of step ``function``, before anything runs: its arguments must be those that a job can give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pixmake.config import ARGUMENTS, Config, Step
+from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.groups import Group
+from pixmake.source import Signature, read_signature, source_hash
+
+
+def check(config: Config, name: str) -> Iterator[Problem]:
+    """The file, the function, and its arguments against what a job can give."""
+    step = config.steps[name]
+    try:
+        signature = read_signature(*_function(step), f"steps.{name}.function")
+    except PixmakeError as error:
+        yield from error.problems
+        return
+    yield from _argument_problems(config, name, signature)
+
+
+def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Problem]:
+    """Nothing: what a function does with its images is its own affair."""
+    return iter(())
+
+
+def work(step: Step) -> Mapping[str, Any]:
+    """The function's file and name."""
+    return {"function": step.function}
+
+
+def source(step: Step) -> str:
+    """A hash of the function and of what it uses."""
+    return source_hash(*_function(step))
+
+
+def _function(step: Step) -> tuple[str, str]:
+    file, _, function = step.runs.rpartition(":")
+    return file, function
+
+
+def _argument_problems(config: Config, name: str, signature: Signature) -> Iterator[Problem]:
+    step = config.steps[name]
+    files = [file for need in step.needs for file in config.steps[need].files]
+    given = {*step.params, *files, *_images_arguments(config)}
+    for argument in signature.positional_only:
+        what = f"{step.function}: its argument {argument!r} is positional-only"
+        yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
+    for param in step.params:
+        if not signature.accepts(param):
+            known = [x for x in (*signature.required, *signature.optional) if x not in ARGUMENTS]
+            what = f"{step.function} has no argument {param!r}"
+            yield Problem(what, f"steps.{name}.params", nearest(param, known))
+    for argument in signature.required:
+        if argument not in given:
+            what = f"{step.function} needs the argument {argument!r}"
+            hint = "give it under params, or name the step that makes such a file under needs"
+            if argument in ("images", "paths"):
+                hint = "groups of images need `group_by`"
+            if argument in ("image", "path"):
+                hint = "in groups (`group_by`) it is `images` or `paths`, by name"
+            yield Problem(what, f"steps.{name}", hint)
+
+
+def _images_arguments(config: Config) -> tuple[str, ...]:
+    return ("images", "paths", "meta") if config.images.group_by else ("image", "path", "meta")
