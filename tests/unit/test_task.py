@@ -20,7 +20,19 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text(), VALUES), st.dictionaries(st.text(), VALUES))
 def test_round_trip(metadata: dict[str, object], params: dict[str, object]) -> None:
     """What is read is what was written, in one line in which Snakemake sees no wildcard."""
-    task = Task("step", "id", "function", {"function": "a.py:f"}, "abc", metadata, params, ("a", "b"), {"x": ("m",)}, ("f",), 2)
+    task = Task(
+        "step",
+        "id",
+        "function",
+        {"function": "a.py:f"},
+        "abc",
+        metadata,
+        params,
+        ("a", "b"),
+        {"x": ("m",)},
+        ("f",),
+        2,
+    )
     text = task.as_json()
     assert parse_task(text) == task
     assert "\n" not in text
