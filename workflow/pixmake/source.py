@@ -8,8 +8,8 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixmake.errors import PixmakeError, Problem, nearest
@@ -25,6 +25,10 @@ class Signature:
     optional: tuple[str, ...]
     takes_any: bool
     positional_only: tuple[str, ...] = ()
+    hints: Mapping[str, ast.expr] = field(default_factory=dict)
+    """The type hints of arguments, by name."""
+    names: Mapping[str, ast.expr] = field(default_factory=dict)
+    """What the names at the top of the file stand for, which hints may use."""
 
     def accepts(self, name: str) -> bool:
         """Whether the argument can be given."""
@@ -39,9 +43,10 @@ def read_signature(file: str, function: str, where: str = "") -> Signature:
     PixmakeError
         There is no such file or function, or the file is not Python.
     """
-    node = _function(_parse(file, where), function)
+    module = _parse(file, where)
+    node = _function(module, function)
     if node is None:
-        names = [name for name, found in _bindings(_parse(file, where)) if _is_function(found)]
+        names = [name for name, found in _bindings(module) if _is_function(found)]
         hint = nearest(function, names)
         raise PixmakeError([Problem(f"{file} has no function {function!r}", where, hint)])
     arguments = node.args
@@ -52,12 +57,19 @@ def read_signature(file: str, function: str, where: str = "") -> Signature:
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         if default is not None:
             with_default.add(argument.arg)
-    every = [argument.arg for argument in [*named, *arguments.kwonlyargs]]
+    asked = [*named, *arguments.kwonlyargs]
+    every = [argument.arg for argument in asked]
     return Signature(
         required=tuple(name for name in every if name not in with_default),
         optional=tuple(name for name in every if name in with_default),
         takes_any=arguments.kwarg is not None,
         positional_only=tuple(argument.arg for argument in arguments.posonlyargs),
+        hints={argument.arg: argument.annotation for argument in asked if argument.annotation},
+        names={
+            name: node.value
+            for name, node in _bindings(module)
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value
+        },
     )
 
 

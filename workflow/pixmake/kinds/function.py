@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pixmake.config import ARGUMENTS, Config, Step
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.groups import Group
+from pixmake.hints import misfit
 from pixmake.source import Signature, read_signature, source_hash
 
 
@@ -54,6 +56,12 @@ def _argument_problems(config: Config, name: str, signature: Signature) -> Itera
             known = [x for x in (*signature.required, *signature.optional) if x not in ARGUMENTS]
             what = f"{step.function} has no argument {param!r}"
             yield Problem(what, f"steps.{name}.params", nearest(param, known))
+        elif param in signature.hints:
+            why = misfit(step.params[param], signature.hints[param], signature.names)
+            if why:
+                hint = ast.unparse(signature.hints[param])
+                what = f"{step.params[param]!r} does not fit `{param}: {hint}` of {step.function}"
+                yield Problem(what, f"steps.{name}.params.{param}", why)
     for argument in signature.required:
         if argument not in given:
             what = f"{step.function} needs the argument {argument!r}"

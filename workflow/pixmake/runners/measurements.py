@@ -106,6 +106,10 @@ def measured(name: str, value: Any) -> dict[str, Any]:
     content["value"] = missing_as_text(_plain(name, measurement.value))
     if "label" in content:
         content["label"] = _plain(name, measurement.label)
+        values, labels = content["value"], content["label"]
+        if isinstance(labels, list) and (not isinstance(values, list) or len(labels) != len(values)):
+            count = len(values) if isinstance(values, list) else 1
+            raise TypeError(f"{name!r} has {len(labels)} labels for {count} values")
     return content
 
 
@@ -115,6 +119,8 @@ def _plain(name: str, value: Any, *, nested: bool = False) -> Any:
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
+    if hasattr(value, "to_csv") and hasattr(value, "columns"):
+        raise TypeError(f"{name!r} is a table; to keep it, name it in the step: files: {{{name}: csv}}")
     if hasattr(value, "ndim") and value.ndim > 1:
         shape = " × ".join(map(str, value.shape))
         hint = f"to keep it as a file, name it in the step: files: {{{name}: png}}"
