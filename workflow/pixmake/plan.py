@@ -85,6 +85,7 @@ class Plan:
             names=group.names,
             needs=needs,
             files=tuple(step.files),
+            python=step.python,
             failures=failures,
         )
         return Job(
