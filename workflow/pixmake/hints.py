@@ -18,9 +18,9 @@ Names = Mapping[str, ast.expr]
 
 _PLAIN: Mapping[str, Any] = {
     **{kind.__name__: kind for kind in (int, float, str, bool, dict, list, tuple, set)},
-    **{name: Any for name in ("Any", "object")},
+    **dict.fromkeys(("Any", "object"), Any),
     **{"Dict": dict, "List": list, "Tuple": tuple, "Set": set, "Mapping": dict},
-    **{name: list for name in ("Sequence", "Iterable", "Collection")},
+    **dict.fromkeys(("Sequence", "Iterable", "Collection"), list),
 }
 
 
