@@ -100,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     aggregate.set_defaults(command=_aggregate)
     for option in ("--columns", "--measurements", "--failures"):
         aggregate.add_argument(option, required=True)
+
+    collect = commands.add_parser("collect", description="One table from the tables named on stdin.")
+    collect.set_defaults(command=_collect)
+    collect.add_argument("--ending", required=True)
+    collect.add_argument("target")
     return parser
 
 
@@ -181,6 +186,17 @@ def _aggregate(arguments: argparse.Namespace) -> int:
     try:
         columns = json.loads(arguments.columns)
         write_tables(records, columns, arguments.measurements, arguments.failures)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from pixmake.collect import collect_tables
+
+    files = [line.rstrip("\n") for line in sys.stdin]
+    try:
+        collect_tables(files, arguments.ending, arguments.target)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

@@ -10,13 +10,15 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pixmake.config import Step
 from pixmake.errors import PixmakeError
+from pixmake.images import TABLES
 from pixmake.job import LINKS
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
+from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, plan_project
 from pixmake.runlock import hold_run_lock
 from pixmake.table import is_remote
 from pixmake.task import one_line
@@ -153,6 +155,38 @@ def records(plan: Plan) -> list[str]:
     return [path for paths in zip(*by_step, strict=True) for path in paths]
 
 
+@dataclass(frozen=True)
+class Collected:
+    """A table of all images, made of the tables that a step makes of each."""
+
+    rule: str
+    files: list[str]
+    ending: str
+    """What stands behind an id in the names of the files."""
+    path: str
+
+
+def collected(plan: Plan) -> list[Collected]:
+    """The declared files that are tables, each as one for all images."""
+    results = plan.config.results
+    found = []
+    for planned in plan.steps:
+        for number, (name, suffix) in enumerate(planned.step.files.items()):
+            suffix = suffix.lstrip(".")
+            if suffix.rpartition(".")[2].lower() in TABLES:
+                files = [
+                    file_paths(results, planned.name, planned.step, group.id)[number] for group in plan.groups
+                ]
+                path = f"{results}/{planned.name}.{name}.{suffix}"
+                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+    return found
+
+
+def targets(plan: Plan) -> list[str]:
+    """What a whole run makes."""
+    return [*tables(plan).values(), *(table.path for table in collected(plan))]
+
+
 def forget_rule_names(names: dict[str, Any]) -> None:
     """Remove the globals that Snakemake adds for each rule and never uses.
 
@@ -195,7 +229,7 @@ from pixmake.verdict import asked_records, conclude
 rule all:
     default_target: True
     input:
-        {_listed(written.values(), 8)}
+        {_listed(targets(plan), 8)}
 
 
 rule aggregate:
@@ -225,6 +259,25 @@ onstart:
 
 onsuccess:
     conclude(asked, **{written!r}, max_failures={plan.config.max_failures})
+"""
+    for table in collected(plan):
+        yield f"""
+
+rule {table.rule}:
+    input:
+        {_listed(table.files, 8)}
+    output:
+        {table.path!r},
+    log:
+        {log_of(table.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        ending={table.ending!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_COLLECT!r}
 """
     for planned in plan.steps:
         yield f"""
@@ -277,10 +330,13 @@ def _listed(paths: Iterable[str], indent: int) -> str:
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
-# the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
+# the words of workflow/rules; a test holds them to each other
 _RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 _AGGREGATE = (
     "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
     " --columns {params.columns:q} --measurements {output.measurements:q}"
     " --failures {output.failures:q} 2> {log:q}"
+)
+_COLLECT = (
+    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
 )

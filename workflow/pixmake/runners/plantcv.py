@@ -99,7 +99,7 @@ def read_result(text: str, call: Call) -> Measurements:
         if term not in (*given, "image", "filepath", "run_date", "plantcv_version"):
             values = missing_as_text(entry.get("value"))
             value = values[0] if isinstance(values, list) and len(values) == 1 else values
-            found.setdefault(term, {"value": value, "datatype": entry.get("datatype"), "variable": term})
+            found.setdefault(term, {"value": value, "datatype": entry.get("datatype"), "term": term})
     return found
 
 
