@@ -95,6 +95,12 @@ class Step(Model):
     python: str | None = None
     """The Python interpreter that runs the step; default: the one that runs Snakemake."""
 
+    conda: str | None = None
+    """A conda environment for the step: a file `*.yaml`, or the name of one; needs `--sdm conda`."""
+
+    container: str | None = None
+    """A container image for the step: `docker://…`, or a file `*.sif`; needs `--sdm apptainer`."""
+
     on_error: Literal["continue", "stop"] | None = None
     """As the key of this name at the top level, for this step."""
 
@@ -287,6 +293,9 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
             if getattr(step, option) and step.kind not in kinds:
                 what = f"{option} has no meaning for a step of kind {step.kind}"
                 yield (*at, option), what, f"it belongs to: {', '.join(kinds)}"
+        places = [key for key in ("python", "conda", "container") if getattr(step, key)]
+        if len(places) > 1:
+            yield (*at, places[1]), f"{' and '.join(places)} exclude one another", "where is it to run?"
         for word in sorted(set(step.params) & set(files)):
             yield (*at, "params", word), f"{files[word]} has a file of the same name", "rename one"
 

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -149,7 +149,7 @@ def run_facts(
 ) -> dict[str, Any]:
     """What differs from run to run: when, where, how long, how much."""
     return {
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
+        "started": datetime.fromtimestamp(started, timezone.utc).isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 4),
         "cpu_seconds": round(cpu, 4),
         "max_rss_mb": round(rss_mb, 1),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.config import Config, Images, Step, parse_config, parse_images
+from pixmake.environments import environment_problems
 from pixmake.errors import PixmakeError, Problem
 from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
@@ -198,7 +199,7 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
     for name in _in_order(config):
         step = config.steps[name]
         kind = KINDS[step.kind]
-        found = list(kind.check(config, name))
+        found = [*environment_problems(step, name), *kind.check(config, name)]
         problems += found
         if not found:
             planned.append(
