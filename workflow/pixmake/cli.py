@@ -96,6 +96,15 @@ def _parser() -> argparse.ArgumentParser:
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
 
+    try_ = add("try", _try, "Run one image at once, beside the results, and print what was measured.")
+    try_.add_argument("id", metavar="ID", help="the image's id")
+    try_.add_argument("--step", metavar="STEP", help="this step, and those that it needs (default: all)")
+    try_.add_argument(
+        "--notebook",
+        action="store_true",
+        help="write a notebook with the image's inputs loaded, to work in (default: for the last step)",
+    )
+
     aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
     aggregate.set_defaults(command=_aggregate)
     for option in ("--columns", "--measurements", "--failures"):
@@ -177,6 +186,24 @@ def _retry(arguments: argparse.Namespace) -> int:
     asked = ask_again(load_config(arguments.config), arguments.ids, arguments.step)
     print(f"{asked} images will run again in the next run")
     return 0
+
+
+def _try(arguments: argparse.Namespace) -> int:
+    from pixmake.config import read_config
+    from pixmake.plan import plan_project
+    from pixmake.trial import shown, try_image, write_notebook
+
+    plan = plan_project(read_config(arguments.config), [arguments.config])
+    if arguments.notebook:
+        path = write_notebook(plan, arguments.id, arguments.step)
+        print(f"{path} has the inputs of {arguments.id} loaded")
+        return 0
+    failed = False
+    for tried in try_image(plan, arguments.id, arguments.step):
+        failed = tried.record.error is not None
+        print(f"{tried.record.step} {tried.record.status}; its log: {tried.log}")
+        print("\n".join(shown(tried.record)))
+    return int(failed)
 
 
 def _aggregate(arguments: argparse.Namespace) -> int:

@@ -84,13 +84,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     cause = _failed_need(job)
     if cause:
         return fail(job, cause, run=_run(job, started, warm))
-    needed: dict[str, str] = {}
-    for step, files in job.task.needs.items():
-        needed.update(zip(files, job.needed[step][1:], strict=False))
     try:
         runner = import_module(MODULES[job.task.kind])
-        call = Call(job.task, job.images, needed, job.files, threads, job.record, job.log)
-        outcome = runner.run(call)
+        outcome = runner.run(call_of(job, threads))
         write_record(
             Record(
                 id=job.task.id,
@@ -108,6 +104,14 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         traceback.print_exc()
         return fail(job, _failure(job, error), run=_run(job, started, warm))
     return DONE
+
+
+def call_of(job: Job, threads: int) -> Call:
+    """A job as the module of its kind gets it."""
+    needed: dict[str, str] = {}
+    for step, files in job.task.needs.items():
+        needed.update(zip(files, job.needed[step][1:], strict=False))
+    return Call(job.task, job.images, needed, job.files, threads, job.record, job.log)
 
 
 def preloads(kind: str) -> Sequence[str]:

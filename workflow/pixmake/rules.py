@@ -40,7 +40,7 @@ CONDA = str(WORKFLOW / "envs" / "function.yaml")
 """The software of a step, of use with ``--sdm conda`` alone."""
 
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
-_ROOMS = ("__init__", "client", "worker", "job", "records", "task", "placeholders", "images")
+_ROOMS = ("__init__", "client", "worker", "job", "records", "task", "placeholders", "calls", "images")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
