@@ -10,8 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
+from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.errors import PixmakeError, Problem, nearest
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta")
@@ -82,20 +91,71 @@ class Images(_Model):
     """What happens to a row with an empty cell in a `group_by` column: an error, or a group of its own."""
 
 
+def _whole_number(given: Any) -> Any:
+    """A whole number above 0, a list of them (one an attempt), or an expression of `attempt`."""
+    if isinstance(given, str) and is_expression(given):
+        return _resource(given)
+    values = given if isinstance(given, list) and given else [given]
+    if given is None or all(type(value) is int and value > 0 for value in values):
+        return given
+    raise ValueError(
+        f"{given!r} is neither a whole number above 0, nor a list of them (one for each attempt), "
+        'nor an expression such as "1000 * attempt"'
+    )
+
+
+def _run_time(given: Any) -> Any:
+    """Minutes as `_whole_number`, or a text such as `2h`."""
+    values = given if isinstance(given, list) and given else [given]
+    if any(isinstance(value, str) and not is_expression(value) for value in values):
+        return _resource(given)
+    return _whole_number(given)
+
+
+def _resource(given: Any) -> Any:
+    """Any value, a list of values (one an attempt), or an expression of `attempt`."""
+    if isinstance(given, dict) or given == []:
+        raise ValueError(f"{given!r} is no value, list of values (one for each attempt) or expression")
+    if isinstance(given, str) and is_expression(given) and (problem := expression_problem(given)):
+        raise ValueError(f"{given!r}: {problem}")
+    return given
+
+
 class Resources(_Model):
-    """What a job needs; any resource that Snakemake or a cluster profile knows may stand here."""
+    """What a job needs; any resource that Snakemake or a cluster profile knows may stand here.
+
+    Each is a value, a list with a value for each attempt (the last one repeats), or an expression of
+    `attempt`, e.g. `1000 * attempt`.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_resource)]]
 
-    mem_mb: Annotated[int, Field(gt=0)] | None = None
+    mem_mb: Annotated[int | list[int] | str | None, BeforeValidator(_whole_number)] = None
     """Memory in MB: asked of the cluster, and the limit of one image's process."""
 
-    runtime: Annotated[int, Field(gt=0)] | str | None = None
+    runtime: Annotated[int | str | list[int | str] | None, BeforeValidator(_run_time)] = None
     """Minutes, or a text such as `2h`: asked of the cluster."""
 
     def given(self) -> dict[str, Any]:
         """The resources that were set, by name."""
         return self.model_dump(exclude_none=True)
+
+    def at(self, attempt: int) -> dict[str, Any]:
+        """The resources of one attempt, the first one being 1."""
+        return {name: at_attempt(value, attempt) for name, value in self.given().items()}
+
+
+def _number_or_share(given: Any) -> Any:
+    """A count, or a percentage as text."""
+    if type(given) is int and given >= 0:
+        return given
+    if isinstance(given, str) and _SHARE.fullmatch(given) and float(given.rstrip(" %")) <= 100:
+        return given
+    raise ValueError(f'{given!r} is neither a whole number nor a percentage such as "5%"')
+
+
+_SHARE = re.compile(r"\d+(\.\d+)? ?%")
 
 
 class Step(_Model):
@@ -116,7 +176,7 @@ class Step(_Model):
     threads: Annotated[int, Field(gt=0)] = 1
     """Cores of one image's job; OpenCV and BLAS are held to it."""
 
-    resources: Resources = Resources()
+    resources: Resources = Resources()  # type: ignore[call-arg]  # mypy takes the extras for a field
     """Memory, run time and other resources of one image's job."""
 
     retries: Annotated[int, Field(ge=0)] = 0
@@ -157,8 +217,9 @@ class Config(_Model):
     on_error: Literal["continue", "stop"] = "continue"
     """`continue`: a failed image is recorded and the rest goes on; `stop`: the run ends at the first."""
 
-    max_failures: Annotated[int, Field(ge=0)] = 0
-    """If more images than these fail, the run ends with an error once its tables are written."""
+    max_failures: Annotated[int | str, BeforeValidator(_number_or_share)] = 0
+    """If more images than these fail, the run ends with an error once its tables are written: a
+    number, or a share of all images such as `5%`."""
 
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""
@@ -308,8 +369,28 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 if word in ARGUMENTS or keyword.iskeyword(word):
                     key = (*at, "params" if kind == "param" else "files", word)
                     yield key, f"{word!r} has a meaning of its own", f"rename the {kind}"
+        for resource, what, hint in _growth_problems(step):
+            yield (*at, "resources", resource), what, hint
         for word in sorted(set(step.params) & set(files)):
             yield (*at, "params", word), f"{files[word]} has a file of the same name", "rename one"
+
+
+def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
+    """Resources that have no proper value at some attempt: (resource, what, hint)."""
+    attempts = step.retries + 1
+    for name, given in step.resources.given().items():
+        if isinstance(given, list) and len(given) > attempts:
+            what = f"{name} has {len(given)} values, but the step has {attempts} attempt(s)"
+            yield name, what, f"set retries: {len(given) - 1}"
+        for attempt in range(1, attempts + 1):
+            try:
+                value = at_attempt(given, attempt)
+            except (ArithmeticError, TypeError, ValueError) as error:
+                yield name, f"{given!r} has no value at attempt {attempt}: {error}", ""
+                break
+            if name in ("mem_mb", "runtime") and not isinstance(value, str) and not value > 0:
+                yield name, f"{given!r} is {value!r} at attempt {attempt}", "it must be above 0"
+                break
 
 
 def _cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pixmake.attempts import at_attempt, is_expression
 from pixmake.config import Step
 from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
@@ -98,15 +99,32 @@ def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
 
 
 def run_limits(step: Step, keep_going: bool) -> str:
-    """The limits of a step's jobs as JSON."""
+    """The limits of a step's jobs as JSON; memory for each attempt, if it grows."""
+    attempts = step.retries + 1
+    memory = [step.resources.at(attempt).get("mem_mb") for attempt in range(1, attempts + 1)]
     return one_line(
         {
-            "attempts": step.retries + 1,
+            "attempts": attempts,
             "keep_going": keep_going,
             "timeout": step.timeout,
-            "mem_mb": step.resources.mem_mb,
+            "mem_mb": memory if len(set(memory)) > 1 else memory[0],
         }
     )
+
+
+def resources(step: Step) -> dict[str, Any]:
+    """A step's resources as Snakemake takes them: those that grow as functions of the attempt."""
+    return {name: _growing(value) for name, value in step.resources.given().items()}
+
+
+def _growing(given: Any) -> Any:
+    if not isinstance(given, list) and not (isinstance(given, str) and is_expression(given)):
+        return given
+
+    def at_this(wildcards: Any, attempt: int) -> Any:
+        return at_attempt(given, attempt)
+
+    return at_this
 
 
 def attempt(wildcards: Any, attempt: int) -> int:
@@ -200,7 +218,7 @@ onstart:
 
 
 onsuccess:
-    conclude(asked, **{written!r}, max_failures={plan.config.max_failures})
+    conclude(asked, **{written!r}, max_failures={plan.config.max_failures!r})
 """
     for planned in plan.steps:
         yield f"""
@@ -212,7 +230,7 @@ def limits_of_{planned.name}(wildcards, resources):
 
 def _text_rule(planned: PlannedStep, job: Job) -> str:
     resources = "".join(
-        f"\n        {name}={value!r}," for name, value in planned.step.resources.given().items()
+        f"\n        {name}={_resource_text(value)}," for name, value in planned.step.resources.given().items()
     )
     return f"""
 
@@ -239,6 +257,12 @@ rule {job.rule}:
     shell:
         {_RUN!r}
 """
+
+
+def _resource_text(given: Any) -> str:
+    if not callable(_growing(given)):
+        return repr(given)
+    return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
 
 
 def _listed(paths: Iterable[str], indent: int) -> str:

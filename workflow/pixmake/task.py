@@ -73,7 +73,14 @@ def parse_task(text: str) -> Task:
 
 def parse_limits(text: str, attempt: int) -> Limits:
     """The limits that a rule wrote as JSON, for one attempt."""
-    return Limits(attempt=attempt, **json.loads(text))
+    content = json.loads(text)
+    return Limits(attempt=attempt, **{**content, "mem_mb": at_this(content.get("mem_mb"), attempt)})
+
+
+def at_this(memory: Any, attempt: int) -> int | None:
+    """The memory limit of one attempt: the same for all, or one for each."""
+    value = memory[min(attempt, len(memory)) - 1] if isinstance(memory, list) else memory
+    return value if value is None else int(value)
 
 
 def one_line(content: Any) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ def asked_records(jobs: Iterable[Any]) -> list[str]:
     return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
 
 
-def conclude(records: Sequence[str], measurements: str, failures: str, max_failures: int) -> None:
+def conclude(records: Sequence[str], measurements: str, failures: str, max_failures: int | str) -> None:
     """Say how many images are done and how many failed.
 
     Parameters
@@ -26,7 +28,7 @@ def conclude(records: Sequence[str], measurements: str, failures: str, max_failu
     measurements, failures
         The tables.
     max_failures
-        How many images may fail.
+        How many images may fail: a number, or a share of them such as ``5%``.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def conclude(records: Sequence[str], measurements: str, failures: str, max_failu
     images = {Path(record).name.removesuffix(".json") for record in records}
     failed = failed_images(records)
     tables = f"see {failures}" if Path(failures).exists() else "see their logs under logs/"
-    if len(failed) > max_failures:
+    if len(failed) > allowed_failures(max_failures, len(images)):
         # not an exception of Snakemake's: it would print where in our files it was raised
         again = "The next run tries them again."
         print(f"{len(failed)} of {len(images)} images failed: {tables}. {again}", file=sys.stderr)
@@ -44,6 +46,19 @@ def conclude(records: Sequence[str], measurements: str, failures: str, max_failu
     allowed = f", {len(failed)} failed as max_failures allows: {tables}" if failed else ""
     table = f": {measurements}" if Path(measurements).exists() else ""
     print(f"{len(images) - len(failed)} of {len(images)} images done{table}{allowed}", file=sys.stderr)
+
+
+def allowed_failures(max_failures: int | str, images: int) -> int:
+    """How many of so many images may fail.
+
+    Examples
+    --------
+    >>> allowed_failures("5%", 250), allowed_failures("5%", 10), allowed_failures(3, 10)
+    (12, 0, 3)
+    """
+    if isinstance(max_failures, str):
+        return math.floor(Fraction(max_failures.rstrip(" %")) * images / 100)
+    return max_failures
 
 
 def failed_images(records: Iterable[str]) -> set[str]:

@@ -20,7 +20,7 @@ for step, job in plan.jobs():
             pixmake_rules.CONDA
         threads: step.step.threads
         resources:
-            **step.step.resources.given(),
+            **pixmake_rules.resources(step.step),
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),
