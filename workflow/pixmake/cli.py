@@ -100,6 +100,10 @@ def _parser() -> argparse.ArgumentParser:
     aggregate.set_defaults(command=_aggregate)
     for option in ("--columns", "--measurements", "--failures"):
         aggregate.add_argument(option, required=True)
+
+    gather = commands.add_parser("gather", description="One file of the records named on stdin.")
+    gather.set_defaults(command=_gather)
+    gather.add_argument("output")
     return parser
 
 
@@ -178,6 +182,16 @@ def _aggregate(arguments: argparse.Namespace) -> int:
     try:
         columns = json.loads(arguments.columns)
         write_tables(records, columns, arguments.measurements, arguments.failures)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _gather(arguments: argparse.Namespace) -> int:
+    from pixmake.gathering import write_gathered
+
+    try:
+        write_gathered([line.rstrip("\n") for line in sys.stdin], arguments.output)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

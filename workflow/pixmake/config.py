@@ -23,7 +23,7 @@ from pydantic import (
 from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.errors import PixmakeError, Problem, nearest
 
-ARGUMENTS = ("image", "images", "path", "paths", "meta")
+ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -167,6 +167,13 @@ class Step(_Model):
     needs: list[str] = []
     """Steps whose files or results this one uses; without it the step depends on the image alone."""
 
+    needs_all: list[str] = []
+    """Steps of which each job gets the results of all images: a background, a normalisation."""
+
+    per: str | list[str] | None = None
+    """Terms of the table: the step runs once for the images that share their values (a plant's time
+    series), or with `all` once for all images; default: once for each image."""
+
     params: dict[Name, Any] = {}
     """Arguments of the function, by name; a changed value runs the step again."""
 
@@ -190,6 +197,13 @@ class Step(_Model):
 
     on_error: Literal["continue", "stop"] | None = None
     """As the key of this name at the top level, for this step."""
+
+    @property
+    def terms(self) -> tuple[str, ...] | None:
+        """The terms of `per`, none of them for `all`; `None` if the step runs once for each image."""
+        if self.per is None:
+            return None
+        return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
     @property
     def file(self) -> str:
@@ -336,7 +350,7 @@ def key_lines(path: str | Path) -> tuple[dict[Keys, str], list[Problem]]:
 def _inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
     """What each key allows by itself but not together: (keys, what, hint)."""
     yield from _step_inconsistencies(config)
-    cycle = _cycle({name: step.needs for name, step in config.steps.items()})
+    cycle = _cycle({name: [*step.needs, *step.needs_all] for name, step in config.steps.items()})
     if cycle:
         yield ("steps", cycle[0], "needs"), f"steps need each other: {' → '.join(cycle)}", ""
     lower: dict[str, str] = {}
@@ -353,22 +367,27 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
     for name, step in config.steps.items():
         at: Keys = ("steps", name)
         files: dict[str, str] = {}
-        for need in step.needs:
+        for key, need in [("needs", n) for n in step.needs] + [("needs_all", n) for n in step.needs_all]:
             if need not in config.steps:
-                yield (*at, "needs"), f"there is no step {need!r}", nearest(need, config.steps)
+                yield (*at, key), f"there is no step {need!r}", nearest(need, config.steps)
                 continue
             for file in config.steps[need].files:
-                if file in files:
+                if files.get(file, need) != need:
                     what = f"both {files[file]} and {need} have a file {file!r}"
-                    yield (*at, "needs"), what, "rename one of them"
+                    yield (*at, key), what, "rename one of them"
                 files[file] = need
-        if len(set(step.needs)) < len(step.needs):
-            yield (*at, "needs"), "a step stands twice", ""
+        for key, needs in (("needs", step.needs), ("needs_all", [*step.needs, *step.needs_all])):
+            if len(set(needs)) < len(needs):
+                what = "a step stands twice" if key == "needs" else "a step stands twice, or in needs, too"
+                yield (*at, key), what, ""
+                break
+        if step.terms is not None and len(set(step.terms)) < len(step.terms):
+            yield (*at, "per"), "a term stands twice", ""
         for kind, words in (("param", step.params), ("file", step.files)):
             for word in words:
                 if word in ARGUMENTS or keyword.iskeyword(word):
-                    key = (*at, "params" if kind == "param" else "files", word)
-                    yield key, f"{word!r} has a meaning of its own", f"rename the {kind}"
+                    place = (*at, "params" if kind == "param" else "files", word)
+                    yield place, f"{word!r} has a meaning of its own", f"rename the {kind}"
         for resource, what, hint in _growth_problems(step):
             yield (*at, "resources", resource), what, hint
         for word in sorted(set(step.params) & set(files)):

@@ -28,6 +28,10 @@ class Group:
     """The row's own values, without empty cells; in a group a list where its rows differ."""
     where: str
     """The first row, for messages."""
+    when: datetime.datetime | None = None
+    """The time of the first image, if the table has times."""
+    members: tuple[Group, ...] = ()
+    """Of a job of a step with `per`: the groups that belong to it, by time; see `pixmake.cohorts`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ def _group(rows: Sequence[_Row], images: Images) -> Group:
         names=_names(rows, images),
         metadata=_metadata(rows),
         where=rows[0].where,
+        when=min((row.when for row in rows if row.when is not None), default=None),
     )
 
 

@@ -8,14 +8,17 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pixmake.attempts import at_attempt, is_expression
 from pixmake.config import Step
 from pixmake.errors import PixmakeError
+from pixmake.gathering import MEMBERS
 from pixmake.job import LINKS
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
+from pixmake.plan import LOGS, Job, Plan, PlannedStep, gathered_path, gathering_rule, plan_project
+from pixmake.records import written_whole
 from pixmake.runlock import hold_run_lock
 from pixmake.table import is_remote
 from pixmake.task import one_line
@@ -32,6 +35,16 @@ CONDA = str(WORKFLOW / "envs" / "function.yaml")
 
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """A rule that puts the results of all jobs of a step into one file."""
+
+    rule: str
+    records: list[str]
+    files: list[str]
+    output: str
 
 
 def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
@@ -81,7 +94,17 @@ def images(job: Job) -> list[str]:
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    return [_linked(path) if _PATTERN.search(path) and not is_remote(path) else path for path in job.images]
+    return [_takeable(path) for path in job.images]
+
+
+def gathered(job: Job) -> list[str]:
+    """What a job over several images depends on; its command finds them in the list of its images.
+
+    That list is written here: it is named by its content, so it is the same at each parse.
+    """
+    if job.members:
+        _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
+    return [_takeable(path) for path in job.gathered]
 
 
 def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
@@ -143,8 +166,31 @@ def tables(plan: Plan) -> dict[str, str]:
 
 def records(plan: Plan) -> list[str]:
     """The records of all jobs, in the order of the table's rows, then of the steps."""
-    by_step = [plan.records(planned.name) for planned in plan.steps]
-    return [path for paths in zip(*by_step, strict=True) for path in paths]
+    each_image = [plan.records(planned.name) for planned in plan.steps if planned.step.terms is None]
+    over_several = [plan.records(planned.name) for planned in plan.steps if planned.step.terms is not None]
+    rows = [path for paths in zip(*each_image, strict=True) for path in paths]
+    return [*rows, *(path for paths in over_several for path in paths)]
+
+
+def gatherings(plan: Plan) -> list[Gathering]:
+    """The rules that put the results of all jobs of a step together.
+
+    Without them a step with ``needs_all`` would have each of N jobs depend on N others.
+    """
+    return [
+        Gathering(
+            rule=gathering_rule(step),
+            records=plan.records(step),
+            files=plan.files(step),
+            output=gathered_path(plan.config.results, step),
+        )
+        for step in plan.gathered_steps()
+    ]
+
+
+def over_several(plan: Plan) -> list[str]:
+    """The steps whose jobs are not one for each image."""
+    return [planned.name for planned in plan.steps if planned.step.terms is not None]
 
 
 def forget_rule_names(names: dict[str, Any]) -> None:
@@ -162,6 +208,19 @@ def as_text(plan: Plan) -> Iterator[str]:
     yield from _text_head(plan)
     for planned, job in plan.jobs():
         yield _text_rule(planned, job)
+    for gathering in gatherings(plan):
+        yield _text_gathering(gathering)
+
+
+def _takeable(path: str) -> str:
+    return _linked(path) if _PATTERN.search(path) and not is_remote(path) else path
+
+
+def _written(path: Path, text: str) -> None:
+    """Write a file whose name says its content, if it is not there."""
+    if not path.exists():
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _linked(path: str) -> str:
@@ -218,7 +277,12 @@ onstart:
 
 
 onsuccess:
-    conclude(asked, **{written!r}, max_failures={plan.config.max_failures!r})
+    conclude(
+        asked,
+        **{written!r},
+        max_failures={plan.config.max_failures!r},
+        over_several={over_several(plan)!r},
+    )
 """
     for planned in plan.steps:
         yield f"""
@@ -238,6 +302,7 @@ rule {job.rule}:
     input:
         images=[{_listed(images(job), 16)}],
         needed=[{_listed(job.needed, 16)}],
+        gathered=[{_listed(gathered(job), 18)}],
     output:
         record={job.record!r},
         files=[{_listed(job.files, 15)}],
@@ -259,6 +324,27 @@ rule {job.rule}:
 """
 
 
+def _text_gathering(gathering: Gathering) -> str:
+    return f"""
+
+rule {gathering.rule}:
+    input:
+        records=[{_listed(gathering.records, 17)}],
+        files=[{_listed(gathering.files, 15)}],
+    output:
+        {gathering.output!r},
+    log:
+        {log_of(gathering.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_GATHER!r}
+"""
+
+
 def _resource_text(given: Any) -> str:
     if not callable(_growing(given)):
         return repr(given)
@@ -273,10 +359,11 @@ def _listed(paths: Iterable[str], indent: int) -> str:
 # the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
 _RUN = (
     "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
-    " {resources.attempt} {log:q} {output:q} {input:q}"
+    " {resources.attempt} {log:q} {output:q} {input.images:q} {input.needed:q}"
 )
 _AGGREGATE = (
     "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
     " --columns {params.columns:q} --measurements {output.measurements:q}"
     " --failures {output.failures:q} 2> {log:q}"
 )
+_GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"

@@ -30,17 +30,23 @@ class Task:
     names: tuple[str, ...] = ()
     """The names of a group's images; empty for a single image."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The files of each needed step, by name."""
+    """The files, by name, of each needed step that has one job for this one."""
     files: tuple[str, ...] = ()
     failures: int = 0
     """How often this job has failed for good; see `records.failure_counts`."""
+    needs_all: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files, by name, of each step of which this job has all; see `pixmake.gathering`."""
+    members: str = ""
+    """The name of the list of images of a job of a step with `per`."""
+    needs_many: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files, by name, of each needed step that has several jobs in that list."""
 
     def as_json(self) -> str:
         """One line of JSON, always the same for the same task.
 
         Braces inside its strings are escaped, since Snakemake would take ``{word}`` for a wildcard.
         """
-        return one_line({key: value for key, value in asdict(self).items() if value not in ({}, ())})
+        return one_line({key: value for key, value in asdict(self).items() if value not in ({}, (), "")})
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ def parse_task(text: str) -> Task:
     content = json.loads(text)
     for key in ("names", "files"):
         content[key] = tuple(content.get(key, ()))
-    content["needs"] = {step: tuple(files) for step, files in content.get("needs", {}).items()}
+    for key in ("needs", "needs_all", "needs_many"):
+        content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}
     return Task(**{"metadata": {}, **content})
 
 

@@ -18,7 +18,13 @@ def asked_records(jobs: Iterable[Any]) -> list[str]:
     return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
 
 
-def conclude(records: Sequence[str], measurements: str, failures: str, max_failures: int | str) -> None:
+def conclude(
+    records: Sequence[str],
+    measurements: str,
+    failures: str,
+    max_failures: int | str,
+    over_several: Sequence[str] = (),
+) -> None:
     """Say how many images are done and how many failed.
 
     Parameters
@@ -29,23 +35,34 @@ def conclude(records: Sequence[str], measurements: str, failures: str, max_failu
         The tables.
     max_failures
         How many images may fail: a number, or a share of them such as ``5%``.
+    over_several
+        Steps whose jobs are over several images: those that failed are counted by themselves.
 
     Raises
     ------
     SystemExit
-        With status 1: more images failed than are allowed. Every table is written by then.
+        With status 1: more failed than is allowed. Every table is written by then.
     """
-    images = {Path(record).name.removesuffix(".json") for record in records}
-    failed = failed_images(records)
+    of_step = {step: [path for path in records if Path(path).parent.name == step] for step in over_several}
+    images = {_id(path) for path in records if Path(path).parent.name not in over_several}
+    failed = failed_images(path for path in records if Path(path).parent.name not in over_several)
+    lost = {step: len(failed_images(paths)) for step, paths in of_step.items()}
+    total = len(failed) + sum(lost.values())
+    counts = [f"{len(failed)} of {len(images)} images"] if failed or not total else []
+    counts += [f"{lost[step]} of {len(of_step[step])} jobs of {step}" for step in lost if lost[step]]
     tables = f"see {failures}" if Path(failures).exists() else "see their logs under logs/"
-    if len(failed) > allowed_failures(max_failures, len(images)):
+    if total > allowed_failures(max_failures, len(images)):
         # not an exception of Snakemake's: it would print where in our files it was raised
         again = "The next run tries them again."
-        print(f"{len(failed)} of {len(images)} images failed: {tables}. {again}", file=sys.stderr)
+        print(f"{' and '.join(counts)} failed: {tables}. {again}", file=sys.stderr)
         raise SystemExit(1)
-    allowed = f", {len(failed)} failed as max_failures allows: {tables}" if failed else ""
+    allowed = f", {total} failed as max_failures allows: {tables}" if total else ""
     table = f": {measurements}" if Path(measurements).exists() else ""
     print(f"{len(images) - len(failed)} of {len(images)} images done{table}{allowed}", file=sys.stderr)
+
+
+def _id(record: str) -> str:
+    return Path(record).name.removesuffix(".json")
 
 
 def allowed_failures(max_failures: int | str, images: int) -> int:
