@@ -152,7 +152,7 @@ def test_nothing_left_to_work_on(trial: Project) -> None:
     write_table(trial, broken=tuple(f"P1d{day}.png" for day in (1, 2, 3)))
     trial.write(
         "scripts/analysis.py",
-        ANALYSIS.replace("    assert len(images)", "    raise ValueError('flat')\n    "),
+        ANALYSIS.replace("    assert len(images)", "    raise ValueError('flat')\n    assert len(images)"),
     )
     ended = trial.snakemake()
     assert ended.last_words.startswith("3 of 6 images and 1 of 2 jobs of growth failed: see")

@@ -173,7 +173,7 @@ def gathering_rule(step: str) -> str:
 
 def gathered_path(results: str, step: str) -> str:
     """Where the results of all jobs of a step stand together."""
-    return f"{results}/{GATHERED}/{step}.json"
+    return f"{results}/{GATHERED}/{step}"
 
 
 def record_path(results: str, step: str, job_id: str) -> str:
