@@ -235,9 +235,20 @@ class Config(_Model):
     """If more images than these fail, the run ends with an error once its tables are written: a
     number, or a share of all images such as `5%`."""
 
+    keep: Literal["all", "results", "failed"] = "all"
+    """`all`: everything stays; `results`: files that only other steps need are removed once those are
+    done; `failed`: as `results`, and only failed images keep their log and what they worked on."""
+
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""
         return (step.on_error or self.on_error) == "continue"
+
+    def is_temporary(self, name: str) -> bool:
+        """Whether the files of a step are removed once all that need them are done."""
+        needed = any(name in step.needs for step in self.steps.values())
+        # a job that gets all images' files has no rule that depends on them
+        for_all = any(name in step.needs_all for step in self.steps.values())
+        return self.keep != "all" and needed and not for_all
 
 
 Keys = tuple[str | int, ...]

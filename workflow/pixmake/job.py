@@ -5,8 +5,10 @@ Standard library only, but for what the kind of step needs.
 
 from __future__ import annotations
 
+import os
 import platform
 import re
+import shutil
 import sys
 import time
 import traceback
@@ -120,6 +122,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         _lift_memory_limit()
         traceback.print_exc()
         return fail(job, _failure(job, error), run=_run(job, started, warm))
+    if job.limits.keep == "failed":
+        for path in _kept_inputs(job).values():
+            Path(path).unlink(missing_ok=True)
     return DONE
 
 
@@ -148,6 +153,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
     if not prerequisite:
         results = Path(job.record).parent.parent
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
+        if job.limits.keep == "failed":
+            for source, kept in _kept_inputs(job).items():
+                shutil.copy(source, kept)
     return DONE
 
 
@@ -250,6 +258,16 @@ def _is_memory(error: BaseException) -> bool:
 
 def _is_ours(file: str) -> bool:
     return Path(file).parent in (Path(__file__).parent, Path(__file__).parent / "runners")
+
+
+def _kept_inputs(job: Job) -> dict[str, str]:
+    """Where the files of other steps stay that a failed image worked on: beside its log."""
+    base = job.log.removesuffix("log")
+    return {
+        path: base + os.path.basename(path).removeprefix(Path(record).name.removesuffix("json"))
+        for record, *paths in job.needed.values()
+        for path in paths
+    }
 
 
 def _remove_leftovers(job: Job) -> None:

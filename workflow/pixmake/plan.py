@@ -56,6 +56,9 @@ class PlannedStep:
     keeps_going: bool
     takes_images: bool = True
     """Whether a job over several images depends on their files, not only on what other steps made."""
+    temporary: bool = False
+    """Whether its files are removed once all that need them are done."""
+    keep: str = "all"
 
 
 @dataclass(frozen=True)
@@ -275,7 +278,10 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
             keeps_going = config.keeps_going(step)
             source = source_hash(step.file, step.name)
             takes_images = {"images", "paths"} & {*signature.required, *signature.optional}
-            planned.append(PlannedStep(name, step, source, keeps_going, bool(takes_images)))
+            temporary = config.is_temporary(name)
+            planned.append(
+                PlannedStep(name, step, source, keeps_going, bool(takes_images), temporary, config.keep)
+            )
         except PixmakeError as error:
             problems += error.problems
     if problems:

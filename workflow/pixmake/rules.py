@@ -113,7 +113,7 @@ def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
     As it asks for ``resources``, Snakemake does not compare it: a longer timeout runs nothing again.
     It is called once a job, so the attempt comes by another way.
     """
-    text = run_limits(planned.step, planned.keeps_going)
+    text = run_limits(planned.step, planned.keeps_going, planned.keep)
 
     def not_compared(wildcards: Any, resources: Any) -> str:
         return text
@@ -121,7 +121,7 @@ def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
     return not_compared
 
 
-def run_limits(step: Step, keep_going: bool) -> str:
+def run_limits(step: Step, keep_going: bool, keep: str = "all") -> str:
     """The limits of a step's jobs as JSON; memory for each attempt, if it grows."""
     attempts = step.retries + 1
     memory = [step.resources.at(attempt).get("mem_mb") for attempt in range(1, attempts + 1)]
@@ -129,6 +129,7 @@ def run_limits(step: Step, keep_going: bool) -> str:
         {
             "attempts": attempts,
             "keep_going": keep_going,
+            "keep": keep,
             "timeout": step.timeout,
             "mem_mb": memory if len(set(memory)) > 1 else memory[0],
         }
@@ -282,13 +283,14 @@ onsuccess:
         **{written!r},
         max_failures={plan.config.max_failures!r},
         over_several={over_several(plan)!r},
+        keep={plan.config.keep!r},
     )
 """
     for planned in plan.steps:
         yield f"""
 
 def limits_of_{planned.name}(wildcards, resources):
-    return {run_limits(planned.step, planned.keeps_going)!r}
+    return {run_limits(planned.step, planned.keeps_going, planned.keep)!r}
 """
 
 
@@ -305,7 +307,7 @@ rule {job.rule}:
         gathered=[{_listed(gathered(job), 18)}],
     output:
         record={job.record!r},
-        files=[{_listed(job.files, 15)}],
+        files={"temp" if planned.temporary else ""}([{_listed(job.files, 15)}]),
     log:
         {job.log!r},
     conda:

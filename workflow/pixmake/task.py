@@ -58,6 +58,8 @@ class Limits:
     """Attempts in all: ``retries`` and one."""
     keep_going: bool = True
     """Leave a record when the last attempt fails, instead of failing."""
+    keep: str = "all"
+    """``failed``: what a failed image worked on stays beside its log."""
     timeout: float | None = None
     """Seconds."""
     mem_mb: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.job import PREREQUISITE
+from pixmake.plan import LOGS
 from pixmake.records import failure_counts, read_record
 
 
@@ -24,6 +26,7 @@ def conclude(
     failures: str,
     max_failures: int | str,
     over_several: Sequence[str] = (),
+    keep: str = "all",
 ) -> None:
     """Say how many images are done and how many failed.
 
@@ -37,12 +40,16 @@ def conclude(
         How many images may fail: a number, or a share of them such as ``5%``.
     over_several
         Steps whose jobs are over several images: those that failed are counted by themselves.
+    keep
+        ``failed``: only failed images keep their logs.
 
     Raises
     ------
     SystemExit
         With status 1: more failed than is allowed. Every table is written by then.
     """
+    if keep == "failed":
+        remove_logs(records)
     of_step = {step: [path for path in records if Path(path).parent.name == step] for step in over_several}
     images = {_id(path) for path in records if Path(path).parent.name not in over_several}
     failed = failed_images(path for path in records if Path(path).parent.name not in over_several)
@@ -59,6 +66,24 @@ def conclude(
     allowed = f", {total} failed as max_failures allows: {tables}" if total else ""
     table = f": {measurements}" if Path(measurements).exists() else ""
     print(f"{len(images) - len(failed)} of {len(images)} images done{table}{allowed}", file=sys.stderr)
+
+
+def remove_logs(records: Iterable[str]) -> None:
+    """Remove the logs of jobs that did not fail, for ``keep: failed``.
+
+    A job cannot do it: Snakemake makes an empty log where there is none.
+    """
+    failed: dict[Path, set[str]] = {}
+    for record in map(Path, records):
+        folder = record.parent
+        if folder not in failed:
+            suspects = failure_counts(folder.parent, folder.name)
+            failed[folder] = failed_images(f"{folder}/{job_id}.json" for job_id in suspects)
+        if _id(str(record)) not in failed[folder]:
+            (Path(LOGS) / folder.name / f"{_id(str(record))}.log").unlink(missing_ok=True)
+    for folder in failed:
+        with contextlib.suppress(OSError):  # it holds the log of an image that failed
+            (Path(LOGS) / folder.name).rmdir()
 
 
 def _id(record: str) -> str:
@@ -89,7 +114,10 @@ def failed_images(records: Iterable[str]) -> set[str]:
     failed = set()
     for folder, ids in by_step.items():
         for job_id in ids & set(failure_counts(folder.parent, folder.name)):
-            error = read_record(folder / f"{job_id}.json").error
+            try:
+                error = read_record(folder / f"{job_id}.json").error
+            except FileNotFoundError:
+                continue
             if error is not None and error.type != PREREQUISITE:
                 failed.add(job_id)
     return failed

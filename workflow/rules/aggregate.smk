@@ -33,4 +33,5 @@ onsuccess:
         **pixmake_rules.tables(plan),
         max_failures=plan.config.max_failures,
         over_several=pixmake_rules.over_several(plan),
+        keep=plan.config.keep,
     )

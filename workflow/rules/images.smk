@@ -13,7 +13,7 @@ for step, job in plan.jobs():
             gathered=pixmake_rules.gathered(job),
         output:
             record=job.record,
-            files=job.files,
+            files=temp(job.files) if step.temporary else job.files,
         log:
             job.log,
         retries: step.step.retries
