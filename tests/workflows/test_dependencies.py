@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 from tests.conftest import Project
+from tests.pages import follow
 
 Changed = Callable[[Project, Mapping[str, str]], set[str]]
 
@@ -164,3 +165,14 @@ def test_nothing_left_to_work_on(trial: Project) -> None:
     assert [row["id"] for row in trial.rows("failures.csv")] == ["P1d3", "P1d2", "P1d1", "P2"]
     assert "P2 " not in trial.pixmake("status").out
     assert trial.pixmake("retry", "P2").out == "1 images will run again in the next run\n"
+
+
+def test_example_of_the_page(trial: Project) -> None:
+    """What docs/dependencies.md shows runs as it stands there."""
+    follow("dependencies.md", trial)
+    ended = trial.snakemake()
+    assert ended.code == 0, ended.err
+    growth = values(trial, "growth")
+    assert growth["P1"]["from"].startswith("2024-01-01")
+    assert growth["P1"]["treatment"] == "wet"
+    assert values(trial, "relative")["P1d3"]["of_gain"] == growth["P1"]["gain"]
