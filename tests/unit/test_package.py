@@ -42,7 +42,11 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
 
 def test_rules_and_compiled_text_have_one_command() -> None:
     """What `pixmake compile` prints runs the very words of workflow/rules."""
-    files = {"images": [rules._RUN, rules._GATHER], "aggregate": [rules._AGGREGATE]}
+    files = {
+        "images": [rules._RUN],
+        "several": [rules._RUN_SEVERAL, rules._GATHER],
+        "aggregate": [rules._AGGREGATE],
+    }
     for name, commands in files.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()
         for shell, words in zip(text.split("shell:")[1:], commands, strict=True):

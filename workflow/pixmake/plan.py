@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.cohorts import Levels, make_levels
-from pixmake.config import ARGUMENTS, Config, Images, Step, parse_config, parse_images
+from pixmake.config import ARGUMENTS, Config, Step, parse_config, parse_images
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.gathering import members_text
-from pixmake.groups import Group, make_groups
+from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
+from pixmake.imageset import Images
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
 from pixmake.source import Signature, read_signature, source_hash
 from pixmake.sources import read_images
-from pixmake.table import Table, path_problems
+from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.task import Task
 
 LOGS = "logs"
@@ -72,16 +73,20 @@ class Plan:
     """The metadata terms, in the table's order."""
     cohorts: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
     """The jobs of the steps with ``per``."""
+    notes: tuple[Note, ...] = ()
+    """What was left out or mended on the way from the source to the groups, and why."""
 
     @property
     def levels(self) -> Levels:
         """Which jobs each step has."""
         return Levels(self.groups, self.cohorts)
 
-    def jobs(self) -> Iterator[tuple[PlannedStep, Job]]:
-        """Every job: all of the first step, then of the next."""
+    def jobs(self, *, over_several: bool | None = None) -> Iterator[tuple[PlannedStep, Job]]:
+        """Every job, all of the first step, then of the next; or only those of `per`, or none of those."""
         index = self.levels.index()
         for planned in self.steps:
+            if over_several is not None and over_several != (planned.step.terms is not None):
+                continue
             failures = failure_counts(self.config.results, planned.name)
             for group in self.levels.of(planned.name):
                 yield planned, self._job(planned, group, failures.get(group.id, 0), index)
@@ -138,6 +143,7 @@ class Plan:
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
             needs_many={need: tuple(self.config.steps[need].files) for need in many},
             files=tuple(step.files),
+            python=step.python,
             failures=failures,
         )
         record, *files = self._results(planned.name, group.id)
@@ -209,7 +215,7 @@ def table_problems(images: Images) -> tuple[Problem, ...]:
     """What is wrong with a table, for a config that has problems of its own."""
     try:
         table = selected_table(images)
-        problems = path_problems(table, images.root)
+        problems = path_problems(table)
         if not problems:
             make_groups(table, images)
     except PixmakeError as error:
@@ -230,6 +236,7 @@ def make_plan(config: Config) -> Plan:
     groups: tuple[Group, ...] = ()
     columns: list[str] = []
     cohorts: Mapping[str, tuple[Group, ...]] = {}
+    notes: tuple[Note, ...] = ()
     try:
         steps = _planned_steps(config)
     except PixmakeError as error:
@@ -237,13 +244,14 @@ def make_plan(config: Config) -> Plan:
     try:
         table = selected_table(config.images)
         columns = table.columns
-        problems += path_problems(table, config.images.root)
-        if not problems:
-            groups = make_groups(table, config.images)
+        problems += path_problems(table)
+        grouping = make_grouping(table, config.images)
+        problems += grouping.problems
+        groups, notes = grouping.groups, (*table.notes, *grouping.notes())
         cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
-    plan = Plan(config, groups, steps, tuple(columns), cohorts)
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
     problems = problems or list(_collisions(plan))
     if problems:
         raise PixmakeError(problems)
@@ -259,12 +267,12 @@ def selected_table(images: Images) -> Table:
         The table cannot be used, or no row is left.
     """
     table = read_images(images)
-    selected = select_rows(table, images.select)
+    selected = select_rows(table, images.select, images.group_by)
     if selected.frame.empty:
         hint = "" if table.frame.empty else "look at images.select"
         what = f"no image: {len(table.frame)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
-    return selected
+    return without_missing(selected) if images.missing == "skip" else selected
 
 
 def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:

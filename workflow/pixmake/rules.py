@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import inspect
 import os
 import re
 import shlex
@@ -10,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pixmake.attempts import at_attempt, is_expression
 from pixmake.config import Step
@@ -34,6 +36,7 @@ CONDA = str(WORKFLOW / "envs" / "function.yaml")
 """The software of a step, of use with ``--sdm conda`` alone."""
 
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
 
@@ -57,6 +60,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
         show where in our files it was raised.
     """
     hold_run_lock()
+    _collect_less_often()
     try:
         return plan_project(config, files)
     except PixmakeError as error:
@@ -64,18 +68,17 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
         raise SystemExit(1) from None
 
 
+def _collect_less_often() -> None:
+    """Keep the garbage collector from walking over all rules again and again.
+
+    They live as long as Snakemake does, and at 10,000 of them those walks took a fifth of its time.
+    """
+    gc.set_threshold(200_000, 20, 100)
+
+
 def smk(name: str) -> str:
     """The path of one of pixmake's files of rules, for ``include:``."""
     return str(WORKFLOW / "rules" / f"{name}.smk")
-
-
-def client(wildcards: Any, resources: Any) -> str:
-    """A params function: the command that hands a job of this process to the warm one, up to its words.
-
-    As all params functions that ask for ``resources`` it is not among what Snakemake compares: an
-    environment that moves runs nothing again.
-    """
-    return f"{_CLIENT} {os.getpid()}"
 
 
 def program(wildcards: Any, resources: Any) -> str:
@@ -88,37 +91,55 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def images(job: Job) -> list[str]:
-    """The images of a job as Snakemake can take them.
+def inputs(job: Job) -> dict[str, list[str]]:
+    """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    return [_takeable(path) for path in job.images]
+    images = [_takeable(path) for path in job.images]
+    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
-def gathered(job: Job) -> list[str]:
-    """What a job over several images depends on; its command finds them in the list of its images.
+def inputs_of_several(job: Job) -> dict[str, list[str]]:
+    """The ``input`` of a job over several images: what its command names, and what stands in its list.
 
     That list is written here: it is named by its content, so it is the same at each parse.
     """
-    if job.members:
-        _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    return [_takeable(path) for path in job.gathered]
+    _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
+    return {"needed": list(job.needed), "gathered": [_takeable(path) for path in job.gathered]}
 
 
-def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
-    """A params function that tells a job how it is run; see `pixmake.task.Limits`.
+def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
+    """The ``output`` of a job's rule: its record, then its files, if any."""
+    files: Any = list(job.files)
+    if temporary:
+        from snakemake.io import temp
 
-    As it asks for ``resources``, Snakemake does not compare it: a longer timeout runs nothing again.
-    It is called once a job, so the attempt comes by another way.
+        files = temp(files)
+    return {"record": job.record} | ({"files": files} if job.files else {})
+
+
+def run(limits: str, python: str | None) -> Callable[[Any, Any], str]:
+    """A params function: the command that hands a job of this process to the warm one, up to its words.
+
+    As it asks for ``resources``, it is not among what Snakemake compares: an environment that moves or a
+    longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
+
+    Parameters
+    ----------
+    limits
+        How the jobs are run, from `run_limits`.
+    python
+        The step's own interpreter.
     """
-    text = run_limits(planned.step, planned.keeps_going, planned.keep)
+    words = f"{os.getpid()} {shlex.quote(limits)} {shlex.quote(python or SAME_PYTHON)}"
+    command = f"{_CLIENT} {words}"
 
     def not_compared(wildcards: Any, resources: Any) -> str:
-        return text
+        return command
 
-    return not_compared
+    return _signed(not_compared)
 
 
 def run_limits(step: Step, keep_going: bool, keep: str = "all") -> str:
@@ -148,9 +169,16 @@ def _growing(given: Any) -> Any:
     def at_this(wildcards: Any, attempt: int) -> Any:
         return at_attempt(given, attempt)
 
-    return at_this
+    return _signed(at_this)
 
 
+def _signed(function: _Function) -> _Function:
+    """The function with its signature beside it: Snakemake asks for it several times a job."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
+
+
+@_signed
 def attempt(wildcards: Any, attempt: int) -> int:
     """A resources function: which attempt it is, the first one being 1."""
     return attempt
@@ -289,8 +317,10 @@ onsuccess:
     for planned in plan.steps:
         yield f"""
 
-def limits_of_{planned.name}(wildcards, resources):
-    return {run_limits(planned.step, planned.keeps_going, planned.keep)!r}
+run_{planned.name} = pixmake_rules.run(
+    {run_limits(planned.step, planned.keeps_going, planned.keep)!r},
+    {planned.step.python!r},
+)
 """
 
 
@@ -302,27 +332,22 @@ def _text_rule(planned: PlannedStep, job: Job) -> str:
 
 rule {job.rule}:
     input:
-        images=[{_listed(images(job), 16)}],
-        needed=[{_listed(job.needed, 16)}],
-        gathered=[{_listed(gathered(job), 18)}],
+{_named(inputs_of_several(job) if job.members else inputs(job))}
     output:
-        record={job.record!r},
-        files={"temp" if planned.temporary else ""}([{_listed(job.files, 15)}]),
+{_named(outputs(job), "files" if planned.temporary else "")}
     log:
         {job.log!r},
     conda:
         pixmake_rules.CONDA
     params:
         task={job.task.as_json()!r},
-        limits=limits_of_{planned.name},
-        client=pixmake_rules.client,
-        python={planned.step.python or SAME_PYTHON!r},
+        run=run_{planned.name},
     threads: {planned.step.threads}
     resources:
         attempt=pixmake_rules.attempt,{resources}
     retries: {planned.step.retries}
     shell:
-        {_RUN!r}
+        {_RUN_SEVERAL if job.members else _RUN!r}
 """
 
 
@@ -353,16 +378,23 @@ def _resource_text(given: Any) -> str:
     return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
 
 
+def _named(paths: Mapping[str, str | list[str]], temporary: str = "") -> str:
+    """Named paths as the lines of a directive; those under one name may be temporary."""
+    lines = []
+    for name, value in paths.items():
+        text = repr(value) if isinstance(value, str) else f"[{_listed(value, 10 + len(name))}]"
+        lines.append(f"        {name}={f'temp({text})' if name == temporary else text},")
+    return "\n".join(lines)
+
+
 def _listed(paths: Iterable[str], indent: int) -> str:
     """Paths as the lines of a directive, the first one without its indent."""
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
 # the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
-_RUN = (
-    "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
-    " {resources.attempt} {log:q} {output:q} {input.images:q} {input.needed:q}"
-)
+_RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
+_RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 _AGGREGATE = (
     "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
     " --columns {params.columns:q} --measurements {output.measurements:q}"

@@ -1,19 +1,21 @@
 # One rule per image and step.
 
-pixmake_limits = {step.name: pixmake_rules.limits(step) for step in plan.steps}
+pixmake_run = {
+    step.name: pixmake_rules.run(
+        pixmake_rules.run_limits(step.step, step.keeps_going, step.keep), step.step.python
+    )
+    for step in plan.steps
+}
 
-for step, job in plan.jobs():
+for step, job in plan.jobs(over_several=False):
 
     rule:
         name:
             job.rule
         input:
-            images=pixmake_rules.images(job),
-            needed=job.needed,
-            gathered=pixmake_rules.gathered(job),
+            **pixmake_rules.inputs(job),
         output:
-            record=job.record,
-            files=temp(job.files) if step.temporary else job.files,
+            **pixmake_rules.outputs(job, temporary=step.temporary),
         log:
             job.log,
         retries: step.step.retries
@@ -25,34 +27,6 @@ for step, job in plan.jobs():
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),
-            limits=pixmake_limits[step.name],
-            client=pixmake_rules.client,
-            python=step.step.python or pixmake_rules.SAME_PYTHON,
+            run=pixmake_run[step.name],
         shell:
-            "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
-            " {resources.attempt} {log:q} {output:q} {input.images:q} {input.needed:q}"
-
-
-# The results of all jobs of a step in one file, for steps that need all of them.
-for gathering in pixmake_rules.gatherings(plan):
-
-    rule:
-        name:
-            gathering.rule
-        input:
-            records=gathering.records,
-            files=gathering.files,
-        output:
-            gathering.output,
-        log:
-            pixmake_rules.log_of(gathering.rule),
-        localrule: True
-        conda:
-            pixmake_rules.CONDA
-        params:
-            pixmake=pixmake_rules.program,
-        shell:
-            "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
-
-
-pixmake_rules.forget_rule_names(globals())
+            "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
