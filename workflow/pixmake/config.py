@@ -12,8 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.imageset import Images as Images
-from pixmake.imageset import image_inconsistencies
+from pixmake.imageset import Images, image_inconsistencies
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta")
 """What every analysis can ask for by name; a param or a file cannot be called so."""

@@ -71,8 +71,8 @@ def parse_query(text: str) -> Query:
 
     Names are columns; a name with a space or the like stands between backticks. There are ``and``,
     ``or``, ``not`` (and ``&``, ``|``, ``~``, where the first two bind as loosely as their words, as in
-    pandas), ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in``, ``not in``, ``+``, ``-``, ``*``, ``/``, ``//``,
-    ``%``, numbers, texts, lists, ``True``, ``False`` and ``None``.
+    pandas), ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in``, ``not in``, ``+``, ``-``, ``*``, ``/``,
+    ``//``, ``%``, numbers, texts, lists, ``True``, ``False`` and ``None``.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Source ``lemnatec``: a LemnaTec or PhenoFront export, ``SnapshotInfo.csv`` and ``snapshot<ID>/<tile>.<ext>``."""
+"""Source ``lemnatec``: a LemnaTec or PhenoFront export, ``SnapshotInfo.csv`` beside ``snapshot<ID>/``."""
 
 from __future__ import annotations
 
