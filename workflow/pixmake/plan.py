@@ -88,6 +88,7 @@ class Plan:
             names=group.names,
             needs=needs,
             files=tuple(step.files),
+            python=step.python,
             failures=failures,
         )
         return Job(
