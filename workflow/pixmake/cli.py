@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pixmake.errors import PixmakeError, Problem
+
+if TYPE_CHECKING:
+    from pixmake.plan import Plan
 
 CONFIG = "config/config.yaml"
 
@@ -72,11 +78,12 @@ def _parser() -> argparse.ArgumentParser:
     init = add("init", _init, "Make a new project that runs at once.", config=False)
     init.add_argument("folder", metavar="DIR", help="the new project's folder; new or empty")
 
-    add(
+    check = add(
         "check",
         _check,
         "Check the config, the table, the images and the steps; say all that is wrong.",
     )
+    check.add_argument("--read", action="store_true", help="open every image, too; this takes its time")
 
     compile_ = add("compile", _compile, "Print the plan as a Snakefile that runs by itself.")
     compile_.add_argument("-o", "--output", metavar="FILE", help="write it there instead")
@@ -119,8 +126,29 @@ def _check(arguments: argparse.Namespace) -> int:
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
-    print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}")
-    return 0
+    print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}", flush=True)
+    return _read(plan) if arguments.read else 0
+
+
+def _read(plan: Plan) -> int:
+    from pixmake.reading import described, kinds, read_all, with_progress
+    from pixmake.table import is_remote
+
+    paths = list(dict.fromkeys(path for group in plan.groups for path in group.paths))
+    here = [path for path in paths if not is_remote(path)]
+    processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    begun = time.monotonic()
+    readings = list(with_progress(read_all(here, processes), len(here)))
+    bad = {reading.path: reading.error for reading in readings if reading.error}
+    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {len(bad)} do not decode")
+    if len(here) < len(paths):
+        print(f"{len(paths) - len(here)} images are not on this machine's disks and were not opened")
+    if len(bad) < len(here):
+        print("\n".join(described(kinds(readings))))
+    for path in here:
+        if path in bad:
+            print(f"pixmake: {Problem(bad[path], path)}", file=sys.stderr)
+    return 1 if bad else 0
 
 
 def _compile(arguments: argparse.Namespace) -> int:
