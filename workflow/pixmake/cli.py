@@ -85,6 +85,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--read", action="store_true", help="open every image, too; this takes its time")
 
+    import_ = commands.add_parser("import", help="Make a config.yaml from another system's configuration.")
+    systems = import_.add_subparsers(metavar="SYSTEM", required=True)
+    summary = "Make a config.yaml from a parallel configuration of PlantCV 4 or 5."
+    plantcv = systems.add_parser("plantcv", help=summary, description=summary)
+    plantcv.set_defaults(command=_import_plantcv)
+    plantcv.add_argument("file", metavar="FILE", help="the JSON file that PlantCV's WorkflowConfig saved")
+    _add_output(plantcv)
+
     compile_ = add("compile", _compile, "Print the plan as a Snakefile that runs by itself.")
     compile_.add_argument("-o", "--output", metavar="FILE", help="write it there instead")
 
@@ -108,6 +116,22 @@ def _parser() -> argparse.ArgumentParser:
     for option in ("--columns", "--measurements", "--failures"):
         aggregate.add_argument(option, required=True)
     return parser
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-o", "--output", default=CONFIG, metavar="FILE", help="where to (%(default)s)")
+    command.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def _import_plantcv(arguments: argparse.Namespace) -> int:
+    from pixmake.configtext import write_new
+    from pixmake.importers.plantcv import import_plantcv
+    from pixmake.project import complete_project
+
+    write_new(import_plantcv(arguments.file), arguments.output, force=arguments.force)
+    for line in [f"wrote {arguments.output}", *complete_project(Path())]:
+        print(line)
+    return 0
 
 
 def _init(arguments: argparse.Namespace) -> int:
