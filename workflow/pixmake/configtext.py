@@ -16,6 +16,9 @@ from pixmake.records import written_whole
 WIDTH = 100
 """Characters of a line, where words can be parted."""
 
+INLINE = 3
+"""Mappings with as many keys above them, or more, are written in one line if they fit."""
+
 
 def as_yaml(content: Mapping[str, Any], comments: Mapping[Keys, Sequence[str]] | None = None) -> str:
     """A configuration as YAML, one that reads back the same.
@@ -60,32 +63,27 @@ def printable(text: str) -> str:
     )
 
 
-def _entry(
-    keys: Keys, value: Any, comments: Mapping[Keys, Sequence[str]], indent: str
-) -> Iterator[str]:
+def _entry(keys: Keys, value: Any, comments: Mapping[Keys, Sequence[str]], indent: str) -> Iterator[str]:
     for text in comments.get(keys, ()):
         yield _comment(text, indent)
     head = f"{indent}{_inline(str(keys[-1]))}:"
-    inside = {key[: len(keys)] for key in comments if len(key) > len(keys)}
-    if isinstance(value, Mapping) and value and (keys in inside or not _is_short(value, head)):
+    commented = any(key[: len(keys)] == keys and key != keys for key in comments)
+    if isinstance(value, Mapping) and value and (commented or len(keys) < INLINE or not _fits(value, head)):
         yield head
         for key, below in value.items():
             yield from _entry((*keys, str(key)), below, comments, f"{indent}  ")
-    elif isinstance(value, (list, tuple)) and value and not _is_short(value, head):
+    elif isinstance(value, (list, tuple)) and value and not _fits(value, head):
         yield head
         yield from (f"{indent}  - {_inline(item)}" for item in value)
     else:
         yield f"{head} {_inline(value)}"
 
 
-def _is_short(value: Any, head: str) -> bool:
-    flat = not any(isinstance(item, (Mapping, list)) for item in _items(value)) or len(head) > 60
-    # the top of the file, and what has a name of its own in it, is easier to change in lines
-    return flat and head.startswith("  ") and len(head) + len(_inline(value)) < WIDTH
-
-
-def _items(value: Any) -> list[Any]:
-    return list(value.values()) if isinstance(value, Mapping) else list(value)
+def _fits(value: Any, head: str) -> bool:
+    """Whether a mapping or a list is easy to read in one line."""
+    items = value.values() if isinstance(value, Mapping) else value
+    nested = any(isinstance(item, (Mapping, list, tuple)) for item in items)
+    return not nested and len(head) + len(_inline(value)) < WIDTH
 
 
 def _inline(value: Any) -> str:
