@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pixmake.errors import PixmakeError, Problem
+from pixmake.errors import PixmakeError, Problem, listed
 
 if TYPE_CHECKING:
     from pixmake.plan import Plan
@@ -85,6 +86,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--read", action="store_true", help="open every image, too; this takes its time")
 
+    inspect = add("inspect", _inspect, "Show which images would run and which would not, and why.")
+    inspect.add_argument(
+        "source",
+        nargs="?",
+        metavar="FOLDER",
+        help="a folder of images, or a table, without a config: one is proposed (default: what the config says)",
+    )
+    inspect.add_argument("--csv", metavar="DIR", help="write there every image with its status, as CSV")
+    _add_output(inspect, "write the proposed config there, with a first analysis beside it", default=None)
+
     import_ = commands.add_parser("import", help="Make a config.yaml from another system's configuration.")
     systems = import_.add_subparsers(metavar="SYSTEM", required=True)
     summary = "Make a config.yaml from a parallel configuration of PlantCV 4 or 5."
@@ -118,9 +129,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_output(command: argparse.ArgumentParser) -> None:
-    command.add_argument("-o", "--output", default=CONFIG, metavar="FILE", help="where to (%(default)s)")
+def _add_output(
+    command: argparse.ArgumentParser, summary: str = "where to (%(default)s)", default: str | None = CONFIG
+) -> None:
+    command.add_argument("-o", "--output", default=default, metavar="FILE", help=summary)
     command.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from pixmake.inspection import inspect_project, inspect_proposal, write_tables
+    from pixmake.inspectiontext import as_text
+    from pixmake.proposal import propose_config
+
+    text = None if arguments.source is None else propose_config(arguments.source, Path())
+    inspection = inspect_project(arguments.config) if text is None else inspect_proposal(text)
+    width = shutil.get_terminal_size((120, 24)).columns
+    print("\n".join(as_text(inspection, width)), flush=True)
+    if arguments.csv is not None:
+        for name in write_tables(inspection, arguments.csv):
+            print(f"wrote {name}", flush=True)
+    if text is not None:
+        _offer(text, arguments)
+    if inspection.problems:
+        print(f"pixmake: a run would stop here: {listed(inspection.problems, 12)}", file=sys.stderr)
+    return 1 if inspection.problems else 0
+
+
+def _offer(text: str, arguments: argparse.Namespace) -> None:
+    from pixmake.configtext import write_new
+    from pixmake.project import complete_project
+    from pixmake.proposal import write_starter
+
+    if arguments.output is None:
+        print(f"\na config for these images (`-o {CONFIG}` writes it, and a first analysis):\n\n{text}", end="")
+        return
+    write_new(text, arguments.output, force=arguments.force)
+    for line in [f"wrote {arguments.output}", *complete_project(Path()), *write_starter(Path())]:
+        print(line, flush=True)
 
 
 def _import_plantcv(arguments: argparse.Namespace) -> int:

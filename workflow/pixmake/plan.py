@@ -165,7 +165,7 @@ def make_plan(config: Config) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     plan = Plan(config, groups, steps, tuple(columns), notes)
-    problems = problems or list(_collisions(plan))
+    problems = problems or list(collisions(plan))
     if problems:
         raise PixmakeError(problems)
     return plan
@@ -247,7 +247,7 @@ def _images_arguments(config: Config) -> tuple[str, ...]:
     return ("images", "paths", "meta") if config.images.group_by else ("image", "path", "meta")
 
 
-def _collisions(plan: Plan) -> Iterator[Problem]:
+def collisions(plan: Plan) -> Iterator[Problem]:
     """Images that would get one id or one rule name, files that two jobs would write."""
     groups: dict[str, Group] = {}
     for group in plan.groups:

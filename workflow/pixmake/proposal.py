@@ -15,8 +15,10 @@ from typing import Any
 from pixmake.config import Keys
 from pixmake.configtext import as_yaml
 from pixmake.filenames import NameMismatch, name_parser, without_suffix
-from pixmake.imageset import FORMATS
-from pixmake.table import TIMESTAMP
+from pixmake.imageset import FORMATS, Images
+from pixmake.sources import read_images
+from pixmake.sources.directory import NO_FORMAT
+from pixmake.table import PATH, TIMESTAMP, Table, is_remote
 
 STARTER = "scripts/measure.py:measure"
 """The function of a project that has none yet."""
@@ -63,37 +65,51 @@ class Naming:
 
 
 def source_of(folder: str | Path) -> str:
-    """The source that reads a folder, told by the files in it as PlantCV does."""
+    """The source that reads a folder, told by the files in it as PlantCV does; a file is a table."""
+    if os.path.isfile(folder):
+        return "table"
     if os.path.isfile(os.path.join(folder, "metadata.json")):
         return "phenodata"
     return "lemnatec" if os.path.isfile(os.path.join(folder, "SnapshotInfo.csv")) else "directory"
 
 
-def propose_config(folder: str, paths: Sequence[str], project: Path) -> str:
-    """The text of a config for a folder of images.
+def propose_config(source: str, project: Path) -> str:
+    """The text of a config for images that have none.
 
     Parameters
     ----------
-    folder
-        The folder, from the project's.
-    paths
-        Its image files, from the folder, with ``/`` between folders.
+    source
+        A folder of images, or a table of them, from the project's folder.
     project
         Where the config is to go: its scripts are looked at for a function of an image.
+
+    Raises
+    ------
+    PixmakeError
+        There is no such folder or table, or no image in it.
     """
-    kind = source_of(folder)
-    source: dict[str, Any] = {"path": folder}
+    kind = source_of(source)
     comments: dict[Keys, list[str]] = {
         (): ["Proposed by `pixmake inspect`: change it, and check it with `pixmake check`."]
     }
-    naming = guess_naming(paths) if kind == "directory" else None
-    if naming is not None:
-        source["template"] = naming.template
-        comments["images", kind, "template"] = list(_described(naming, paths))
-        if naming.misfits:
-            source["unmatched"] = "skip"
-            comments["images", kind, "unmatched"] = [_left_out(naming.misfits)]
-    images: dict[str, Any] = {kind: source if len(source) > 1 else folder}
+    found: dict[str, Any] = {"path": source}
+    if kind in ("directory", "lemnatec"):
+        found["unmatched"] = "skip"
+    table = read_images(Images.model_validate({kind: found}))
+    found.pop("unmatched", None)
+    paths = [path for path in table.frame[PATH] if path is not None]
+    if kind == "directory":
+        naming = guess_naming(paths)
+        if naming is not None:
+            found["template"] = naming.template
+            comments["images", kind, "template"] = list(_described(naming, paths))
+        misfits = [*(naming.misfits if naming else ()), *_misnamed(table)]
+        if misfits:
+            found["unmatched"] = "skip"
+            comments["images", kind, "unmatched"] = [_left_out(misfits)]
+    images: dict[str, Any] = {kind: found if len(found) > 1 else source}
+    if kind == "table" and (root := _root(source, paths)) != ".":
+        images["root"] = root
     if _stems_repeat(paths):
         images["id"] = "{path}"
         comments["images", "id"] = ["some names differ in nothing but their suffix"]
@@ -321,6 +337,18 @@ def _as_sorted(value: Any) -> tuple[bool, Any]:
 def _left_out(misfits: Sequence[str]) -> str:
     which = f"{len(misfits)} names do not fit" if len(misfits) > 1 else "one name does not fit"
     return f"{which}, such as {misfits[0]}; `error` in place of `skip` stops there"
+
+
+def _misnamed(table: Table) -> list[str]:
+    """The files that no template can fit."""
+    return [note.path or note.where for note in table.notes if not note.why.startswith(NO_FORMAT)]
+
+
+def _root(table: str, paths: Sequence[str]) -> str:
+    """The folder from which a table's paths lead to files: the project's, or the table's own."""
+    own = os.path.dirname(table) or "."
+    local = [path for path in paths if not is_remote(path)][:1]
+    return own if local and not os.path.exists(local[0]) and os.path.exists(os.path.join(own, local[0])) else "."
 
 
 def _stems_repeat(paths: Sequence[str]) -> bool:
