@@ -70,6 +70,7 @@ class _Draft:
     content: dict[str, Any] = field(default_factory=dict)
     origins: dict[Keys, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    comments: dict[Keys, list[str]] = field(default_factory=dict)
 
     def put(self, keys: Keys, value: Any, origin: str) -> None:
         """Set a key of the config."""
@@ -118,7 +119,7 @@ def import_plantcv(path: str | Path) -> str:
     head = [f"Made by `pixmake import plantcv {path}`. Check it with: pixmake check"]
     if draft.notes:
         head += ["", "Not carried over:", *draft.notes]
-    return as_yaml(draft.content, {(): head})
+    return as_yaml(draft.content, {(): head, **draft.comments})
 
 
 def _read(path: str | Path) -> PlantCVConfig:
@@ -159,8 +160,9 @@ def _unusable(given: PlantCVConfig, path: str) -> Iterator[Problem]:
     """What PlantCV itself would stop at."""
     if not given.input_dir:
         yield Problem("input_dir is empty", path, "it is the folder of the images")
-    if not given.workflow:
-        yield Problem("workflow is empty", path, "it is the script that PlantCV runs for each image")
+    if not given.workflow.endswith(".py"):
+        what = f"{given.workflow!r} is no Python file" if given.workflow else "is empty"
+        yield Problem(f"workflow {what}", path, "it is the script that PlantCV runs for each image")
     for key in ("start_date", "end_date"):
         date = getattr(given, key)
         if date is not None and _time(date, given.timestampformat) is None:
@@ -259,7 +261,11 @@ def _step(given: PlantCVConfig, draft: _Draft) -> None:
     for key, value in given.other_args.items():
         draft.put((*at, "params", key), value, f"other_args.{key}")
     if given.writeimg:
-        draft.put((*at, "writeimg"), True, "writeimg")
+        what = "name the pictures that the script writes to args.outdir in the step, e.g. `files: {mask: png}`"
+        draft.note("writeimg", True, f"{what}: that turns on --writeimg")
+    draft.comments[at] = [
+        "Where PlantCV is not in the environment of Snakemake, say where: `python: envs/plantcv/bin/python`"
+    ]
     if given.cluster == LOCAL:
         _local_cluster(given, draft)
     else:
@@ -321,7 +327,7 @@ def _outcome(given: PlantCVConfig, draft: _Draft) -> None:
         what = f"holds the folder of results, {results}, whose pictures would be taken for images: move one of them"
         draft.note("input_dir", given.input_dir, what)
     if given.img_outdir not in (None, "", "./output_images"):
-        draft.note("img_outdir", given.img_outdir, f"each image's files go to a place of their own in {results}")
+        draft.note("img_outdir", given.img_outdir, f"files that the step names go into {results}, beside the records")
     if given.tmp_dir not in (None, "", "."):
         draft.note("tmp_dir", given.tmp_dir, "not needed: nothing is merged from temporary files")
     if not given.cleanup:
