@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "source",
         nargs="?",
         metavar="FOLDER",
-        help="a folder of images, or a table, without a config: one is proposed (default: what the config says)",
+        help="a folder of images, or a table, that has no config: one is proposed (default: the config's)",
     )
     inspect.add_argument("--csv", metavar="DIR", help="write there every image with its status, as CSV")
     _add_output(inspect, "write the proposed config there, with a first analysis beside it", default=None)
@@ -161,7 +161,9 @@ def _offer(text: str, arguments: argparse.Namespace) -> None:
     from pixmake.proposal import write_starter
 
     if arguments.output is None:
-        print(f"\na config for these images (`-o {CONFIG}` writes it, and a first analysis):\n\n{text}", end="")
+        print(
+            f"\na config for these images (`-o {CONFIG}` writes it, and a first analysis):\n\n{text}", end=""
+        )
         return
     write_new(text, arguments.output, force=arguments.force)
     for line in [f"wrote {arguments.output}", *complete_project(Path()), *write_starter(Path())]:

@@ -88,7 +88,12 @@ def _fits(value: Any, head: str) -> bool:
 
 def _inline(value: Any) -> str:
     text = yaml.dump(
-        value, Dumper=_OneLine, default_flow_style=True, width=float("inf"), allow_unicode=True, sort_keys=False
+        value,
+        Dumper=_OneLine,
+        default_flow_style=True,
+        width=float("inf"),
+        allow_unicode=True,
+        sort_keys=False,
     )
     return text.removesuffix("\n").removesuffix("\n...")
 

@@ -36,7 +36,11 @@ def as_text(inspection: Inspection, width: int = 100) -> Iterator[str]:
             yield ""
     rows = inspection.first_rows
     if len(rows):
-        yield f"the first {min(ROWS, len(rows))} of {len(rows)} images in the run" if len(rows) > ROWS else "images"
+        yield (
+            f"the first {min(ROWS, len(rows))} of {len(rows)} images in the run"
+            if len(rows) > ROWS
+            else "images"
+        )
         header = [str(name) for name in rows.columns]
         cells = [["" if cell is None else str(cell) for cell in row] for row in rows.head(ROWS).to_numpy()]
         yield from (_cut(f"  {line}", width) for line in _columns([header, *cells]))
@@ -91,7 +95,9 @@ def _groups(inspection: Inspection) -> Iterator[str]:
     if inspection.incomplete:
         count = len(inspection.incomplete)
         yield "1 incomplete group" if count == 1 else f"{count} incomplete groups"
-        lines = [f"  {lacking.group.id}: no {', no '.join(lacking.missing)}" for lacking in inspection.incomplete]
+        lines = [
+            f"  {lacking.group.id}: no {', no '.join(lacking.missing)}" for lacking in inspection.incomplete
+        ]
         yield from _listed(lines)
 
 
@@ -103,7 +109,10 @@ def _listed(lines: Sequence[str], most: int = MOST_LINES) -> Iterator[str]:
 
 def _columns(rows: Sequence[Sequence[str]], right: int = 0) -> Iterator[str]:
     """Rows as lines, each column as wide as its widest cell; the first ``right`` ones end at a line."""
-    rows = [[_short(cell) if column + 1 < len(row) else printable(cell) for column, cell in enumerate(row)] for row in rows]
+    rows = [
+        [_short(cell) if column + 1 < len(row) else printable(cell) for column, cell in enumerate(row)]
+        for row in rows
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
     for row in rows:
         cells = [

@@ -39,7 +39,21 @@ _SAMPLE = 200
 """Names that a guess is tried on first."""
 
 _DELIMITERS = "_- ."
-_IMAGE_TYPES = {"VIS", "RGB", "NIR", "IR", "FLU", "FLUO", "PSII", "CHL", "UV", "SWIR", "HSI", "THERMAL", "DEPTH"}
+_IMAGE_TYPES = {
+    "VIS",
+    "RGB",
+    "NIR",
+    "IR",
+    "FLU",
+    "FLUO",
+    "PSII",
+    "CHL",
+    "UV",
+    "SWIR",
+    "HSI",
+    "THERMAL",
+    "DEPTH",
+}
 _VIEWS = {"SV", "TV", "TOP", "SIDE", "FRONT", "BACK", "LEFT", "RIGHT"}
 _LEMNATEC = {"z": "zoom", "h": "lifter", "g": "gain", "e": "exposure"}
 _DATES = ("%Y-%m-%d", "%Y%m%d", "%Y.%m.%d", "%Y_%m_%d", "%d.%m.%Y", "%d-%m-%Y")
@@ -192,7 +206,11 @@ def _template(rows: Sequence[Sequence[str]], depth: int, delimiter: str) -> str:
             position += length
             continue
         values = columns[position]
-        fallback = ("folder" if depth == 1 else f"folder{position + 1}") if is_folder else f"part{position - depth + 1}"
+        fallback = (
+            ("folder" if depth == 1 else f"folder{position + 1}")
+            if is_folder
+            else f"part{position - depth + 1}"
+        )
         prefix, name = _term(values, fallback, both=types and views, lemnatec=len(prefixes) > 1)
         if not name:
             pieces.append(_escaped(values[0]) + mark)
@@ -251,7 +269,7 @@ def _are_angles(values: Sequence[str]) -> bool:
 def _moments(rows: Sequence[Sequence[str]], depth: int, delimiter: str) -> dict[int, tuple[str, int]]:
     """The parts that say when: position → (how it is written, how many parts it takes).
 
-    One date, or one date with the time of day; the time may stand elsewhere, as in ``2024-01-31/plant7_170500``.
+    One date, or a date and a time of day, which may stand apart: ``2024-01-31/plant7_170500``.
     """
     sample = rows[:: max(1, len(rows) // _SAMPLE)]
 
@@ -279,10 +297,10 @@ def _moments(rows: Sequence[Sequence[str]], depth: int, delimiter: str) -> dict[
 def _written(texts: Sequence[str], formats: Sequence[str]) -> str:
     """The first of the formats in which all texts are a moment of our time; empty if there is none."""
     for written in formats:
-        if all(_is_moment(text, written) for text in texts):
-            # 000017 may be a number and no time; of a camera's pictures some are taken by day
-            if "%Y" in written or any(text >= "06" for text in texts):
-                return written
+        # 000017 may be a number and no time; of a camera's pictures some are taken by day
+        likely = "%Y" in written or any(text >= "06" for text in texts)
+        if likely and all(_is_moment(text, written) for text in texts):
+            return written
     return ""
 
 
@@ -348,7 +366,9 @@ def _root(table: str, paths: Sequence[str]) -> str:
     """The folder from which a table's paths lead to files: the project's, or the table's own."""
     own = os.path.dirname(table) or "."
     local = [path for path in paths if not is_remote(path)][:1]
-    return own if local and not os.path.exists(local[0]) and os.path.exists(os.path.join(own, local[0])) else "."
+    return (
+        own if local and not os.path.exists(local[0]) and os.path.exists(os.path.join(own, local[0])) else "."
+    )
 
 
 def _stems_repeat(paths: Sequence[str]) -> bool:

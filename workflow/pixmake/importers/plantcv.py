@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import datetime
 import json
+import keyword
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pixmake.config import Config, Images, Keys
+from pixmake.cells import parse_time, typed_cell
+from pixmake.config import ARGUMENTS, Keys
 from pixmake.configtext import as_yaml
 from pixmake.errors import PixmakeError, Problem
-from pixmake.table import PATH, TIMESTAMP, parse_time, typed_cell
+from pixmake.imageset import Images
+from pixmake.importers.dask import LOCAL, put_cluster
+from pixmake.importers.draft import Draft, settle
+from pixmake.proposal import source_of
+from pixmake.table import PATH, TIMESTAMP
 
 ALL_FORMATS = "all"
 AUTOMATIC_NAMES = "auto"
-LOCAL = "LocalCluster"
 
 Scalar = str | int | float | bool | None
 
@@ -63,37 +67,6 @@ class PlantCVConfig(BaseModel):
     metadata_terms: dict[str, Any] = {}
 
 
-@dataclass
-class _Draft:
-    """A config on its way: what it says, which of PlantCV's keys that came from, what was left out."""
-
-    content: dict[str, Any] = field(default_factory=dict)
-    origins: dict[Keys, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    comments: dict[Keys, list[str]] = field(default_factory=dict)
-
-    def put(self, keys: Keys, value: Any, origin: str) -> None:
-        """Set a key of the config."""
-        inside = self.content
-        for key in keys[:-1]:
-            inside = inside.setdefault(key, {})
-        inside[str(keys[-1])] = value
-        self.origins[keys] = origin
-
-    def take_out(self, keys: Keys) -> None:
-        """Remove a key of the config, and what is empty without it."""
-        trail = [self.content]
-        for key in keys[:-1]:
-            trail.append(trail[-1][key])
-        for inside, key in zip(reversed(trail), reversed(keys), strict=True):
-            if key == keys[-1] or not inside[key]:
-                del inside[key]
-
-    def note(self, key: str, value: Any, what: str) -> None:
-        """Say that something was not carried over."""
-        self.notes.append(f"- {key} ({json.dumps(value)}): {what}")
-
-
 def import_plantcv(path: str | Path) -> str:
     """The text of a ``config.yaml`` that runs what a PlantCV configuration runs.
 
@@ -109,17 +82,18 @@ def import_plantcv(path: str | Path) -> str:
         It cannot be read, or says something that PlantCV would not run either.
     """
     given = _read(path)
-    draft = _Draft()
-    images = _source(given, draft)
-    _selection(given, images, draft)
-    _grouping(given, draft)
+    draft = Draft()
+    kind = _source(given, draft)
+    _selection(given, kind, draft)
+    _grouping(given, kind, draft)
     _step(given, draft)
     _outcome(given, draft)
-    _settle(draft, str(path))
+    settle(draft, str(path))
+    comments: dict[Keys, Sequence[str]] = {**draft.comments}
     head = [f"Made by `pixmake import plantcv {path}`. Check it with: pixmake check"]
     if draft.notes:
         head += ["", "Not carried over:", *draft.notes]
-    return as_yaml(draft.content, {(): head, **draft.comments})
+    return as_yaml(draft.content, {**comments, (): head})
 
 
 def _read(path: str | Path) -> PlantCVConfig:
@@ -166,45 +140,54 @@ def _unusable(given: PlantCVConfig, path: str) -> Iterator[Problem]:
     for key in ("start_date", "end_date"):
         date = getattr(given, key)
         if date is not None and _time(date, given.timestampformat) is None:
-            yield Problem(f"{key}: {date!r} is not written as timestampformat says", path, given.timestampformat)
+            yield Problem(
+                f"{key}: {date!r} is not written as timestampformat says", path, given.timestampformat
+            )
 
 
-def _source(given: PlantCVConfig, draft: _Draft) -> str:
+def _source(given: PlantCVConfig, draft: Draft) -> str:
     """Put the source of the images; returns its key, which PlantCV tells by the files in ``input_dir``."""
-    folder = given.input_dir
-    if os.path.exists(os.path.join(folder, "metadata.json")):
-        draft.put(("images", "phenodata"), folder, "input_dir")
-        return "phenodata"
-    kind = "lemnatec" if os.path.exists(os.path.join(folder, "SnapshotInfo.csv")) else "directory"
-    naming = _naming(given, draft, kind)
+    folder, kind = given.input_dir, source_of(given.input_dir)
+    settings: dict[str, Any] = {} if kind == "phenodata" else _naming(given, draft, kind)
     formats = [given.imgformat] if isinstance(given.imgformat, str) else given.imgformat
-    if formats != [ALL_FORMATS]:
-        naming["formats"] = formats
+    if kind != "phenodata" and formats != [ALL_FORMATS]:
+        settings["formats"] = formats
     if kind == "directory" and not given.include_all_subdirs:
-        naming["recursive"] = False
-    for key, value in {"path": folder, **naming}.items() if naming else ():
-        origin = {"path": "input_dir", "formats": "imgformat", "recursive": "include_all_subdirs"}
-        draft.put(("images", kind, key), value, origin.get(key, "filename_metadata"))
-    if not naming:
-        draft.put(("images", kind), folder, "input_dir")
+        settings["recursive"] = False
+    draft.put(("images", kind), {"path": folder} if settings else folder)
+    origins = {"formats": "imgformat", "recursive": "include_all_subdirs"}
+    for key, value in settings.items():
+        draft.put(("images", kind, key), value, origins.get(key, "filename_metadata"))
     if not os.path.isdir(folder):
-        draft.notes.append(f"- input_dir: there is no folder {folder} here; run from PlantCV's working directory")
+        draft.notes.append(
+            f"- input_dir: there is no folder {folder} here; run from PlantCV's working directory"
+        )
     return kind
 
 
-def _naming(given: PlantCVConfig, draft: _Draft, kind: str) -> dict[str, Any]:
+def _naming(given: PlantCVConfig, draft: Draft, kind: str) -> dict[str, Any]:
     """How the names of the files are read."""
     terms = given.filename_metadata
     if not terms:
         if kind == "directory":
             what = "PlantCV calls the parts of the names metadata_0, metadata_1, …; here they are not split. "
-            draft.note("filename_metadata", terms, f"{what}`pixmake inspect {given.input_dir}` proposes names")
+            draft.note(
+                "filename_metadata", terms, f"{what}`pixmake inspect {given.input_dir}` proposes names"
+            )
         return {}
+    if kind == "lemnatec":
+        lost = [term for term in terms if term in _INFO_COLUMNS]
+        if lost:
+            draft.note(
+                "filename_metadata", lost, "are columns of SnapshotInfo.csv: what the names say is not used"
+            )
+        terms = ["_" if term in (*_INFO_COLUMNS, *_SNAPSHOT_INFO) else term for term in terms]
     naming: dict[str, Any] = {"filename_metadata": terms}
     if len(given.delimiter) == 1:
         naming |= {} if given.delimiter == "_" else {"delimiter": given.delimiter}
     else:
-        naming["pattern"] = given.delimiter
+        # the groups count in PlantCV, whatever they are called
+        naming["pattern"] = re.sub(r"(?<!\\)\(\?P<\w+>", "(", given.delimiter)
     if given.metadata_filters:
         # PlantCV keeps such a file with empty terms, which no filter lets through
         naming["unmatched"] = "skip"
@@ -212,128 +195,103 @@ def _naming(given: PlantCVConfig, draft: _Draft, kind: str) -> dict[str, Any]:
         Images.model_validate({kind: {"path": given.input_dir, **naming}})
     except ValidationError as error:
         why = error.errors()[0]["msg"].removeprefix("Value error, ")
-        draft.note("filename_metadata", terms, f"with delimiter {json.dumps(given.delimiter)}: {why}")
+        draft.note(
+            "filename_metadata",
+            given.filename_metadata,
+            f"with delimiter {json.dumps(given.delimiter)}: {why}",
+        )
         return {}
     return naming
 
 
-def _selection(given: PlantCVConfig, kind: str, draft: _Draft) -> None:
+def _selection(given: PlantCVConfig, kind: str, draft: Draft) -> None:
     if given.timestampformat != PlantCVConfig.model_fields["timestampformat"].default and (
         TIMESTAMP in given.filename_metadata or kind != "directory"
     ):
         draft.put(("images", "timestamp_format"), given.timestampformat, "timestampformat")
-    select: Keys = ("images", "select")
+    select = ("images", "select")
     for term, wanted in given.metadata_filters.items():
-        values = [_filter_value(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
+        values = [
+            _filter_value(term, value, kind) for value in (wanted if isinstance(wanted, list) else [wanted])
+        ]
         value = values[0] if len(values) == 1 else values
-        draft.put((*select, "where", _column(term)), value, f"metadata_filters.{term}")
+        draft.put((*select, "where", _column(term, kind)), value, f"metadata_filters.{term}")
     for term, expression in given.metadata_regex.items():
-        draft.put((*select, "match", _column(term)), expression, f"metadata_regex.{term}")
+        draft.put((*select, "match", _column(term, kind)), expression, f"metadata_regex.{term}")
     for ours, theirs in (("start", "start_date"), ("end", "end_date")):
         date = getattr(given, theirs)
         if date is not None:
             draft.put((*select, ours), _time(date, given.timestampformat), theirs)
     terms = {*given.metadata_filters, *given.metadata_regex}
-    strange = sorted(term for term in terms if re.fullmatch(r"basename|(dir|filepath)\d+", term))
+    strange = sorted(term for term in terms if re.fullmatch(r"basename|(dir|filepath)\d+|camera_label", term))
     if strange:
-        what = "PlantCV takes them from the folders; a `template` or a `pattern` with a / does that here"
+        what = "PlantCV takes them from the path; here, a `template` or a `pattern` with a / reads folders"
         draft.note("metadata_filters, metadata_regex", strange, what)
 
 
-def _grouping(given: PlantCVConfig, draft: _Draft) -> None:
+def _grouping(given: PlantCVConfig, kind: str, draft: Draft) -> None:
     columns = [given.groupby] if isinstance(given.groupby, str) else given.groupby
     if "filepath" in columns or not columns:  # each image by itself
         if given.group_name != AUTOMATIC_NAMES:
             what = "names the images of a group, but groupby makes no groups; `image1` is what it is called"
             draft.note("group_name", given.group_name, what)
         return
-    draft.put(("images", "group_by"), [_column(column) for column in columns], "groupby")
+    draft.put(("images", "group_by"), [_column(column, kind) for column in columns], "groupby")
     if given.group_name != AUTOMATIC_NAMES:
-        draft.put(("images", "name_by"), _column(given.group_name), "group_name")
+        draft.put(("images", "name_by"), _column(given.group_name, kind), "group_name")
 
 
-def _step(given: PlantCVConfig, draft: _Draft) -> None:
+def _step(given: PlantCVConfig, draft: Draft) -> None:
     stem = os.path.splitext(os.path.basename(given.workflow))[0]
     name = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "plantcv"
     name = f"step_{name}" if name[0].isdigit() else name
-    at: Keys = ("steps", name)
-    draft.put((*at, "plantcv"), given.workflow, "workflow")
+    at = ("steps", name)
+    draft.put((*at, "plantcv"), given.workflow)
     for key, value in given.other_args.items():
+        if key in ARGUMENTS or keyword.iskeyword(key):
+            draft.note(f"other_args.{key}", value, "has a meaning of its own here: call it something else")
+            continue
         draft.put((*at, "params", key), value, f"other_args.{key}")
     if given.writeimg:
-        what = "name the pictures that the script writes to args.outdir in the step, e.g. `files: {mask: png}`"
+        what = (
+            "name the pictures that the script writes to args.outdir in the step, e.g. `files: {mask: png}`"
+        )
         draft.note("writeimg", True, f"{what}: that turns on --writeimg")
     draft.comments[at] = [
-        "Where PlantCV is not in the environment of Snakemake, say where: `python: envs/plantcv/bin/python`"
+        "if PlantCV has an environment of its own, name its Python: `python: envs/plantcv/bin/python`"
     ]
-    if given.cluster == LOCAL:
-        _local_cluster(given, draft)
-    else:
-        _remote_cluster(given, draft, at)
+    put_cluster(given.cluster, given.cluster_config, draft, at)
 
 
-def _local_cluster(given: PlantCVConfig, draft: _Draft) -> None:
-    settings = dict(given.cluster_config)
-    workers = settings.pop("n_workers", 1)
-    if workers != 1:
-        draft.note("cluster_config.n_workers", workers, f"run `snakemake --cores {workers}`")
-    for key in ("cores", "memory", "disk"):  # of a cluster: PlantCV does not use them on one machine
-        settings.pop(key, None)
-    for key, value in settings.items():
-        if value is not None:
-            draft.note(f"cluster_config.{key}", value, "is Dask's; Snakemake runs the images here")
-
-
-def _remote_cluster(given: PlantCVConfig, draft: _Draft, at: Keys) -> None:
-    settings = {key: value for key, value in given.cluster_config.items() if value is not None}
-    slurm = given.cluster == "SLURMCluster"
-    system = given.cluster.removesuffix("Cluster").lower()
-    draft.note("cluster", given.cluster, f"`pixmake run --workflow-profile profiles/{system}` runs on a cluster")
-    jobs = settings.pop("n_workers", None)
-    if jobs is not None:
-        draft.note("cluster_config.n_workers", jobs, f"run with `--jobs {jobs}` for as many cluster jobs")
-    cores = settings.get("cores", 1)
-    resources = {"memory": ("mem_mb", _megabytes), "walltime": ("runtime", _minutes), "disk": ("disk_mb", _megabytes)}
-    if slurm:
-        resources |= {"queue": ("slurm_partition", str), "account": ("slurm_account", str)}
-        resources |= {"project": ("slurm_account", str)}
-    for key, value in settings.items():
-        name, convert = resources.get(key, ("", None))
-        converted = convert(value) if convert is not None else None
-        if converted is not None and key == "memory" and isinstance(cores, int) and cores > 1:
-            converted = max(1, converted // cores)  # Dask runs as many images in a job at a time
-        if converted is not None:
-            draft.put((*at, "resources", name), converted, f"cluster_config.{key}")
-        elif key == "cores":
-            if value != 1:
-                draft.note("cluster_config.cores", value, "each image gets one core: set `threads` for more")
-        else:
-            draft.note(f"cluster_config.{key}", value, "belongs into the profile of the cluster")
-
-
-def _outcome(given: PlantCVConfig, draft: _Draft) -> None:
+def _outcome(given: PlantCVConfig, draft: Draft) -> None:
     """Where results go, and how a run goes about them."""
     file = given.json_ or given.results
     results = os.path.normpath(os.path.splitext(file)[0]) if file else "results"
     if file and not os.path.isfile(results):
         draft.put(("results",), results, "json" if given.json_ else "results")
         if given.append:
-            draft.note("append", True, f"the tables hold the images of this config; what {file} holds is not added")
+            draft.note(
+                "append", True, f"the tables hold the images of this config; what {file} holds is not added"
+            )
     elif file:
         draft.note("results", file, f"{results} is a file; the results go into the folder `results`")
     results = draft.content.get("results", "results")
     draft.put(("aggregate", "plantcv"), True, "json" if given.json_ else "results")
     if given.include_all_subdirs and _is_inside(results, given.input_dir):
-        what = f"holds the folder of results, {results}, whose pictures would be taken for images: move one of them"
+        what = f"holds the folder of results, {results}, whose pictures would be taken for images: move one"
         draft.note("input_dir", given.input_dir, what)
     if given.img_outdir not in (None, "", "./output_images"):
-        draft.note("img_outdir", given.img_outdir, f"files that the step names go into {results}, beside the records")
+        draft.note(
+            "img_outdir", given.img_outdir, f"files that the step names go into {results}, beside the records"
+        )
     if given.tmp_dir not in (None, "", "."):
         draft.note("tmp_dir", given.tmp_dir, "not needed: nothing is merged from temporary files")
     if not given.cleanup:
         draft.note("cleanup", False, f"no temporary files are made; every image's record stays in {results}")
     if not given.checkpoint:
-        draft.note("checkpoint", False, "a run takes up where the last one ended; `--forceall` runs all again")
+        draft.note(
+            "checkpoint", False, "a run takes up where the last one ended; `--forceall` runs all again"
+        )
     if not given.verbose:
         draft.note("verbose", False, "Snakemake's `quiet` in profiles/default/config.yaml says what is shown")
     changed = sorted(term for term, about in given.metadata_terms.items() if _is_special(term, about))
@@ -343,50 +301,18 @@ def _outcome(given: PlantCVConfig, draft: _Draft) -> None:
         draft.note(key, value, "is not a key of PlantCV that pixmake knows")
 
 
-def _settle(draft: _Draft, path: str) -> None:
-    """Take out what our models do not accept, and say why.
-
-    Raises
-    ------
-    PixmakeError
-        What is left is still no config.
-    """
-    while True:
-        try:
-            Config.model_validate(draft.content)
-        except ValidationError as error:
-            details = error.errors()
-            found = next(((detail, keys) for detail in details if (keys := _origin(detail, draft))), None)
-            if found is None:
-                what = "; ".join(f"{'.'.join(map(str, d['loc']))}: {d['msg']}" for d in details)
-                raise PixmakeError([Problem(f"cannot be made into a config: {what}", path)]) from None
-            detail, keys = found
-            value = draft.content
-            for key in keys:
-                value = value[key]
-            draft.note(draft.origins.pop(keys), value, detail["msg"].removeprefix("Value error, "))
-            draft.take_out(keys)
-        else:
-            return
+def _column(term: str, kind: str) -> str:
+    if term == "filepath":
+        return PATH
+    return _SNAPSHOT_INFO.get(term, term) if kind == "lemnatec" else term
 
 
-def _origin(detail: Any, draft: _Draft) -> Keys | None:
-    """The key that an error is about, if the config can do without it."""
-    place = tuple(str(key) for key in detail["loc"] if key != "[key]")
-    for length in range(len(place), 0, -1):
-        keys = place[:length]
-        if keys in draft.origins and draft.origins[keys] not in ("input_dir", "workflow"):
-            return keys
-    return None
-
-
-def _column(term: str) -> str:
-    return PATH if term == "filepath" else term
-
-
-def _filter_value(value: Scalar) -> Any:
+def _filter_value(term: str, value: Scalar, kind: str) -> Any:
     """PlantCV compares texts; a number in our table is one, so that `1.50` must be one here."""
-    return typed_cell(str(value))
+    text = str(value)
+    if kind == "lemnatec" and term == "snapshot":
+        text = text.removeprefix("snapshot")
+    return typed_cell(text)
 
 
 def _time(text: str, written: str) -> datetime.datetime | None:
@@ -394,24 +320,6 @@ def _time(text: str, written: str) -> datetime.datetime | None:
         return parse_time(text, written)
     except (ValueError, OverflowError):
         return None
-
-
-def _megabytes(text: Any) -> int | None:
-    """Megabytes of a text such as ``1GB`` or ``500 MiB``; a number is one of bytes, as in Dask."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", str(text), re.IGNORECASE)
-    if not found:
-        return None
-    power = ["", "k", "m", "g", "t"].index(found[2].lower())
-    return max(1, round(float(found[1]) * (1024 if found[3] else 1000) ** power / 1e6))
-
-
-def _minutes(text: Any) -> int | None:
-    """Minutes of a wall time such as ``02:30:00`` or ``1-12:00:00``."""
-    found = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d)(?::(\d\d))?", str(text).strip())
-    if not found:
-        return None
-    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return max(1, (days * 24 + hours) * 60 + minutes + (seconds > 0))
 
 
 def _is_inside(path: str, folder: str) -> bool:
@@ -430,6 +338,17 @@ def _is_special(term: str, about: Any) -> bool:
         or about.get("value") not in (None, "none")
     )
 
+
+_SNAPSHOT_INFO = {
+    "barcode": "plantbarcode",
+    "cartag": "cartag",
+    "timestamp": TIMESTAMP,
+    "snapshot": "snapshot",
+}
+"""What PlantCV takes from ``SnapshotInfo.csv``, whatever the names say, and what it is called here."""
+
+_INFO_COLUMNS = ("experiment", "plantbarcode", "measurementlabel", "tag", "completed")
+"""What else stands there; PlantCV takes such a term from the names."""
 
 _LABELS = {
     "camera": "camera identifier",
