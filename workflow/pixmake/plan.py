@@ -252,7 +252,7 @@ def make_plan(config: Config) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
-    problems = problems or list(_collisions(plan))
+    problems = problems or list(collisions(plan))
     if problems:
         raise PixmakeError(problems)
     return plan
@@ -351,7 +351,7 @@ def _given_arguments(config: Config, step: Step) -> set[str]:
     return given | ({"images", "paths"} if config.images.group_by else {"image", "path"})
 
 
-def _collisions(plan: Plan) -> Iterator[Problem]:
+def collisions(plan: Plan) -> Iterator[Problem]:
     """Images that would get one id or one rule name, files that two jobs would write."""
     groups: dict[str, Group] = {}
     for group in plan.groups:

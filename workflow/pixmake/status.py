@@ -32,7 +32,7 @@ def project_status(config: Config) -> dict[str, Count]:
     counts = {}
     for step in config.steps:
         ids = [group.id for group in levels.of(step)]
-        there = _record_ids(config.results, step)
+        there = record_ids(config.results, step)
         failed = set(failed_ids(config, step))
         done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
         lost = sum(1 for job_id in ids if job_id in failed)
@@ -107,7 +107,8 @@ def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
     return len(asked)
 
 
-def _record_ids(results: str, step: str) -> set[str]:
+def record_ids(results: str, step: str) -> set[str]:
+    """The jobs of a step that have a record, whatever it says."""
     try:
         names = os.listdir(f"{results}/{step}")
     except FileNotFoundError:
