@@ -12,22 +12,56 @@ from typing import TYPE_CHECKING, Any
 from pixmake.records import Measurement
 
 if TYPE_CHECKING:
+    from pixmake.api import ParallelConfig as ParallelConfig
+    from pixmake.api import Project as Project
+    from pixmake.api import map_images as map_images
+    from pixmake.errors import PixmakeError as PixmakeError
+    from pixmake.outcome import Results as Results
     from pixmake.parallel import Failed as Failed
     from pixmake.parallel import Parallel as Parallel
     from pixmake.parallel import Task as Task
     from pixmake.parallel import TaskError as TaskError
+    from pixmake.pipeline import step as step
+    from pixmake.runs import Progress as Progress
+    from pixmake.runs import Run as Run
+    from pixmake.runs import RunError as RunError
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Failed": "parallel",
     "Parallel": "parallel",
+    "ParallelConfig": "api",
+    "PixmakeError": "errors",
+    "Progress": "runs",
+    "Project": "api",
+    "Results": "outcome",
+    "Run": "runs",
+    "RunError": "runs",
     "Task": "parallel",
     "TaskError": "parallel",
+    "map_images": "api",
+    "step": "pipeline",
 }
 """Public names and the modules that they live in."""
 
-__all__ = ["Measurement", "__version__", *_HOMES]
+__all__ = [
+    "Failed",
+    "Measurement",
+    "Parallel",
+    "ParallelConfig",
+    "PixmakeError",
+    "Progress",
+    "Project",
+    "Results",
+    "Run",
+    "RunError",
+    "Task",
+    "TaskError",
+    "__version__",
+    "map_images",
+    "step",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -33,11 +33,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
-from types import TracebackType
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
+from pixmake.bars import Bar, shown_bar
+
 T = TypeVar("T")
-R = TypeVar("R", covariant=True)
+R_co = TypeVar("R_co", covariant=True)
 
 BACK_OFF = 0.2
 """Seconds before a failed task is tried again; they double with each further attempt …"""
@@ -78,6 +79,7 @@ class Task(Generic[T]):
         self.kwargs = kwargs
 
     def __call__(self) -> T:
+        """Call the function."""
         return self.func(*self.args, **self.kwargs)
 
     def __repr__(self) -> str:
@@ -121,13 +123,13 @@ class Failed:
         return f"Failed({_told(self.exception)}, attempts={self.attempts}, task={self.task!r})"
 
 
-class Parallel(Generic[R]):
+class Parallel(Generic[R_co]):
     """Tasks that are run at once.
 
     Parameters
     ----------
     tasks
-        `Task`\\ s, or functions without arguments.
+        Each a `Task`, or a function without arguments.
     max_threads
         How many run at the same time; 0: as many as there are cores, -1: all.
     max_retries
@@ -199,7 +201,7 @@ class Parallel(Generic[R]):
         self.threading = threading
         self.progress_bar = progress_bar
 
-    def run(self, progress_bar: bool | None = None) -> list[R]:
+    def run(self, progress_bar: bool | None = None) -> list[R_co]:
         """Run the tasks and wait for them.
 
         Parameters
@@ -224,17 +226,18 @@ class Parallel(Generic[R]):
         at_once = _at_once(self.max_threads, len(self.tasks))
         workers = _Threads(self.tasks, at_once) if self.threading else _Processes(self.tasks)
         with (
-            _bar(len(self.tasks), self.progress_bar if progress_bar is None else progress_bar) as bar,
+            shown_bar(self.progress_bar if progress_bar is None else progress_bar, "task") as bar,
             contextlib.closing(workers),
         ):
             return self._run(workers, at_once, bar)
 
-    def _run(self, workers: _Workers, at_once: int, bar: _Bar) -> list[R]:
+    def _run(self, workers: _Workers, at_once: int, bar: Bar) -> list[R_co]:
         results: list[Any] = [None] * len(self.tasks)
         attempts = [0] * len(self.tasks)
         ready = deque(range(len(self.tasks)))
         later: list[tuple[float, int]] = []
-        running = 0
+        running = ended = 0
+        bar.show(0, len(self.tasks))
         while ready or later or running:
             while later and later[0][0] <= time.monotonic():
                 ready.append(heapq.heappop(later)[1])
@@ -247,7 +250,8 @@ class Parallel(Generic[R]):
                 running -= 1
                 if outcome.error is None:
                     results[index] = outcome.value
-                    bar.update()
+                    ended += 1
+                    bar.show(ended, len(self.tasks))
                     continue
                 left = self.max_retries + 1 - attempts[index]
                 pause = min(BACK_OFF * 2 ** (attempts[index] - 1), LONGEST_BACK_OFF)
@@ -258,12 +262,13 @@ class Parallel(Generic[R]):
                     results[index] = Failed(
                         self.tasks[index], outcome.error, outcome.traceback, attempts[index]
                     )
-                    bar.update()
+                    ended += 1
+                    bar.show(ended, len(self.tasks))
                 else:
                     raise outcome.error
         return results
 
-    def _tell(self, bar: _Bar, index: int, attempt: int, outcome: _Outcome, pause: float | None) -> None:
+    def _tell(self, bar: Bar, index: int, attempt: int, outcome: _Outcome, pause: float | None) -> None:
         if not self.verbose or outcome.error is None:
             return
         which = f", attempt {attempt} of {self.max_retries + 1}" if self.max_retries else ""
@@ -563,44 +568,7 @@ def _one_thread_each() -> Iterator[None]:
         yield
 
 
-# --- what a person sees --------------------------------------------------------------------------------
-
-
-class _Bar:
-    """A progress bar, or none."""
-
-    def __init__(self, bar: Any = None) -> None:
-        self._bar = bar
-
-    def __enter__(self) -> _Bar:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def update(self) -> None:
-        """One more task is done."""
-        if self._bar is not None:
-            self._bar.update()
-
-    def say(self, text: str) -> None:
-        """Print without breaking the bar."""
-        if self._bar is not None:
-            self._bar.write(text, file=sys.stderr)
-        else:
-            print(text, file=sys.stderr, flush=True)
-
-
-def _bar(total: int, wanted: bool) -> _Bar:
-    if not wanted:
-        return _Bar()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a notebook without ipywidgets: the bar is text there
-        from tqdm.auto import tqdm
-    return _Bar(tqdm(total=total, unit="task"))
+# --- words -------------------------------------------------------------------------------------------------
 
 
 def _tasks(tasks: Iterable[Callable[[], Any]]) -> Iterator[Task[Any]]:
