@@ -253,5 +253,5 @@ def test_nothing_is_left_running(threading: bool, how: signal.Signals) -> None:
     assert process.returncode == -how
     if how == signal.SIGINT:
         assert b"KeyboardInterrupt" in said
-    gone, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
