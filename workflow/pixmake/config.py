@@ -13,15 +13,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
-from pixmake.model import Model, Name
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 
 
-class Resources(Model):
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Resources(_Model):
     """What a job needs; any resource that Snakemake or a cluster profile knows may stand here."""
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
@@ -37,7 +41,7 @@ class Resources(Model):
         return self.model_dump(exclude_none=True)
 
 
-class Step(Model):
+class Step(_Model):
     """One thing that is done to each image."""
 
     function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -81,7 +85,7 @@ class Step(Model):
         return self.function.rpartition(":")[2]
 
 
-class Config(Model):
+class Config(_Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
     images: Images

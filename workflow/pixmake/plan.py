@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pixmake.config import ARGUMENTS, Config, Images, Step, parse_config, parse_images
+from pixmake.config import ARGUMENTS, Config, Step, parse_config, parse_images
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
+from pixmake.imageset import Images
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
 from pixmake.source import Signature, read_signature, source_hash
