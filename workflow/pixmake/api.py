@@ -229,14 +229,13 @@ class Project:
     def table(self) -> pd.DataFrame:
         """The images that are selected: one row an image, with its job's ``id``, the metadata, ``path``."""
         plan = self._plan()
-        images = plan.config.images
         with _inside(self.folder):
-            frame = selected_table(images).frame.copy()
+            table = selected_table(plan.config.images)
         ids = {path: group.id for group in plan.groups for path in group.paths}
-        found = [ids[located(path, images.root)] for path in frame[PATH]]
-        frame = frame.drop(columns="id", errors="ignore")
+        found = [ids.get(located(path, table.root)) for path in table.frame[PATH]]
+        frame = table.frame.drop(columns="id", errors="ignore")
         frame.insert(0, "id", found)
-        return frame
+        return frame[frame["id"].notna()]  # a group may have been left out for what it lacks
 
     @property
     def plan(self) -> ProjectPlan:

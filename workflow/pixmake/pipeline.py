@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.functions import function_path
-from pixmake.images import IMAGES
 from pixmake.records import written_whole
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ def images_content(images: Any, folder: Path, place: str, base: Path | None = No
         given = str(images)
         path = start / given
         if path.is_dir():
-            return {"table": _folder_table(path, folder, place), "root": given if base is None else str(path)}
+            return {"directory": given if base is None else str(path)}
         if not path.is_file():
             raise PixmakeError([Problem("there is no such table or folder of images", given)])
         return {"table": given if base is None else str(path), **root}
@@ -200,19 +199,3 @@ def _write_table(frame: pd.DataFrame, folder: Path, place: str) -> str:
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return f"{place}/images.csv"
-
-
-def _folder_table(images: Path, folder: Path, place: str) -> str:
-    """A table of the images in a folder and below it, hidden ones left out."""
-    import pandas as pd
-
-    found = []
-    for parent, folders, files in os.walk(images):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
-        for file in sorted(files):
-            if not file.startswith(".") and os.path.splitext(file)[1].lstrip(".").lower() in IMAGES:
-                found.append(os.path.relpath(os.path.join(parent, file), images))
-    if not found:
-        hint = "looked for: " + ", ".join(sorted(IMAGES))
-        raise PixmakeError([Problem("there is no image in this folder", str(images), hint)])
-    return _write_table(pd.DataFrame({"path": found}), folder, place)
