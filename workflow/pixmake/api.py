@@ -86,12 +86,18 @@ def map_images(
 
     Examples
     --------
-    In a notebook::
+    Two pictures, one dark and one bright, and a function as it may stand in a notebook:
 
-        def measure(image, *, threshold=100):
-            return {"bright": int((image > threshold).sum())}
-
-        table = map_images(measure, "images/", cores=4, params={"threshold": 120})
+    >>> import cv2, numpy, tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> for level in (10, 200):
+    ...     _ = cv2.imwrite(f"{folder}/{level}.png", numpy.full((8, 8), level, numpy.uint8))
+    >>> def measure(image, *, threshold=100):
+    ...     return {"bright": int((image > threshold).sum())}
+    >>> map_images(measure, folder, cores=2, params={"threshold": 120})
+        id     path  bright error
+    0   10   10.png       0  None
+    1  200  200.png      64  None
     """
     with contextlib.ExitStack() as stack:
         if results is None:
