@@ -16,8 +16,8 @@ def replace_calls(text: str, name: str, new: Callable[[ast.Call], str]) -> str:
 
     Examples
     --------
-    >>> replace_calls("%matplotlib inline\\nargs = pcv.inputs(\\n    3)  # ours", "inputs", lambda call: "ours")
-    '%matplotlib inline\\nargs = ours  # ours'
+    >>> replace_calls("args = pcv.inputs(3)  # ours", "inputs", lambda call: "ours")
+    'args = ours  # ours'
     """
     try:
         tree = ast.parse(_MAGIC.sub(r"\1pass", text))  # a line for a line, so that places stay

@@ -5,16 +5,20 @@ Nothing here knows of Snakemake.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pixmake.config import Config, Images, Step, parse_config, parse_images
+from pixmake.cohorts import Levels, make_levels
+from pixmake.config import Config, Step, parse_config, parse_images
 from pixmake.environments import environment_problems
 from pixmake.errors import PixmakeError, Problem
+from pixmake.gathering import members_text
 from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
+from pixmake.imageset import Images
 from pixmake.kinds import KINDS
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
@@ -23,6 +27,8 @@ from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.task import Task
 
 LOGS = "logs"
+GATHERED = ".gathered"
+"""The folder below ``results`` with a file for each step whose results other jobs get all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,10 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
+    gathered: tuple[str, ...] = ()
+    """What the job depends on that is not among the words of its command: see ``members``."""
+    members: str = ""
+    """The list of its images, as JSON, of a job of a step with ``per``."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,11 @@ class PlannedStep:
     step: Step
     source: str
     keeps_going: bool
+    takes_images: bool = True
+    """Whether a job over several images depends on their files, not only on what other steps made."""
+    temporary: bool = False
+    """Whether its files are removed once all that need them are done."""
+    keep: str = "all"
     work: Mapping[str, Any] = field(default_factory=dict)
     """What its kind is told; see `pixmake.task.Task`."""
 
@@ -59,27 +74,65 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     columns: tuple[str, ...]
     """The metadata terms, in the table's order."""
+    cohorts: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
+    """The jobs of the steps with ``per``."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
 
-    def jobs(self) -> Iterator[tuple[PlannedStep, Job]]:
-        """Every job: all groups of the first step, then of the next."""
+    @property
+    def levels(self) -> Levels:
+        """Which jobs each step has."""
+        return Levels(self.groups, self.cohorts)
+
+    def jobs(self, *, over_several: bool | None = None) -> Iterator[tuple[PlannedStep, Job]]:
+        """Every job, all of the first step, then of the next; or only those of `per`, or none of those."""
+        index = self.levels.index()
         for planned in self.steps:
+            if over_several is not None and over_several != (planned.step.terms is not None):
+                continue
             failures = failure_counts(self.config.results, planned.name)
-            for group in self.groups:
-                yield planned, self._job(planned, group, failures.get(group.id, 0))
+            for group in self.levels.of(planned.name):
+                yield planned, self._job(planned, group, failures.get(group.id, 0), index)
 
     def records(self, step: str) -> list[str]:
         """The record files of a step, in the table's order."""
-        return [record_path(self.config.results, step, group.id) for group in self.groups]
+        return [record_path(self.config.results, step, group.id) for group in self.levels.of(step)]
 
-    def _job(self, planned: PlannedStep, group: Group, failures: int) -> Job:
+    def files(self, step: str) -> list[str]:
+        """The files of all jobs of a step."""
+        found = self.levels.of(step)
+        return [path for group in found for path in self._results(step, group.id)[1:]]
+
+    def gathered_steps(self) -> list[str]:
+        """The steps whose results other jobs get all at once."""
+        return [p.name for p in self.steps if any(p.name in each.step.needs_all for each in self.steps)]
+
+    def _results(self, step: str, job_id: str) -> list[str]:
+        """The record of a job, then its files."""
+        results = self.config.results
+        record = record_path(results, step, job_id)
+        return [record, *file_paths(results, step, self.config.steps[step], job_id)]
+
+    def _job(
+        self, planned: PlannedStep, group: Group, failures: int, index: Mapping[str, Mapping[str, Group]]
+    ) -> Job:
         step, results = planned.step, self.config.results
-        needs = {need: tuple(self.config.steps[need].files) for need in sorted(step.needs)}
+        singles = [need for need in sorted(step.needs) if self._is_single(step, need)]
         needed: list[str] = []
-        for need in needs:
-            needed.append(record_path(results, need, group.id))
-            needed += file_paths(results, need, self.config.steps[need], group.id)
+        for need in singles:
+            (one,) = self.levels.related(group, need, index)
+            needed += self._results(need, one.id)
+        needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
+        members, gathered = "", [*([] if step.terms is None else group_images(planned, group))]
+        many = [need for need in sorted(step.needs) if need not in singles]
+        if step.terms is not None:
+            of_each = {
+                need: [self._results(need, one.id) for one in self.levels.related(group, need, index)]
+                for need in many
+            }
+            gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
+            images = [_image_of(each) for each in group.members]
+            members = members_text(images, of_each, {need: need not in self.cohorts for need in many})
         task = Task(
             step=planned.name,
             id=group.id,
@@ -89,20 +142,51 @@ class Plan:
             metadata=group.metadata,
             params=step.params,
             names=group.names,
-            needs=needs,
+            needs={need: tuple(self.config.steps[need].files) for need in singles},
+            needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
+            members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
+            needs_many={need: tuple(self.config.steps[need].files) for need in many},
             files=tuple(step.files),
             python=step.python,
             failures=failures,
         )
+        record, *files = self._results(planned.name, group.id)
         return Job(
             rule=rule_name(planned.name, group.id),
             task=task,
             images=group.paths,
             needed=tuple(needed),
-            record=record_path(results, planned.name, group.id),
-            files=tuple(file_paths(results, planned.name, step, group.id)),
+            record=record,
+            files=tuple(files),
             log=f"{LOGS}/{planned.name}/{group.id}.log",
+            gathered=tuple(gathered),
+            members=members,
         )
+
+    def _is_single(self, step: Step, need: str) -> bool:
+        """Whether a needed step has one job for each job of a step."""
+        theirs = self.config.steps[need].terms
+        return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
+
+
+def group_images(planned: PlannedStep, group: Group) -> list[str]:
+    """The images of a job over several, if it asks for them."""
+    return [path for each in group.members for path in each.paths] if planned.takes_images else []
+
+
+def _image_of(group: Group) -> dict[str, Any]:
+    images = dict(zip(group.names or ("",), group.paths, strict=True))
+    return {"id": group.id, "metadata": group.metadata, "images": images}
+
+
+def gathering_rule(step: str) -> str:
+    """The name of the rule that puts the results of all jobs of a step together."""
+    return f"gather_{step}"
+
+
+def gathered_path(results: str, step: str) -> str:
+    """Where the results of all jobs of a step stand together."""
+    return f"{results}/{GATHERED}/{step}"
 
 
 def record_path(results: str, step: str, job_id: str) -> str:
@@ -155,6 +239,7 @@ def make_plan(config: Config) -> Plan:
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
     columns: list[str] = []
+    cohorts: Mapping[str, tuple[Group, ...]] = {}
     notes: tuple[Note, ...] = ()
     try:
         steps = _planned_steps(config)
@@ -167,10 +252,11 @@ def make_plan(config: Config) -> Plan:
         grouping = make_grouping(table, config.images)
         problems += grouping.problems
         groups, notes = grouping.groups, (*table.notes, *grouping.notes())
+        cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
-    plan = Plan(config, groups, steps, tuple(columns), notes)
-    problems = problems or [*_collisions(plan), *_kind_problems(plan)]
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
+    problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
     return plan
@@ -203,7 +289,16 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
         problems += found
         if not found:
             planned.append(
-                PlannedStep(name, step, kind.source(step), config.keeps_going(step), kind.work(step))
+                PlannedStep(
+                    name=name,
+                    step=step,
+                    source=kind.source(step),
+                    keeps_going=config.keeps_going(step),
+                    takes_images=kind.takes_images(step),
+                    temporary=config.is_temporary(name),
+                    keep=config.keep,
+                    work=kind.work(step),
+                )
             )
     if problems:
         raise PixmakeError(problems)
@@ -215,7 +310,7 @@ def _in_order(config: Config) -> list[str]:
     order: list[str] = []
 
     def visit(name: str) -> None:
-        for need in config.steps[name].needs:
+        for need in (*config.steps[name].needs, *config.steps[name].needs_all):
             visit(need)
         if name not in order:
             order.append(name)
@@ -225,7 +320,7 @@ def _in_order(config: Config) -> list[str]:
     return order
 
 
-def _collisions(plan: Plan) -> Iterator[Problem]:
+def collisions(plan: Plan) -> Iterator[Problem]:
     """Images that would get one id or one rule name, files that two jobs would write."""
     groups: dict[str, Group] = {}
     for group in plan.groups:
@@ -236,12 +331,18 @@ def _collisions(plan: Plan) -> Iterator[Problem]:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
             hint = "set images.id to a template that tells them apart, e.g. with one more column"
             yield Problem(what, f"{twin.where} and {group.where}", hint)
+    yield from _cohort_collisions(plan)
     names = {planned.name for planned in plan.steps}
+    gathering = {gathering_rule(step) for step in plan.gathered_steps()}
+    rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
     for planned in plan.steps:
-        for group in plan.groups:
+        for group in plan.levels.of(planned.name):
             name = rule_name(planned.name, group.id)
+            if name in gathering:
+                what = f"{planned.name} of {group.id} and the rule that gathers a step are both {name}"
+                yield Problem(what, f"steps.{planned.name}", "rename a step")
             for other in names - {planned.name}:
-                if name.startswith(f"{other}_") and name.removeprefix(other) in groups:
+                if name.startswith(f"{other}_") and name.removeprefix(other) in rules.get(other, groups):
                     what = f"{planned.name} of {group.id} and {other} make one rule name, {name}"
                     yield Problem(what, f"steps.{planned.name}", "rename a step")
         suffixes = [
@@ -259,10 +360,21 @@ def _kind_problems(plan: Plan) -> Iterator[Problem]:
         yield from kind.check_images(planned.step, planned.name, plan.groups)
 
 
+def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
+    for step, cohorts in plan.cohorts.items():
+        found: dict[str, Group] = {}
+        for cohort in cohorts:
+            twin = found.setdefault(rule_name("", cohort.id), cohort)
+            if twin is not cohort:
+                what = f"the ids {twin.id!r} and {cohort.id!r} make one rule name"
+                hint = "change one of the values"
+                yield Problem(what, f"steps.{step}.per, {twin.where} and {cohort.where}", hint)
+
+
 def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:
     """Only a file that ends in ``.json`` can be another job's record."""
     writers: dict[str, str] = {}
-    for group in plan.groups:
+    for group in plan.levels.of(planned.name):
         results = plan.config.results
         record = record_path(results, planned.name, group.id)
         for path in [record, *file_paths(results, planned.name, planned.step, group.id)]:

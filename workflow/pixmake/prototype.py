@@ -13,7 +13,7 @@ from pixmake.calls import replace_calls
 from pixmake.placeholders import fill_command, fill_word
 from pixmake.runners import Call
 from pixmake.runners.notebook import parameters_of, prepared
-from pixmake.runners.programs import Workspace, values
+from pixmake.runners.programs import Workspace, job_content, values
 from pixmake.source import read_signature
 
 _SHOW = """\
@@ -67,6 +67,8 @@ def _function(call: Call, space: Workspace) -> Iterator[str]:
     else:
         given.update(image=f"read_image({call.images[0]!r})", path=repr(call.images[0]))
     given["meta"] = repr(dict(task.metadata))
+    given["measurements"] = repr(list(call.gathered.measurements))
+    given.update({step: repr(found) for step, found in call.gathered.results.items()})
     asked = {key: text for key, text in given.items() if signature.accepts(key)}
     folder = os.path.dirname(file) or "."
     inputs = "\n".join(f"{key} = {text}" for key, text in asked.items())
@@ -102,8 +104,7 @@ def _script(call: Call, space: Workspace) -> Iterator[str]:
     script, found = call.task.work["script"], values(call, space)
     words = [word for each in call.task.work.get("args", ()) for word in fill_word(each, found)]
     job = space.folder / f"{call.task.id}.job.json"
-    content = {name: value for name, value in parameters_of(call, space).items() if name not in call.task.params}
-    content["params"] = dict(call.task.params)
+    content = job_content(call, space)
     yield (
         f"import json\nimport os\nimport sys\n\njob = {pprint.pformat(content, sort_dicts=False)}\n"
         f"with open({str(job)!r}, 'w') as file:\n    json.dump(job, file)\n"

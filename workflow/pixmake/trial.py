@@ -11,7 +11,7 @@ from typing import Any
 
 from pixmake import worker
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.job import call_of, parse_job
+from pixmake.job import call_of, gathered_for, parse_job
 from pixmake.plan import Job, Plan, PlannedStep
 from pixmake.prototype import notebook_of
 from pixmake.records import Record, read_record, written_whole
@@ -73,7 +73,8 @@ def write_notebook(plan: Plan, job_id: str, step: str | None = None) -> Path:
         if tried.record.error is not None:
             what = f"{tried.record.step} failed: {tried.record.error.message}"
             raise PixmakeError([Problem(what, tried.log)])
-    call = call_of(parse_job(_words(planned, job)), planned.step.threads)
+    parsed = parse_job(_words(planned, job))
+    call = call_of(parsed, planned.step.threads, gathered_for(parsed))
     with written_whole(path) as temporary:
         text = json.dumps(notebook_of(call), indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
@@ -127,13 +128,20 @@ def _jobs(plan: Plan, job_id: str, step: str | None) -> list[tuple[PlannedStep, 
     names = [planned.name for planned in plan.steps]
     if step is not None and step not in names:
         raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, names))])
-    wanted = _needed(plan, step) if step else set(names)
-    steps = tuple(planned for planned in plan.steps if planned.name in wanted)
-    problems = [
-        Problem(f"step {planned.name} runs in an environment that Snakemake makes", hint="run Snakemake for it")
-        for planned in steps
-        if planned.step.conda or planned.step.container
+    of_one = [
+        planned.name for planned in plan.steps if planned.step.terms is None and not planned.step.needs_all
     ]
+    wanted = _needed(plan, step) if step else set(of_one)
+    steps = tuple(planned for planned in plan.steps if planned.name in wanted)
+    problems = []
+    for planned in steps:
+        if planned.name not in of_one:
+            problems.append(
+                Problem(f"step {planned.name} works on several images", hint="run Snakemake for it")
+            )
+        if planned.step.conda or planned.step.container:
+            what = f"step {planned.name} runs in an environment that Snakemake makes"
+            problems.append(Problem(what, hint="run Snakemake for it"))
     if problems:
         raise PixmakeError(problems)
     config = plan.config.model_copy(update={"results": FOLDER})
@@ -142,4 +150,5 @@ def _jobs(plan: Plan, job_id: str, step: str | None) -> list[tuple[PlannedStep, 
 
 
 def _needed(plan: Plan, step: str) -> set[str]:
-    return {step}.union(*(_needed(plan, need) for need in plan.config.steps[step].needs))
+    each = plan.config.steps[step]
+    return {step}.union(*(_needed(plan, need) for need in (*each.needs, *each.needs_all)))

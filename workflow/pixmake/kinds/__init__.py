@@ -20,6 +20,9 @@ class Kind(Protocol):
     def check_images(self, step: Step, name: str, groups: Sequence[Group]) -> Iterator[Problem]:
         """What is wrong with a step for these images; its files are in order."""
 
+    def takes_images(self, step: Step) -> bool:
+        """Whether a job over several images depends on their files, not only on what other steps made."""
+
     def work(self, step: Step) -> Mapping[str, Any]:
         """What the job is told: see `pixmake.task.Task.work`."""
 

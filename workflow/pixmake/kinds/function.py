@@ -39,6 +39,12 @@ def source(step: Step) -> str:
     return source_hash(*_function(step))
 
 
+def takes_images(step: Step) -> bool:
+    """Whether the function asks for the images themselves."""
+    signature = read_signature(*_function(step))
+    return bool({"images", "paths"} & {*signature.required, *signature.optional})
+
+
 def _function(step: Step) -> tuple[str, str]:
     file, _, function = step.runs.rpartition(":")
     return file, function
@@ -46,8 +52,7 @@ def _function(step: Step) -> tuple[str, str]:
 
 def _argument_problems(config: Config, name: str, signature: Signature) -> Iterator[Problem]:
     step = config.steps[name]
-    files = [file for need in step.needs for file in config.steps[need].files]
-    given = {*step.params, *files, *_images_arguments(config)}
+    given = {*step.params, *_given_arguments(config, step)}
     for argument in signature.positional_only:
         what = f"{step.function}: its argument {argument!r} is positional-only"
         yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
@@ -70,8 +75,21 @@ def _argument_problems(config: Config, name: str, signature: Signature) -> Itera
                 hint = "groups of images need `group_by`"
             if argument in ("image", "path"):
                 hint = "in groups (`group_by`) it is `images` or `paths`, by name"
+            if step.terms is not None and argument in ("image", "path"):
+                hint = "a step with `per` has several: `images` or `paths`"
+            if argument == "rows":
+                hint = "a step over several images needs `per`"
+            if argument in ("measurements", "missing"):
+                hint = "name the steps that measure under needs or needs_all"
             yield Problem(what, f"steps.{name}", hint)
 
 
-def _images_arguments(config: Config) -> tuple[str, ...]:
-    return ("images", "paths", "meta") if config.images.group_by else ("image", "path", "meta")
+def _given_arguments(config: Config, step: Step) -> set[str]:
+    """What a function can ask for, besides its params."""
+    needs = [*step.needs, *step.needs_all]
+    given = {file for need in needs for file in config.steps[need].files} | {"meta", *needs}
+    if needs:
+        given |= {"measurements", "missing"}
+    if step.terms is not None:
+        return given | {"rows", "images", "paths"}
+    return given | ({"images", "paths"} if config.images.group_by else {"image", "path"})

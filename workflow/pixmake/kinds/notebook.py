@@ -14,7 +14,7 @@ from pixmake.errors import MissingExtraError, Problem
 from pixmake.groups import Group
 from pixmake.source import file_problems
 
-GIVEN = ("id", "meta", "needs", "files", "result", "threads", "image", "images")
+GIVEN = ("id", "meta", "needs", "files", "result", "threads", "image", "images", "rows", "measurements")
 """The names under which a notebook gets its job, which a param cannot have."""
 
 
@@ -24,7 +24,9 @@ def check(config: Config, name: str) -> Iterator[Problem]:
     problems = list(file_problems(step.runs, where))
     yield from problems
     if not problems and _cells(step.runs) is None:
-        yield Problem(f"{step.runs} is not a Jupyter notebook of version 4", where, "save it again in Jupyter")
+        yield Problem(
+            f"{step.runs} is not a Jupyter notebook of version 4", where, "save it again in Jupyter"
+        )
     for param in step.params:
         if param in GIVEN:
             where = f"steps.{name}.params.{param}"
@@ -37,6 +39,11 @@ def check(config: Config, name: str) -> Iterator[Problem]:
 def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Problem]:
     """Nothing: what a notebook does with its images is its own affair."""
     return iter(())
+
+
+def takes_images(step: Step) -> bool:
+    """A notebook may read any of them: it is told all paths."""
+    return True
 
 
 def work(step: Step) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixmake.gathering import Gathered
 from pixmake.task import Task
 
 MODULES = {kind: f"pixmake.runners.{kind}" for kind in ("function", "plantcv", "script", "shell", "notebook")}
@@ -28,6 +29,8 @@ class Call:
     threads: int = 1
     record: str = ""
     log: str = ""
+    gathered: Gathered = field(default_factory=Gathered)
+    """What the job has of several images, and the measurements of the needed steps."""
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,15 @@ from pixmake.calls import replace_calls
 from pixmake.runners import Call, Outcome
 from pixmake.runners.measurements import Measurements, from_json
 from pixmake.runners.plantcv import read_result
-from pixmake.runners.programs import OutputError, Workspace, workspace
+from pixmake.runners.programs import OutputError, Workspace, job_content, workspace
 
 PRELOAD = ("papermill", "nbclient", "jupyter_client", "ipykernel.kernelspec")
 
 SKIPPED = {"skip", "skip-execution"}
 """Tags of cells that are left out; so are those with a line ``# @ignore``, PlantCV's word for it."""
+
+GIVEN = ("id", "meta", "needs", "files", "result", "threads", "image", "images", "rows", "measurements")
+"""The names under which a notebook gets its job."""
 
 _IGNORED = re.compile(r"^\s*#\s*@ignore\b", re.MULTILINE)
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -38,7 +41,9 @@ def run(call: Call) -> Outcome:
         kept = Path(call.log).with_suffix(".ipynb")
         kept.unlink(missing_ok=True)
         try:
-            _execute(source, executed, parameters, _kernel(content), os.path.dirname(call.task.work["notebook"]))
+            _execute(
+                source, executed, parameters, _kernel(content), os.path.dirname(call.task.work["notebook"])
+            )
         except Exception:
             if executed.exists():
                 shutil.copyfile(executed, kept)
@@ -52,19 +57,18 @@ def run(call: Call) -> Outcome:
 
 def parameters_of(call: Call, space: Workspace) -> dict[str, Any]:
     """What the notebook gets by name; every path is a whole one."""
-    task = call.task
-    paths = [os.path.abspath(path) for path in call.images]
-    images = {"images": dict(zip(task.names, paths, strict=True))} if task.names else {"image": paths[0]}
-    return {
-        **task.params,
-        **images,
-        "id": task.id,
-        "meta": dict(task.metadata),
-        "needs": {name: os.path.abspath(path) for name, path in call.needed.items()},
-        "files": {name: os.path.abspath(path) for name, path in space.files.items()},
-        "result": os.path.abspath(space.result),
-        "threads": call.threads,
-    }
+    given = job_content(call, space)
+    paths = ("image", "images", "needs", "files", "result")
+    whole: dict[str, Any] = {name: _whole(given[name]) for name in paths if name in given}
+    left = {name: value for name, value in given.items() if name not in ("params", "step")}
+    return {**call.task.params, **left, **whole}
+
+
+def _whole(paths: Any) -> Any:
+    """Paths that hold in any folder, in whatever they stand."""
+    if isinstance(paths, Mapping):
+        return {name: _whole(path) for name, path in paths.items()}
+    return [_whole(path) for path in paths] if isinstance(paths, list) else os.path.abspath(paths)
 
 
 def prepared(
@@ -96,7 +100,9 @@ def with_inputs(text: str, parameters: Mapping[str, Any], debug: str | None = No
 
 
 def _inputs(call: ast.Call, parameters: Mapping[str, Any], debug: str | None) -> str:
-    images = parameters.get("images") or {"image1": parameters["image"]}
+    images = parameters.get("images") or [parameters["image"]]
+    if not isinstance(images, Mapping):
+        images = {f"image{number}": path for number, path in enumerate(images, 1)}
     fixed = {
         "images": list(images.values()),
         "names": ",".join(images),
@@ -105,7 +111,7 @@ def _inputs(call: ast.Call, parameters: Mapping[str, Any], debug: str | None) ->
         "writeimg": bool(parameters["files"]),
         "debug": debug,
     }
-    own = ("id", "meta", "needs", "files", "threads", "image", *fixed)
+    own = (*GIVEN, *fixed)
     given = {name: value for name, value in parameters.items() if name not in own}
     words = [f"{name}={value!r}" for name, value in {**fixed, **given}.items()]
     words += [
@@ -129,7 +135,9 @@ def _execute(source: Path, executed: Path, parameters: dict[str, Any], kernel: s
         from traitlets.config import Config
     except ImportError as error:
         hint = "install it there: pip install papermill ipykernel"
-        raise ModuleNotFoundError(f"a notebook needs papermill in the step's Python ({error}); {hint}") from None
+        raise ModuleNotFoundError(
+            f"a notebook needs papermill in the step's Python ({error}); {hint}"
+        ) from None
     try:
         # parameters that a notebook does not have are no mistake
         logging.getLogger("papermill").setLevel(logging.ERROR)
@@ -167,7 +175,9 @@ def _measurements(call: Call, space: Workspace) -> Measurements:
         if call.outputs:
             return {}
         what = "the notebook wrote no measurements: the variable `result` says where to, as JSON"
-        raise OutputError(f"{what}; in a PlantCV notebook pcv.outputs.save_results(filename=args.result) does it")
+        raise OutputError(
+            f"{what}; in a PlantCV notebook pcv.outputs.save_results(filename=args.result) does it"
+        )
     text = space.result.read_text(encoding="utf-8", errors="replace")
     if '"observations"' in text:
         return read_result(text, call)
