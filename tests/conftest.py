@@ -27,6 +27,23 @@ def measure(image, *, scale=1):
 '''
 
 
+def notebook(cells: Sequence[str], tags: Mapping[int, list[str]] | None = None) -> str:
+    """A Jupyter notebook of code cells, some with tags."""
+    code = [
+        {
+            "cell_type": "code",
+            "id": f"cell{number}",
+            "metadata": {"tags": (tags or {}).get(number, [])},
+            "source": text.strip().splitlines(keepends=True),
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, text in enumerate(cells)
+    ]
+    kernel = {"name": "a-name-of-its-users", "language": "python", "display_name": "Plants"}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": code})
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a command ended."""

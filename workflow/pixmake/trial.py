@@ -73,6 +73,7 @@ def write_notebook(plan: Plan, job_id: str, step: str | None = None) -> Path:
         if tried.record.error is not None:
             what = f"{tried.record.step} failed: {tried.record.error.message}"
             raise PixmakeError([Problem(what, tried.log)])
+    Path(job.record).parent.mkdir(parents=True, exist_ok=True)
     parsed = parse_job(_words(planned, job))
     call = call_of(parsed, planned.step.threads, gathered_for(parsed))
     with written_whole(path) as temporary:

@@ -144,7 +144,7 @@ def _execute(source: Path, executed: Path, parameters: dict[str, Any], kernel: s
         # the Python of the step, not one of the same name that the user registered
         os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
         with tempfile.TemporaryDirectory(prefix="pixmake-") as runtime:
-            # files instead of TCP ports, of which two kernels could choose the same; their paths must be short
+            # files, which must have short paths, not TCP ports, of which two kernels could choose the same
             os.environ["JUPYTER_RUNTIME_DIR"] = runtime
             papermill.execute_notebook(
                 str(source),
@@ -153,7 +153,7 @@ def _execute(source: Path, executed: Path, parameters: dict[str, Any], kernel: s
                 kernel_name=kernel,
                 cwd=folder or ".",
                 progress_bar=False,
-                config=Config({"KernelManager": {"transport": "ipc"}}),
+                config=Config({"KernelManager": {"transport": "ipc", "ip": f"{runtime}/kernel"}}),
             )
     except papermill.PapermillExecutionError as error:
         print(_COLOURS.sub("", "\n".join(error.traceback)), flush=True)
