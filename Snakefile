@@ -21,9 +21,10 @@ show_progress(workflow, config["steps"])
 include: pixmake_rules.smk("images")
 include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")
+include: pixmake_rules.smk("collect")
 
 
 rule all:
     default_target: True
     input:
-        list(pixmake_rules.tables(plan).values()),
+        pixmake_rules.targets(plan),

@@ -13,9 +13,9 @@ from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import MEMBERS
 from pixmake.job import LINKS
-from pixmake.plan import GATHERED, LOGS, Plan, file_paths, gathering_rule
+from pixmake.plan import GATHERED, LOGS, Plan, PlannedStep, file_paths, gathering_rule
 from pixmake.records import FAILURES, read_record
-from pixmake.rules import log_of, tables
+from pixmake.rules import collected, log_of, targets
 from pixmake.runlock import is_running
 from pixmake.status import project_levels
 
@@ -122,8 +122,10 @@ def _of_jobs(config: Config, step: str, ids: Iterable[str]) -> Iterator[Path]:
 
 
 def _of_project(config: Config, results: Path) -> Iterator[Path]:
-    yield from map(Path, tables(Plan(config, (), (), ())).values())
-    yield Path(log_of("aggregate"))
+    steps = tuple(PlannedStep(name, step, "", True) for name, step in config.steps.items())
+    plan = Plan(config, (), steps, ())
+    yield from map(Path, targets(plan))
+    yield from (Path(log_of(rule)) for rule in ["aggregate", *(table.rule for table in collected(plan))])
     yield from (Path(log_of(gathering_rule(step))) for step in config.steps)
     for folder in (results / FAILURES, results / GATHERED, Path(LINKS), Path(MEMBERS)):
         yield from _files_below(folder)

@@ -107,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     gather = commands.add_parser("gather", description="One file of the records named on stdin.")
     gather.set_defaults(command=_gather)
     gather.add_argument("output")
+    collect = commands.add_parser("collect", description="One table from the tables named on stdin.")
+    collect.set_defaults(command=_collect)
+    collect.add_argument("--ending", required=True)
+    collect.add_argument("target")
     return parser
 
 
@@ -225,6 +229,17 @@ def _gather(arguments: argparse.Namespace) -> int:
 
     try:
         write_gathered([line.rstrip("\n") for line in sys.stdin], arguments.output)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from pixmake.collect import collect_tables
+
+    files = [line.rstrip("\n") for line in sys.stdin]
+    try:
+        collect_tables(files, arguments.ending, arguments.target)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

@@ -218,9 +218,7 @@ class Images(Model):
     missing: Literal["error", "skip"] = "error"
     """What happens to an image whose file is not there: an error, or it is left out and reported."""
 
-    join: Annotated[
-        list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])
-    ] = []
+    join: Annotated[list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])] = []
     """Tables whose columns are added, e.g. `{table: config/plants.csv, on: plant}`."""
 
     exif: list[Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]] = []

@@ -18,8 +18,9 @@ from pixmake.attempts import at_attempt, is_expression
 from pixmake.config import Step
 from pixmake.errors import PixmakeError
 from pixmake.gathering import MEMBERS
+from pixmake.images import TABLES
 from pixmake.job import LINKS
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, gathered_path, gathering_rule, plan_project
+from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
 from pixmake.records import written_whole
 from pixmake.runlock import hold_run_lock
 from pixmake.table import is_remote
@@ -222,6 +223,37 @@ def over_several(plan: Plan) -> list[str]:
     return [planned.name for planned in plan.steps if planned.step.terms is not None]
 
 
+@dataclass(frozen=True)
+class Collected:
+    """A table of all images, made of the tables that a step makes of each."""
+
+    rule: str
+    files: list[str]
+    ending: str
+    """What stands behind an id in the names of the files."""
+    path: str
+
+
+def collected(plan: Plan) -> list[Collected]:
+    """The declared files that are tables, each as one for all images."""
+    results = plan.config.results
+    found = []
+    for planned in plan.steps:
+        for number, (name, suffix) in enumerate(planned.step.files.items()):
+            suffix = suffix.lstrip(".")
+            if suffix.rpartition(".")[2].lower() in TABLES:
+                jobs = plan.levels.of(planned.name)
+                files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
+                path = f"{results}/{planned.name}.{name}.{suffix}"
+                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+    return found
+
+
+def targets(plan: Plan) -> list[str]:
+    """What a whole run makes."""
+    return [*tables(plan).values(), *(table.path for table in collected(plan))]
+
+
 def forget_rule_names(names: dict[str, Any]) -> None:
     """Remove the globals that Snakemake adds for each rule and never uses.
 
@@ -277,7 +309,7 @@ from pixmake.verdict import asked_records, conclude
 rule all:
     default_target: True
     input:
-        {_listed(written.values(), 8)}
+        {_listed(targets(plan), 8)}
 
 
 rule aggregate:
@@ -313,6 +345,25 @@ onsuccess:
         over_several={over_several(plan)!r},
         keep={plan.config.keep!r},
     )
+"""
+    for table in collected(plan):
+        yield f"""
+
+rule {table.rule}:
+    input:
+        {_listed(table.files, 8)}
+    output:
+        {table.path!r},
+    log:
+        {log_of(table.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        ending={table.ending!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_COLLECT!r}
 """
     for planned in plan.steps:
         yield f"""
@@ -392,7 +443,7 @@ def _listed(paths: Iterable[str], indent: int) -> str:
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
-# the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
+# the words of workflow/rules; a test holds them to each other
 _RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 _RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 _AGGREGATE = (
@@ -401,3 +452,6 @@ _AGGREGATE = (
     " --failures {output.failures:q} 2> {log:q}"
 )
 _GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
+_COLLECT = (
+    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
+)

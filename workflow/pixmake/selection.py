@@ -162,9 +162,7 @@ def _time(cell: Any) -> datetime.datetime | None:
         return None
 
 
-def _between(
-    times: Any, earliest: datetime.datetime | None, latest: datetime.datetime | None
-) -> Rows:
+def _between(times: Any, earliest: datetime.datetime | None, latest: datetime.datetime | None) -> Rows:
     found = ~np.isnat(times)
     if earliest is not None:
         found &= times >= np.datetime64(earliest, "us")
@@ -246,9 +244,7 @@ def _first(table: Table, kept: Rows, count: int, group_by: Sequence[str]) -> Row
 
 
 def _unknown_columns(table: Table, select: Select) -> Iterator[Problem]:
-    named = [
-        (key, name) for key in ("where", "match", "not_match") for name in getattr(select, key)
-    ]
+    named = [(key, name) for key in ("where", "match", "not_match") for name in getattr(select, key)]
     if select.query is not None:
         query = parse_query(select.query)
         named += [("query", name) for name in query.columns if column_of(name, table.columns) is None]

@@ -123,9 +123,7 @@ def _excel(path: Path, sheet: str | None) -> Read:
         hint = f"set `sheet` to one of: {', '.join(filled)}"
         raise PixmakeError([Problem(f"has {len(filled)} sheets", str(path), hint)])
     numbered = [
-        (number, row)
-        for number, row in enumerate(next(iter(filled.values()), []), 1)
-        if _is_filled(row)
+        (number, row) for number, row in enumerate(next(iter(filled.values()), []), 1) if _is_filled(row)
     ]
     if not numbered:
         return [], [], []

@@ -22,9 +22,12 @@ class Task:
 
     step: str
     id: str
-    function: str
+    kind: str
+    """What kind of step it is: a module of `pixmake.runners`."""
+    work: Mapping[str, Any]
+    """What that kind is told, the same for all jobs of the step: a function, a command, …"""
     source: str
-    """Hash of the function's source and of what it uses from the project."""
+    """Hash of what is run, and of what it uses from the project."""
     metadata: Mapping[str, Any]
     params: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
