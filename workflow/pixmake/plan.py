@@ -22,6 +22,13 @@ from pixmake.kinds import KINDS, takes_images
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
 from pixmake.sources import read_images
+from pixmake.splitting import (
+    SPLIT,
+    checkpoint_problems,
+    container_config,
+    split_source,
+    split_work,
+)
 from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.task import Task
 
@@ -77,6 +84,9 @@ class Plan:
     """The jobs of the steps with ``per``."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
+    containers: Plan | None = None
+    """Where images are found during the run: the plan of the files that hold them. The plan itself then
+    has no groups; `pixmake.found` has the plan of what was found."""
 
     @property
     def levels(self) -> Levels:
@@ -234,6 +244,8 @@ def make_plan(config: Config) -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
+    if config.images.checkpoint is not None:
+        return _plan_of_containers(config)
     problems: list[Problem] = []
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
@@ -259,6 +271,43 @@ def make_plan(config: Config) -> Plan:
     if problems:
         raise PixmakeError(problems)
     return plan
+
+
+def _plan_of_containers(config: Config) -> Plan:
+    """The plan of a project whose images are found during the run."""
+    checkpoint = config.images.checkpoint
+    assert checkpoint is not None
+    holding = container_config(config)
+    problems: list[Problem] = []
+    steps: tuple[PlannedStep, ...] = ()
+    groups: tuple[Group, ...] = ()
+    table: Table | None = None
+    try:
+        steps = _planned_steps(config)
+    except PixmakeError as error:
+        problems += error.problems
+    try:
+        table = selected_table(holding.images)
+        problems += path_problems(table)
+        groups = make_groups(table, holding.images) if not problems else ()
+    except PixmakeError as error:
+        problems += error.problems
+    problems += checkpoint_problems(config, table.columns if table is not None else [])
+    if problems:
+        raise PixmakeError(problems)
+    assert table is not None
+    split = PlannedStep(
+        name=SPLIT,
+        step=holding.steps[SPLIT],
+        source=split_source(checkpoint),
+        keeps_going=config.on_error == "continue",
+        work=split_work(checkpoint),
+    )
+    containers = Plan(holding, groups, (split,), tuple(table.columns), notes=table.notes)
+    problems = list(_collisions(containers))
+    if problems:
+        raise PixmakeError(problems)
+    return Plan(config, (), steps, (), containers=containers)
 
 
 def selected_table(images: Images) -> Table:

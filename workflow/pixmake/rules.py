@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,8 +47,9 @@ class Gathering:
     """A rule that puts the results of all jobs of a step into one file."""
 
     rule: str
-    records: list[str]
-    files: list[str]
+    records: Callable[[Plan], list[str]]
+    """Of a plan: the one at hand, or the one of images that a run has yet to find."""
+    files: Callable[[Plan], list[str]]
     output: str
 
 
@@ -210,8 +212,8 @@ def gatherings(plan: Plan) -> list[Gathering]:
     return [
         Gathering(
             rule=gathering_rule(step),
-            records=plan.records(step),
-            files=plan.files(step),
+            records=methodcaller("records", step),
+            files=methodcaller("files", step),
             output=gathered_path(plan.config.results, step),
         )
         for step in plan.gathered_steps()
@@ -220,7 +222,13 @@ def gatherings(plan: Plan) -> list[Gathering]:
 
 def over_several(plan: Plan) -> list[str]:
     """The steps whose jobs are not one for each image."""
-    return [planned.name for planned in plan.steps if planned.step.terms is not None]
+    splitting = [] if plan.containers is None else [planned.name for planned in plan.containers.steps]
+    return [*splitting, *(planned.name for planned in plan.steps if planned.step.terms is not None)]
+
+
+def columns(plan: Plan) -> str:
+    """The metadata terms as JSON."""
+    return one_line(list(plan.columns))
 
 
 @dataclass(frozen=True)
@@ -270,7 +278,7 @@ def as_text(plan: Plan) -> Iterator[str]:
     for planned, job in plan.jobs():
         yield _text_rule(planned, job)
     for gathering in gatherings(plan):
-        yield _text_gathering(gathering)
+        yield _text_gathering(plan, gathering)
 
 
 def _takeable(path: str) -> str:
@@ -402,13 +410,13 @@ rule {job.rule}:
 """
 
 
-def _text_gathering(gathering: Gathering) -> str:
+def _text_gathering(plan: Plan, gathering: Gathering) -> str:
     return f"""
 
 rule {gathering.rule}:
     input:
-        records=[{_listed(gathering.records, 17)}],
-        files=[{_listed(gathering.files, 15)}],
+        records=[{_listed(gathering.records(plan), 17)}],
+        files=[{_listed(gathering.files(plan), 15)}],
     output:
         {gathering.output!r},
     log:
