@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from tests.conftest import Project
+from tests.pages import follow
 
 Changed = Callable[[Project, Mapping[str, str]], set[str]]
 
@@ -59,9 +61,7 @@ def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
     assert ended.code == 1
     assert ended.last_words.startswith("1 of 3 jobs of split failed: see results/failures.csv"), ended.err
     frames = values(project, "measure")
-    assert list(frames) == [f"a_frame{n:06}" for n in (0, 5, 10, 15)] + [
-        f"b_frame{n:06}" for n in (0, 5)
-    ]
+    assert list(frames) == [f"a_frame{n:06}" for n in (0, 5, 10, 15)] + [f"b_frame{n:06}" for n in (0, 5)]
     assert frames["a_frame000015"]["plant"] == "A"
     assert (frames["a_frame000015"]["frame"], frames["a_frame000015"]["seconds"]) == ("15", "1.5")
     assert float(frames["b_frame000005"]["mean"]) == pytest.approx(125, abs=2)
@@ -81,3 +81,55 @@ def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
     assert ran == {"split", "measure", "course"}
     assert list(values(project, "measure"))[:3] == [f"a_frame{n:06}" for n in (0, 3, 5)]
     assert "measure/a_frame000005" not in ran_since(project, before), "a frame that is the same stays"
+
+
+def test_example_of_the_page(project: Project) -> None:
+    """What docs/checkpoints.md shows runs as it stands there; two images of one name are told."""
+    follow("checkpoints.md", project)
+    for number in range(2):
+        project.draw(f"images/t{number}.png", level=60 * (number + 1))
+    rows = [{"path": f"t{number}.png", "treatment": "wet"} for number in range(2)]
+    project.list_images(rows, "config/trays.csv")
+    ended = project.snakemake()
+    assert ended.last_words == "6 of 6 images done: results/measurements.csv", ended.err
+    pots = values(project, "measure")
+    assert pots["t1_pot3"]["column"] == "3"
+    mean = sum(float(row["green"]) for row in pots.values()) / 6
+    assert float(values(project, "mean")["wet"]["green"]) == pytest.approx(mean)
+    assert "rule measure_t1_pot3:" in project.pixmake("compile").out
+
+    content = (project.folder / "config/config.yaml").read_text()
+    project.write("config/config.yaml", content.replace("  root:", '  id: "{image}"\n  root:'))
+    ended = project.snakemake()
+    assert ended.code == 1
+    assert (
+        "results/split/t0.images/pot1.png and results/split/t1.images/pot1.png get one id, 'pot1'"
+        in ended.err
+    )
+    project.write("config/config.yaml", content)
+    assert project.snakemake().code == 0
+
+
+def test_killed_run_goes_on(project: Project) -> None:
+    """After SIGKILL in the middle of the found images, the next run does the others."""
+    film(project.folder / "data/a.avi", 8)
+    project.list_images([{"path": "a.avi", "plant": "A"}])
+    configure(project, {"frames": {}})
+    analysis = (project.folder / "scripts/analysis.py").read_text()
+    project.write(
+        "scripts/analysis.py",
+        "import time\n" + analysis.replace("    return", "    time.sleep(0.7)\n    return", 1),
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    process = subprocess.Popen(command, cwd=project.folder, stderr=subprocess.DEVNULL)
+    folder, end = project.folder / "results/measure", time.monotonic() + 60
+    while len(list(folder.glob("*.json"))) < 3 and time.monotonic() < end:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    before = project.started()
+    ended = project.pixmake("run", "--cores", "2")
+    assert ended.last_words.startswith("8 of 8 images done"), ended.err
+    again = [job for job, started in before.items() if project.started()[job] != started]
+    assert len(again) <= 2
+    assert len(before) >= 4
