@@ -16,8 +16,8 @@ from pixmake.config import Images
 from pixmake.errors import PixmakeError
 from pixmake.groups import Group, make_groups
 from pixmake.plan import selected_table
-from pixmake.tabular import sniffed
 from pixmake.table import path_problems
+from pixmake.tabular import sniffed
 
 
 def images(tmp_path: Path, text: str | bytes, **keys: Any) -> Images:

@@ -22,7 +22,6 @@ from pydantic import (
 from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
-from pixmake.model import Model, Name
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
@@ -30,7 +29,12 @@ ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements",
 KINDS = ("function", "plantcv", "script", "shell", "notebook")
 """The kinds of step: the keys of which a step has exactly one."""
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def _whole_number(given: Any) -> Any:
@@ -63,7 +67,7 @@ def _resource(given: Any) -> Any:
     return given
 
 
-class Resources(Model):
+class Resources(_Model):
     """What a job needs; any resource that Snakemake or a cluster profile knows may stand here.
 
     Each is a value, a list with a value for each attempt (the last one repeats), or an expression of
@@ -100,7 +104,7 @@ def _number_or_share(given: Any) -> Any:
 _SHARE = re.compile(r"\d+(\.\d+)? ?%")
 
 
-class Step(Model):
+class Step(_Model):
     """One thing that is done to each image."""
 
     model_config = ConfigDict(
@@ -191,7 +195,7 @@ class Step(Model):
         return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
 
-class Config(Model):
+class Config(_Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
     images: Images

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
-
-from pixmake.model import Model, Name
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 KINDS = ("frames", "pages", "members", "function")
 """The keys of `Checkpoint` of which exactly one is given."""
@@ -20,7 +18,11 @@ TERMS = {
 """The columns that found images have besides those of their container."""
 
 
-class Frames(Model):
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Frames(_Model):
     """Frames of a video."""
 
     every: Annotated[int, Field(gt=0)] | None = None
@@ -36,21 +38,21 @@ class Frames(Model):
         return self
 
 
-class Pages(Model):
+class Pages(_Model):
     """Pages of a multi-page TIFF."""
 
     every: Annotated[int, Field(gt=0)] = 1
     """Every so many pages, the first one included."""
 
 
-class Members(Model):
+class Members(_Model):
     """Members of a zip or tar archive."""
 
     match: str | list[str] = []
     """Patterns such as `*.png` or `trial1/*`; default: all images."""
 
 
-class Checkpoint(Model):
+class Checkpoint(_Model):
     """How images are found in the files that the source names: exactly one of the first four keys."""
 
     frames: Frames | None = None
@@ -65,7 +67,7 @@ class Checkpoint(Model):
     function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """`FILE.py:NAME`, a function of a file that yields images, each with its metadata."""
 
-    params: dict[Name, Any] = {}
+    params: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], Any] = {}
     """Arguments of the function, by name."""
 
     retries: Annotated[int, Field(ge=0)] = 0

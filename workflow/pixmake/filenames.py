@@ -27,7 +27,7 @@ _CODES = {
 _DATES, _TIMES = set("YymdjbB"), set("HIMSfpz")
 
 
-class NameMismatch(Exception):  # noqa: N818 (a file's name is no error of the program)
+class NameMismatch(Exception):
     """A file's name that does not fit.
 
     Parameters

@@ -7,33 +7,35 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from pixmake.containers import Checkpoint
 from pixmake.filenames import name_parser
-from pixmake.model import Model
 from pixmake.query import parse_query
 
 FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 """Suffixes of image files that a folder is searched for."""
 
-EXIF_TERMS = ("timestamp", "camera", "exposure", "aperture", "iso", "focal_length")
-
 Scalar = str | int | float | bool | datetime.datetime | datetime.date | None
 Day = datetime.datetime | datetime.date | str
+ExifTerm = Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]
 Format = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 
 
 def _short(key: str) -> Any:
     """Lets a text stand for a mapping with one key."""
-    return lambda given: given if isinstance(given, (dict, Model)) else {key: given}
+    return lambda given: given if isinstance(given, (dict, BaseModel)) else {key: given}
 
 
 def _listed(given: Any) -> Any:
     return given if isinstance(given, (list, tuple)) else [given]
 
 
-class File(Model):
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class File(_Model):
     """A table in a file. A text alone is its `path`."""
 
     path: str
@@ -43,7 +45,7 @@ class File(Model):
     """The sheet of an Excel file; default: the only one that is not empty."""
 
 
-class FileNames(Model):
+class FileNames(_Model):
     """What the names of image files say."""
 
     formats: Annotated[list[Format], Field(min_length=1)] = list(FORMATS)
@@ -91,14 +93,14 @@ class Lemnatec(FileNames):
     """The folder that holds `SnapshotInfo.csv`."""
 
 
-class Phenodata(Model):
+class Phenodata(_Model):
     """A folder with a `metadata.json` of phenodata. A text alone is its `path`."""
 
     path: str
     """The folder, or the JSON file in it."""
 
 
-class Join(Model):
+class Join(_Model):
     """Another table whose columns are added to the images' rows."""
 
     table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)]
@@ -114,7 +116,7 @@ class Join(Model):
     kept with empty cells; the latter two are reported."""
 
 
-class Range(Model):
+class Range(_Model):
     """Numbers or times between two bounds, both included."""
 
     min: int | float | datetime.datetime | datetime.date | str | None = None
@@ -124,7 +126,7 @@ class Range(Model):
     """The most."""
 
 
-class Sample(Model):
+class Sample(_Model):
     """Some of the images. A number alone is `n`."""
 
     n: Annotated[int, Field(gt=0)]
@@ -134,7 +136,7 @@ class Sample(Model):
     """Columns: so many for each of their values."""
 
 
-class Select(Model):
+class Select(_Model):
     """Which rows of the table to run; every condition must hold."""
 
     where: dict[str, Range | list[Scalar] | Scalar] = {}
@@ -192,7 +194,7 @@ class Select(Model):
         return query
 
 
-class Images(Model):
+class Images(_Model):
     """Where the images and their metadata come from: one source, and what is made of it."""
 
     table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)] | None = None
@@ -222,7 +224,7 @@ class Images(Model):
     join: Annotated[list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])] = []
     """Tables whose columns are added, e.g. `{table: config/plants.csv, on: plant}`."""
 
-    exif: list[Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]] = []
+    exif: list[ExifTerm] = []
     """Columns that are added from the headers of the image files."""
 
     id: str | None = None

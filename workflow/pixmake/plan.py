@@ -267,7 +267,7 @@ def make_plan(config: Config) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
-    problems = problems or [*_collisions(plan), *_kind_problems(plan)]
+    problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
     return plan
@@ -304,7 +304,7 @@ def _plan_of_containers(config: Config) -> Plan:
         work=split_work(checkpoint),
     )
     containers = Plan(holding, groups, (split,), tuple(table.columns), notes=table.notes)
-    problems = list(_collisions(containers))
+    problems = list(collisions(containers))
     if problems:
         raise PixmakeError(problems)
     return Plan(config, (), steps, (), containers=containers)
@@ -368,7 +368,7 @@ def _in_order(config: Config) -> list[str]:
     return order
 
 
-def _collisions(plan: Plan) -> Iterator[Problem]:
+def collisions(plan: Plan) -> Iterator[Problem]:
     """Images that would get one id or one rule name, files that two jobs would write."""
     groups: dict[str, Group] = {}
     for group in plan.groups:

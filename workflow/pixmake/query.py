@@ -70,9 +70,9 @@ def parse_query(text: str) -> Query:
     """Read a condition.
 
     Names are columns; a name with a space or the like stands between backticks. There are ``and``,
-    ``or``, ``not`` (and ``&``, ``|``, ``~`` with the same precedence, as in pandas), ``==``, ``!=``, ``<``, ``<=``,
-    ``>``, ``>=``, ``in``, ``not in``, ``+``, ``-``, ``*``, ``/``, ``//``, ``%``, numbers, texts, lists, ``True``,
-    ``False`` and ``None``.
+    ``or``, ``not`` (and ``&``, ``|``, ``~``, where the first two bind as loosely as their words, as in
+    pandas), ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in``, ``not in``, ``+``, ``-``, ``*``, ``/``,
+    ``//``, ``%``, numbers, texts, lists, ``True``, ``False`` and ``None``.
 
     Raises
     ------

@@ -34,7 +34,7 @@ def project_status(config: Config) -> dict[str, Count]:
     for part, levels in project_parts(config):
         for step in part.steps:
             ids = [group.id for group in levels.of(step)]
-            there = _record_ids(part.results, step)
+            there = record_ids(part.results, step)
             failed = set(failed_ids(part, step))
             done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
             lost = sum(1 for job_id in ids if job_id in failed)
@@ -49,7 +49,7 @@ def failed_ids(config: Config, step: str) -> list[str]:
     for need in (*own.needs, *own.needs_all):
         failed = set(failed_ids(config, need))
         same_jobs = need in own.needs and own.terms == config.steps[need].terms
-        suspects |= failed if same_jobs or not failed else _record_ids(config.results, step)
+        suspects |= failed if same_jobs or not failed else record_ids(config.results, step)
     found = []
     for job_id in sorted(suspects):
         try:
@@ -124,7 +124,8 @@ def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
     return len(asked)
 
 
-def _record_ids(results: str, step: str) -> set[str]:
+def record_ids(results: str, step: str) -> set[str]:
+    """The jobs of a step that have a record, whatever it says."""
     try:
         names = os.listdir(f"{results}/{step}")
     except FileNotFoundError:
