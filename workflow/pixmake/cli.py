@@ -214,7 +214,8 @@ def _read(plan: Plan) -> int:
     begun = time.monotonic()
     readings = list(with_progress(read_all(here, processes), len(here)))
     bad = {reading.path: reading.error for reading in readings if reading.error}
-    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {len(bad)} do not decode")
+    verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
+    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {verdict}")
     if len(here) < len(paths):
         print(f"{len(paths) - len(here)} images are not on this machine's disks and were not opened")
     if len(bad) < len(here):

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,9 @@ def measure(image):
 
 ENOUGH = 0.8
 """The part of all names that a template has to fit to be proposed."""
+
+_ODD = 5
+"""Names of a hundred that may have no moment where all others have one."""
 
 _SAMPLE = 200
 """Names that a guess is tried on first."""
@@ -295,12 +299,13 @@ def _moments(rows: Sequence[Sequence[str]], depth: int, delimiter: str) -> dict[
 
 
 def _written(texts: Sequence[str], formats: Sequence[str]) -> str:
-    """The first of the formats in which all texts are a moment of our time; empty if there is none."""
+    """The first of the formats in which nearly all texts are a moment of our time; empty if there is none."""
     for written in formats:
         # 000017 may be a number and no time; of a camera's pictures some are taken by day
-        likely = "%Y" in written or any(text >= "06" for text in texts)
-        if likely and all(_is_moment(text, written) for text in texts):
-            return written
+        if "%Y" in written or any(text >= "06" for text in texts):
+            others = (text for text in texts if not _is_moment(text, written))
+            if len(list(islice(others, _ODD * len(texts) // 100 + 1))) <= _ODD * len(texts) // 100:
+                return written
     return ""
 
 
