@@ -10,12 +10,12 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.conftest import Project
 
 from pixmake.config import Config, Step, parse_config
 from pixmake.errors import PixmakeError
 from pixmake.importers.plantcv import PlantCVConfig, import_plantcv
 from pixmake.plan import selected_table
-from tests.conftest import Project
 
 pytestmark = pytest.mark.skipif(
     "plantcv" not in Step.model_fields, reason="the kind of step plantcv is not there yet"
@@ -119,24 +119,38 @@ DIRECTORY = ("images", "directory")
         ({"start_date": "2024-01-02"}, ("images", "select", "start", "day"), 2),
         ({"end_date": "2024-01-02"}, ("images", "select", "end", "hour"), 0),
         ({"metadata_filters": {"camera": "VIS"}}, ("images", "select", "where"), {"camera": "VIS"}),
-        ({"metadata_filters": {"camera": ["1", 2, "1.50"]}}, ("images", "select", "where"), {"camera": [1, 2, 1.5]}),
+        (
+            {"metadata_filters": {"camera": ["1", 2, "1.50"]}},
+            ("images", "select", "where"),
+            {"camera": [1, 2, 1.5]},
+        ),
         ({"metadata_filters": {"camera": "VIS"}}, (*DIRECTORY, "unmatched"), "skip"),
         ({"metadata_regex": {"filepath": "more"}}, ("images", "select", "match"), {"path": "more"}),
         ({"groupby": ["plantbarcode", "timestamp"]}, ("images", "group_by"), ["plantbarcode", "timestamp"]),
         ({"groupby": ["plantbarcode"], "group_name": "camera"}, ("images", "name_by"), "camera"),
-        ({"other_args": {"channel": "a", "n": 3}}, ("steps", "side_view", "params"), {"channel": "a", "n": 3}),
+        (
+            {"other_args": {"channel": "a", "n": 3}},
+            ("steps", "side_view", "params"),
+            {"channel": "a", "n": 3},
+        ),
         ({"json": "results.json"}, ("results",), "results"),
         ({"workflow": "./2.py"}, ("steps", "step_2", "plantcv"), "./2.py"),
         (
             {
                 "cluster": "SLURMCluster",
-                "cluster_config": {"cores": 2, "memory": "8GB", "walltime": "01:30:00", "queue": "q", "account": "a"},
+                "cluster_config": {
+                    "cores": 2,
+                    "memory": "8GB",
+                    "walltime": "01:30:00",
+                    "queue": "q",
+                    "account": "a",
+                },
             },
             ("steps", "side_view", "resources"),
             {"mem_mb": 4000, "runtime": 90, "slurm_partition": "q", "slurm_account": "a"},
         ),
     ],
-)  # fmt: skip
+)
 def test_where_each_key_goes(here: Path, keys: dict[str, Any], place: tuple[str, ...], value: Any) -> None:
     """What PlantCV says stands under our key."""
     found: Any = imported(**keys)[0]

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import Project
 
 from pixmake.config import parse_config
 from pixmake.errors import PixmakeError
@@ -21,7 +22,6 @@ from pixmake.imageset import Images
 from pixmake.inspection import DONE, FAILED, KEPT, Inspection, inspect_images, inspect_project, write_tables
 from pixmake.inspectiontext import as_text
 from pixmake.plan import selected_table
-from tests.conftest import Project
 
 STEPS = {"measure": {"function": "scripts/analysis.py:measure"}}
 
@@ -82,15 +82,13 @@ def test_what_a_run_would_stop_at(trial: Project) -> None:
     assert asked.directory is not None
     strict = asked.model_copy(update={"directory": asked.directory.model_copy(update={"unmatched": "error"})})
     found = inspect_images(strict)
-    assert [problem.where for problem in found.problems][0] == "images/odd.png"
+    assert found.problems[0].where == "images/odd.png"
     assert "has no NIR" in found.problems[1].what
     assert Counter(statuses(found).values())[KEPT] == 10
     unknown = inspect_images(images(select={"where": {"plnat": "A"}}))
     assert len(unknown.problems) == 1
     assert "has no column 'plnat'" in unknown.problems[0].what
-    assert {status for status in unknown.table["status"][:11]} == {
-        "not decided: the selection or the groups cannot be made"
-    }
+    assert set(unknown.table["status"][:11]) == {"not decided: the selection or the groups cannot be made"}
 
 
 def test_a_table_with_faults(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

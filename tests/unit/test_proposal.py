@@ -9,13 +9,13 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import Project
 
 from pixmake.config import parse_config
 from pixmake.configtext import as_yaml
 from pixmake.filenames import name_parser
 from pixmake.imageset import FORMATS
 from pixmake.proposal import guess_naming, propose_config
-from tests.conftest import Project
 
 DAYS = [f"2024-01-{day:02d}" for day in range(1, 29)]
 PLANTS = ["A17", "B2x", "C-3"]
@@ -33,19 +33,30 @@ PLANTS = ["A17", "B2x", "C-3"]
             "{imgtype}_{camera}_{rotation}_z{zoom}_h{lifter}_g{gain}_e{exposure}_{part8}",
         ),
         (
-            [f"{day}/plant{plant:02d}-{hour:02d}0500" for day in DAYS for plant in (1, 2) for hour in (6, 13)],
+            [
+                f"{day}/plant{plant:02d}-{hour:02d}0500"
+                for day in DAYS
+                for plant in (1, 2)
+                for hour in (6, 13)
+            ],
             "{timestamp:%Y-%m-%d}/plant{plant}-{timestamp:%H%M%S}",
         ),
         ([f"x1y_2024_01_{day:02d}_12_30_00" for day in range(1, 9)], "{part1}_{timestamp:%Y_%m_%d_%H_%M_%S}"),
-        ([f"{day.replace('-', '')}T063000-{p}" for day in DAYS for p in "abc"], "{timestamp:%Y%m%dT%H%M%S}-{part2}"),
+        (
+            [f"{day.replace('-', '')}T063000-{p}" for day in DAYS for p in "abc"],
+            "{timestamp:%Y%m%dT%H%M%S}-{part2}",
+        ),
         ([f"IMG_{number:04d}" for number in range(30)], "IMG_{part2}"),
         ([f"{tray}/{number}" for tray in ("t1", "t2") for number in range(9)], "{folder}/{part1}"),
-        ([f"plate1/{row}{column}_1" for row in "ABC" for column in range(1, 13)], "plate{plate}/{well}_{part2}"),
+        (
+            [f"plate1/{row}{column}_1" for row in "ABC" for column in range(1, 13)],
+            "plate{plate}/{well}_{part2}",
+        ),
         (["Ca031AA010564_1", "Ca031AA010571_2"], "{barcode}_{part2}"),
         (["a{b}_1", "a{c}_2"], "{part1}_{part2}"),
         ([f"{number:06d}_{plant}" for number in range(30) for plant in PLANTS], "{part1}_{part2}"),
     ],
-)  # fmt: skip
+)
 def test_names_of_a_kind(names: list[str], template: str) -> None:
     """Delimiters, folders, dates, times and PlantCV's terms are found; what is unclear is numbered."""
     naming = guess_naming([f"{name}.png" for name in names])

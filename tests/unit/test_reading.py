@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.conftest import Project
 
 from pixmake.reading import Reading, described, kinds, read_all, with_progress
-from tests.conftest import Project
 
 
 def readings(folder: Path, processes: int = 2) -> dict[str, Reading]:
