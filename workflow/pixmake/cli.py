@@ -122,10 +122,17 @@ def _parser() -> argparse.ArgumentParser:
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
 
+    clean = add("clean", _clean, "Remove what runs have made, and nothing else, after saying what.")
+    clean.add_argument("--yes", action="store_true", help="do not ask")
+
     aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
     aggregate.set_defaults(command=_aggregate)
     for option in ("--columns", "--measurements", "--failures"):
         aggregate.add_argument(option, required=True)
+
+    gather = commands.add_parser("gather", description="One file of the records named on stdin.")
+    gather.set_defaults(command=_gather)
+    gather.add_argument("output")
     return parser
 
 
@@ -274,6 +281,33 @@ def _retry(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _clean(arguments: argparse.Namespace) -> int:
+    from pixmake.cleanup import described, remove, what_was_made
+    from pixmake.config import load_config
+
+    made = what_was_made(load_config(arguments.config))
+    if not made.files:
+        print("There is nothing that a run has made.")
+        return 0
+    print("What runs have made here:")
+    for line in described(made):
+        print(line)
+    if not arguments.yes and not _agreed(f"Remove these {len(made.files)} files?"):
+        print("Nothing was removed.")
+        return 1
+    remove(made)
+    print(f"{len(made.files)} files removed.")
+    return 0
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
+
+
 def _aggregate(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import write_tables
 
@@ -281,6 +315,16 @@ def _aggregate(arguments: argparse.Namespace) -> int:
     try:
         columns = json.loads(arguments.columns)
         write_tables(records, columns, arguments.measurements, arguments.failures)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _gather(arguments: argparse.Namespace) -> int:
+    from pixmake.gathering import write_gathered
+
+    try:
+        write_gathered([line.rstrip("\n") for line in sys.stdin], arguments.output)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0
