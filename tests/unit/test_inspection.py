@@ -171,12 +171,12 @@ def test_text(trial: Project) -> None:
         "  B_2024-01-02T00-00-00: no NIR",
         "",
         "the first 5 of 6 images in the run",
-        "  path                           camera  plant  timestamp",
-        "  images/NIR_A_2024-01-01.png    NIR     A      2024-01-01",
-        "  images/NIR_A_2024-01-02.png    NIR     A      2024-01-02",
-        "  images/NIR_B_2024-01-01.png    NIR     B      2024-01-01",
-        "  images/VIS_A_2024-01-01.png    VIS     A      2024-01-01",
-        "  images/VIS_A_2024-01-02.png    VIS     A      2024-01-02",
+        "  path                         camera  plant  timestamp",
+        "  images/NIR_A_2024-01-01.png  NIR     A      2024-01-01",
+        "  images/NIR_A_2024-01-02.png  NIR     A      2024-01-02",
+        "  images/NIR_B_2024-01-01.png  NIR     B      2024-01-01",
+        "  images/VIS_A_2024-01-01.png  VIS     A      2024-01-01",
+        "  images/VIS_A_2024-01-02.png  VIS     A      2024-01-02",
     ]
 
 

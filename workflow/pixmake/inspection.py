@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from pixmake.config import Config, parse_config, parse_images, read_config
 from pixmake.errors import PixmakeError, Problem
@@ -92,7 +91,7 @@ class Inspection:
         return self.table[there].drop(columns=[self.id_column, self.status_column])
 
 
-def inspect_images(images: Images, config: Config | None = None) -> Inspection:
+def inspect_images(images: Images, config: Config | None = None, table: Table | None = None) -> Inspection:
     """Follow every image from its source to its job.
 
     Parameters
@@ -101,13 +100,15 @@ def inspect_images(images: Images, config: Config | None = None) -> Inspection:
         Which images.
     config
         The project, if it is in order: then what is done and what failed is known, too.
+    table
+        What the source gives, if that was read already.
 
     Raises
     ------
     PixmakeError
         The source cannot be read at all.
     """
-    table, problems = _read(images)
+    table, problems = _read(images) if table is None else (table, [])
     status = np.full(len(table.frame), KEPT, dtype=object)
     ids: list[str | None] = [None] * len(table.frame)
     kept = np.ones(len(table.frame), dtype=bool)
@@ -190,12 +191,6 @@ def inspect_project(path: str | Path) -> Inspection:
             raise
         inspection = inspect_images(images)
         return replace(inspection, problems=(*error.problems, *inspection.problems))
-    return inspect_images(config.images, config)
-
-
-def inspect_proposal(text: str) -> Inspection:
-    """The same for a config that is not written yet."""
-    config = parse_config(yaml.safe_load(text))
     return inspect_images(config.images, config)
 
 
