@@ -146,12 +146,17 @@ def _cells(table: Table, images: Images) -> _Cells:
 
 
 def _members(cells: _Cells) -> list[list[int]]:
-    """The positions of each group's rows; a row with an empty key is a group of its own."""
-    count, group_by = len(cells.table.frame), cells.images.group_by
+    """The positions of each group's rows; a row with an empty key is a group of its own.
+
+    A row without a path is in none: `pixmake.table.path_problems` tells of it.
+    """
+    paths, group_by = cells.columns[PATH], cells.images.group_by
     if not group_by:
-        return [[row] for row in range(count)]
+        return [[row] for row, path in enumerate(paths) if path is not None]
     members: dict[Any, list[int]] = {}
     for row, key in enumerate(zip(*(cells.keys[column] for column in group_by), strict=True)):
+        if paths[row] is None:
+            continue
         members.setdefault(row if None in key else key, []).append(row)
     return list(members.values())
 
@@ -251,7 +256,7 @@ def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
         return {name: column[row] for name, column in cells.columns.items() if column[row] is not None}
     for name, column in cells.columns.items():
         values = [column[row] for row in rows]
-        if all(value == values[0] for value in values):
+        if values.count(values[0]) == len(values):
             if values[0] is not None:
                 merged[name] = values[0]
         else:

@@ -18,7 +18,7 @@ from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
 from pixmake.runlock import hold_run_lock
-from pixmake.table import is_remote
+from pixmake.table import counted_notes, is_remote
 from pixmake.task import one_line
 
 HERE = Path(__file__).resolve().parent
@@ -151,6 +151,12 @@ def records(plan: Plan) -> list[str]:
     """The records of all jobs, in the order of the table's rows, then of the steps."""
     by_step = [plan.records(planned.name) for planned in plan.steps]
     return [path for paths in zip(*by_step, strict=True) for path in paths]
+
+
+def tell_notes(plan: Plan) -> None:
+    """Say at a run's start what was left out of it, a line for each reason."""
+    for line in counted_notes(plan.notes):
+        print(f"pixmake: {line}", file=sys.stderr)
 
 
 def forget_rule_names(names: dict[str, Any]) -> None:
