@@ -28,6 +28,8 @@ def picture(name: str, tags: dict[int, Any] | None = None, shot: dict[int, Any] 
     header = Image.Exif()
     header.update(tags or {})
     header.get_ifd(0x8769).update(shot or {})
+    if name.endswith("tif"):
+        header[0x8769] = 0  # Pillow writes the inner header of a TIFF only if the outer one names it
     image.save(f"in/{name}", exif=header)
 
 

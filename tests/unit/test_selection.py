@@ -238,7 +238,7 @@ def selects(draw: st.DrawFn) -> Select:
 def test_selection_never_invents_or_doubles_a_row(
     rows: list[tuple[Any, Any, Any]], select: Select, group_by: tuple[str, ...]
 ) -> None:
-    """What is selected is a part of the table, in its order, with its cells; each step is a part of the last."""
+    """What is selected is a part of the table, in its order, with its cells; so is each step of the last."""
     whole = table(
         {
             "path": [f"{n}.png" for n in range(len(rows))],

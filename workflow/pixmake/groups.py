@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixmake.cells import as_metadata, comparable
+from pixmake.cells import as_metadata, comparable, typed_cell
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
 from pixmake.imageset import Images
@@ -244,7 +244,7 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
 
 
 def _missing(group: Group, images: Images) -> tuple[str, ...]:
-    there = {comparable(name) for name in group.names}
+    there = {comparable(typed_cell(name)) for name in group.names}
     return tuple([str(name) for name in images.require if comparable(name) not in there])
 
 
