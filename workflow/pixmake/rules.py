@@ -22,7 +22,7 @@ from pixmake.job import LINKS
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, gathered_path, gathering_rule, plan_project
 from pixmake.records import written_whole
 from pixmake.runlock import hold_run_lock
-from pixmake.table import is_remote
+from pixmake.table import counted_notes, is_remote
 from pixmake.task import one_line
 
 HERE = Path(__file__).resolve().parent
@@ -220,6 +220,12 @@ def gatherings(plan: Plan) -> list[Gathering]:
 def over_several(plan: Plan) -> list[str]:
     """The steps whose jobs are not one for each image."""
     return [planned.name for planned in plan.steps if planned.step.terms is not None]
+
+
+def tell_notes(plan: Plan) -> None:
+    """Say at a run's start what was left out of it, a line for each reason."""
+    for line in counted_notes(plan.notes):
+        print(f"pixmake: {line}", file=sys.stderr)
 
 
 def forget_rule_names(names: dict[str, Any]) -> None:
