@@ -110,7 +110,7 @@ def test_a_table_with_faults(project: Project, monkeypatch: pytest.MonkeyPatch) 
 def test_what_was_done_before(trial: Project) -> None:
     """Jobs with a record are done, jobs whose record says so have failed, by whatever step."""
     images_keys = images().model_dump(exclude_unset=True)
-    steps = {**STEPS, "more": {**STEPS["measure"], "needs": ["measure"]}}
+    steps = {**STEPS, "more": {**STEPS["measure"], "per": "plant", "needs": ["measure"]}}
     config = parse_config({"images": images_keys, "steps": steps})
 
     def leave(step: str, job: str, status: str) -> None:
@@ -118,15 +118,18 @@ def test_what_was_done_before(trial: Project) -> None:
         record = {"id": job, "step": step, "status": status, "error": error}
         trial.write(f"results/{step}/{job}.json", json.dumps(record))
 
-    for job in ("VIS_A_2024-01-01", "VIS_A_2024-01-02", "VIS_B_2024-01-01"):
-        leave("measure", job, "ok")
-    leave("more", "VIS_A_2024-01-01", "ok")
-    leave("more", "VIS_A_2024-01-02", "failed")
-    trial.write("results/.failures/more/VIS_A_2024-01-02", "why\n")
+    for plant in ("A", "B", "C"):
+        for day in ("2024-01-01", "2024-01-02"):
+            leave("measure", f"VIS_{plant}_{day}", "ok")
+    leave("more", "A", "ok")
+    leave("more", "B", "failed")
+    trial.write("results/.failures/more/B", "why\n")
     said = statuses(inspect_images(config.images, config))
     assert said["images/VIS_A_2024-01-01.png"] == DONE
-    assert said["images/VIS_A_2024-01-02.png"] == FAILED
-    assert said["images/VIS_B_2024-01-01.png"] == KEPT
+    assert said["images/NIR_A_2024-01-01.png"] == KEPT
+    assert said["images/VIS_B_2024-01-02.png"] == FAILED
+    assert said["images/NIR_B_2024-01-01.png"] == FAILED
+    assert said["images/VIS_C_2024-01-01.png"] == KEPT
 
 
 def test_terms(trial: Project) -> None:

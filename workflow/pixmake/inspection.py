@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pixmake.cohorts import make_levels
 from pixmake.config import Config, parse_config, parse_images, read_config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.groups import Group, Grouping, IncompleteGroup, make_grouping
@@ -143,14 +144,18 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
             status[rows] = _in_no_group(table.keep(usable), grouping)
     for lacking in grouping.incomplete:
         status[rows[list(lacking.group.rows)]] = f"incomplete group: no {', no '.join(lacking.missing)}"
-    states = _states(config, grouping.groups) if config is not None else {}
+    states: dict[str, str] = {}
+    if config is not None:
+        problems += collisions(Plan(config, grouping.groups, (), ()))
+        try:
+            states = _states(config, grouping.groups, table.columns)
+        except PixmakeError as error:
+            problems += error.problems
     positions = rows.tolist()
     for group in grouping.groups:
         for row in group.rows:
             ids[positions[row]] = group.id
             status[positions[row]] = states.get(group.id, KEPT)
-    if config is not None:
-        problems += collisions(Plan(config, grouping.groups, (), ()))
 
     whole, id_column, status_column = _whole_table(table, ids, status)
     counts = Counter(status.tolist())
@@ -272,16 +277,22 @@ def _in_no_group(table: Table, grouping: Grouping) -> list[str]:
     return [reasons.get(table.place(position), other) for position in range(len(table.frame))]
 
 
-def _states(config: Config, groups: Iterable[Group]) -> dict[str, str]:
-    """What the records on disk say of each job: done if all of its steps are, failed if any is."""
-    done: set[str] | None = None
-    failed: set[str] = set()
+def _states(config: Config, groups: tuple[Group, ...], columns: Sequence[str]) -> dict[str, str]:
+    """What the records on disk say of each image: done if all of its jobs are, failed if any is.
+
+    A job of a step with ``per`` is one of each of its images.
+    """
+    index = make_levels(config, groups, columns).index()
+    states = {group.id: DONE for group in groups}
     for step in config.steps:
-        there = record_ids(config.results, step)
-        done = there if done is None else done & there
-        failed |= set(failed_ids(config, step))
-    states = dict.fromkeys(done or (), DONE) | dict.fromkeys(failed, FAILED)
-    return {group.id: states[group.id] for group in groups if group.id in states}
+        there, failed = record_ids(config.results, step), set(failed_ids(config, step))
+        for group in groups:
+            job = index[step][group.id].id if step in index else group.id
+            if job in failed:
+                states[group.id] = FAILED
+            elif job not in there and states[group.id] == DONE:
+                states[group.id] = KEPT
+    return states
 
 
 def _whole_table(table: Table, ids: Sequence[str | None], status: Any) -> tuple[pd.DataFrame, str, str]:
