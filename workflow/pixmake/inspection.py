@@ -21,7 +21,7 @@ from pixmake.plan import Plan, collisions
 from pixmake.selection import SelectionStep, selection_steps
 from pixmake.sources import read_images
 from pixmake.status import failed_ids, record_ids
-from pixmake.table import PATH, Note, Table, located, path_faults
+from pixmake.table import MISSING, PATH, Note, Table, located, path_faults, path_problems
 
 KEPT = "kept"
 DONE = "already done"
@@ -127,8 +127,10 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
     faults = path_faults(table.keep(kept))
     for position, fault in faults.items():
         status[selected[position]] = fault
-    if images.missing == "error":
-        problems += _fault_problems(table.keep(kept), faults)
+    if faults:
+        skipped = images.missing == "skip"
+        wrong = path_problems(table.keep(kept))
+        problems += [problem for problem in wrong if not (skipped and problem.what.endswith(MISSING))]
     usable = kept.copy()
     usable[selected[list(faults)]] = False
 
@@ -258,12 +260,6 @@ def _selection(table: Table, images: Images) -> tuple[list[SelectionStep], Seque
         return selection_steps(table, images.select, images.group_by), ()
     except PixmakeError as error:
         return [], error.problems
-
-
-def _fault_problems(table: Table, faults: dict[int, str]) -> Iterator[Problem]:
-    for position, fault in faults.items():
-        path = table.frame[PATH].iloc[position]
-        yield Problem(fault if path is None else f"{path}: {fault}", table.place(position))
 
 
 def _in_no_group(table: Table, grouping: Grouping) -> list[str]:
