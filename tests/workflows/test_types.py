@@ -49,7 +49,7 @@ WRONG = {
     'map_images(measure, "images", on_error="ignore")': 'Argument "on_error"',
     'step(measure, needs=["first"])': "List item 0",
     "project.run(cores='two')": 'Argument "cores"',
-    "Parallel([3])": "List item 0",
+    "Parallel([3])": 'Argument 1 to "Parallel"',
 }
 
 

@@ -146,13 +146,11 @@ class Project:
 
     Examples
     --------
-    ::
-
-        project = Project("config/config.yaml")
-        project.check()
-        run = project.run(cores=4)
-        run.progress
-        run.result()
+    >>> project = Project("config/config.yaml")  # doctest: +SKIP
+    >>> run = project.run(cores=4)  # doctest: +SKIP
+    >>> run.progress  # doctest: +SKIP
+    Progress(state='running', done=12, total=50, failed=0, seconds=3.1)
+    >>> measurements = run.result()  # doctest: +SKIP
     """
 
     def __init__(self, config: str | Path = CONFIG, *, folder: str | Path | None = None) -> None:
