@@ -19,6 +19,7 @@ show_progress(workflow, config["steps"])
 
 
 include: pixmake_rules.smk("images")
+include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")
 
 

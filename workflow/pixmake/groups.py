@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import string
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,10 @@ class Group:
     """The row's own values, without empty cells; in a group a list where its rows differ."""
     where: str
     """The first row, for messages."""
+    when: datetime.datetime | None = None
+    """The time of the first image, if the table has times."""
+    members: tuple[Group, ...] = ()
+    """Of a job of a step with `per`: the groups that belong to it, by time; see `pixmake.cohorts`."""
     rows: tuple[int, ...] = ()
     """The positions of its rows in the table that was grouped."""
 
@@ -164,8 +169,16 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
         names=_names(cells, rows),
         metadata=_metadata(cells, rows),
         where=cells.place(rows[0]),
+        when=_when(cells, rows),
         rows=tuple(rows),
     )
+
+
+def _when(cells: _Cells, rows: Sequence[int]) -> datetime.datetime | None:
+    if cells.table.when is None:
+        return None
+    times = cells.keys[TIMESTAMP]
+    return min((times[row] for row in rows if times[row] is not None), default=None)
 
 
 def _group_id(cells: _Cells, rows: Sequence[int]) -> str:

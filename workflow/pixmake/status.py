@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.groups import make_groups
@@ -27,10 +28,11 @@ def project_status(config: Config) -> dict[str, Count]:
 
     Only the records of jobs that have ever failed are read, so this is quick for many images.
     """
-    ids = [group.id for group in make_groups(selected_table(config.images), config.images)]
+    levels = project_levels(config)
     counts = {}
     for step in config.steps:
-        there = _record_ids(config.results, step)
+        ids = [group.id for group in levels.of(step)]
+        there = record_ids(config.results, step)
         failed = set(failed_ids(config, step))
         done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
         lost = sum(1 for job_id in ids if job_id in failed)
@@ -40,9 +42,12 @@ def project_status(config: Config) -> dict[str, Count]:
 
 def failed_ids(config: Config, step: str) -> list[str]:
     """The jobs of a step whose record says that they failed, or that a step they need did."""
+    own = config.steps[step]
     suspects = set(failure_counts(config.results, step))
-    for need in config.steps[step].needs:
-        suspects |= set(failed_ids(config, need))
+    for need in (*own.needs, *own.needs_all):
+        failed = set(failed_ids(config, need))
+        same_jobs = need in own.needs and own.terms == config.steps[need].terms
+        suspects |= failed if same_jobs or not failed else _record_ids(config.results, step)
     found = []
     for job_id in sorted(suspects):
         try:
@@ -51,6 +56,18 @@ def failed_ids(config: Config, step: str) -> list[str]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def project_levels(config: Config) -> Levels:
+    """The jobs of each step.
+
+    Raises
+    ------
+    PixmakeError
+        The table cannot be used, or not with the terms of the steps.
+    """
+    table = selected_table(config.images)
+    return make_levels(config, make_groups(table, config.images), table.columns)
 
 
 def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
@@ -66,7 +83,9 @@ def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
     PixmakeError
         A step or an id that the project does not have.
     """
-    known = {group.id for group in make_groups(selected_table(config.images), config.images)}
+    levels = project_levels(config)
+    jobs = {name: {group.id for group in levels.of(name)} for name in config.steps}
+    known = set().union(*(jobs[name] for name in ([step] if step in jobs else jobs)))
     problems = [
         Problem(
             f"no image has the id {job_id!r}",
@@ -82,13 +101,14 @@ def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
     asked = set()
     for name in [step] if step else config.steps:
         for job_id in ids or failure_counts(config.results, name):
-            if job_id in known and (ids or job_id in failed_ids(config, name)):
+            if job_id in jobs[name] and (ids or job_id in failed_ids(config, name)):
                 note_failure(config.results, name, job_id, "asked for by pixmake retry")
                 asked.add(job_id)
     return len(asked)
 
 
-def _record_ids(results: str, step: str) -> set[str]:
+def record_ids(results: str, step: str) -> set[str]:
+    """The jobs of a step that have a record, whatever it says."""
     try:
         names = os.listdir(f"{results}/{step}")
     except FileNotFoundError:

@@ -180,9 +180,9 @@ def run_child(words: list[str], *, warm: bool = False, learned: int | None = Non
     for spare in (log, nothing):
         os.close(spare)
     faulthandler.enable(sys.stderr)
-    limits = json.loads(words[1])
-    _limit_memory(limits.get("mem_mb"))
     _load_package()
+    task = importlib.import_module("pixmake.task")
+    _limit_memory(task.parse_limits(words[1], int(words[3])).mem_mb)
     job = importlib.import_module("pixmake.job")
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     status = job.run_job(job.parse_job(words), threads=threads, warm=warm)

@@ -28,4 +28,10 @@ onstart:
 
 
 onsuccess:
-    conclude(asked, **pixmake_rules.tables(plan), max_failures=plan.config.max_failures)
+    conclude(
+        asked,
+        **pixmake_rules.tables(plan),
+        max_failures=plan.config.max_failures,
+        over_several=pixmake_rules.over_several(plan),
+        keep=plan.config.keep,
+    )

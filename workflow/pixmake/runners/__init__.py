@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixmake.gathering import Gathered
 from pixmake.task import Task
 
 
@@ -20,6 +21,8 @@ class Call:
     outputs: Mapping[str, str]
     """Where the step's own files are to be written, by name."""
     threads: int = 1
+    gathered: Gathered = field(default_factory=Gathered)
+    """What the job has of several images, and the measurements of the needed steps."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pixmake.gathering import LazyList
 from pixmake.images import read_file, read_image, write_file
 from pixmake.records import Measurement, missing_as_text, written_whole
 from pixmake.runners import Call, Outcome
@@ -61,13 +62,16 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     for name, path in call.needed.items():
         if takes_any or name in asked:
             given[name] = read_file(path)
+    for name, value in several(call).items():
+        if name in asked and name not in given:
+            given[name] = value
     if task.names:
         by_name = dict(zip(task.names, call.images, strict=True))
         if "images" in asked:
             given["images"] = {name: read_image(path) for name, path in by_name.items()}
         if "paths" in asked:
             given["paths"] = by_name
-    else:
+    elif not task.members:
         if "image" in asked:
             given["image"] = read_image(call.images[0])
         if "path" in asked:
@@ -75,6 +79,27 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     if "meta" in asked:
         given["meta"] = dict(task.metadata)
     return given
+
+
+def several(call: Call) -> dict[str, Any]:
+    """What a job has of several images or of other steps' measurements, by the argument's name.
+
+    Images and files are read one by one as they are asked for, so that ten thousand need no memory.
+    """
+    gathered = call.gathered
+    single = [list(each) == [""] for each in gathered.images]
+    paths = [each[""] if one else dict(each) for each, one in zip(gathered.images, single, strict=True)]
+    given: dict[str, Any] = {name: LazyList(files, read_file) for name, files in gathered.files.items()}
+    if call.task.members:
+        given |= {"rows": list(gathered.rows), "paths": paths, "images": LazyList(paths, _read_images)}
+    given |= {"measurements": list(gathered.measurements), "missing": list(gathered.missing)}
+    return {**gathered.results, **given}
+
+
+def _read_images(path: str | dict[str, str]) -> Any:
+    if isinstance(path, str):
+        return read_image(path)
+    return {name: read_image(each) for name, each in path.items()}
 
 
 def measured(name: str, value: Any) -> dict[str, Any]:
