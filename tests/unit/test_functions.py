@@ -15,6 +15,7 @@ import pytest
 from pixmake import PixmakeError, step
 from pixmake.functions import function_path
 from pixmake.pipeline import plain, steps_content
+from pixmake.runners.function import load_module
 
 NOTEBOOK = """
 import os.path as p
@@ -148,13 +149,29 @@ def test_steps_come_after_what_they_need(tmp_path: Path) -> None:
     """Needed steps come along by themselves, each once; two of one name are an error."""
     first = step("a.py:first")
     left, right = step("a.py:left", needs=[first]), step("a.py:right", needs=[first])
-    last = step("a.py:last", needs=[left, right], threads=2)
+    last = step("a.py:last", needs=[left], needs_all=[right], threads=2)
     content = steps_content([last], tmp_path, "scripts")
     assert list(content) == ["first", "left", "right", "last"]
-    assert content["last"] == {"function": "a.py:last", "needs": ["left", "right"], "threads": 2}
+    assert content["last"] == {
+        "function": "a.py:last",
+        "needs": ["left"],
+        "needs_all": ["right"],
+        "threads": 2,
+    }
     with pytest.raises(PixmakeError, match="two steps are called 'first'"):
         steps_content([step("b.py:first"), left], tmp_path, "scripts")
     with pytest.raises(PixmakeError, match="no name"):
         step(shell="true")
     with pytest.raises(PixmakeError, match="which is no step"):
         step("a.py:b", needs=["first"])  # type: ignore[list-item]
+
+
+def test_a_function_of_a_package(tmp_path: Path) -> None:
+    """It is loaded as a part of its package, so that its relative imports hold."""
+    package = tmp_path / "plants" / "traits"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package / "units.py").write_text("PIXELS = 'pixels'\n")
+    (package / "area.py").write_text("from .units import PIXELS\n\ndef area(): return PIXELS\n")
+    assert load_module(str(package / "area.py")).area() == "pixels"

@@ -180,7 +180,10 @@ def test_another_config_that_fails(trial: Folder) -> None:
         "results": "others",
     }
     trial.write("config/other.yaml", yaml.safe_dump(other))
-    run = Project(trial.folder / "config/other.yaml").run(cores=2)
+    project = Project(trial.folder / "config/other.yaml")
+    with pytest.raises(PixmakeError, match="there is no profile 'defualt'.*did you mean 'default'"):
+        project.run(profile="defualt")
+    run = project.run(cores=2, profile="default")
     with pytest.raises(RunError, match=r"1 of 4 images failed: see others/failures\.csv") as caught:
         run.result()
     assert run.state == "failed"
