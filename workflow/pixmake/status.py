@@ -47,7 +47,7 @@ def failed_ids(config: Config, step: str) -> list[str]:
     for need in (*own.needs, *own.needs_all):
         failed = set(failed_ids(config, need))
         same_jobs = need in own.needs and own.terms == config.steps[need].terms
-        suspects |= failed if same_jobs or not failed else _record_ids(config.results, step)
+        suspects |= failed if same_jobs or not failed else record_ids(config.results, step)
     found = []
     for job_id in sorted(suspects):
         try:
