@@ -181,7 +181,7 @@ def test_another_config_that_fails(trial: Folder) -> None:
     }
     trial.write("config/other.yaml", yaml.safe_dump(other))
     project = Project(trial.folder / "config/other.yaml")
-    with pytest.raises(PixmakeError, match="there is no profile 'defualt'.*did you mean 'default'"):
+    with pytest.raises(PixmakeError, match="did you mean 'default'"):
         project.run(profile="defualt")
     run = project.run(cores=2, profile="default")
     with pytest.raises(RunError, match=r"1 of 4 images failed: see others/failures\.csv") as caught:
