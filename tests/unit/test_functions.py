@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
-from pixmake import PixmakeError, step
+from pixmake import Parallel, ParallelConfig, PixmakeError, step
 from pixmake.functions import function_path
 from pixmake.pipeline import plain, steps_content
 from pixmake.runners.function import load_module
@@ -175,3 +176,28 @@ def test_a_function_of_a_package(tmp_path: Path) -> None:
     (package / "units.py").write_text("PIXELS = 'pixels'\n")
     (package / "area.py").write_text("from .units import PIXELS\n\ndef area(): return PIXELS\n")
     assert load_module(str(package / "area.py")).area() == "pixels"
+
+
+def test_parallel_config_is_strict(tmp_path: Path) -> None:
+    """It is not nested, not even from another thread; nothing of a mapping is dropped in silence."""
+    config = ParallelConfig({"executors": {"big": {"threads": np.int64(2)}}}, mapping={"measure": "big"})
+    steps = {"measure": {"function": "a.py:b", "executor": "small"}, "other": {"function": "a.py:c"}}
+    with config:
+        with pytest.raises(PixmakeError, match="in force already"), ParallelConfig():
+            pass
+        with pytest.raises(PixmakeError, match="in force already"):
+            Parallel([ParallelConfig().__enter__], verbose=False).run()
+    with ParallelConfig():
+        pass
+    assert config.applied({"steps": steps})["steps"] == {
+        "measure": {"function": "a.py:b", "executor": "big"},
+        "other": {"function": "a.py:c"},
+    }
+    (path,) = config.environment(tmp_path).values()
+    assert yaml.safe_load(Path(path).read_text()) == {"executors": {"big": {"threads": 2}}}
+    with pytest.raises(PixmakeError, match="did you mean 'measure'"):
+        ParallelConfig(mapping={"mesure": "big"}).applied({"steps": steps})
+    with pytest.raises(PixmakeError, match="unknown key big"):
+        ParallelConfig({"big": {"threads": 2}})
+    with pytest.raises(PixmakeError, match="no such file of settings"):
+        ParallelConfig(tmp_path / "none.yaml")
