@@ -184,13 +184,6 @@ class Step(_Model):
         return self
 
     @property
-    def terms(self) -> tuple[str, ...] | None:
-        """The terms of `per`, none of them for `all`; `None` if the step runs once for each image."""
-        if self.per is None:
-            return None
-        return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
-
-    @property
     def kind(self) -> str:
         """Which kind of step it is: one of `KINDS`."""
         return next(kind for kind in KINDS if getattr(self, kind) is not None)
@@ -199,6 +192,13 @@ class Step(_Model):
     def runs(self) -> str:
         """What the step runs: the value of the key of its kind."""
         return str(getattr(self, self.kind))
+
+    @property
+    def terms(self) -> tuple[str, ...] | None:
+        """The terms of `per`, none of them for `all`; `None` if the step runs once for each image."""
+        if self.per is None:
+            return None
+        return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
 
 class Config(_Model):
@@ -384,27 +384,17 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 if word in ARGUMENTS or keyword.iskeyword(word):
                     place = (*at, "params" if kind == "param" else "files", word)
                     yield place, f"{word!r} has a meaning of its own", f"rename the {kind}"
-        for resource, what, hint in _growth_problems(step):
-            yield (*at, "resources", resource), what, hint
         for option, kinds in _OF_KINDS.items():
             if getattr(step, option) and step.kind not in kinds:
                 what = f"{option} has no meaning for a step of kind {step.kind}"
                 yield (*at, option), what, f"it belongs to: {', '.join(kinds)}"
+        for resource, what, hint in _growth_problems(step):
+            yield (*at, "resources", resource), what, hint
         places = [key for key in ("python", "conda", "container") if getattr(step, key)]
         if len(places) > 1:
             yield (*at, places[1]), f"{' and '.join(places)} exclude one another", "where is it to run?"
         for word in sorted(set(step.params) & set(files)):
             yield (*at, "params", word), f"{files[word]} has a file of the same name", "rename one"
-
-
-_OF_KINDS = {
-    "args": ("script",),
-    "measurements": ("script", "shell"),
-    "python": ("function", "plantcv", "script", "notebook"),
-    "per": ("function", "script", "shell", "notebook"),
-    "needs_all": ("function", "script", "shell", "notebook"),
-}
-"""The keys of a step that some kinds alone know."""
 
 
 def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
@@ -423,6 +413,16 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
             if name in ("mem_mb", "runtime") and not isinstance(value, str) and not value > 0:
                 yield name, f"{given!r} is {value!r} at attempt {attempt}", "it must be above 0"
                 break
+
+
+_OF_KINDS = {
+    "args": ("script",),
+    "measurements": ("script", "shell"),
+    "python": ("function", "plantcv", "script", "notebook"),
+    "per": ("function", "script", "shell", "notebook"),
+    "needs_all": ("function", "script", "shell", "notebook"),
+}
+"""The keys of a step that some kinds alone know."""
 
 
 def _cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:

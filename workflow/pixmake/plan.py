@@ -19,10 +19,17 @@ from pixmake.gathering import members_text
 from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.imageset import Images
-from pixmake.kinds import KINDS
+from pixmake.kinds import KINDS, takes_images
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
 from pixmake.sources import read_images
+from pixmake.splitting import (
+    SPLIT,
+    checkpoint_problems,
+    container_config,
+    split_source,
+    split_work,
+)
 from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.task import Task
 
@@ -78,6 +85,9 @@ class Plan:
     """The jobs of the steps with ``per``."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
+    containers: Plan | None = None
+    """Where images are found during the run: the plan of the files that hold them. The plan itself then
+    has no groups; `pixmake.found` has the plan of what was found."""
 
     @property
     def levels(self) -> Levels:
@@ -217,13 +227,13 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
 
 def table_problems(images: Images) -> tuple[Problem, ...]:
     """What is wrong with a table, for a config that has problems of its own."""
+    problems: list[Problem] = []
     try:
         table = selected_table(images)
-        problems = path_problems(table)
-        if not problems:
-            make_groups(table, images)
+        problems += path_problems(table)
+        problems += make_grouping(table, images).problems
     except PixmakeError as error:
-        return error.problems
+        problems += error.problems
     return tuple(problems)
 
 
@@ -235,6 +245,8 @@ def make_plan(config: Config) -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
+    if config.images.checkpoint is not None:
+        return _plan_of_containers(config)
     problems: list[Problem] = []
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
@@ -252,6 +264,9 @@ def make_plan(config: Config) -> Plan:
         grouping = make_grouping(table, config.images)
         problems += grouping.problems
         groups, notes = grouping.groups, (*table.notes, *grouping.notes())
+        if not groups and not problems:
+            what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
+            problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
         cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
@@ -260,6 +275,43 @@ def make_plan(config: Config) -> Plan:
     if problems:
         raise PixmakeError(problems)
     return plan
+
+
+def _plan_of_containers(config: Config) -> Plan:
+    """The plan of a project whose images are found during the run."""
+    checkpoint = config.images.checkpoint
+    assert checkpoint is not None
+    holding = container_config(config)
+    problems: list[Problem] = []
+    steps: tuple[PlannedStep, ...] = ()
+    groups: tuple[Group, ...] = ()
+    table: Table | None = None
+    try:
+        steps = _planned_steps(config)
+    except PixmakeError as error:
+        problems += error.problems
+    try:
+        table = selected_table(holding.images)
+        problems += path_problems(table)
+        groups = make_groups(table, holding.images) if not problems else ()
+    except PixmakeError as error:
+        problems += error.problems
+    problems += checkpoint_problems(config, table.columns if table is not None else [])
+    if problems:
+        raise PixmakeError(problems)
+    assert table is not None
+    split = PlannedStep(
+        name=SPLIT,
+        step=holding.steps[SPLIT],
+        source=split_source(checkpoint),
+        keeps_going=config.on_error == "continue",
+        work=split_work(checkpoint),
+    )
+    containers = Plan(holding, groups, (split,), tuple(table.columns), notes=table.notes)
+    problems = list(collisions(containers))
+    if problems:
+        raise PixmakeError(problems)
+    return Plan(config, (), steps, (), containers=containers)
 
 
 def selected_table(images: Images) -> Table:
@@ -276,7 +328,15 @@ def selected_table(images: Images) -> Table:
         hint = "" if table.frame.empty else "look at images.select"
         what = f"no image: {len(table.frame)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
-    return without_missing(selected) if images.missing == "skip" else selected
+    if images.missing == "skip":
+        there = without_missing(selected)
+        if there.frame.empty:
+            what = f"no image: of {len(selected.frame)} files none is there"
+            raise PixmakeError(
+                [Problem(what, table.source, f"the first: {there.notes[len(selected.notes)].path}")]
+            )
+        return there
+    return selected
 
 
 def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
@@ -294,10 +354,10 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
                     step=step,
                     source=kind.source(step),
                     keeps_going=config.keeps_going(step),
-                    takes_images=kind.takes_images(step),
+                    work=kind.work(step),
+                    takes_images=takes_images(step),
                     temporary=config.is_temporary(name),
                     keep=config.keep,
-                    work=kind.work(step),
                 )
             )
     if problems:
@@ -354,12 +414,6 @@ def collisions(plan: Plan) -> Iterator[Problem]:
             yield from _file_collisions(plan, planned)
 
 
-def _kind_problems(plan: Plan) -> Iterator[Problem]:
-    for planned in plan.steps:
-        kind = KINDS[planned.step.kind]
-        yield from kind.check_images(planned.step, planned.name, plan.groups)
-
-
 def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
     for step, cohorts in plan.cohorts.items():
         found: dict[str, Group] = {}
@@ -369,6 +423,12 @@ def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
                 what = f"the ids {twin.id!r} and {cohort.id!r} make one rule name"
                 hint = "change one of the values"
                 yield Problem(what, f"steps.{step}.per, {twin.where} and {cohort.where}", hint)
+
+
+def _kind_problems(plan: Plan) -> Iterator[Problem]:
+    for planned in plan.steps:
+        kind = KINDS[planned.step.kind]
+        yield from kind.check_images(planned.step, planned.name, plan.levels.of(planned.name))
 
 
 def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:

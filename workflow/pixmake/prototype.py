@@ -32,7 +32,8 @@ show({what})
 def notebook_of(call: Call) -> dict[str, Any]:
     """A notebook in which one image's job can be worked on; what it writes lies beside the tried results."""
     record = Path(call.record)
-    space = Workspace(record.parent, call.outputs, record.with_suffix(".result.json"))
+    result, rows = record.with_suffix(".result.json"), record.with_suffix(".measurements.csv")
+    space = Workspace(record.parent, call.outputs, result, rows)
     if call.task.kind == "notebook":
         content = json.loads(Path(call.task.work["notebook"]).read_text(encoding="utf-8"))
         parameters = parameters_of(call, space)

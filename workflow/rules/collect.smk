@@ -6,7 +6,7 @@ for table in pixmake_rules.collected(plan):
         name:
             table.rule
         input:
-            table.files,
+            pixmake_later.collected_files(plan, checkpoints, table),
         output:
             table.path,
         log:

@@ -20,9 +20,6 @@ class Kind(Protocol):
     def check_images(self, step: Step, name: str, groups: Sequence[Group]) -> Iterator[Problem]:
         """What is wrong with a step for these images; its files are in order."""
 
-    def takes_images(self, step: Step) -> bool:
-        """Whether a job over several images depends on their files, not only on what other steps made."""
-
     def work(self, step: Step) -> Mapping[str, Any]:
         """What the job is told: see `pixmake.task.Task.work`."""
 
@@ -38,3 +35,8 @@ KINDS: Mapping[str, Kind] = {
     "notebook": notebook,
 }
 """By the key of a step that names it; its other half, which does the work, is in `pixmake.runners`."""
+
+
+def takes_images(step: Step) -> bool:
+    """Whether a job over several images asks for their files, not only for what other steps made of them."""
+    return step.kind != "function" or function.takes_images(step)

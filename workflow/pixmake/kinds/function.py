@@ -40,7 +40,7 @@ def source(step: Step) -> str:
 
 
 def takes_images(step: Step) -> bool:
-    """Whether the function asks for the images themselves."""
+    """Whether the function asks for its images, as it must where it has but one."""
     signature = read_signature(*_function(step))
     return bool({"images", "paths"} & {*signature.required, *signature.optional})
 
@@ -52,7 +52,7 @@ def _function(step: Step) -> tuple[str, str]:
 
 def _argument_problems(config: Config, name: str, signature: Signature) -> Iterator[Problem]:
     step = config.steps[name]
-    given = {*step.params, *_given_arguments(config, step)}
+    given = {*step.params, *_given(config, step)}
     for argument in signature.positional_only:
         what = f"{step.function}: its argument {argument!r} is positional-only"
         yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
@@ -84,7 +84,7 @@ def _argument_problems(config: Config, name: str, signature: Signature) -> Itera
             yield Problem(what, f"steps.{name}", hint)
 
 
-def _given_arguments(config: Config, step: Step) -> set[str]:
+def _given(config: Config, step: Step) -> set[str]:
     """What a function can ask for, besides its params."""
     needs = [*step.needs, *step.needs_all]
     given = {file for need in needs for file in config.steps[need].files} | {"meta", *needs}

@@ -41,11 +41,6 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
     return iter(())
 
 
-def takes_images(step: Step) -> bool:
-    """A notebook may read any of them: it is told all paths."""
-    return True
-
-
 def work(step: Step) -> Mapping[str, Any]:
     """The notebook."""
     return {"notebook": step.runs}

@@ -44,11 +44,6 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
                 yield Problem(f"PlantCV parts names by commas: {image!r}", group.where)
 
 
-def takes_images(step: Step) -> bool:
-    """Always: they are its arguments."""
-    return True
-
-
 def work(step: Step) -> Mapping[str, Any]:
     """The script."""
     return {"script": step.runs}

@@ -34,11 +34,6 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
         yield from templates.unfilled(step, str(argument), f"steps.{name}.args", groups)
 
 
-def takes_images(step: Step) -> bool:
-    """A script may read any of them: it is told all paths."""
-    return True
-
-
 def work(step: Step) -> Mapping[str, Any]:
     """The script, its arguments, and how it gives its measurements."""
     how = {"measurements": step.measurements} if step.measurements else {}

@@ -37,11 +37,6 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
     yield from templates.unfilled(step, step.runs, f"steps.{name}.shell", groups)
 
 
-def takes_images(step: Step) -> bool:
-    """Whether the command names them."""
-    return any(each.partition(".")[0] == "images" for each in placeholders.names(step.runs))
-
-
 def work(step: Step) -> Mapping[str, Any]:
     """The command, and how it gives its measurements."""
     how = {"measurements": step.measurements} if step.measurements else {}

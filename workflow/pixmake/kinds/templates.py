@@ -32,9 +32,11 @@ def unknown(config: Config, name: str, template: str, where: str) -> Iterator[Pr
 def names(config: Config, name: str) -> list[str]:
     """The placeholders that every job of a step can fill in."""
     step = config.steps[name]
-    needed = [file for need in (*step.needs, *step.needs_all) for file in config.steps[need].files]
+    needs = [*step.needs, *step.needs_all]
+    needed = [file for need in needs for file in config.steps[need].files]
     return [
         *(["images"] if config.images.group_by or step.terms is not None else ["image"]),
+        *(["measurements"] if needs else []),
         *(f"files.{file}" for file in step.files),
         *(f"needs.{file}" for file in needed),
         *(f"params.{param}" for param in step.params),

@@ -12,7 +12,10 @@ from typing import Any
 from pixmake.gathering import Gathered
 from pixmake.task import Task
 
-MODULES = {kind: f"pixmake.runners.{kind}" for kind in ("function", "plantcv", "script", "shell", "notebook")}
+MODULES = {
+    kind: f"pixmake.runners.{kind}"
+    for kind in ("function", "plantcv", "script", "shell", "notebook", "split")
+}
 """The module of each kind of step; imported where a job needs it."""
 
 

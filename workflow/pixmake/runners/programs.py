@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import secrets
@@ -40,6 +41,8 @@ class Workspace:
     """Where the program writes the step's files, by name; they get their places once all went well."""
     result: Path
     """Where it writes its measurements."""
+    measurements: Path
+    """A CSV file with the rows of the steps that this one needs."""
 
 
 @contextmanager
@@ -60,7 +63,7 @@ def workspace(call: Call) -> Iterator[Workspace]:
     try:
         files = {name: str(folder / Path(path).name) for name, path in call.outputs.items()}
         suffix = str(call.task.work.get("measurements", "json")).rpartition("-")[2]
-        space = Workspace(folder, files, folder / f"result.{suffix}")
+        space = Workspace(folder, files, folder / f"result.{suffix}", folder / "measurements.csv")
         yield space
         for name, written in files.items():
             _look_at(name, Path(written))
@@ -79,7 +82,9 @@ def values(call: Call, space: Workspace) -> Values:
         "threads": call.threads,
         "result": str(space.result),
         "images": [_plain_path(path) for path in image_paths(call)],
+        "measurements": str(space.measurements),
     }
+    write_rows(call.gathered.measurements, space.measurements)
     if task.names:
         for name, path in zip(task.names, call.images, strict=True):
             found[f"images.{name}"] = _plain_path(path)
@@ -89,6 +94,18 @@ def values(call: Call, space: Workspace) -> Values:
     found.update({f"files.{name}": path for name, path in space.files.items()})
     found.update({f"params.{name}": value for name, value in task.params.items()})
     return _Values(found, {f"meta.{name}": value for name, value in task.metadata.items()})
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write rows as CSV, if there are any; a list in a cell as JSON."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    if not columns:
+        return
+    with open(path, "w", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in row.items()})
 
 
 def image_paths(call: Call) -> list[str]:
@@ -116,12 +133,12 @@ def job_content(call: Call, space: Workspace) -> dict[str, Any]:
         "meta": task.metadata,
         "params": task.params,
         "needs": needed_files(call),
+        "measurements": list(gathered.measurements),
+        "missing": list(gathered.missing),
         "files": space.files,
         "result": str(space.result),
         "threads": call.threads,
     }
-    if gathered.measurements:
-        content["measurements"] = list(gathered.measurements)
     return content
 
 
