@@ -5,8 +5,10 @@ Nothing here knows of Snakemake.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -231,6 +233,23 @@ def make_plan(config: Config) -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
+    with _no_garbage():
+        return _make_plan(config)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Without Python's search for garbage: a plan of a million rows has none, but the search walks them all."""
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searching:
+            gc.enable()
+
+
+def _make_plan(config: Config) -> Plan:
     problems: list[Problem] = []
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
