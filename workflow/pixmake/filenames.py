@@ -7,6 +7,7 @@ import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from pixmake.cells import typed_cell
@@ -87,18 +88,23 @@ def name_parser(
 
 def has_format(name: str, formats: Sequence[str]) -> bool:
     """Whether a file's name ends with one of the suffixes, in upper or lower case."""
-    return name.lower().endswith(tuple(f".{suffix.lower().lstrip('.')}" for suffix in formats))
+    return name.lower().endswith(_ends(tuple(formats)))
 
 
 def without_suffix(path: str, formats: Sequence[str]) -> str:
     """A path without its suffix: the longest of the formats that it ends with, else what follows its dot."""
     lower = path.lower()
-    ends = [f".{suffix.lower().lstrip('.')}" for suffix in formats]
-    longest = max((len(end) for end in ends if lower.endswith(end)), default=0)
-    if longest:
-        return path[:-longest]
+    for end in _ends(tuple(formats)):
+        if lower.endswith(end):
+            return path[: -len(end)]
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and stem and "/" not in suffix else path
+
+
+@cache
+def _ends(formats: tuple[str, ...]) -> tuple[str, ...]:
+    """What the names of files of these formats end with, the longest first."""
+    return tuple(sorted((f".{suffix.lower().lstrip('.')}" for suffix in formats), key=len, reverse=True))
 
 
 def _by_template(template: str, formats: Sequence[str]) -> NameParser:
