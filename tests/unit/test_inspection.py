@@ -304,3 +304,19 @@ def test_written_tables_hold_what_pandas_reads(trial: Project) -> None:
         "left": [6],
     }
     assert np.array_equal(pd.read_csv("seen/terms.csv")["values_kept"], [1, 3, 2])
+
+
+def test_images_that_a_run_finds(project: Project) -> None:
+    """Before a run its files are looked at, after it the images that were in them."""
+    for name in ("a", "b"):
+        project.draw(f"stacks/{name}.tif")
+    project.configure(images={"directory": "stacks", "checkpoint": {"pages": {}}}, steps=STEPS)
+    before = project.pixmake("inspect")
+    assert (before.code, before.out.splitlines()[0]) == (0, "stacks: 2 images (2 .tif)")
+    assert "no image is known before a run" in project.pixmake("check", "--read").out
+    for page in range(3):
+        project.draw(f"results/pages/{page}.png")
+    rows = [{"path": f"results/pages/{page}.png", "page": page, "id": f"a_{page}"} for page in range(3)]
+    project.list_images(rows, "results/images.csv")
+    after = project.pixmake("inspect")
+    assert after.out.splitlines()[0] == "results/images.csv: 3 images (3 .png)"

@@ -15,11 +15,13 @@ import pandas as pd
 from pixmake.cohorts import make_levels
 from pixmake.config import Config, parse_config, parse_images, read_config
 from pixmake.errors import PixmakeError, Problem
+from pixmake.found import found_path, has_rows
 from pixmake.groups import Group, Grouping, IncompleteGroup, make_grouping
 from pixmake.imageset import Images
 from pixmake.plan import Plan, collisions
 from pixmake.selection import SelectionStep, selection_steps
 from pixmake.sources import read_images
+from pixmake.splitting import container_config, found_config
 from pixmake.status import failed_ids, record_ids
 from pixmake.table import MISSING, PATH, Note, Table, located, path_faults, path_problems
 
@@ -178,6 +180,9 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
 def inspect_project(path: str | Path) -> Inspection:
     """The same for a project, by its config; what is wrong with that is among the problems.
 
+    Where a run finds the images (`images.checkpoint`), these are the images that the last run found, or
+    else the files in which one will look for them.
+
     Raises
     ------
     PixmakeError
@@ -192,6 +197,10 @@ def inspect_project(path: str | Path) -> Inspection:
             raise
         inspection = inspect_images(images)
         return replace(inspection, problems=(*error.problems, *inspection.problems))
+    if config.images.checkpoint is not None:
+        table = found_path(config.results)
+        # before a run, the files that hold images are all that is known
+        config = found_config(config, table) if has_rows(table) else container_config(config)
     return inspect_images(config.images, config)
 
 

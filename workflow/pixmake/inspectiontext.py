@@ -97,7 +97,10 @@ def _first_rows(inspection: Inspection) -> Iterator[str]:
         yield f"{some} in the run"
         table, columns = inspection.table, inspection.table.columns
         rows = table.frame[columns].iloc[there[:ROWS]].to_numpy()
-        cells = [[located(row[0], table.root), *("" if cell is None else str(cell) for cell in row[1:])] for row in rows]
+        cells = [
+            [located(row[0], table.root), *("" if cell is None else str(cell) for cell in row[1:])]
+            for row in rows
+        ]
         yield from (f"  {line}" for line in _columns([columns, *cells]))
 
 
