@@ -13,6 +13,7 @@ from tests.conftest import REPOSITORY
 
 import pixmake
 from pixmake import rules
+from pixmake.config import KINDS
 
 
 def test_examples_in_docstrings() -> None:
@@ -29,7 +30,10 @@ def test_examples_in_docstrings() -> None:
 
 def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> None:
     """The rooms that run in a step's own Python import nothing that it may not have."""
-    rooms = "records task job runners worker images gathering runners.function client"
+    rooms = (
+        "records task job gathering placeholders worker images client runners.measurements runners.programs "
+    )
+    rooms += " ".join(f"runners.{kind}" for kind in KINDS)
     code = (
         "import sys; before = set(sys.modules)\n"
         f"for room in {rooms.split()!r}: __import__('pixmake.' + room)\n"
@@ -46,6 +50,7 @@ def test_rules_and_compiled_text_have_one_command() -> None:
         "images": [rules._RUN],
         "several": [rules._RUN_SEVERAL, rules._GATHER],
         "aggregate": [rules._AGGREGATE],
+        "collect": [rules._COLLECT],
     }
     for name, commands in files.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()

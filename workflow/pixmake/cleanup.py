@@ -11,13 +11,15 @@ from pathlib import Path
 
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem
+from pixmake.found import found_path
 from pixmake.gathering import MEMBERS
 from pixmake.job import LINKS
-from pixmake.plan import GATHERED, LOGS, Plan, file_paths, gathering_rule
+from pixmake.plan import GATHERED, LOGS, Plan, PlannedStep, file_paths, gathering_rule
 from pixmake.records import FAILURES, read_record
-from pixmake.rules import log_of, tables
+from pixmake.rules import collected, log_of, targets
 from pixmake.runlock import is_running
-from pixmake.status import project_levels
+from pixmake.splitting import LISTED, SPLIT
+from pixmake.status import project_parts
 
 MOST_SHOWN = 5
 """Files that stay and are named; the rest is counted."""
@@ -104,6 +106,9 @@ def _of_steps(config: Config, results: Path) -> Iterator[Path]:
                 ids.add(record.id)
                 yield path
                 yield from (Path(file) for file in record.files.values() if Path(file).parent == folder)
+        for job_id in ids if step == SPLIT else ():
+            yield folder / f"{job_id}.{LISTED}.jsonl"
+            yield from _files_below(folder / f"{job_id}.{LISTED}")
         yield from (path for path in _files_in(folder) if _UNFINISHED.fullmatch(path.name))
         yield from _of_jobs(config, step, ids)
 
@@ -122,8 +127,14 @@ def _of_jobs(config: Config, step: str, ids: Iterable[str]) -> Iterator[Path]:
 
 
 def _of_project(config: Config, results: Path) -> Iterator[Path]:
-    yield from map(Path, tables(Plan(config, (), (), ())).values())
-    yield Path(log_of("aggregate"))
+    steps = tuple(PlannedStep(name, step, "", True) for name, step in config.steps.items())
+    plan = Plan(config, (), steps, ())
+    yield from map(Path, targets(plan))
+    yield Path(found_path(config.results))
+    yield from (
+        Path(log_of(rule))
+        for rule in ["aggregate", "find_images", *(table.rule for table in collected(plan))]
+    )
     yield from (Path(log_of(gathering_rule(step))) for step in config.steps)
     for folder in (results / FAILURES, results / GATHERED, Path(LINKS), Path(MEMBERS)):
         yield from _files_below(folder)
@@ -131,10 +142,10 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
 
 def _known_ids(config: Config) -> dict[str, list[str]]:
     try:
-        levels = project_levels(config)
+        parts = project_parts(config)
     except PixmakeError:
         return {}  # without its table a project can still be cleaned: the records say what they are
-    return {step: [job.id for job in levels.of(step)] for step in config.steps}
+    return {step: [job.id for job in levels.of(step)] for part, levels in parts for step in part.steps}
 
 
 def _folders(folder: Path) -> list[Path]:

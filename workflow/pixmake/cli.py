@@ -133,6 +133,14 @@ def _parser() -> argparse.ArgumentParser:
     gather = commands.add_parser("gather", description="One file of the records named on stdin.")
     gather.set_defaults(command=_gather)
     gather.add_argument("output")
+    find = commands.add_parser("find", description="The table of the images that containers held.")
+    find.set_defaults(command=_find)
+    find.add_argument("--content", required=True)
+
+    collect = commands.add_parser("collect", description="One table from the tables named on stdin.")
+    collect.set_defaults(command=_collect)
+    collect.add_argument("--ending", required=True)
+    collect.add_argument("target")
     return parser
 
 
@@ -144,19 +152,22 @@ def _add_output(
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    from pixmake.inspection import inspect_project, inspect_proposal, write_tables
+    from pixmake.inspection import inspect_images, inspect_project, write_tables
     from pixmake.inspectiontext import as_text
     from pixmake.proposal import propose_config
 
-    text = None if arguments.source is None else propose_config(arguments.source, Path())
-    inspection = inspect_project(arguments.config) if text is None else inspect_proposal(text)
+    proposal = None if arguments.source is None else propose_config(arguments.source, Path())
+    if proposal is None:
+        inspection = inspect_project(arguments.config)
+    else:
+        inspection = inspect_images(proposal.config.images, proposal.config, proposal.table)
     width = shutil.get_terminal_size((120, 24)).columns
     print("\n".join(as_text(inspection, width)), flush=True)
     if arguments.csv is not None:
         for name in write_tables(inspection, arguments.csv):
             print(f"wrote {name}", flush=True)
-    if text is not None:
-        _offer(text, arguments)
+    if proposal is not None:
+        _offer(proposal.text, arguments)
     if inspection.problems:
         print(f"pixmake: a run would stop here: {listed(inspection.problems, 12)}", file=sys.stderr)
     return 1 if inspection.problems else 0
@@ -204,6 +215,8 @@ def _check(arguments: argparse.Namespace) -> int:
     plan = plan_project(read_config(arguments.config), [arguments.config])
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
+    if plan.containers is not None:
+        print(f"{arguments.config}: a run will look for images in {len(plan.containers.groups)} files")
     steps = ", ".join(planned.name for planned in plan.steps)
     print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}", flush=True)
     for line in counted_notes(plan.notes):
@@ -221,7 +234,8 @@ def _read(plan: Plan) -> int:
     begun = time.monotonic()
     readings = list(with_progress(read_all(here, processes), len(here)))
     bad = {reading.path: reading.error for reading in readings if reading.error}
-    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {len(bad)} do not decode")
+    verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
+    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {verdict}")
     if len(here) < len(paths):
         print(f"{len(paths) - len(here)} images are not on this machine's disks and were not opened")
     if len(bad) < len(here):
@@ -234,11 +248,13 @@ def _read(plan: Plan) -> int:
 
 def _compile(arguments: argparse.Namespace) -> int:
     from pixmake.config import read_config
+    from pixmake.found import found_plan
     from pixmake.plan import plan_project
     from pixmake.records import written_whole
     from pixmake.rules import as_text
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
+    plan = plan if plan.containers is None else found_plan(plan.config)
     if arguments.output is None:
         sys.stdout.writelines(as_text(plan))
         return 0
@@ -326,4 +342,29 @@ def _gather(arguments: argparse.Namespace) -> int:
         write_gathered([line.rstrip("\n") for line in sys.stdin], arguments.output)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from pixmake.collect import collect_tables
+
+    files = [line.rstrip("\n") for line in sys.stdin]
+    try:
+        collect_tables(files, arguments.ending, arguments.target)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _find(arguments: argparse.Namespace) -> int:
+    from pixmake.config import parse_config
+    from pixmake.found import found_plan, write_found
+    from pixmake.plan import make_plan
+
+    config = parse_config(json.loads(arguments.content))
+    plan = make_plan(config)
+    assert plan.containers is not None
+    write_found(plan.containers)
+    found = found_plan(config)
+    print(f"{len(found.groups)} images found in {len(plan.containers.groups)} files")
     return 0

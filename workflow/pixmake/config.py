@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.errors import PixmakeError, Problem, nearest
@@ -17,6 +25,9 @@ from pixmake.imageset import Images, image_inconsistencies
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
+
+KINDS = ("function", "plantcv", "script", "shell", "notebook")
+"""The kinds of step: the keys of which a step has exactly one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
@@ -96,8 +107,33 @@ _SHARE = re.compile(r"\d+(\.\d+)? ?%")
 class Step(_Model):
     """One thing that is done to each image."""
 
-    function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={"oneOf": [{"required": [kind]} for kind in KINDS]},
+    )
+
+    function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """`FILE.py:NAME`, the function of an image that does it."""
+
+    plantcv: Annotated[str, Field(pattern=r"^.+\.py$")] | None = None
+    """A PlantCV workflow script, as it is."""
+
+    script: str | None = None
+    """A Python, R or shell script, or any file whose first line is `#!` and what runs it."""
+
+    shell: str | None = None
+    """A command, with placeholders such as `{image}`, `{files.mask}` and `{params.sigma}`."""
+
+    notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
+    """A Jupyter notebook, run with the job's inputs as its parameters."""
+
+    args: list[str | int | float] = []
+    """The words behind the name of a `script`, with placeholders as in `shell`."""
+
+    measurements: Literal["json", "csv", "stdout-json", "stdout-csv"] | None = None
+    """How a `script` or `shell` step gives its measurements: in the file `{result}`, or printed."""
 
     needs: list[str] = []
     """Steps whose files or results this one uses; without it the step depends on the image alone."""
@@ -133,22 +169,30 @@ class Step(_Model):
     on_error: Literal["continue", "stop"] | None = None
     """As the key of this name at the top level, for this step."""
 
+    @model_validator(mode="after")
+    def _one_kind(self) -> Step:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            what = f"is {' and '.join(given)} at once" if given else "does not say what to run"
+            raise ValueError(f"the step {what}; it has exactly one of: {', '.join(KINDS)}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which kind of step it is: one of `KINDS`."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def runs(self) -> str:
+        """What the step runs: the value of the key of its kind."""
+        return str(getattr(self, self.kind))
+
     @property
     def terms(self) -> tuple[str, ...] | None:
         """The terms of `per`, none of them for `all`; `None` if the step runs once for each image."""
         if self.per is None:
             return None
         return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
-
-    @property
-    def file(self) -> str:
-        """The Python file of the step's function."""
-        return self.function.rpartition(":")[0]
-
-    @property
-    def name(self) -> str:
-        """The name of the step's function."""
-        return self.function.rpartition(":")[2]
 
 
 class Config(_Model):
@@ -334,6 +378,10 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 if word in ARGUMENTS or keyword.iskeyword(word):
                     place = (*at, "params" if kind == "param" else "files", word)
                     yield place, f"{word!r} has a meaning of its own", f"rename the {kind}"
+        for option, kinds in _OF_KINDS.items():
+            if getattr(step, option) and step.kind not in kinds:
+                what = f"{option} has no meaning for a step of kind {step.kind}"
+                yield (*at, option), what, f"it belongs to: {', '.join(kinds)}"
         for resource, what, hint in _growth_problems(step):
             yield (*at, "resources", resource), what, hint
         for word in sorted(set(step.params) & set(files)):
@@ -356,6 +404,16 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
             if name in ("mem_mb", "runtime") and not isinstance(value, str) and not value > 0:
                 yield name, f"{given!r} is {value!r} at attempt {attempt}", "it must be above 0"
                 break
+
+
+_OF_KINDS = {
+    "args": ("script",),
+    "measurements": ("script", "shell"),
+    "python": ("function", "plantcv", "script", "notebook"),
+    "per": ("function", "script", "shell"),
+    "needs_all": ("function", "script", "shell"),
+}
+"""The keys of a step that some kinds alone know."""
 
 
 def _cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
@@ -395,6 +453,9 @@ def _explain(detail: Any, places: Places, default: str) -> Problem:
     if kind == "string_pattern_mismatch" and keys[-1] == "function":
         what = f"{dotted}: {given!r} is not of the form FILE.py:FUNCTION"
         return Problem(what, where, "e.g. scripts/plants.py:measure")
+    if kind == "string_pattern_mismatch" and keys[-1] in KINDS:
+        suffix = "ipynb" if keys[-1] == "notebook" else "py"
+        return Problem(f"{dotted}: {given!r} is not a file *.{suffix}", where)
     if kind == "string_pattern_mismatch":
         what = f"{dotted}: {given!r} has characters that are not allowed"
         return Problem(what, where, "letters, digits and _, not a digit first")

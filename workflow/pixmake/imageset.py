@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from pixmake.containers import Checkpoint
 from pixmake.filenames import name_parser
 from pixmake.query import parse_query
 
@@ -113,6 +114,13 @@ class Join(_Model):
     unmatched: Literal["error", "skip", "keep"] = "error"
     """What happens to an image that the other table does not know: an error, it is left out, or it is
     kept with empty cells; the latter two are reported."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _yaml_reads_on_as_true(cls, given: Any) -> Any:
+        if isinstance(given, dict) and True in given:
+            return {"on" if key is True else key: value for key, value in given.items()}
+        return given
 
 
 class Range(_Model):
@@ -250,6 +258,11 @@ class Images(_Model):
 
     incomplete: Literal["error", "skip"] = "error"
     """What happens to a group that lacks one of `require`: an error, or it is left out and reported."""
+
+    checkpoint: Checkpoint | None = None
+    """How images are found in the files that the source names, once the run has begun: frames of
+    videos, pages of TIFFs, members of archives. `id`, `group_by`, `name_by` and `require` are about the
+    images that were found; all else about the files."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -35,7 +35,7 @@ from pixmake.records import (
     read_record,
     write_record,
 )
-from pixmake.runners import Call
+from pixmake.runners import MODULES, Call
 from pixmake.task import Limits, Task, parse_limits, parse_task
 
 DONE = 64
@@ -50,7 +50,6 @@ PREREQUISITE = "PrerequisiteFailed"
 LINKS = ".snakemake/pixmake/links"
 """Where images lie whose names Snakemake would take for patterns; see `pixmake.rules`."""
 
-_RUNNERS = {"function": "pixmake.runners.function"}
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -104,8 +103,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     for step, files in job.task.needs.items():
         needed.update(zip(files, job.needed[step][1:], strict=False))
     try:
-        runner = import_module(_RUNNERS["function"])
-        outcome = runner.run(Call(job.task, job.images, needed, job.files, threads, gathered))
+        runner = import_module(MODULES[job.task.kind])
+        call = Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
+        outcome = runner.run(call)
         write_record(
             Record(
                 id=job.task.id,
@@ -114,7 +114,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
                 metadata=job.task.metadata,
                 measurements={**outcome.measurements, **_missing(gathered)},
                 files=dict(job.files),
-                run=_run(job, started, warm),
+                run={**_run(job, started, warm), **outcome.run},
             ),
             job.record,
         )
@@ -126,6 +126,12 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         for path in _kept_inputs(job).values():
             Path(path).unlink(missing_ok=True)
     return DONE
+
+
+def preloads(kind: str) -> Sequence[str]:
+    """The modules that every job of a kind of step needs."""
+    runner = import_module(MODULES[kind])
+    return getattr(runner, "PRELOAD", ())
 
 
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:
@@ -257,7 +263,10 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def _is_ours(file: str) -> bool:
-    return Path(file).parent in (Path(__file__).parent, Path(__file__).parent / "runners")
+    return file.startswith("<frozen ") or Path(file).parent in (
+        Path(__file__).parent,
+        Path(__file__).parent / "runners",
+    )
 
 
 def _kept_inputs(job: Job) -> dict[str, str]:
@@ -274,7 +283,10 @@ def _remove_leftovers(job: Job) -> None:
     """Files that a killed process was writing."""
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def _real(path: str) -> str:

@@ -12,16 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.cohorts import Levels, make_levels
-from pixmake.config import ARGUMENTS, Config, Step, parse_config, parse_images
-from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.config import Config, Step, parse_config, parse_images
+from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import members_text
-from pixmake.groups import Group, make_grouping, make_groups
+from pixmake.groups import Group, make_grouping
 from pixmake.ids import rule_name
 from pixmake.imageset import Images
+from pixmake.kinds import KINDS, takes_images
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
-from pixmake.source import Signature, read_signature, source_hash
 from pixmake.sources import read_images
+from pixmake.splitting import (
+    SPLIT,
+    checkpoint_problems,
+    container_config,
+    split_source,
+    split_work,
+)
 from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.task import Task
 
@@ -60,6 +67,8 @@ class PlannedStep:
     temporary: bool = False
     """Whether its files are removed once all that need them are done."""
     keep: str = "all"
+    work: Mapping[str, Any] = field(default_factory=dict)
+    """What its kind is told; see `pixmake.task.Task`."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,9 @@ class Plan:
     """The jobs of the steps with ``per``."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
+    containers: Plan | None = None
+    """Where images are found during the run: the plan of the files that hold them. The plan itself then
+    has no groups; `pixmake.found` has the plan of what was found."""
 
     @property
     def levels(self) -> Levels:
@@ -133,7 +145,8 @@ class Plan:
         task = Task(
             step=planned.name,
             id=group.id,
-            function=step.function,
+            kind=step.kind,
+            work=planned.work,
             source=planned.source,
             metadata=group.metadata,
             params=step.params,
@@ -213,13 +226,13 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
 
 def table_problems(images: Images) -> tuple[Problem, ...]:
     """What is wrong with a table, for a config that has problems of its own."""
+    problems: list[Problem] = []
     try:
         table = selected_table(images)
-        problems = path_problems(table)
-        if not problems:
-            make_groups(table, images)
+        problems += path_problems(table)
+        problems += make_grouping(table, images).problems
     except PixmakeError as error:
-        return error.problems
+        problems += error.problems
     return tuple(problems)
 
 
@@ -231,6 +244,8 @@ def make_plan(config: Config) -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
+    if config.images.checkpoint is not None:
+        return _plan_of_containers(config)
     problems: list[Problem] = []
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
@@ -248,14 +263,54 @@ def make_plan(config: Config) -> Plan:
         grouping = make_grouping(table, config.images)
         problems += grouping.problems
         groups, notes = grouping.groups, (*table.notes, *grouping.notes())
+        if not groups and not problems:
+            what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
+            problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
         cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
     plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
-    problems = problems or list(collisions(plan))
+    problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
     return plan
+
+
+def _plan_of_containers(config: Config) -> Plan:
+    """The plan of a project whose images are found during the run."""
+    checkpoint = config.images.checkpoint
+    assert checkpoint is not None
+    holding = container_config(config)
+    problems: list[Problem] = []
+    steps: tuple[PlannedStep, ...] = ()
+    groups: tuple[Group, ...] = ()
+    table: Table | None = None
+    try:
+        steps = _planned_steps(config)
+    except PixmakeError as error:
+        problems += error.problems
+    try:
+        table = selected_table(holding.images)
+        problems += path_problems(table)
+        groups = make_groups(table, holding.images) if not problems else ()
+    except PixmakeError as error:
+        problems += error.problems
+    problems += checkpoint_problems(config, table.columns if table is not None else [])
+    if problems:
+        raise PixmakeError(problems)
+    assert table is not None
+    split = PlannedStep(
+        name=SPLIT,
+        step=holding.steps[SPLIT],
+        source=split_source(checkpoint),
+        keeps_going=config.on_error == "continue",
+        work=split_work(checkpoint),
+    )
+    containers = Plan(holding, groups, (split,), tuple(table.columns), notes=table.notes)
+    problems = list(collisions(containers))
+    if problems:
+        raise PixmakeError(problems)
+    return Plan(config, (), steps, (), containers=containers)
 
 
 def selected_table(images: Images) -> Table:
@@ -272,7 +327,15 @@ def selected_table(images: Images) -> Table:
         hint = "" if table.frame.empty else "look at images.select"
         what = f"no image: {len(table.frame)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
-    return without_missing(selected) if images.missing == "skip" else selected
+    if images.missing == "skip":
+        there = without_missing(selected)
+        if there.frame.empty:
+            what = f"no image: of {len(selected.frame)} files none is there"
+            raise PixmakeError(
+                [Problem(what, table.source, f"the first: {there.notes[len(selected.notes)].path}")]
+            )
+        return there
+    return selected
 
 
 def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
@@ -280,18 +343,22 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
     planned = []
     for name in _in_order(config):
         step = config.steps[name]
-        try:
-            signature = read_signature(step.file, step.name, f"steps.{name}.function")
-            problems += _argument_problems(config, name, signature)
-            keeps_going = config.keeps_going(step)
-            source = source_hash(step.file, step.name)
-            takes_images = {"images", "paths"} & {*signature.required, *signature.optional}
-            temporary = config.is_temporary(name)
+        kind = KINDS[step.kind]
+        found = list(kind.check(config, name))
+        problems += found
+        if not found:
             planned.append(
-                PlannedStep(name, step, source, keeps_going, bool(takes_images), temporary, config.keep)
+                PlannedStep(
+                    name=name,
+                    step=step,
+                    source=kind.source(step),
+                    keeps_going=config.keeps_going(step),
+                    work=kind.work(step),
+                    takes_images=takes_images(step),
+                    temporary=config.is_temporary(name),
+                    keep=config.keep,
+                )
             )
-        except PixmakeError as error:
-            problems += error.problems
     if problems:
         raise PixmakeError(problems)
     return tuple(planned)
@@ -310,45 +377,6 @@ def _in_order(config: Config) -> list[str]:
     for name in config.steps:
         visit(name)
     return order
-
-
-def _argument_problems(config: Config, name: str, signature: Signature) -> Iterator[Problem]:
-    step = config.steps[name]
-    given = {*step.params, *_given_arguments(config, step)}
-    for argument in signature.positional_only:
-        what = f"{step.function}: its argument {argument!r} is positional-only"
-        yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
-    for param in step.params:
-        if not signature.accepts(param):
-            known = [x for x in (*signature.required, *signature.optional) if x not in ARGUMENTS]
-            what = f"{step.function} has no argument {param!r}"
-            yield Problem(what, f"steps.{name}.params", nearest(param, known))
-    for argument in signature.required:
-        if argument not in given:
-            what = f"{step.function} needs the argument {argument!r}"
-            hint = "give it under params, or name the step that makes such a file under needs"
-            if argument in ("images", "paths"):
-                hint = "groups of images need `group_by`"
-            if argument in ("image", "path"):
-                hint = "in groups (`group_by`) it is `images` or `paths`, by name"
-            if step.terms is not None and argument in ("image", "path"):
-                hint = "a step with `per` has several: `images` or `paths`"
-            if argument == "rows":
-                hint = "a step over several images needs `per`"
-            if argument in ("measurements", "missing"):
-                hint = "name the steps that measure under needs or needs_all"
-            yield Problem(what, f"steps.{name}", hint)
-
-
-def _given_arguments(config: Config, step: Step) -> set[str]:
-    """What a function can ask for, besides its params."""
-    needs = [*step.needs, *step.needs_all]
-    given = {file for need in needs for file in config.steps[need].files} | {"meta", *needs}
-    if needs:
-        given |= {"measurements", "missing"}
-    if step.terms is not None:
-        return given | {"rows", "images", "paths"}
-    return given | ({"images", "paths"} if config.images.group_by else {"image", "path"})
 
 
 def collisions(plan: Plan) -> Iterator[Problem]:
@@ -394,6 +422,12 @@ def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
                 what = f"the ids {twin.id!r} and {cohort.id!r} make one rule name"
                 hint = "change one of the values"
                 yield Problem(what, f"steps.{step}.per, {twin.where} and {cohort.where}", hint)
+
+
+def _kind_problems(plan: Plan) -> Iterator[Problem]:
+    for planned in plan.steps:
+        kind = KINDS[planned.step.kind]
+        yield from kind.check_images(planned.step, planned.name, plan.levels.of(planned.name))
 
 
 def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,11 +19,12 @@ from pixmake.attempts import at_attempt, is_expression
 from pixmake.config import Step
 from pixmake.errors import PixmakeError
 from pixmake.gathering import MEMBERS
+from pixmake.images import TABLES
 from pixmake.job import LINKS
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, gathered_path, gathering_rule, plan_project
+from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
 from pixmake.records import written_whole
 from pixmake.runlock import hold_run_lock
-from pixmake.table import is_remote
+from pixmake.table import counted_notes, is_remote
 from pixmake.task import one_line
 
 HERE = Path(__file__).resolve().parent
@@ -45,8 +47,9 @@ class Gathering:
     """A rule that puts the results of all jobs of a step into one file."""
 
     rule: str
-    records: list[str]
-    files: list[str]
+    records: Callable[[Plan], list[str]]
+    """Of a plan: the one at hand, or the one of images that a run has yet to find."""
+    files: Callable[[Plan], list[str]]
     output: str
 
 
@@ -209,8 +212,8 @@ def gatherings(plan: Plan) -> list[Gathering]:
     return [
         Gathering(
             rule=gathering_rule(step),
-            records=plan.records(step),
-            files=plan.files(step),
+            records=methodcaller("records", step),
+            files=methodcaller("files", step),
             output=gathered_path(plan.config.results, step),
         )
         for step in plan.gathered_steps()
@@ -219,7 +222,50 @@ def gatherings(plan: Plan) -> list[Gathering]:
 
 def over_several(plan: Plan) -> list[str]:
     """The steps whose jobs are not one for each image."""
-    return [planned.name for planned in plan.steps if planned.step.terms is not None]
+    splitting = [] if plan.containers is None else [planned.name for planned in plan.containers.steps]
+    return [*splitting, *(planned.name for planned in plan.steps if planned.step.terms is not None)]
+
+
+def columns(plan: Plan) -> str:
+    """The metadata terms as JSON."""
+    return one_line(list(plan.columns))
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A table of all images, made of the tables that a step makes of each."""
+
+    rule: str
+    files: list[str]
+    ending: str
+    """What stands behind an id in the names of the files."""
+    path: str
+
+
+def collected(plan: Plan) -> list[Collected]:
+    """The declared files that are tables, each as one for all images."""
+    results = plan.config.results
+    found = []
+    for planned in plan.steps:
+        for number, (name, suffix) in enumerate(planned.step.files.items()):
+            suffix = suffix.lstrip(".")
+            if suffix.rpartition(".")[2].lower() in TABLES:
+                jobs = plan.levels.of(planned.name)
+                files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
+                path = f"{results}/{planned.name}.{name}.{suffix}"
+                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+    return found
+
+
+def targets(plan: Plan) -> list[str]:
+    """What a whole run makes."""
+    return [*tables(plan).values(), *(table.path for table in collected(plan))]
+
+
+def tell_notes(plan: Plan) -> None:
+    """Say at a run's start what was left out of it, a line for each reason."""
+    for line in counted_notes(plan.notes):
+        print(f"pixmake: {line}", file=sys.stderr)
 
 
 def forget_rule_names(names: dict[str, Any]) -> None:
@@ -238,7 +284,7 @@ def as_text(plan: Plan) -> Iterator[str]:
     for planned, job in plan.jobs():
         yield _text_rule(planned, job)
     for gathering in gatherings(plan):
-        yield _text_gathering(gathering)
+        yield _text_gathering(plan, gathering)
 
 
 def _takeable(path: str) -> str:
@@ -277,7 +323,7 @@ from pixmake.verdict import asked_records, conclude
 rule all:
     default_target: True
     input:
-        {_listed(written.values(), 8)}
+        {_listed(targets(plan), 8)}
 
 
 rule aggregate:
@@ -313,6 +359,25 @@ onsuccess:
         over_several={over_several(plan)!r},
         keep={plan.config.keep!r},
     )
+"""
+    for table in collected(plan):
+        yield f"""
+
+rule {table.rule}:
+    input:
+        {_listed(table.files, 8)}
+    output:
+        {table.path!r},
+    log:
+        {log_of(table.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        ending={table.ending!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_COLLECT!r}
 """
     for planned in plan.steps:
         yield f"""
@@ -351,13 +416,13 @@ rule {job.rule}:
 """
 
 
-def _text_gathering(gathering: Gathering) -> str:
+def _text_gathering(plan: Plan, gathering: Gathering) -> str:
     return f"""
 
 rule {gathering.rule}:
     input:
-        records=[{_listed(gathering.records, 17)}],
-        files=[{_listed(gathering.files, 15)}],
+        records=[{_listed(gathering.records(plan), 17)}],
+        files=[{_listed(gathering.files(plan), 15)}],
     output:
         {gathering.output!r},
     log:
@@ -392,7 +457,7 @@ def _listed(paths: Iterable[str], indent: int) -> str:
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
-# the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
+# the words of workflow/rules; a test holds them to each other
 _RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 _RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 _AGGREGATE = (
@@ -401,3 +466,6 @@ _AGGREGATE = (
     " --failures {output.failures:q} 2> {log:q}"
 )
 _GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
+_COLLECT = (
+    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
+)

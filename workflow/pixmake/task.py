@@ -22,9 +22,12 @@ class Task:
 
     step: str
     id: str
-    function: str
+    kind: str
+    """What kind of step it is: a module of `pixmake.runners`."""
+    work: Mapping[str, Any]
+    """What that kind is told, the same for all jobs of the step: a function, a command, …"""
     source: str
-    """Hash of the function's source and of what it uses from the project."""
+    """Hash of what is run, and of what it uses from the project."""
     metadata: Mapping[str, Any]
     params: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
@@ -79,7 +82,7 @@ def parse_task(text: str) -> Task:
         content[key] = tuple(content.get(key, ()))
     for key in ("needs", "needs_all", "needs_many"):
         content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}
-    return Task(**{"metadata": {}, **content})
+    return Task(**{"metadata": {}, "source": "", **content})
 
 
 def parse_limits(text: str, attempt: int) -> Limits:

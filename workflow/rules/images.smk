@@ -2,7 +2,8 @@
 
 pixmake_run = {
     step.name: pixmake_rules.run(
-        pixmake_rules.run_limits(step.step, step.keeps_going, step.keep), step.step.python
+        pixmake_rules.run_limits(step.step, step.keeps_going, step.keep),
+        step.step.python,
     )
     for step in plan.steps
 }

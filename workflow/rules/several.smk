@@ -32,8 +32,8 @@ for gathering in pixmake_rules.gatherings(plan):
         name:
             gathering.rule
         input:
-            records=gathering.records,
-            files=gathering.files,
+            records=pixmake_later.known(plan, checkpoints, gathering.records),
+            files=pixmake_later.known(plan, checkpoints, gathering.files),
         output:
             gathering.output,
         log:

@@ -1,4 +1,7 @@
-"""How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``."""
+"""How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``.
+
+A module may have ``PRELOAD``, the modules that the warm process imports before the first image.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,12 @@ from typing import Any
 
 from pixmake.gathering import Gathered
 from pixmake.task import Task
+
+MODULES = {
+    kind: f"pixmake.runners.{kind}"
+    for kind in ("function", "plantcv", "script", "shell", "notebook", "split")
+}
+"""The module of each kind of step; imported where a job needs it."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,8 @@ class Call:
     outputs: Mapping[str, str]
     """Where the step's own files are to be written, by name."""
     threads: int = 1
+    record: str = ""
+    log: str = ""
     gathered: Gathered = field(default_factory=Gathered)
     """What the job has of several images, and the measurements of the needed steps."""
 
@@ -30,3 +41,5 @@ class Outcome:
     """What a job found: measurements as they stand in a record. Its files are written."""
 
     measurements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """What else to note of this run, such as a program's version."""

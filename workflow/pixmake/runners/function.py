@@ -14,14 +14,15 @@ from typing import Any
 
 from pixmake.gathering import LazyList
 from pixmake.images import read_file, read_image, write_file
-from pixmake.records import Measurement, missing_as_text, written_whole
+from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
+from pixmake.runners.measurements import measured
 
 
 def run(call: Call) -> Outcome:
     """Call the function with what it asks for by name, and keep what it returns."""
     _settle(call)
-    file, _, name = call.task.function.rpartition(":")
+    file, _, name = call.task.work["function"].rpartition(":")
     function = getattr(load_module(file), name)
     returned = function(**arguments(function, call))
     if returned is None:
@@ -105,38 +106,6 @@ def _read_images(path: str | dict[str, str]) -> Any:
     if isinstance(path, str):
         return read_image(path)
     return {name: read_image(each) for name, each in path.items()}
-
-
-def measured(name: str, value: Any) -> dict[str, Any]:
-    """A returned value as a measurement of a record.
-
-    Raises
-    ------
-    TypeError
-        It is neither a number, nor text, nor a flat sequence of them.
-    """
-    measurement = value if isinstance(value, Measurement) else Measurement(value)
-    content = measurement.as_json()
-    content["value"] = missing_as_text(_plain(name, measurement.value))
-    if "label" in content:
-        content["label"] = _plain(name, measurement.label)
-    return content
-
-
-def _plain(name: str, value: Any, *, nested: bool = False) -> Any:
-    """A value as JSON has it."""
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if hasattr(value, "ndim") and value.ndim > 1:
-        shape = " × ".join(map(str, value.shape))
-        hint = f"to keep it as a file, name it in the step: files: {{{name}: png}}"
-        raise TypeError(f"{name!r} is an array of {shape} {value.dtype}, no measurement; {hint}")
-    if not nested and (isinstance(value, (list, tuple, range)) or hasattr(value, "ndim")):
-        return [_plain(name, item, nested=True) for item in value]
-    kind = type(value).__name__
-    raise TypeError(f"{name!r} is of type {kind}; a measurement is a number, text, or a list of them")
 
 
 def _settle(call: Call) -> None:
