@@ -19,7 +19,8 @@ import yaml
 from pixmake.bars import is_watched, shown_bar
 from pixmake.config import read_config
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.outcome import Results, measured_values
+from pixmake.inside import inside
+from pixmake.outcome import Results, known_plan, measured_values
 from pixmake.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.plan import Plan, plan_project, selected_table
 from pixmake.project import complete_project
@@ -236,6 +237,7 @@ class Project:
         """The images that are selected: one row an image, with its job's ``id``, the metadata, ``path``."""
         plan = self._plan()
         with _inside(self.folder):
+            plan = known_plan(plan)
             table = selected_table(plan.config.images)
         ids = {path: group.id for group in plan.groups for path in group.paths}
         found = [ids.get(located(path, table.root)) for path in table.frame[PATH]]
@@ -248,7 +250,7 @@ class Project:
         """What would be run: all jobs, and how many of them are done."""
         plan = self._plan()
         with _inside(self.folder):
-            return ProjectPlan(plan, project_status(plan.config))
+            return ProjectPlan(known_plan(plan), project_status(plan.config))
 
     @property
     def results(self) -> Results:
@@ -464,15 +466,12 @@ _ANY = 1_000_000_000
 # one for the whole of Python: what a thread runs inside of the `with` must not lose it in silence
 _inner: ParallelConfig | None = None
 _changing = threading.Lock()
-_moving = threading.RLock()
 
 
 @contextlib.contextmanager
 def _inside(folder: Path) -> Iterator[None]:
     """Work in a project's folder, from which its paths start, with the settings that are in force."""
-    with _moving, contextlib.ExitStack() as stack:
-        if folder != Path.cwd():
-            stack.enter_context(contextlib.chdir(folder))
+    with inside(folder), contextlib.ExitStack() as stack:
         before = dict(os.environ)
         os.environ.update({} if _inner is None else _inner.environment(folder))
         stack.callback(_restore_environment, before)
@@ -531,5 +530,5 @@ def _rows(results: Results) -> pd.DataFrame:
         names.update(dict.fromkeys(values))
         error = None if record.error is None else f"{record.error.type}: {record.error.message}"
         rows.append({**record.metadata, **values, "id": record.id, "error": error})
-    columns = ["id", *results.plan.columns, *names, "error"]
+    columns = ["id", *results.known.columns, *names, "error"]
     return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))

@@ -15,7 +15,7 @@ from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
 from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import members_text
-from pixmake.groups import Group, make_grouping
+from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.imageset import Images
 from pixmake.kinds import KINDS, takes_images
