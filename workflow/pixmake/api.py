@@ -111,6 +111,7 @@ def map_images(
         else:
             folder = Path(results).resolve()
             folder.mkdir(parents=True, exist_ok=True)
+            _refuse_a_project(folder)
         images = images_content(table_or_folder, folder, "config", base=Path.cwd())
         settings: dict[str, Any] = {"params": dict(params)} if params else {}
         project = Project.from_steps(
@@ -121,7 +122,7 @@ def map_images(
             on_error=on_error,
             max_failures=_ANY,
         )
-        project.save(CONFIG)
+        _mark(project.save(CONFIG))
         run = project.run(cores=cores)
         try:
             _watch(run, progress_bar)
@@ -460,6 +461,8 @@ class ParallelConfig:
         return {} if self.file is None else {SETTINGS: str(self.file)}
 
 
+_MARK = "# Written by pixmake.map_images, anew with each call."
+
 _ANY = 1_000_000_000
 """Failures that `map_images` allows: they are in its rows."""
 
@@ -508,6 +511,19 @@ def _profile(profile: str | Path, folder: Path) -> Path:
             return place
     known = {path.name for place in {each.parent for each in places[1:]} for path in place.glob("*")}
     raise PixmakeError([Problem(f"there is no profile {str(profile)!r}", hint=nearest(str(profile), known))])
+
+
+def _refuse_a_project(folder: Path) -> None:
+    """See that `map_images` writes over no config that a person has written."""
+    config = folder / CONFIG
+    if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
+        hint = "name another folder; to run that project: Project(…).run()"
+        raise PixmakeError([Problem("map_images would write over this config", str(config), hint)])
+
+
+def _mark(config: Path) -> None:
+    with written_whole(config) as temporary:
+        temporary.write_text(f"{_MARK}\n{config.read_text(encoding='utf-8')}", encoding="utf-8")
 
 
 def _watch(run: Run, progress_bar: bool) -> None:

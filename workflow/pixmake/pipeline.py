@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 DRAFT = ".snakemake/pixmake/draft"
 """Where the parts of a project lie that was run without being saved."""
 
+TABLE = "dataframe.csv"
+"""The table of images that were given in memory; no name that a person's own table has."""
+
 
 @dataclass(frozen=True)
 class PipelineStep:
@@ -198,9 +201,9 @@ def _frame(images: Any) -> pd.DataFrame:
 
 
 def _write_table(frame: pd.DataFrame, folder: Path, place: str) -> str:
-    path = folder / place / "images.csv"
+    path = folder / place / TABLE
     text = frame.to_csv(index=False)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return f"{place}/images.csv"
+    return f"{place}/{TABLE}"
