@@ -19,8 +19,8 @@ import yaml
 from pixmake.bars import is_watched, shown_bar
 from pixmake.config import read_config
 from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.frames import Results, known_plan, measured_values
 from pixmake.inside import inside
-from pixmake.outcome import Results, known_plan, measured_values
 from pixmake.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.plan import Plan, plan_project, selected_table
 from pixmake.project import complete_project

@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.frames import Results, measured_values
 from pixmake.images import IMAGES, ImageError, read_image
-from pixmake.outcome import Results, measured_values
 from pixmake.plan import Plan
 from pixmake.records import Record
 from pixmake.status import Count

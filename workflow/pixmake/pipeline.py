@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.functions import function_path
 from pixmake.records import written_whole
+from pixmake.standalone import function_path
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pixmake.errors import PixmakeError, Problem
 from pixmake.events import EVENTS, read_events
-from pixmake.outcome import Results
+from pixmake.frames import Results
 from pixmake.plan import Plan
 from pixmake.records import FAILURES
 

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from pixmake import Parallel, ParallelConfig, PixmakeError, map_images, step
-from pixmake.functions import function_path
 from pixmake.pipeline import images_content, plain, steps_content
 from pixmake.runners.function import load_module
+from pixmake.standalone import function_path
 
 NOTEBOOK = """
 import os.path as p
