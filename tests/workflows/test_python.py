@@ -16,7 +16,8 @@ import pytest
 import yaml
 from tests.conftest import Project as Folder
 
-from pixmake import PixmakeError, Project, RunError, map_images, step
+from pixmake import ParallelConfig, PixmakeError, Project, RunError, map_images, step
+from pixmake.config import Step
 
 ANALYSIS = """\
 import time
@@ -193,6 +194,22 @@ def test_another_config_that_fails(trial: Folder) -> None:
         "mask",
         "area",
     }
+
+
+@pytest.mark.skipif("executor" not in Step.model_fields, reason="this version knows no executors")
+def test_executors_for_what_runs_inside(trial: Folder) -> None:
+    """A ParallelConfig reaches the run itself; an executor that is not there is told before it starts."""
+    project = two_steps(trial.folder)
+    with ParallelConfig({"executors": {"big": {"threads": 2}}}, mapping={"segment": "big"}):
+        run = project.run(cores=2)
+    assert {step.name: step.placement.threads for step in run.results.plan.steps} == {
+        "segment": 2,
+        "measure": 1,
+    }
+    run.result()
+    with ParallelConfig(mapping={"segment": "big"}), pytest.raises(PixmakeError, match="no executor 'big'"):
+        project.run()
+    assert "PIXMAKE_CONFIG" not in os.environ
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
