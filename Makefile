@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-cluster check format bench clean \
+.PHONY: help install demo test test-cluster check format docs bench clean \
 	check-format check-style check-types check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -36,7 +36,7 @@ test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k 
 test-cluster: $(INSTALLED) ## Start a real SLURM on this machine (Debian, root) and run the tests that need it
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
 
-check: check-format check-style check-types check-snakefmt lint check-schema ## Check format, style, types, rules and schema
+check: check-format check-style check-types check-snakefmt lint check-schema docs ## Check format, style, types, rules, schema and docs
 
 check-format: $(INSTALLED)
 	$(BIN)/ruff format --check
@@ -56,6 +56,9 @@ lint: $(INSTALLED)
 
 check-schema: $(INSTALLED)
 	$(BIN)/python -m pixmake.schema --check
+
+docs: $(INSTALLED) ## Build the pages of docs/ and of the Python names into build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 
 format: $(INSTALLED) ## Format Python and Snakemake files, and mend the style where that is safe
 	$(BIN)/ruff check --fix-only --quiet

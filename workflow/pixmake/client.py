@@ -2,7 +2,7 @@
 
 One of these starts for each image, so it is kept to a few milliseconds: no `site`, no import that the
 common case does not need. Run as
-``python -IS client.py SNAKEMAKE TASK LIMITS PYTHON ATTEMPT LOG OUTPUT… INPUT…``.
+``python -IS client.py SNAKEMAKE LIMITS PYTHON TASK ATTEMPT LOG OUTPUT… INPUT…``.
 """
 
 # the private module: `socket` itself costs twice as much as this whole program
@@ -16,13 +16,23 @@ if TYPE_CHECKING:
 
 _DONE, _TOLD, _REPLACED = 64, 65, 66  # as in job.py
 
+CONTAINED = 0
+"""Stands for the Snakemake process where that cannot be seen: inside a container."""
+
+ACTIVATED = "@"
+"""Stands for the Python of the conda environment that Snakemake has activated for this job."""
+
 
 def main(owner: int, words: list[str]) -> int:
     """Run a job of a Snakemake process; 0 if its record was left or 1 if it is to be tried again."""
+    warm = hasattr(os, "fork") and os.environ.get("PIXMAKE_WARM") != "0" and owner != CONTAINED
+    owner = owner or os.getppid()
+    if words[2] == ACTIVATED:
+        words[2] = f"{os.environ.get('CONDA_PREFIX', '')}/bin/python"
     if os.getppid() != owner:
         return 1  # Snakemake was killed in the moment in which it started this
     reply = ""
-    if hasattr(os, "fork") and os.environ.get("PIXMAKE_WARM") != "0":
+    if warm:
         reply = _ask(words, owner)
     if os.getppid() != owner:
         return 1  # Snakemake has gone: nothing is started in its absence
@@ -110,4 +120,5 @@ def _worker() -> "ModuleType":
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))
+    owner, limits, python, task, *rest = sys.argv[1:]
+    sys.exit(main(int(owner), [task, limits, python, *rest]))

@@ -58,6 +58,23 @@ def project_template() -> Path:
     return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
 
 
+def complete_project(folder: Path) -> list[str]:
+    """Give a folder that has a config what else Snakemake needs, where it is not there yet.
+
+    Returns
+    -------
+    list of str
+        What was written.
+    """
+    written = []
+    for name in ("Snakefile", "profiles/default/config.yaml"):
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(project_template() / name, folder / name)
+            written.append(f"wrote {name}")
+    return written
+
+
 def run_snakemake(options: Sequence[str], parallel_config: str | None = None) -> int:
     """Run ``snakemake`` with these options in the working directory.
 

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import inspect
 import os
 import re
 import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pixmake import kept
-from pixmake.errors import PixmakeError
+from pixmake.attempts import at_attempt, is_expression
+from pixmake.client import ACTIVATED, CONTAINED
+from pixmake.config import Step
+from pixmake.environments import conda_of, runs_python
+from pixmake.errors import PixmakeError, Problem
+from pixmake.gathering import MEMBERS
+from pixmake.images import TABLES
 from pixmake.job import LINKS
 from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
 from pixmake.orphans import cancel_orphans
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
+from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
+from pixmake.records import written_whole
 from pixmake.runlock import alone, hold_run_lock
 from pixmake.schedulers import SUBMISSIONS
-from pixmake.table import is_remote
+from pixmake.table import counted_notes, is_remote
 from pixmake.task import LOST_ATTEMPTS, one_line
 
 HERE = Path(__file__).resolve().parent
@@ -32,6 +42,9 @@ WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
 
+STAGED = ".snakemake/pixmake/package"
+"""Where a copy of the files that run a job lies, for containers."""
+
 CONDA = str(WORKFLOW / "envs" / "function.yaml")
 """The software of a step, of use with ``--sdm conda`` alone."""
 
@@ -40,7 +53,33 @@ GROUPS = "images"
 of a group that needs no other part; a profile's `group-components` has it keep them together."""
 
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
+_ROOMS = (
+    "__init__",
+    "client",
+    "worker",
+    "job",
+    "kept",
+    "devices",
+    "records",
+    "task",
+    "placeholders",
+    "calls",
+    "gathering",
+    "images",
+)
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """A rule that puts the results of all jobs of a step into one file."""
+
+    rule: str
+    records: Callable[[Plan], list[str]]
+    """Of a plan: the one at hand, or the one of images that a run has yet to find."""
+    files: Callable[[Plan], list[str]]
+    output: str
 
 
 def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], cores: int | None = None) -> Plan:
@@ -61,6 +100,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         With status 1, once everything that is wrong has been printed. An exception of Snakemake's would
         show where in our files it was raised.
     """
+    _collect_less_often()
     rules = allowed_rules()
     there = read_plan(rules) if rules else None
     if there is not None:
@@ -76,11 +116,21 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         raise SystemExit(1) from None
 
 
+def _collect_less_often() -> None:
+    """Keep the garbage collector from walking over all rules again and again.
+
+    They live as long as Snakemake does, and at 10,000 of them those walks took a fifth of its time.
+    """
+    gc.set_threshold(200_000, 20, 100)
+
+
 def begin(plan: Plan, workflow: Any) -> None:
     """Before a run's first job: end what a killed run left on the cluster, leave the plan for its nodes."""
-    if not workflow.local_exec:
-        if alone():
-            cancel_orphans()
+    if workflow.local_exec:
+        return
+    if alone():
+        cancel_orphans()
+    if plan.containers is None:  # else its jobs become known later
         leave_plan(plan)
 
 
@@ -95,15 +145,6 @@ def smk(name: str) -> str:
     return str(WORKFLOW / "rules" / f"{name}.smk")
 
 
-def client(wildcards: Any, resources: Any) -> str:
-    """A params function: the command that hands a job of this process to the warm one, up to its words.
-
-    As all params functions that ask for ``resources`` it is not among what Snakemake compares: an
-    environment that moves runs nothing again.
-    """
-    return f"{_CLIENT} {os.getpid()}"
-
-
 def program(wildcards: Any, resources: Any) -> str:
     """A params function: the command ``pixmake`` of this environment."""
     return f"{shlex.quote(sys.executable)} -m pixmake"
@@ -114,39 +155,118 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def images(job: Job) -> list[str]:
-    """The images of a job as Snakemake can take them.
+def inputs(job: Job) -> dict[str, list[str]]:
+    """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    return [_linked(path) if _PATTERN.search(path) and not is_remote(path) else path for path in job.images]
+    images = [_takeable(path) for path in job.images]
+    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
-def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
-    """A params function that tells a job how it is run; see `pixmake.task.Limits`.
+def inputs_of_several(job: Job) -> dict[str, list[str]]:
+    """The ``input`` of a job over several images: what its command names, and what stands in its list.
 
-    As it asks for ``resources``, Snakemake does not compare it: a longer timeout runs nothing again.
-    It is called once a job, so the attempt comes by another way.
+    That list is written here: it is named by its content, so it is the same at each parse.
     """
-    text = run_limits(planned)
+    _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
+    return {"needed": list(job.needed), "gathered": [_takeable(path) for path in job.gathered]}
+
+
+def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
+    """The ``output`` of a job's rule: its record, then its files, if any."""
+    files: Any = list(job.files)
+    if temporary:
+        from snakemake.io import temp
+
+        files = temp(files)
+    return {"record": job.record} | ({"files": files} if job.files else {})
+
+
+def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
+    """A params function: the command that hands a job of this process to the warm one, up to its words.
+
+    As it asks for ``resources``, it is not among what Snakemake compares: an environment that moves or a
+    longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
+    """
+    return run_command(
+        run_limits(planned),
+        interpreter(planned.step),
+        planned.step.container,
+    )
+
+
+def run_command(limits: str, python: str, container: str | None) -> Callable[[Any, Any], str]:
+    """As `run`, from what `pixmake compile` writes out."""
+    owner, start = os.getpid(), _CLIENT
+    if container:
+        # Inside, neither our Python nor our files are there, but the working directory is
+        owner, start = CONTAINED, f"python3 -IS {stage_package()}/client.py"
+    command = f"{start} {owner} {shlex.quote(limits)} {shlex.quote(python)}"
 
     def not_compared(wildcards: Any, resources: Any) -> str:
-        return text
+        return command
 
-    return not_compared
+    return _signed(not_compared)
+
+
+def interpreter(step: Step) -> str:
+    """The Python of a step's jobs, as `pixmake.client` reads it."""
+    return ACTIVATED if step.conda and runs_python(step) else step.python or SAME_PYTHON
+
+
+def software(step: Step) -> str | None:
+    """The ``conda:`` of a step's rules."""
+    return None if step.container else conda_of(step) or CONDA
+
+
+def require_deployment(plan: Plan, workflow: Any) -> None:
+    """See that Snakemake was told to use the environments that steps name: it passes over them otherwise.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: it was not.
+    """
+    methods = {str(method) for method in workflow.deployment_settings.deployment_method}
+    problems = []
+    for planned in plan.steps:
+        for key, method in (("conda", "conda"), ("container", "apptainer")):
+            if getattr(planned.step, key) and method not in methods:
+                hint = f"or write it into profiles/default/config.yaml: software-deployment-method: {method}"
+                what = f"is of use with: snakemake --sdm {method}"
+                problems.append(Problem(what, f"steps.{planned.name}.{key}", hint))
+    if problems:
+        print(f"pixmake: {PixmakeError(problems)}", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def stage_package() -> str:
+    """Copy the files that run a job to where a container sees them, below the working directory."""
+    for source in (*(HERE / f"{room}.py" for room in _ROOMS), *sorted((HERE / "runners").glob("*.py"))):
+        target = Path(STAGED) / source.relative_to(HERE)
+        content = source.read_bytes()
+        if not target.is_file() or target.read_bytes() != content:
+            with written_whole(target) as temporary:
+                temporary.write_bytes(content)
+    return STAGED
 
 
 def run_limits(planned: PlannedStep) -> str:
-    """The limits of a step's jobs as JSON."""
-    resources = planned.placement.resources
+    """The limits of a step's jobs as JSON; memory for each attempt, if it grows."""
+    step, given = planned.step, planned.placement.resources
+    attempts = step.retries + 1
+    memory = [at_attempt(given.get("mem_mb"), attempt) for attempt in range(1, attempts + 1)]
+    gpu = at_attempt(given.get("gpu"), 1)
     limits = {
-        "attempts": planned.step.retries + 1,
+        "attempts": attempts,
         "keep_going": planned.keeps_going,
-        "timeout": planned.step.timeout,
-        "mem_mb": resources.get("mem_mb"),
+        "keep": planned.keep,
+        "timeout": step.timeout,
+        "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    return one_line({**limits, "gpu": resources["gpu"]} if resources.get("gpu") else limits)
+    return one_line({**limits, "gpu": gpu} if gpu else limits)
 
 
 def retries(planned: PlannedStep) -> int:
@@ -158,6 +278,28 @@ def retries(planned: PlannedStep) -> int:
     return planned.step.retries + (LOST_ATTEMPTS + 1 if planned.keeps_going else 0)
 
 
+def resources(planned: PlannedStep) -> dict[str, Any]:
+    """A step's resources as Snakemake takes them: those that grow as functions of the attempt."""
+    return {name: _growing(value) for name, value in planned.placement.resources.items()}
+
+
+def _growing(given: Any) -> Any:
+    if not isinstance(given, list) and not (isinstance(given, str) and is_expression(given)):
+        return given
+
+    def at_this(wildcards: Any, attempt: int) -> Any:
+        return at_attempt(given, attempt)
+
+    return _signed(at_this)
+
+
+def _signed(function: _Function) -> _Function:
+    """The function with its signature beside it: Snakemake asks for it several times a job."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
+
+
+@_signed
 def attempt(wildcards: Any, attempt: int) -> int:
     """A resources function: which attempt it is, the first one being 1."""
     return attempt
@@ -174,8 +316,74 @@ def tables(plan: Plan) -> dict[str, str]:
 
 def records(plan: Plan) -> list[str]:
     """The records of all jobs, in the order of the table's rows, then of the steps."""
-    by_step = [plan.records(planned.name) for planned in plan.steps]
-    return [path for paths in zip(*by_step, strict=True) for path in paths]
+    each_image = [plan.records(planned.name) for planned in plan.steps if planned.step.terms is None]
+    over_several = [plan.records(planned.name) for planned in plan.steps if planned.step.terms is not None]
+    rows = [path for paths in zip(*each_image, strict=True) for path in paths]
+    return [*rows, *(path for paths in over_several for path in paths)]
+
+
+def gatherings(plan: Plan) -> list[Gathering]:
+    """The rules that put the results of all jobs of a step together.
+
+    Without them a step with ``needs_all`` would have each of N jobs depend on N others.
+    """
+    return [
+        Gathering(
+            rule=gathering_rule(step),
+            records=methodcaller("records", step),
+            files=methodcaller("files", step),
+            output=gathered_path(plan.config.results, step),
+        )
+        for step in plan.gathered_steps()
+    ]
+
+
+def over_several(plan: Plan) -> list[str]:
+    """The steps whose jobs are not one for each image."""
+    splitting = [] if plan.containers is None else [planned.name for planned in plan.containers.steps]
+    return [*splitting, *(planned.name for planned in plan.steps if planned.step.terms is not None)]
+
+
+def columns(plan: Plan) -> str:
+    """The metadata terms as JSON."""
+    return one_line(list(plan.columns))
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A table of all images, made of the tables that a step makes of each."""
+
+    rule: str
+    files: list[str]
+    ending: str
+    """What stands behind an id in the names of the files."""
+    path: str
+
+
+def collected(plan: Plan) -> list[Collected]:
+    """The declared files that are tables, each as one for all images."""
+    results = plan.config.results
+    found = []
+    for planned in plan.steps:
+        for number, (name, suffix) in enumerate(planned.step.files.items()):
+            suffix = suffix.lstrip(".")
+            if suffix.rpartition(".")[2].lower() in TABLES:
+                jobs = plan.levels.of(planned.name)
+                files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
+                path = f"{results}/{planned.name}.{name}.{suffix}"
+                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+    return found
+
+
+def targets(plan: Plan) -> list[str]:
+    """What a whole run makes."""
+    return [*tables(plan).values(), *(table.path for table in collected(plan))]
+
+
+def tell_notes(plan: Plan) -> None:
+    """Say at a run's start what was left out of it, a line for each reason."""
+    for line in counted_notes(plan.notes):
+        print(f"pixmake: {line}", file=sys.stderr)
 
 
 def forget_rule_names(names: dict[str, Any]) -> None:
@@ -193,6 +401,19 @@ def as_text(plan: Plan) -> Iterator[str]:
     yield from _text_head(plan)
     for planned, job in plan.jobs():
         yield _text_rule(planned, job)
+    for gathering in gatherings(plan):
+        yield _text_gathering(plan, gathering)
+
+
+def _takeable(path: str) -> str:
+    return _linked(path) if _PATTERN.search(path) and not is_remote(path) else path
+
+
+def _written(path: Path, text: str) -> None:
+    """Write a file whose name says its content, if it is not there."""
+    if not path.exists():
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _linked(path: str) -> str:
@@ -220,7 +441,7 @@ from pixmake.verdict import asked_records, conclude
 rule all:
     default_target: True
     input:
-        {_listed(written.values(), 8)}
+        {_listed(targets(plan), 8)}
 
 
 rule aggregate:
@@ -249,44 +470,111 @@ onstart:
 
 
 onsuccess:
-    conclude(asked, **{written!r}, max_failures={plan.config.max_failures})
+    conclude(
+        asked,
+        **{written!r},
+        max_failures={plan.config.max_failures!r},
+        over_several={over_several(plan)!r},
+        keep={plan.config.keep!r},
+    )
+"""
+    for table in collected(plan):
+        yield f"""
+
+rule {table.rule}:
+    input:
+        {_listed(table.files, 8)}
+    output:
+        {table.path!r},
+    log:
+        {log_of(table.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        ending={table.ending!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_COLLECT!r}
 """
     for planned in plan.steps:
         yield f"""
 
-def limits_of_{planned.name}(wildcards, resources):
-    return {run_limits(planned)!r}
+run_{planned.name} = pixmake_rules.run_command(
+    {run_limits(planned)!r},
+    {interpreter(planned.step)!r},
+    {planned.step.container!r},
+)
 """
 
 
 def _text_rule(planned: PlannedStep, job: Job) -> str:
-    resources = "".join(f"\n        {name}={value!r}," for name, value in planned.placement.resources.items())
+    resources = "".join(
+        f"\n        {name}={_resource_text(value)}," for name, value in planned.placement.resources.items()
+    )
     return f"""
 
 rule {job.rule}:
     input:
-        images=[{_listed(images(job), 16)}],
-        needed=[{_listed(job.needed, 16)}],
+{_named(inputs_of_several(job) if job.members else inputs(job))}
     output:
-        record={job.record!r},
-        files=[{_listed(job.files, 15)}],
+{_named(outputs(job), "files" if planned.temporary else "")}
     log:
         {job.log!r},
-    conda:
-        pixmake_rules.CONDA
+    {_text_software(planned.step)}
     params:
         task={job.task.as_json()!r},
-        limits=limits_of_{planned.name},
-        client=pixmake_rules.client,
-        python={planned.step.python or SAME_PYTHON!r},
+        run=run_{planned.name},
     threads: {planned.placement.threads}
     localrule: {planned.placement.local}
     resources:
         attempt=pixmake_rules.attempt,{resources}
     retries: {retries(planned)}
     shell:
-        {_RUN!r}
+        {_RUN_SEVERAL if job.members else _RUN!r}
 """
+
+
+def _text_software(step: Step) -> str:
+    if step.container:
+        return f"container:\n        {step.container!r}"
+    return f"conda:\n        {conda_of(step)!r}" if step.conda else "conda:\n        pixmake_rules.CONDA"
+
+
+def _text_gathering(plan: Plan, gathering: Gathering) -> str:
+    return f"""
+
+rule {gathering.rule}:
+    input:
+        records=[{_listed(gathering.records(plan), 17)}],
+        files=[{_listed(gathering.files(plan), 15)}],
+    output:
+        {gathering.output!r},
+    log:
+        {log_of(gathering.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_GATHER!r}
+"""
+
+
+def _resource_text(given: Any) -> str:
+    if not callable(_growing(given)):
+        return repr(given)
+    return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
+
+
+def _named(paths: Mapping[str, str | list[str]], temporary: str = "") -> str:
+    """Named paths as the lines of a directive; those under one name may be temporary."""
+    lines = []
+    for name, value in paths.items():
+        text = repr(value) if isinstance(value, str) else f"[{_listed(value, 10 + len(name))}]"
+        lines.append(f"        {name}={f'temp({text})' if name == temporary else text},")
+    return "\n".join(lines)
 
 
 def _listed(paths: Iterable[str], indent: int) -> str:
@@ -294,13 +582,15 @@ def _listed(paths: Iterable[str], indent: int) -> str:
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
-# the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
-_RUN = (
-    "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
-    " {resources.attempt} {log:q} {output:q} {input:q}"
-)
+# the words of workflow/rules; a test holds them to each other
+_RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
+_RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 _AGGREGATE = (
     "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
     " --columns {params.columns:q} --measurements {output.measurements:q}"
     " --failures {output.failures:q} 2> {log:q}"
+)
+_GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
+_COLLECT = (
+    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
 )

@@ -33,27 +33,44 @@ class Stage:
     placement: Placement
 
 
-def stages(needs: Mapping[str, Sequence[str]], placements: Mapping[str, Placement]) -> list[Stage]:
-    """Steps by executor, and by how often the executor changes on the way to them.
+@dataclass(frozen=True)
+class Standing:
+    """What a step stands on."""
+
+    name: str
+    placement: Placement
+    needs: Sequence[str] = ()
+    gathers: Sequence[str] = ()
+    """The steps of which each of its jobs needs all images."""
+    over_several: bool = False
+    """Whether one of its jobs is for several images; it is then a cluster job of its own."""
+
+
+def stages(steps: Iterable[Standing]) -> list[Stage]:
+    """The steps of single images by executor, and by how often that changes on the way to them.
 
     Parameters
     ----------
-    needs
-        The steps that each step needs; each after those.
-    placements
-        Where each step runs.
+    steps
+        Each after those that it needs.
     """
     depth: dict[str, int] = {}
     found: dict[tuple[str, int], list[str]] = {}
-    for step, needed in needs.items():
-        executor = placements[step].executor
-        depth[step] = max(
-            (depth[need] + (placements[need].executor != executor) for need in needed), default=0
-        )
-        found.setdefault((executor, depth[step]), []).append(step)
+    known: dict[str, Standing] = {}
+    for step in steps:
+        known[step.name] = step
+        executor = step.placement.executor
+        below = [depth[need] + 1 for need in step.gathers]
+        for need in step.needs:
+            together = known[need].placement.executor == executor
+            apart = step.over_several or known[need].over_several or not together
+            below.append(depth[need] + apart)
+        depth[step.name] = max(below, default=0)
+        if not step.over_several:
+            found.setdefault((executor, depth[step.name]), []).append(step.name)
     return [
-        Stage(f"{executor}_{level}", tuple(steps), placements[steps[0]])
-        for (executor, level), steps in found.items()
+        Stage(f"{executor}_{level}", tuple(names), known[names[0]].placement)
+        for (executor, level), names in found.items()
     ]
 
 

@@ -3,7 +3,7 @@
 
 rule aggregate:
     input:
-        pixmake_rules.records(plan),
+        pixmake_later.all_records(plan, checkpoints),
     output:
         **pixmake_rules.tables(plan),
     log:
@@ -12,7 +12,7 @@ rule aggregate:
     conda:
         pixmake_rules.CONDA
     params:
-        columns=pixmake_rules.one_line(list(plan.columns)),
+        columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
         pixmake=pixmake_rules.program,
     shell:
         "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
@@ -24,10 +24,17 @@ asked = []
 
 
 onstart:
+    pixmake_rules.tell_notes(plan)
     asked.extend(asked_records(workflow.dag.jobs))
     pixmake_rules.begin(plan, workflow)
 
 
 onsuccess:
     pixmake_rules.end()
-    conclude(asked, **pixmake_rules.tables(plan), max_failures=plan.config.max_failures)
+    conclude(
+        pixmake_later.asked_now(plan, asked),
+        **pixmake_rules.tables(plan),
+        max_failures=plan.config.max_failures,
+        over_several=pixmake_rules.over_several(plan),
+        keep=plan.config.keep,
+    )

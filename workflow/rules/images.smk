@@ -1,8 +1,9 @@
 # One rule per image and step.
 
-pixmake_limits = {step.name: pixmake_rules.limits(step) for step in plan.steps}
+pixmake_rules.require_deployment(plan, workflow)
+pixmake_run = {step.name: pixmake_rules.run(step) for step in plan.steps}
 
-for step, job in plan.jobs():
+for step, job in plan.jobs(over_several=False):
     if job.group:
         workflow.parent_groupids[job.group] = pixmake_rules.GROUPS
 
@@ -10,30 +11,24 @@ for step, job in plan.jobs():
         name:
             job.rule
         input:
-            images=pixmake_rules.images(job),
-            needed=job.needed,
+            **pixmake_rules.inputs(job),
         output:
-            record=job.record,
-            files=job.files,
+            **pixmake_rules.outputs(job, temporary=step.temporary),
         log:
             job.log,
         retries: pixmake_rules.retries(step)
         conda:
-            pixmake_rules.CONDA
+            pixmake_rules.software(step.step)
+        container:
+            step.step.container
         localrule: step.placement.local
         group: job.group
         threads: step.placement.threads
         resources:
-            **step.placement.resources,
+            **pixmake_rules.resources(step),
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),
-            limits=pixmake_limits[step.name],
-            client=pixmake_rules.client,
-            python=step.step.python or pixmake_rules.SAME_PYTHON,
+            run=pixmake_run[step.name],
         shell:
-            "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
-            " {resources.attempt} {log:q} {output:q} {input:q}"
-
-
-pixmake_rules.forget_rule_names(globals())
+            "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"

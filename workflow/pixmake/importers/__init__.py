@@ -1,1 +1,1 @@
-"""Configurations of other systems, read into pixmake's own: one module a system."""
+"""Configurations of other systems, made into a ``config.yaml``: one module a system."""
