@@ -104,6 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     plantcv.add_argument("file", metavar="FILE", help="the JSON file that PlantCV's WorkflowConfig saved")
     _add_output(plantcv)
 
+    summary = "Make settings, and a profile, from QIIME 2's or Parsl's executors."
+    qiime2 = systems.add_parser("qiime2", help=summary, description=summary)
+    qiime2.set_defaults(command=_import_qiime2)
+    qiime2.add_argument("file", metavar="FILE", help="its file, e.g. qiime2_config.toml")
+    qiime2.add_argument(
+        "-o", "--output", metavar="FILE", default="settings.yaml", help="the settings to write (%(default)s)"
+    )
+
     compile_ = add("compile", _compile, "Print the plan as a Snakefile that runs by itself.")
     compile_.add_argument("-o", "--output", metavar="FILE", help="write it there instead")
 
@@ -134,13 +142,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     profile.add_argument(
         "--minutes", metavar="N", type=int, help="minutes of one image, if its step says none"
-    )
-
-    import_ = add("import", _import, "Take over another system's configuration.", config=False)
-    import_.add_argument("system", choices=["qiime2"], help="QIIME 2's or Parsl's executors")
-    import_.add_argument("file", metavar="FILE", help="its file, e.g. qiime2_config.toml")
-    import_.add_argument(
-        "-o", "--output", metavar="FILE", default="settings.yaml", help="the settings to write (%(default)s)"
     )
 
     retry = add("retry", _retry, "Have images run again in the next run, whatever they gave.")
@@ -332,7 +333,7 @@ def _profile(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _import(arguments: argparse.Namespace) -> int:
+def _import_qiime2(arguments: argparse.Namespace) -> int:
     import yaml
 
     from pixmake.importers.qiime2 import read_qiime2
