@@ -15,6 +15,7 @@ from typing import Any
 
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
+from pixmake.environments import environment_problems
 from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import members_text
 from pixmake.groups import Group, make_grouping, make_groups
@@ -362,7 +363,7 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
     for name in _in_order(config):
         step = config.steps[name]
         kind = KINDS[step.kind]
-        found = list(kind.check(config, name))
+        found = [*environment_problems(step, name), *kind.check(config, name)]
         problems += found
         if not found:
             planned.append(
