@@ -34,8 +34,8 @@ times as long as for one rule with a wildcard, although there is a rule for each
 ## Reading metadata
 
 From the config to a plan with all its jobs, without Snakemake: read, checked (is each file there?), selected,
-grouped. Seconds, those of the CPU, and peak memory of one process. Aims: 100,000 images in 5 s and 1 GB, a million in 60 s.
-A spreadsheet has no room for more than about a million rows, and 100,000 are tried.
+grouped. Seconds, those of the CPU, and peak memory of one process. Aims: 100,000 images in 5 s and
+1 GB, a million in 60 s. Spreadsheets are tried up to 100,000 rows.
 
 {sources}
 """
