@@ -25,4 +25,4 @@ include: pixmake_rules.smk("aggregate")
 rule all:
     default_target: True
     input:
-        list(pixmake_rules.tables(plan).values()),
+        pixmake_rules.targets(plan),

@@ -42,11 +42,12 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
 
 def test_rules_and_compiled_text_have_one_command() -> None:
     """What `pixmake compile` prints runs the very words of workflow/rules."""
-    for name, words in (("images", rules._RUN), ("aggregate", rules._AGGREGATE)):
+    commands = {"images": [rules._RUN], "aggregate": [rules._GATHER, rules._AGGREGATE]}
+    for name, expected in commands.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()
-        shell = text[text.index("shell:") :]
-        said = "".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE))
-        assert said.encode().decode("unicode_escape") == words
+        shells = [part.partition("\n\n")[0] for part in text.split("shell:")[1:]]
+        said = ["".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE)) for shell in shells]
+        assert [words.encode().decode("unicode_escape") for words in said] == expected
 
 
 def test_help_reads_well() -> None:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pixmake.errors import PixmakeError, Problem
 
@@ -96,11 +97,20 @@ def _parser() -> argparse.ArgumentParser:
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
 
-    aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
-    aggregate.set_defaults(command=_aggregate)
-    for option in ("--columns", "--measurements", "--failures"):
-        aggregate.add_argument(option, required=True)
+    _add_inner_commands(commands)
     return parser
+
+
+def _add_inner_commands(commands: Any) -> None:
+    """The commands that the rules run; no user needs them."""
+    gather = commands.add_parser("gather", description="Records named on stdin, in one file.")
+    gather.set_defaults(command=_gather)
+    gather.add_argument("gathered")
+    aggregate = commands.add_parser("aggregate", description="The tables from gathered records.")
+    aggregate.set_defaults(command=_aggregate)
+    aggregate.add_argument("gathered")
+    for option in ("--columns", "--formats", "--results"):
+        aggregate.add_argument(option, required=True)
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -171,13 +181,24 @@ def _retry(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _gather(arguments: argparse.Namespace) -> int:
+    from pixmake.aggregate import gather
+
+    try:
+        gather((line.rstrip("\n") for line in sys.stdin), arguments.gathered)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
 def _aggregate(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import write_tables
+    from pixmake.config import Aggregate
 
-    records = [line.rstrip("\n") for line in sys.stdin]
     try:
         columns = json.loads(arguments.columns)
-        write_tables(records, columns, arguments.measurements, arguments.failures)
+        formats = Aggregate.model_validate_json(arguments.formats)
+        write_tables(arguments.gathered, columns, arguments.results, formats)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

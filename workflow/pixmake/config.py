@@ -17,6 +17,7 @@ from pixmake.errors import PixmakeError, Problem, nearest
 ARGUMENTS = ("image", "images", "path", "paths", "meta")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
+FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 Scalar = str | int | float | bool | None
@@ -101,7 +102,7 @@ class Resources(_Model):
 class Step(_Model):
     """One thing that is done to each image."""
 
-    function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
+    function: Annotated[str, Field(pattern=FUNCTION)]
     """`FILE.py:NAME`, the function of an image that does it."""
 
     needs: list[str] = []
@@ -142,6 +143,66 @@ class Step(_Model):
         return self.function.rpartition(":")[2]
 
 
+class TableFunction(_Model):
+    """A function of the tables of all images, run once these are there."""
+
+    function: Annotated[str, Field(pattern=FUNCTION)]
+    """`FILE.py:NAME`, the function that does it; it asks for tables by name."""
+
+    needs: list[str] = []
+    """Steps, whose rows alone it gets (default: those of all steps), and other functions of tables, whose
+    tables it gets by name."""
+
+    per: str | None = None
+    """A metadata term: the function is called for each of its values, with the rows of that value."""
+
+    params: dict[Name, Any] = {}
+    """Arguments of the function, by name."""
+
+    files: dict[Name, Suffix] = {}
+    """The tables and figures that it returns, by name, with their suffix; default: a CSV of its own name."""
+
+    @property
+    def file(self) -> str:
+        """The Python file of the function."""
+        return self.function.rpartition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.function.rpartition(":")[2]
+
+
+class Aggregate(_Model):
+    """What is made of the records of all images."""
+
+    tables: list[Literal["csv", "parquet", "sqlite"]] = ["csv"]
+    """Formats of the tables; CSV is always written."""
+
+    bom: bool = False
+    """Start CSV files with a byte order mark, which Excel needs to read umlauts."""
+
+    plantcv: bool = False
+    """Write PlantCV's own result files, too: its merged JSON and its tables of traits."""
+
+    report: bool = True
+    """Make the page `report.html`."""
+
+    function: Annotated[str, Field(pattern=FUNCTION)] | None = None
+    """Short for an entry of `functions` that has the function's name and nothing else to say."""
+
+    functions: dict[Name, TableFunction] = {}
+    """Functions of the tables of all images, by name."""
+
+    @property
+    def all_functions(self) -> dict[str, TableFunction]:
+        """The functions by name, `function` among them."""
+        if self.function is None:
+            return dict(self.functions)
+        short = TableFunction(function=self.function)
+        return {short.name: short, **self.functions}
+
+
 class Config(_Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
@@ -159,6 +220,9 @@ class Config(_Model):
 
     max_failures: Annotated[int, Field(ge=0)] = 0
     """If more images than these fail, the run ends with an error once its tables are written."""
+
+    aggregate: Aggregate = Aggregate()
+    """What is made of the records of all images."""
 
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""

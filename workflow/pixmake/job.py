@@ -99,6 +99,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
                 measurements=outcome.measurements,
                 files=dict(job.files),
                 run=_run(job, started, warm),
+                images=job.images,
             ),
             job.record,
         )
@@ -128,6 +129,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             metadata=job.task.metadata,
             error=failure,
             run=run or {},
+            images=job.images,
         ),
         job.record,
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pixmake import aggregate
 from pixmake.config import Step
 from pixmake.errors import PixmakeError
 from pixmake.job import LINKS
@@ -123,6 +124,27 @@ def tables(plan: Plan) -> dict[str, str]:
     }
 
 
+def table_files(plan: Plan) -> dict[str, str]:
+    """All that the aggregation writes, in every format; the tables of `tables` come first."""
+    return {**tables(plan), **aggregate.table_files(plan.config.results, plan.config.aggregate)}
+
+
+def gathered(plan: Plan) -> str:
+    """The file that holds the records of all jobs."""
+    return f"{plan.config.results}/.records.jsonl"
+
+
+def formats(plan: Plan) -> str:
+    """What the aggregation is to write, as JSON."""
+    wanted = plan.config.aggregate
+    return one_line({"tables": sorted(wanted.tables), "bom": wanted.bom, "plantcv": wanted.plantcv})
+
+
+def targets(plan: Plan) -> list[str]:
+    """What a run makes once all images are done."""
+    return list(table_files(plan).values())
+
+
 def records(plan: Plan) -> list[str]:
     """The records of all jobs, in the order of the table's rows, then of the steps."""
     by_step = [plan.records(planned.name) for planned in plan.steps]
@@ -161,6 +183,7 @@ def _linked(path: str) -> str:
 
 def _text_head(plan: Plan) -> Iterator[str]:
     written = tables(plan)
+    outputs = ",\n        ".join(f"{name}={path!r}" for name, path in table_files(plan).items())
     yield f"""\
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
@@ -171,21 +194,38 @@ from pixmake.verdict import asked_records, conclude
 rule all:
     default_target: True
     input:
-        {_listed(written.values(), 8)}
+        {_listed(targets(plan), 8)}
+
+
+rule gather:
+    input:
+        {_listed(records(plan), 8)}
+    output:
+        {gathered(plan)!r},
+    log:
+        {log_of("gather")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_GATHER!r}
 
 
 rule aggregate:
     input:
-        {_listed(records(plan), 8)}
+        {gathered(plan)!r},
     output:
-        measurements={written["measurements"]!r},
-        failures={written["failures"]!r},
+        {outputs}
     log:
         {log_of("aggregate")!r},
     conda:
         pixmake_rules.CONDA
     params:
         columns={one_line(list(plan.columns))!r},
+        formats={formats(plan)!r},
+        results={plan.config.results!r},
         pixmake=pixmake_rules.program,
     localrule: True
     shell:
@@ -246,13 +286,13 @@ def _listed(paths: Iterable[str], indent: int) -> str:
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
-# the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
+# the words of workflow/rules/*.smk; a test holds them to each other
 _RUN = (
     "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
     " {resources.attempt} {log:q} {output:q} {input:q}"
 )
+_GATHER = "printf '%s\\n' {input:q} | {params.pixmake} gather {output:q} 2> {log:q}"
 _AGGREGATE = (
-    "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
-    " --columns {params.columns:q} --measurements {output.measurements:q}"
-    " --failures {output.failures:q} 2> {log:q}"
+    "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
+    " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
 )
