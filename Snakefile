@@ -25,4 +25,4 @@ include: pixmake_rules.smk("aggregate")
 rule all:
     default_target: True
     input:
-        pixmake_rules.targets(plan),
+        outcome_rules.targets(plan),

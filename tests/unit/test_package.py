@@ -12,7 +12,7 @@ import sys
 from tests.conftest import REPOSITORY
 
 import pixmake
-from pixmake import rules
+from pixmake import outcome_rules, rules
 
 
 def test_examples_in_docstrings() -> None:
@@ -42,7 +42,8 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
 
 def test_rules_and_compiled_text_have_one_command() -> None:
     """What `pixmake compile` prints runs the very words of workflow/rules."""
-    commands = {"images": [rules._RUN], "aggregate": [rules._GATHER, rules._AGGREGATE]}
+    outcome = [outcome_rules.GATHER, outcome_rules.AGGREGATE, outcome_rules.SUMMARISE]
+    commands = {"images": [rules._RUN], "aggregate": outcome}
     for name, expected in commands.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()
         shells = [part.partition("\n\n")[0] for part in text.split("shell:")[1:]]

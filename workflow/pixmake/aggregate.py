@@ -11,20 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from pixmake.config import Aggregate
 from pixmake.export import Put
 from pixmake.export.delimited import csv_table
 from pixmake.export.parquet import parquet_table
 from pixmake.export.plantcv import plantcv_results
 from pixmake.export.sqlite import sqlite_tables
+from pixmake.outcome import DATABASE, PLANTCV, Aggregate
 from pixmake.records import Record, parse_record, read_content, written_whole
 from pixmake.tables import Table, Tables, survey
-
-NAMES = ("measurements", "measurements_long", "failures", "runs", "files", "columns")
-"""The tables; each format has them all."""
-
-DATABASE = "tables.sqlite"
-PLANTCV = ("plantcv.json", "plantcv-single-value-traits.csv", "plantcv-multi-value-traits.csv")
 
 
 def gather(records: Iterable[str], path: str | Path) -> int:
@@ -54,19 +48,6 @@ def gathered(path: str | Path) -> Iterator[Record]:
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             yield parse_record(json.loads(line))
-
-
-def table_files(results: str, wanted: Aggregate) -> dict[str, str]:
-    """What `write_tables` writes: each file by a name for it."""
-    files = {name: f"{results}/{name}.csv" for name in NAMES}
-    if "parquet" in wanted.tables:
-        files |= {f"{name}_parquet": f"{results}/{name}.parquet" for name in NAMES}
-    if "sqlite" in wanted.tables:
-        files["sqlite"] = f"{results}/{DATABASE}"
-    if wanted.plantcv:
-        names = ("plantcv", "plantcv_single_value", "plantcv_multi_value")
-        files |= {name: f"{results}/{file}" for name, file in zip(names, PLANTCV, strict=True)}
-    return files
 
 
 def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted: Aggregate) -> Tables:

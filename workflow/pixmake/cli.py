@@ -111,6 +111,10 @@ def _add_inner_commands(commands: Any) -> None:
     aggregate.add_argument("gathered")
     for option in ("--columns", "--formats", "--results"):
         aggregate.add_argument(option, required=True)
+    summarise = commands.add_parser("summarise", description="A function of the tables.")
+    summarise.set_defaults(command=_summarise)
+    summarise.add_argument("task")
+    summarise.add_argument("--results", required=True)
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -124,12 +128,15 @@ def _init(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from pixmake.config import read_config
     from pixmake.plan import plan_project
+    from pixmake.table import counted_notes
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
     print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}")
+    for line in counted_notes(plan.notes):
+        print(f"  {line}")
     return 0
 
 
@@ -193,7 +200,7 @@ def _gather(arguments: argparse.Namespace) -> int:
 
 def _aggregate(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import write_tables
-    from pixmake.config import Aggregate
+    from pixmake.outcome import Aggregate
 
     try:
         columns = json.loads(arguments.columns)
@@ -201,4 +208,11 @@ def _aggregate(arguments: argparse.Namespace) -> int:
         write_tables(arguments.gathered, columns, arguments.results, formats)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _summarise(arguments: argparse.Namespace) -> int:
+    from pixmake.summarise import summarise
+
+    summarise(json.loads(arguments.task), arguments.results)
     return 0

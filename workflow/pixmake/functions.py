@@ -1,4 +1,4 @@
-"""The functions of tables that `aggregate` names: what each gets, what it makes, and what is wrong with them."""
+"""The functions of tables that `aggregate` names: what each gets and makes, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
-from pixmake.config import Config, TableFunction
+from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.outcome import TABLES, TableFunction
 from pixmake.source import Signature, read_signature, source_hash
-
-TABLES = ("measurements", "measurements_long", "failures", "runs", "files", "columns")
-"""The tables of a run; a function asks for them by these names."""
 
 TABLE_SUFFIXES = ("csv", "tsv", "parquet")
 FIGURE_SUFFIXES = ("png", "svg", "pdf", "jpg", "jpeg", "webp", "html", "json")
@@ -110,34 +108,43 @@ def _problems(config: Config, terms: list[str] | None) -> Iterator[Problem]:
         hint = "install it with: pip install 'pixmake[parquet]'"
         yield Problem("parquet needs the package pyarrow, which is not installed", "aggregate.tables", hint)
     functions = config.aggregate.all_functions
-    makers: dict[str, str] = {}
+    yield from _file_problems(config, functions)
     for name, function in functions.items():
         at = f"aggregate.functions.{name}"
         if name in config.steps:
             yield Problem(f"there is a step {name!r}, too", at, "rename one of them")
-        if name in function.needs or name in _all_needs(functions, name):
-            yield Problem("needs itself", at)
+        if name in _all_needs(functions, name):
+            yield Problem("needs itself", f"{at}.needs")
+        known = [*config.steps, *functions]
         for need in function.needs:
-            if need not in config.steps and need not in functions:
-                known = [*config.steps, *functions]
-                yield Problem(f"there is no step and no function {need!r}", f"{at}.needs", nearest(need, known))
-        if function.per is not None and terms is not None and function.per not in terms:
-            yield Problem(f"there is no metadata term {function.per!r}", f"{at}.per", nearest(function.per, terms))
-        for file, suffix in (function.files or {name: "csv"}).items():
-            other = makers.setdefault(file, name)
-            if other != name:
-                yield Problem(f"{other} has a file {file!r}, too", f"{at}.files", "rename one of them")
-            if file in OWN_FILES or file in config.steps:
-                yield Problem(f"the name {file!r} is taken in {config.results}/", f"{at}.files", "rename it")
-            if suffix.lstrip(".").lower() not in (*TABLE_SUFFIXES, *FIGURE_SUFFIXES):
-                known = ", ".join((*TABLE_SUFFIXES, *FIGURE_SUFFIXES))
-                yield Problem(f"{file}: a table or a figure cannot be a {suffix}", f"{at}.files", f"known: {known}")
+            if need not in known:
+                yield Problem(
+                    f"there is no step and no function {need!r}", f"{at}.needs", nearest(need, known)
+                )
+        per = function.per
+        if per is not None and terms is not None and per not in terms:
+            yield Problem(f"there is no metadata term {per!r}", f"{at}.per", nearest(per, terms))
         try:
             signature = read_signature(function.file, function.name, at)
         except PixmakeError as error:
             yield from error.problems
             continue
         yield from _argument_problems(functions, name, signature)
+
+
+def _file_problems(config: Config, functions: Mapping[str, TableFunction]) -> Iterator[Problem]:
+    known = ", ".join((*TABLE_SUFFIXES, *FIGURE_SUFFIXES))
+    makers: dict[str, str] = {}
+    for name, function in functions.items():
+        at = f"aggregate.functions.{name}.files"
+        for file, suffix in (function.files or {name: "csv"}).items():
+            other = makers.setdefault(file, name)
+            if other != name:
+                yield Problem(f"{other} has a file {file!r}, too", at, "rename one of them")
+            if file in OWN_FILES or (function.files and file in config.steps):
+                yield Problem(f"the name {file!r} is taken in {config.results}/", at, "rename it")
+            if suffix.lstrip(".").lower() not in (*TABLE_SUFFIXES, *FIGURE_SUFFIXES):
+                yield Problem(f"{file}: a table or a figure cannot be a {suffix}", at, f"known: {known}")
 
 
 def _argument_problems(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pixmake.export.delimited import as_it_was
 from pixmake.table import TIMESTAMP
+from pixmake.tables import DESCRIPTION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,13 +36,12 @@ def read_table(
     """
     import pandas as pd
 
-    columns = read_csv_table(Path(results) / "columns.csv")
+    columns = read_csv_table(Path(results) / "columns.csv", text=DESCRIPTION).fillna("")
     if name == "columns":
         return columns[columns["step"].isin([*steps, ""])] if steps else columns
     types = dict(zip(columns["column"], columns["type"], strict=True))
-    text = {column: "str" for column, type_ in types.items() if type_ in ("text", "several")}
-    text |= dict.fromkeys(("id", "step"), "str")
-    frame = read_csv_table(Path(results) / f"{name}.csv", text)
+    text = [column for column, type_ in types.items() if type_ not in ("integer", "number", "bool")]
+    frame = read_csv_table(Path(results) / f"{name}.csv", text=["id", "step", *text])
     if steps and "step" in frame:
         frame = frame[frame["step"].isin(steps)].reset_index(drop=True)
         measured = columns[columns["kind"] == "measurement"]
@@ -55,21 +55,32 @@ def read_table(
     return frame
 
 
-def read_csv_table(path: str | Path, types: dict[str, str] | None = None) -> pd.DataFrame:
-    """Read a CSV or TSV as `pixmake.export.delimited` writes it: only an empty cell is missing."""
+def read_csv_table(path: str | Path, *, text: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a CSV or TSV as `pixmake.export.delimited` writes it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    text
+        The columns that are text, whatever stands in them; there only an empty cell is missing.
+    """
     import pandas as pd
 
     separator = "\t" if str(path).endswith(".tsv") else ","
-    given = {} if types is None else types
     try:
-        frame = pd.read_csv(
-            path, sep=separator, dtype=given, na_values=[""], keep_default_na=False, encoding="utf-8-sig"
-        )
+        header = list(pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig"))
     except pd.errors.EmptyDataError:
         return pd.DataFrame()
+    frame = pd.read_csv(
+        path,
+        sep=separator,
+        dtype=dict.fromkeys(set(text) & set(header), "str"),
+        na_values={column: [""] if column in text else ["", "nan"] for column in header},
+        keep_default_na=False,
+        encoding="utf-8-sig",
+    )
     for column in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[column]):
+        if not pd.api.types.is_numeric_dtype(frame[column]) and frame[column].notna().any():
             frame[column] = frame[column].map(as_it_was, na_action="ignore")
-    if Path(path).stem == "columns":
-        frame = frame.fillna("")
     return frame

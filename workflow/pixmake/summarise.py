@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.errors import PixmakeError, Problem
-from pixmake.functions import TABLE_SUFFIXES, TABLES
+from pixmake.functions import TABLE_SUFFIXES
+from pixmake.outcome import TABLES
 from pixmake.records import written_whole
 from pixmake.results import read_csv_table, read_table
 from pixmake.runners.function import load_module
@@ -33,6 +35,7 @@ def summarise(task: Mapping[str, Any], results: str) -> None:
     PixmakeError
         It returned what cannot be written. What the function itself raises is passed on.
     """
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures without a screen
     file, _, name = task["function"].rpartition(":")
     function = getattr(load_module(file), name)
     tables = _tables(function, task, results)
@@ -143,9 +146,7 @@ def _write_figure(figure: Any, path: Path, suffix: str, name: str) -> None:
     """Write a figure of matplotlib, seaborn, plotly or altair, or text."""
     figure = getattr(figure, "figure", figure)  # an Axes, a seaborn grid
     if hasattr(figure, "savefig"):
-        # no date and no version in the file: the same table gives the same bytes
-        figure.savefig(path, bbox_inches="tight", dpi=150, metadata=_NO_DATE.get(suffix))
-        _close(figure)
+        _save(figure, path, suffix)
     elif suffix == "html" and hasattr(figure, "write_html"):
         figure.write_html(path, include_plotlyjs=True, full_html=True, div_id=name)
     elif suffix == "json" and hasattr(figure, "to_json"):
@@ -165,9 +166,13 @@ def _write_figure(figure: Any, path: Path, suffix: str, name: str) -> None:
 _NO_DATE: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
-def _close(figure: Any) -> None:
+def _save(figure: Any, path: Path, suffix: str) -> None:
+    """Save a figure of matplotlib without date and random names: the same table gives the same bytes."""
+    import matplotlib
     import matplotlib.pyplot as plt
 
+    with matplotlib.rc_context({"svg.hashsalt": "pixmake"}):
+        figure.savefig(path, bbox_inches="tight", dpi=150, metadata=_NO_DATE.get(suffix))
     plt.close(figure)
 
 

@@ -90,6 +90,8 @@ class _Found:
 
 _WHY = ("error", "message", "log")
 _PROPERTIES = ("unit", "scale", "datatype", "trait", "method")
+DESCRIPTION = ("column", "kind", "step", "type", *_PROPERTIES)
+"""What the table ``columns`` says of each column of ``measurements``."""
 
 
 def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
@@ -142,7 +144,7 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
         failures=Table("failures", (*of_ids, *why, *(c for c in as_terms if c.name not in _WHY))),
         runs=Table("runs", tuple(Column(name, _type(found)) for name, found in of_runs.items())),
         files=Table("files", (*of_ids, Column("name"), Column("path"))),
-        columns=Table("columns", tuple(map(Column, ("column", "kind", "step", "type", *_PROPERTIES)))),
+        columns=Table("columns", tuple(map(Column, DESCRIPTION))),
         described=tuple(_described(of_terms, measured)),
         renamed=renamed,
     )

@@ -1,4 +1,5 @@
-# The tables of all images, and how a run ends.
+# The tables of all images, what is made of them, and how a run ends.
+from pixmake import outcome_rules
 
 
 # the one rule with an input for each image: Snakemake's cost is inputs times outputs
@@ -6,7 +7,7 @@ rule gather:
     input:
         pixmake_rules.records(plan),
     output:
-        pixmake_rules.gathered(plan),
+        outcome_rules.gathered(plan),
     log:
         pixmake_rules.log_of("gather"),
     localrule: True
@@ -20,9 +21,9 @@ rule gather:
 
 rule aggregate:
     input:
-        pixmake_rules.gathered(plan),
+        outcome_rules.gathered(plan),
     output:
-        **pixmake_rules.table_files(plan),
+        **outcome_rules.in_report(outcome_rules.all_tables(plan)),
     log:
         pixmake_rules.log_of("aggregate"),
     localrule: True
@@ -30,12 +31,36 @@ rule aggregate:
         pixmake_rules.CONDA
     params:
         columns=pixmake_rules.one_line(list(plan.columns)),
-        formats=pixmake_rules.formats(plan),
+        formats=outcome_rules.formats(plan),
         results=plan.config.results,
         pixmake=pixmake_rules.program,
     shell:
         "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
         " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
+
+
+# the functions of tables that config.yaml names under `aggregate`
+for function in plan.functions:
+
+    rule:
+        name:
+            f"aggregate_{function.name}"
+        input:
+            outcome_rules.csv_tables(plan),
+            list(function.tables.values()),
+        output:
+            outcome_rules.function_outputs(function),
+        log:
+            pixmake_rules.log_of(f"aggregate_{function.name}"),
+        localrule: True
+        conda:
+            pixmake_rules.CONDA
+        params:
+            task=outcome_rules.function_task(plan, function),
+            results=plan.config.results,
+            pixmake=pixmake_rules.program,
+        shell:
+            "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"
 
 
 asked = []
