@@ -42,7 +42,7 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
 
 def test_rules_and_compiled_text_have_one_command() -> None:
     """What `pixmake compile` prints runs the very words of workflow/rules."""
-    outcome = [outcome_rules.GATHER, outcome_rules.AGGREGATE, outcome_rules.SUMMARISE]
+    outcome = [outcome_rules.GATHER, outcome_rules.AGGREGATE, outcome_rules.SUMMARISE, outcome_rules.REPORT]
     commands = {"images": [rules._RUN], "aggregate": outcome}
     for name, expected in commands.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()

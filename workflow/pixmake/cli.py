@@ -115,6 +115,12 @@ def _add_inner_commands(commands: Any) -> None:
     summarise.set_defaults(command=_summarise)
     summarise.add_argument("task")
     summarise.add_argument("--results", required=True)
+    page = commands.add_parser("page", description="The page of results from gathered records.")
+    page.set_defaults(command=_page)
+    page.add_argument("gathered")
+    page.add_argument("page")
+    page.add_argument("--project", required=True)
+    page.add_argument("--threads", type=int, default=1)
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -215,4 +221,15 @@ def _summarise(arguments: argparse.Namespace) -> int:
     from pixmake.summarise import summarise
 
     summarise(json.loads(arguments.task), arguments.results)
+    return 0
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    from pixmake.report import write_report
+
+    try:
+        project = json.loads(arguments.project)
+        write_report(arguments.gathered, project, arguments.page, arguments.threads)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
     return 0

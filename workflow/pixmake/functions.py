@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from pixmake.config import Config
@@ -33,6 +35,8 @@ class PlannedFunction:
     """The files of needed functions, by name."""
     files: Mapping[str, str]
     """What it makes, by name; with `per` a figure is a folder of figures."""
+    about: str
+    """The first line of its docstring."""
 
     def is_folder(self, file: str) -> bool:
         """Whether a file is a folder, with a figure for each value of `per`."""
@@ -89,6 +93,7 @@ def plan_functions(config: Config, terms: list[str] | None) -> tuple[PlannedFunc
                 if path.endswith(TABLE_SUFFIXES)
             },
             files=made[name],
+            about=_about(functions[name]),
         )
         for name in _in_order(functions)
     )
@@ -163,6 +168,13 @@ def _argument_problems(
     for param in function.params:
         if not signature.accepts(param):
             yield Problem(f"{function.function} has no argument {param!r}", f"{at}.params")
+
+
+def _about(function: TableFunction) -> str:
+    for node in ast.parse(Path(function.file).read_bytes()).body:
+        if isinstance(node, ast.FunctionDef) and node.name == function.name:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""
 
 
 def _all_needs(functions: Mapping[str, TableFunction], name: str) -> set[str]:

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pydantic import BaseModel
+
 from pixmake.functions import PlannedFunction
 from pixmake.outcome import TABLES, table_files
 from pixmake.plan import Plan
 from pixmake.rules import WORKFLOW, log_of, records
 from pixmake.task import one_line
+
+THREADS = 8
+"""Cores that the page takes to make its small pictures, at the most; fewer if the run has fewer."""
 
 CAPTIONS = WORKFLOW / "report"
 """The folder with the captions of Snakemake's own report."""
@@ -68,10 +73,53 @@ def function_outputs(function: PlannedFunction) -> list[Any]:
     return outputs
 
 
+def page(plan: Plan) -> str:
+    """The page of results."""
+    return f"{plan.config.results}/report.html"
+
+
+def marked_page(plan: Plan) -> Any:
+    """The page, marked for Snakemake's own report."""
+    from snakemake.io import report
+
+    return report(page(plan), caption=str(CAPTIONS / "page.rst"), category="Page")
+
+
+def function_files(plan: Plan) -> list[str]:
+    """What the functions of tables make."""
+    return [path for function in plan.functions for path in function.files.values()]
+
+
+def report_project(plan: Plan) -> str:
+    """What the page says of the project, as JSON: see `pixmake.report.content`."""
+    config = plan.config
+    tables_ = [path.removeprefix(f"{config.results}/") for path in all_tables(plan).values()]
+    return one_line(
+        {
+            "results": config.results,
+            "terms": list(plan.columns),
+            "timestamp_format": config.images.timestamp_format,
+            "images": _said(config.images),
+            "steps": {planned.name: _said(planned.step) for planned in plan.steps},
+            "functions": [
+                {"name": function.name, "about": function.about, "files": dict(function.files)}
+                for function in plan.functions
+            ],
+            "tables": tables_,
+        }
+    )
+
+
+def _said(part: BaseModel) -> dict[str, Any]:
+    """What a part of the config says beyond its defaults, but for how it is run."""
+    how = {"threads", "resources", "retries", "timeout", "on_error", "executor"}
+    return part.model_dump(mode="json", exclude_defaults=True, exclude=how)
+
+
 def targets(plan: Plan) -> list[str]:
     """All that a run makes once its images are done."""
-    of_functions = [path for function in plan.functions for path in function.files.values()]
-    return [*all_tables(plan).values(), *of_functions]
+    pages = [page(plan)] if plan.config.aggregate.report else []
+    return [*all_tables(plan).values(), *function_files(plan), *pages]
 
 
 def as_text(plan: Plan) -> Iterator[str]:
@@ -144,6 +192,28 @@ rule aggregate_{function.name}:
 
 """
 
+    if plan.config.aggregate.report:
+        yield f"""
+rule report:
+    input:
+        records={gathered(plan)!r},
+        parts=[{_listed(function_files(plan))}],
+    output:
+        {page(plan)!r},
+    log:
+        {log_of("report")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        project={report_project(plan)!r},
+        pixmake=pixmake_rules.program,
+    threads: {THREADS}
+    localrule: True
+    shell:
+        {REPORT!r}
+
+"""
+
 
 def _listed(paths: Iterable[str]) -> str:
     return ",\n        ".join(repr(path) for path in paths)
@@ -156,3 +226,7 @@ AGGREGATE = (
     " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
 )
 SUMMARISE = "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"
+REPORT = (
+    "{params.pixmake} page {input.records:q} {output:q} --project {params.project:q}"
+    " --threads {threads} 2> {log:q}"
+)

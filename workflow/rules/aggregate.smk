@@ -63,6 +63,28 @@ for function in plan.functions:
             "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"
 
 
+if plan.config.aggregate.report:
+
+    rule report:
+        input:
+            records=outcome_rules.gathered(plan),
+            parts=outcome_rules.function_files(plan),
+        output:
+            outcome_rules.marked_page(plan),
+        log:
+            pixmake_rules.log_of("report"),
+        localrule: True
+        conda:
+            pixmake_rules.CONDA
+        threads: outcome_rules.THREADS
+        params:
+            project=outcome_rules.report_project(plan),
+            pixmake=pixmake_rules.program,
+        shell:
+            "{params.pixmake} page {input.records:q} {output:q} --project {params.project:q}"
+            " --threads {threads} 2> {log:q}"
+
+
 asked = []
 
 

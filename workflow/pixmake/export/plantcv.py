@@ -18,6 +18,7 @@ from typing import IO, Any
 from pixmake.records import Record, written_whole
 from pixmake.tables import NOT_FINITE
 
+DEFAULT_SAMPLE = "default"
 TEXT = "<class 'str'>"
 SEVERAL = ("<class 'list'>", "<class 'tuple'>", "<type 'list'>", "<type 'tuple'>")
 SINGLE = tuple(f"<{word} '{name}'>" for word in ("class", "type") for name in ("bool", "int", "float", "str"))
@@ -95,16 +96,18 @@ def _take(spooled: _Spooled, record: Record) -> None:
         spooled.current_id = record.id
         spooled.current = {"metadata": _metadata(record), "observations": {}}
     observations = spooled.current["observations"]
-    for sample, name, content in _observed(record):
-        variables = observations.setdefault(sample, {})
-        variable = name if name not in variables else f"{record.step}.{name}"
-        variables[variable] = _observation(record.step, name, content)
-
-
-def _observed(record: Record) -> Iterator[tuple[str, str, Any]]:
-    """Sample, variable and content of each measurement."""
     for name, content in record.measurements.items():
-        yield content.get("sample", "default"), name, content
+        if "term" in content:  # what a PlantCV script added to the metadata
+            value = _number(content["value"])
+            value = value if isinstance(value, list) else [value]
+            added = {"datatype": content.get("datatype") or TEXT, "value": value}
+            spooled.current["metadata"][content["term"]] = added
+            continue
+        variables = observations.setdefault(content.get("sample") or DEFAULT_SAMPLE, {})
+        variable = content.get("variable") or name
+        if variable in variables:
+            variable = f"{record.step}.{variable}"
+        variables[variable] = _observation(record.step, name, content)
 
 
 def _metadata(record: Record) -> dict[str, Any]:
