@@ -93,7 +93,7 @@ def _picture(picture: Thumbnail, folder: Path, inside: bool) -> list[str]:
     """Small picture, outline and large copy: as data, or as a file's name."""
     if not inside:
         return [picture.small, picture.outline, picture.large]
-    types = {"webp": "image/webp", "svg": "image/svg+xml"}
+    types = {"jpg": "image/jpeg", "svg": "image/svg+xml"}
     return [
         *(
             _as_url(folder / name, types[name.rpartition(".")[2]]) if name else ""

@@ -170,10 +170,21 @@ function address(name) {
   return name.startsWith('data:') ? name : `${data.folder}/${encodeURIComponent(name)}`;
 }
 
+/** The file itself in place of a small picture: a browser shows also a part of a damaged one. */
+function wholePicture(row) {
+  const none = () => make('span', { class: 'none' }, 'no picture could be read');
+  const path = data.files[row][0]?.[1];
+  if (!path || !SHOWN.test(path)) return none();
+  const image = make('img', { src: encoded(path), alt: '', loading: 'lazy', decoding: 'async' });
+  const stack = make('span', { class: 'stack' }, image);
+  image.addEventListener('error', () => stack.replaceWith(none()));
+  return stack;
+}
+
 /** A small picture with its outline over it. */
 function smallPicture(row) {
   const [small, outline] = data.pictures[row];
-  if (!small) return make('span', { class: 'none' }, data.states[row] === 'failed' ? 'no picture could be read' : 'no small picture');
+  if (!small) return wholePicture(row);
   return make('span', { class: 'stack' },
     make('img', { src: address(small), alt: '', loading: 'lazy', decoding: 'async' }),
     outline && make('img', { src: address(outline), alt: '', class: 'outline', loading: 'lazy', decoding: 'async' }));

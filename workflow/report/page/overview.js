@@ -34,7 +34,7 @@ function makeOverview(view) {
     }
   }
   view.append(...data.parts.map(part));
-  view.append(...oddStrip());
+  view.append(...(allOutliers().size ? oddStrip() : imageStrip()));
   if (measured.length > 1) {
     const grid = make('div', { class: 'columns', style: 'grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr))' });
     for (const column of measured.slice(0, 12)) {
@@ -59,7 +59,7 @@ function tiles(failed) {
     tile(whole.format(odd), 'outliers', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
     tile(whole.format(ofKind('measurement').length + Object.keys(data.several).length), 'measurements'),
     tile(duration(seconds), 'of computing'),
-    data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`));
+    data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`, 'long'));
 }
 
 /** The strip of those that lie farthest from the others. */
@@ -70,6 +70,15 @@ function oddStrip() {
     make('header', {}, make('h2', {}, 'Worth a look'), make('p', {}, 'farthest from the other images of their treatment and time: more than 3.5 robust deviations'), make('span', { class: 'grow' }),
       make('button', { type: 'button', class: 'link', onclick: () => showOnly({}, 'outliers') }, 'all outliers')),
     make('div', { class: 'strip' }, ...odd.map(([row, { column }]) => card(row, column))))];
+}
+
+/** Some images, from all over the table. */
+function imageStrip() {
+  const count = Math.min(10, data.ids.length);
+  const rows = Array.from({ length: count }, (_, index) => Math.floor((index * data.ids.length) / count));
+  return [make('section', { class: 'card' },
+    make('header', {}, make('h2', {}, 'Images'), make('span', { class: 'grow' }), make('button', { type: 'button', class: 'link', onclick: () => showView('images') }, 'all images')),
+    make('div', { class: 'strip' }, ...rows.map((row) => card(row, ofKind('measurement')[0]))))];
 }
 
 /** What a function of the project made: a figure, or the first rows of a table. */
@@ -115,7 +124,7 @@ function failuresCard(most, onOverview) {
     }
   };
   choice.addEventListener('change', () => { page = 0; draw(); });
-  card_.append(make('header', {}, make('h2', { id: onOverview ? 'failed-first' : 'failed-all' }, `${whole.format(failed)} ${failed === 1 ? 'image' : 'images'} failed`), make('p', {}, `${counted}. The next run tries them again.`), make('span', { class: 'grow' }), !onOverview && errors.size > 1 && choice), list);
+  card_.append(make('header', {}, make('h2', { id: onOverview ? 'failed-first' : 'failed-all' }, `${whole.format(failed)} ${failed === 1 ? 'image' : 'images'} failed`), make('p', {}, `${counted}. The next run tries ${failed === 1 ? 'it' : 'them'} again.`), make('span', { class: 'grow' }), !onOverview && errors.size > 1 && choice), list);
   draw();
   return card_;
 }

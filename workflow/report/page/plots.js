@@ -110,7 +110,7 @@ function drawPoints(element, x, y, group, rows, line) {
     words: `${title(y)} against ${title(x)}${group ? ` by ${group.key}` : ''}: ${rows.length} images, ${count} outliers`,
     legend: groups.length > 1 ? { data: groups.map(([name]) => name) } : undefined,
     tooltip: pointTip(x, y),
-    xAxis: { type: x.type === 'time' ? 'time' : 'value', scale: true, name: title(x), ...(x.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(x).every((each) => each % 86400000 === 0)) } } : {}) },
+    xAxis: { type: x.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: title(x), ...(x.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(x).every((each) => each % 86400000 === 0)) } } : {}) },
     yAxis: { type: 'value', scale: true, name: title(y), nameGap: 46 },
     ...(x.type === 'time' ? { useUTC: true } : {}),
     series,
