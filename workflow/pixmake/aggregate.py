@@ -16,7 +16,7 @@ from pixmake.export.delimited import csv_table
 from pixmake.export.parquet import parquet_table
 from pixmake.export.plantcv import plantcv_results
 from pixmake.export.sqlite import sqlite_tables
-from pixmake.outcome import DATABASE, PLANTCV, Aggregate
+from pixmake.aggregation import DATABASE, PLANTCV, Aggregate
 from pixmake.records import Record, parse_record, read_content, written_whole
 from pixmake.tables import Table, Tables, survey
 

@@ -206,7 +206,7 @@ def _gather(arguments: argparse.Namespace) -> int:
 
 def _aggregate(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import write_tables
-    from pixmake.outcome import Aggregate
+    from pixmake.aggregation import Aggregate
 
     try:
         columns = json.loads(arguments.columns)

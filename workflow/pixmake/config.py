@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
 from pixmake.model import Model, Name
-from pixmake.outcome import Aggregate
+from pixmake.aggregation import Aggregate
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta")
 """What every analysis can ask for by name; a param or a file cannot be called so."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pixmake.functions import PlannedFunction
-from pixmake.outcome import TABLES, table_files
+from pixmake.tablefunctions import PlannedFunction
+from pixmake.aggregation import TABLES, table_files
 from pixmake.plan import Plan
 from pixmake.rules import WORKFLOW, log_of, records
 from pixmake.task import one_line

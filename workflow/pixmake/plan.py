@@ -12,7 +12,7 @@ from typing import Any
 
 from pixmake.config import ARGUMENTS, Config, Images, Step, parse_config, parse_images
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.functions import PlannedFunction, plan_functions
+from pixmake.tablefunctions import PlannedFunction, plan_functions
 from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.records import failure_counts

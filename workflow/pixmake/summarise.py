@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.errors import PixmakeError, Problem
-from pixmake.functions import TABLE_SUFFIXES
-from pixmake.outcome import TABLES
+from pixmake.tablefunctions import TABLE_SUFFIXES
+from pixmake.aggregation import TABLES
 from pixmake.records import written_whole
 from pixmake.results import read_csv_table, read_table
 from pixmake.runners.function import load_module
@@ -26,7 +26,7 @@ def summarise(task: Mapping[str, Any], results: str) -> None:
     Parameters
     ----------
     task
-        What `pixmake.functions.PlannedFunction.task` says.
+        What `pixmake.tablefunctions.PlannedFunction.task` says.
     results
         The folder with the tables.
 

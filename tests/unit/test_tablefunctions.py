@@ -12,8 +12,8 @@ import pytest
 from pixmake.aggregate import gather, write_tables
 from pixmake.config import parse_config
 from pixmake.errors import PixmakeError
-from pixmake.functions import plan_functions
-from pixmake.outcome import Aggregate
+from pixmake.tablefunctions import plan_functions
+from pixmake.aggregation import Aggregate
 from pixmake.records import Record, write_record
 from pixmake.results import read_table
 from pixmake.summarise import summarise

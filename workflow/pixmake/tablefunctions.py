@@ -11,7 +11,7 @@ from typing import Any
 
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.outcome import TABLES, TableFunction
+from pixmake.aggregation import TABLES, TableFunction
 from pixmake.source import Signature, read_signature, source_hash
 
 TABLE_SUFFIXES = ("csv", "tsv", "parquet")
