@@ -4,6 +4,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 try:
+    from pixmake import later as pixmake_later
     from pixmake import rules as pixmake_rules
     from pixmake.progress import show_progress
     from pixmake.verdict import asked_records, conclude
@@ -19,7 +20,14 @@ show_progress(workflow, config["steps"])
 
 
 include: pixmake_rules.smk("images")
+include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")
+include: pixmake_rules.smk("collect")
+
+
+if plan.containers is not None:
+
+    include: pixmake_rules.smk("checkpoint")
 
 
 rule all:

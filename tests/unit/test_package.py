@@ -13,6 +13,7 @@ from tests.conftest import REPOSITORY
 
 import pixmake
 from pixmake import outcome_rules, rules
+from pixmake.config import KINDS
 
 
 def test_examples_in_docstrings() -> None:
@@ -29,7 +30,10 @@ def test_examples_in_docstrings() -> None:
 
 def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> None:
     """The rooms that run in a step's own Python import nothing that it may not have."""
-    rooms = "records task job runners worker images runners.function client"
+    rooms = (
+        "records task job gathering placeholders worker images client runners.measurements runners.programs "
+    )
+    rooms += " ".join(f"runners.{kind}" for kind in KINDS)
     code = (
         "import sys; before = set(sys.modules)\n"
         f"for room in {rooms.split()!r}: __import__('pixmake.' + room)\n"
@@ -42,13 +46,21 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
 
 def test_rules_and_compiled_text_have_one_command() -> None:
     """What `pixmake compile` prints runs the very words of workflow/rules."""
-    outcome = [outcome_rules.GATHER, outcome_rules.AGGREGATE, outcome_rules.SUMMARISE, outcome_rules.REPORT]
-    commands = {"images": [rules._RUN], "aggregate": outcome}
-    for name, expected in commands.items():
+    files = {
+        "images": [rules._RUN],
+        "several": [rules._RUN_SEVERAL, rules._GATHER],
+        "aggregate": [
+            *(outcome_rules.RECORDS, outcome_rules.AGGREGATE),
+            *(outcome_rules.SUMMARISE, outcome_rules.REPORT),
+        ],
+        "collect": [rules._COLLECT],
+    }
+    for name, commands in files.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()
-        shells = [part.partition("\n\n")[0] for part in text.split("shell:")[1:]]
-        said = ["".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE)) for shell in shells]
-        assert [words.encode().decode("unicode_escape") for words in said] == expected
+        for shell, words in zip(text.split("shell:")[1:], commands, strict=True):
+            shell = shell.partition("\n\n")[0]
+            said = "".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE))
+            assert said.encode().decode("unicode_escape") == words
 
 
 def test_help_reads_well() -> None:

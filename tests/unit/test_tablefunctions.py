@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from pixmake.aggregate import gather, write_tables
+from pixmake.aggregation import Aggregate
 from pixmake.config import parse_config
 from pixmake.errors import PixmakeError
-from pixmake.tablefunctions import plan_functions
-from pixmake.aggregation import Aggregate
 from pixmake.records import Record, write_record
 from pixmake.results import read_table
 from pixmake.summarise import summarise
+from pixmake.tablefunctions import plan_functions
 
 CODE = """
 import pandas as pd

@@ -52,7 +52,7 @@ def test_tables_and_functions(small: Project) -> None:
 
 
 def test_only_what_a_change_touches(small: Project) -> None:
-    """A changed function runs again with what needs it; a new format writes the tables; no image runs again."""
+    """A changed function runs again with what needs it; no image runs again."""
     with_functions(small)
     assert small.snakemake().code == 0
     before = small.started()

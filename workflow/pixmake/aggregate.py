@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from pixmake.aggregation import DATABASE, PLANTCV, Aggregate
 from pixmake.export import Put
 from pixmake.export.delimited import csv_table
 from pixmake.export.parquet import parquet_table
 from pixmake.export.plantcv import plantcv_results
 from pixmake.export.sqlite import sqlite_tables
-from pixmake.aggregation import DATABASE, PLANTCV, Aggregate
 from pixmake.records import Record, parse_record, read_content, written_whole
 from pixmake.tables import Table, Tables, survey
 

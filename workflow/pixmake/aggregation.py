@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from pixmake.model import Model, Name
-
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+$")]
 
 TABLES = ("measurements", "measurements_long", "failures", "runs", "files", "columns")
 """The tables of a run; each format has them all, and a function asks for them by these names."""
 
+PICTURES = "report_files"
+"""The folder with the small pictures of the page, beside it."""
+
 DATABASE = "tables.sqlite"
 PLANTCV = ("plantcv.json", "plantcv-single-value-traits.csv", "plantcv-multi-value-traits.csv")
 
 
-class TableFunction(Model):
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class TableFunction(_Model):
     """A function of the tables of all images, run once these are there."""
 
     function: Annotated[str, Field(pattern=FUNCTION)]
@@ -48,7 +54,7 @@ class TableFunction(Model):
         return self.function.rpartition(":")[2]
 
 
-class Aggregate(Model):
+class Aggregate(_Model):
     """What is made of the records of all images."""
 
     tables: list[Literal["csv", "parquet", "sqlite"]] = ["csv"]

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pixmake.tablefunctions import PlannedFunction
 from pixmake.aggregation import TABLES, table_files
 from pixmake.plan import Plan
-from pixmake.rules import WORKFLOW, log_of, records
+from pixmake.rules import WORKFLOW, collected, columns, log_of, over_several, records
+from pixmake.tablefunctions import PlannedFunction
 from pixmake.task import one_line
 
 THREADS = 8
@@ -93,14 +93,15 @@ def function_files(plan: Plan) -> list[str]:
 def report_project(plan: Plan) -> str:
     """What the page says of the project, as JSON: see `pixmake.report.content`."""
     config = plan.config
+    containers = [] if plan.containers is None else [step.name for step in plan.containers.steps]
     tables_ = [path.removeprefix(f"{config.results}/") for path in all_tables(plan).values()]
     return one_line(
         {
             "results": config.results,
-            "terms": list(plan.columns),
             "timestamp_format": config.images.timestamp_format,
             "images": _said(config.images),
             "steps": {planned.name: _said(planned.step) for planned in plan.steps},
+            "over_several": [*over_several(plan), *containers],
             "functions": [
                 {"name": function.name, "about": function.about, "files": dict(function.files)}
                 for function in plan.functions
@@ -119,7 +120,8 @@ def _said(part: BaseModel) -> dict[str, Any]:
 def targets(plan: Plan) -> list[str]:
     """All that a run makes once its images are done."""
     pages = [page(plan)] if plan.config.aggregate.report else []
-    return [*all_tables(plan).values(), *function_files(plan), *pages]
+    of_steps = [table.path for table in collected(plan)]
+    return [*all_tables(plan).values(), *of_steps, *function_files(plan), *pages]
 
 
 def as_text(plan: Plan) -> Iterator[str]:
@@ -132,20 +134,20 @@ rule all:
         {_listed(targets(plan))}
 
 
-rule gather:
+rule records:
     input:
         {_listed(records(plan))}
     output:
         {gathered(plan)!r},
     log:
-        {log_of("gather")!r},
+        {log_of("records")!r},
     conda:
         pixmake_rules.CONDA
     params:
         pixmake=pixmake_rules.program,
     localrule: True
     shell:
-        {GATHER!r}
+        {RECORDS!r}
 
 
 rule aggregate:
@@ -158,7 +160,7 @@ rule aggregate:
     conda:
         pixmake_rules.CONDA
     params:
-        columns={one_line(list(plan.columns))!r},
+        columns={columns(plan)!r},
         formats={formats(plan)!r},
         results={plan.config.results!r},
         pixmake=pixmake_rules.program,
@@ -205,6 +207,7 @@ rule report:
     conda:
         pixmake_rules.CONDA
     params:
+        columns={columns(plan)!r},
         project={report_project(plan)!r},
         pixmake=pixmake_rules.program,
     threads: {THREADS}
@@ -220,13 +223,13 @@ def _listed(paths: Iterable[str]) -> str:
 
 
 # the words of workflow/rules/aggregate.smk; a test holds them to each other
-GATHER = "printf '%s\\n' {input:q} | {params.pixmake} gather {output:q} 2> {log:q}"
+RECORDS = "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
 AGGREGATE = (
     "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
     " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
 )
 SUMMARISE = "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"
 REPORT = (
-    "{params.pixmake} page {input.records:q} {output:q} --project {params.project:q}"
-    " --threads {threads} 2> {log:q}"
+    "{params.pixmake} page {input.records:q} {output:q} --columns {params.columns:q}"
+    " --project {params.project:q} --threads {threads} 2> {log:q}"
 )

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pixmake.events import write_events
+
 SECONDS = 10.0
 """Between two lines of progress where the output is no terminal."""
 
@@ -25,6 +27,7 @@ def show_progress(workflow: Any, steps: Iterable[str]) -> None:
     from snakemake.logging import logger
     from snakemake.settings.enums import Quietness
 
+    write_events(workflow)
     quiet = set(workflow.output_settings.quiet or ())
     if Quietness.RULES not in quiet or quiet & {Quietness.PROGRESS, Quietness.ALL}:
         return

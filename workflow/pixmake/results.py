@@ -69,7 +69,7 @@ def read_csv_table(path: str | Path, *, text: Sequence[str] = ()) -> pd.DataFram
 
     separator = "\t" if str(path).endswith(".tsv") else ","
     try:
-        header = list(pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig"))
+        header = [str(name) for name in pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig")]
     except pd.errors.EmptyDataError:
         return pd.DataFrame()
     frame = pd.read_csv(

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.errors import PixmakeError, Problem
-from pixmake.tablefunctions import TABLE_SUFFIXES
 from pixmake.aggregation import TABLES
+from pixmake.errors import PixmakeError, Problem
 from pixmake.records import written_whole
 from pixmake.results import read_csv_table, read_table
 from pixmake.runners.function import load_module
+from pixmake.tablefunctions import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd

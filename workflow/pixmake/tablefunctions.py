@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pixmake.aggregation import TABLES, TableFunction
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.aggregation import TABLES, TableFunction
 from pixmake.source import Signature, read_signature, source_hash
 
 TABLE_SUFFIXES = ("csv", "tsv", "parquet")
@@ -78,7 +78,7 @@ def plan_functions(config: Config, terms: list[str] | None) -> tuple[PlannedFunc
     problems = list(_problems(config, terms))
     if problems:
         raise PixmakeError(problems)
-    made = {name: _files(config.results, name, function) for name, function in functions.items()}
+    made = {name: made_files(config.results, name, function) for name, function in functions.items()}
     return tuple(
         PlannedFunction(
             name=name,
@@ -99,7 +99,8 @@ def plan_functions(config: Config, terms: list[str] | None) -> tuple[PlannedFunc
     )
 
 
-def _files(results: str, name: str, function: TableFunction) -> dict[str, str]:
+def made_files(results: str, name: str, function: TableFunction) -> dict[str, str]:
+    """What a function makes, by name."""
     files = {}
     for file, suffix in (function.files or {name: "csv"}).items():
         suffix = suffix.lstrip(".").lower()

@@ -3,20 +3,20 @@ from pixmake import outcome_rules
 
 
 # the one rule with an input for each image: Snakemake's cost is inputs times outputs
-rule gather:
+rule records:
     input:
-        pixmake_rules.records(plan),
+        pixmake_later.all_records(plan, checkpoints),
     output:
         outcome_rules.gathered(plan),
     log:
-        pixmake_rules.log_of("gather"),
+        pixmake_rules.log_of("records"),
     localrule: True
     conda:
         pixmake_rules.CONDA
     params:
         pixmake=pixmake_rules.program,
     shell:
-        "printf '%s\\n' {input:q} | {params.pixmake} gather {output:q} 2> {log:q}"
+        "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
 
 
 rule aggregate:
@@ -30,7 +30,7 @@ rule aggregate:
     conda:
         pixmake_rules.CONDA
     params:
-        columns=pixmake_rules.one_line(list(plan.columns)),
+        columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
         formats=outcome_rules.formats(plan),
         results=plan.config.results,
         pixmake=pixmake_rules.program,
@@ -78,19 +78,27 @@ if plan.config.aggregate.report:
             pixmake_rules.CONDA
         threads: outcome_rules.THREADS
         params:
+            columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
             project=outcome_rules.report_project(plan),
             pixmake=pixmake_rules.program,
         shell:
-            "{params.pixmake} page {input.records:q} {output:q} --project {params.project:q}"
-            " --threads {threads} 2> {log:q}"
+            "{params.pixmake} page {input.records:q} {output:q} --columns {params.columns:q}"
+            " --project {params.project:q} --threads {threads} 2> {log:q}"
 
 
 asked = []
 
 
 onstart:
+    pixmake_rules.tell_notes(plan)
     asked.extend(asked_records(workflow.dag.jobs))
 
 
 onsuccess:
-    conclude(asked, **pixmake_rules.tables(plan), max_failures=plan.config.max_failures)
+    conclude(
+        pixmake_later.asked_now(plan, asked),
+        **pixmake_rules.tables(plan),
+        max_failures=plan.config.max_failures,
+        over_several=pixmake_rules.over_several(plan),
+        keep=plan.config.keep,
+    )

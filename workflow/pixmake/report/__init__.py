@@ -9,13 +9,11 @@ from typing import Any
 
 from pixmake import __version__
 from pixmake.aggregate import gathered
+from pixmake.aggregation import PICTURES
 from pixmake.records import written_whole
 from pixmake.report.content import collect
 from pixmake.report.page import render
 from pixmake.report.thumbnails import make_thumbnails
-
-FILES = "report_files"
-"""The folder beside the page."""
 
 
 def write_report(records: str | Path, project: Mapping[str, Any], page: str | Path, threads: int = 1) -> None:
@@ -28,16 +26,16 @@ def write_report(records: str | Path, project: Mapping[str, Any], page: str | Pa
     project
         What is known of the project: see `pixmake.outcome_rules.report_project`.
     page
-        Where to write it; the pictures lie in `FILES` beside it.
+        Where to write it; the pictures lie in `PICTURES` beside it.
     threads
         How many pictures are made at a time.
     """
     versions = {"pixmake": __version__, "Snakemake": version("snakemake")}
     known = {"title": Path.cwd().name, "versions": versions, **project}
     content = collect(gathered(records), known, Path(page).parent)
-    thumbnails = make_thumbnails(content.pictures, Path(page).parent / FILES, threads)
+    thumbnails = make_thumbnails(content.pictures, Path(page).parent / PICTURES, threads)
     with (
         written_whole(page) as temporary,
         open(temporary, "w", encoding="utf-8", newline="\n") as file,
     ):
-        file.writelines(render(content, thumbnails, Path(page).parent, FILES))
+        file.writelines(render(content, thumbnails, Path(page).parent, PICTURES))

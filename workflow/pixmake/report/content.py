@@ -27,6 +27,9 @@ LOG_BYTES = 6000
 MOST_VALUES = 300_000
 """Values of multi-value measurements that the page holds; with more of them it holds none."""
 
+MOST_GROUPS = 500
+"""Groups of images whose results the page shows."""
+
 RUN_FACTS = (("seconds", "s"), ("max_rss_mb", "MB"))
 
 
@@ -49,6 +52,8 @@ class Failure:
     """An image that failed."""
 
     row: int
+    """Of the table; -1 where it was no image but a job over several."""
+    id: str
     step: str
     error: str
     message: str
@@ -89,6 +94,8 @@ class Content:
     facts: Mapping[str, Any]
     """When it ran, on which hosts, with which versions."""
     pictures: list[Picture]
+    groups: list[dict[str, Any]]
+    """What steps over several images found, as parts of the page."""
     files: list[list[tuple[str, str]]]
     """Of each image the names and paths of its images and files."""
 
@@ -106,6 +113,7 @@ class _Collected:
     failures: list[Failure] = field(default_factory=list)
     steps: dict[str, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
     facts: dict[str, dict[int, float]] = field(default_factory=dict)
+    groups: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path) -> Content:
@@ -121,8 +129,12 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         The page's folder.
     """
     found = _Collected()
+    over_several = set(project.get("over_several", ()))
     for record in records:
-        _take(found, record)
+        if record.step in over_several:
+            _take_group(found, record)
+        else:
+            _take(found, record)
     rows = len(found.ids)
     columns = [
         *_terms(found, project, rows),
@@ -150,6 +162,7 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         steps=[_step(name, runs, project) for name, runs in found.steps.items()],
         facts=_facts(found),
         pictures=pictures,
+        groups=[_group_table(step, rows) for step, rows in found.groups.items()],
         files=[
             [
                 (name, _relative(path, folder))
@@ -194,12 +207,40 @@ def _take(found: _Collected, record: Record) -> None:
             found.labels[key] = content.get("label")
 
 
+def _take_group(found: _Collected, record: Record) -> None:
+    """A job over several images: it is no row of the images, but has a table of its own."""
+    state = "done"
+    if record.error is not None:
+        state = "left out" if record.error.type == PREREQUISITE else "failed"
+        if state == "failed":
+            found.failures.append(_failure(found, record, -1))
+    elif record.measurements:
+        row = {name: content["value"] for name, content in record.measurements.items()}
+        found.groups.setdefault(record.step, []).append({"id": record.id, **row})
+    found.steps.setdefault(record.step, []).append((state, record.run))
+
+
+def _group_table(step: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The results of a step over several images as a part of the page."""
+    header = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [["" if row.get(name) is None else _text(row[name]) for name in header] for row in rows]
+    about = "for each group of images"
+    part = {"function": step, "name": step, "about": about, "value": "", "kind": "table", "path": ""}
+    return {**part, "rows": [header, *cells[:MOST_GROUPS]], "more": len(cells) > MOST_GROUPS}
+
+
 def _failure(found: _Collected, record: Record, row: int) -> Failure:
     error = record.error
     assert error is not None
     tail = _tail(error.log) if len(found.failures) < MOST_LOGS else ""
     return Failure(
-        row, record.step, error.type, error.message, error.log, tail or error.traceback[-LOG_BYTES:]
+        row,
+        record.id,
+        record.step,
+        error.type,
+        error.message,
+        error.log,
+        tail or error.traceback[-LOG_BYTES:],
     )
 
 

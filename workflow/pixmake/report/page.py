@@ -55,7 +55,7 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
         "files": content.files,
         "folder": files,
         "pictures": [_picture(picture, folder / files, inside) for picture in pictures],
-        "parts": parts(content.project.get("functions", ()), folder),
+        "parts": [*parts(content.project.get("functions", ()), folder), *content.groups],
     }
     template = (TEMPLATE / "page" / "page.html").read_text(encoding="utf-8")
     before, _, rest = template.partition("<!-- style -->")
@@ -84,7 +84,7 @@ def about(content: Content) -> str:
 
 
 def packed(data: Any) -> str:
-    """Data as text that may stand in a page: JSON, compressed, in base 64; the same data give the same text."""
+    """Data as text that may stand in a page: JSON, compressed, in base 64; the same for the same data."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode("utf-8", "surrogatepass"), 6, mtime=0)).decode("ascii")
 

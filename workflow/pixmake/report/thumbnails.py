@@ -124,7 +124,7 @@ def _decoded(path: str, side: int) -> Array | None:
 
 
 def _eight_bits(image: Array) -> Array:
-    """An image as a browser shows it; more than 8 bits are stretched from their 0.5th to their 99.5th percentile."""
+    """An image as a browser shows it; more than 8 bits are stretched, but for 1 % of the values."""
     import numpy as np
 
     if image.ndim == 3 and image.shape[2] == 4:

@@ -37,7 +37,7 @@ function drawView(name) {
 
 function makeTabs() {
   const tabs = document.querySelector('.views');
-  const failed = data.states.filter((each) => each === 'failed').length;
+  const failed = data.failures.length;
   for (const [name, [text]] of Object.entries(VIEWS)) {
     if (name === 'failures' && !failed) continue;
     const count = name === 'failures' ? make('span', { class: 'count bad' }, whole.format(failed)) : name === 'images' ? make('span', { class: 'count' }, whole.format(data.ids.length)) : null;

@@ -4,7 +4,7 @@ const FAILURES_A_PAGE = 40;
 
 function makeOverview(view) {
   const failed = data.states.filter((each) => each === 'failed').length;
-  if (failed) view.append(failuresCard(6, true));
+  if (data.failures.length) view.append(failuresCard(6, true));
   view.append(tiles(failed));
   const measured = measurements();
   const [axis] = timeAxes();
@@ -84,7 +84,7 @@ function imageStrip() {
 /** What a function of the project made: a figure, or the first rows of a table. */
 function part(given) {
   const heading = given.value ? `${given.name}: ${given.value}` : given.name;
-  const header = make('header', {}, make('h2', {}, heading), make('p', {}, given.about), make('span', { class: 'grow' }), make('a', { href: encoded(given.path) }, given.path));
+  const header = make('header', {}, make('h2', {}, heading), make('p', {}, given.about), make('span', { class: 'grow' }), given.path && make('a', { href: encoded(given.path) }, given.path));
   let body = make('a', { href: encoded(given.path) }, given.path);
   if (given.kind === 'figure') body = make('img', { src: given.url, alt: heading });
   if (given.kind === 'frame') body = make('iframe', { src: encoded(given.path), title: heading, loading: 'lazy' });
@@ -106,7 +106,7 @@ function failuresCard(most, onOverview) {
   const errors = new Map();
   for (const failure of data.failures) errors.set(failure.error, (errors.get(failure.error) ?? 0) + 1);
   const counted = [...errors].sort((a, b) => b[1] - a[1]).slice(0, 5).map(([error, count]) => `${whole.format(count)} × ${error}`).join(', ');
-  const failed = data.states.filter((each) => each === 'failed').length;
+  const failed = data.failures.length;
   const choice = make('select', { 'aria-label': 'Reason' }, option('', 'all reasons'), ...[...errors.keys()].map((error) => option(error, error)));
   let page = 0;
   const draw = () => {
@@ -124,15 +124,22 @@ function failuresCard(most, onOverview) {
     }
   };
   choice.addEventListener('change', () => { page = 0; draw(); });
-  card_.append(make('header', {}, make('h2', { id: onOverview ? 'failed-first' : 'failed-all' }, `${whole.format(failed)} ${failed === 1 ? 'image' : 'images'} failed`), make('p', {}, `${counted}. The next run tries ${failed === 1 ? 'it' : 'them'} again.`), make('span', { class: 'grow' }), !onOverview && errors.size > 1 && choice), list);
+  card_.append(make('header', {}, make('h2', { id: onOverview ? 'failed-first' : 'failed-all' }, failedWords()), make('p', {}, `${counted}. The next run tries ${failed === 1 ? 'it' : 'them'} again.`), make('span', { class: 'grow' }), !onOverview && errors.size > 1 && choice), list);
   draw();
   return card_;
 }
 
+function failedWords() {
+  const images = data.states.filter((each) => each === 'failed').length;
+  const groups = data.failures.filter((failure) => failure.row < 0).length;
+  return [images && `${whole.format(images)} ${images === 1 ? 'image' : 'images'}`, groups && `${whole.format(groups)} ${groups === 1 ? 'group' : 'groups'}`].filter(Boolean).join(' and ') + ' failed';
+}
+
 function failureRow(failure) {
   return make('article', { class: 'fail' },
-    make('button', { type: 'button', class: 'frame', 'data-row': failure.row, 'aria-label': `Open ${data.ids[failure.row]}`, onclick: () => openPicture(failure.row) }, smallPicture(failure.row)),
-    make('div', {}, make('h3', {}, make('button', { type: 'button', class: 'link', onclick: () => openPicture(failure.row) }, data.ids[failure.row]), make('span', { class: 'quiet' }, `step ${failure.step}`)), ...reason(failure, false)));
+    failure.row < 0 ? make('span', { class: 'frame' }, make('span', { class: 'none' }, 'several images'))
+      : make('button', { type: 'button', class: 'frame', 'data-row': failure.row, 'aria-label': `Open ${failure.id}`, onclick: () => openPicture(failure.row) }, smallPicture(failure.row)),
+    make('div', {}, make('h3', {}, failure.row < 0 ? failure.id : make('button', { type: 'button', class: 'link', onclick: () => openPicture(failure.row) }, failure.id), make('span', { class: 'quiet' }, `step ${failure.step}`)), ...reason(failure, false)));
 }
 
 function makeFailures(view) {
