@@ -89,18 +89,13 @@ def packed(data: Any) -> str:
     return base64.b64encode(gzip.compress(text.encode("utf-8", "surrogatepass"), 6, mtime=0)).decode("ascii")
 
 
-def _picture(picture: Thumbnail, folder: Path, inside: bool) -> list[str]:
-    """Small picture, outline and large copy: as data, or as a file's name."""
-    if not inside:
-        return [picture.small, picture.outline, picture.large]
-    types = {"jpg": "image/jpeg", "svg": "image/svg+xml"}
-    return [
-        *(
-            _as_url(folder / name, types[name.rpartition(".")[2]]) if name else ""
-            for name in (picture.small, picture.outline)
-        ),
-        picture.large,
-    ]
+def _picture(picture: Thumbnail, folder: Path, inside: bool) -> list[str | int]:
+    """Small picture, outline and large copy, as data or as a file's name; whether the image is damaged."""
+    small, outline = picture.small, picture.outline
+    if inside:
+        small = _as_url(folder / small, "image/jpeg") if small else ""
+        outline = _as_url(folder / outline, "image/svg+xml") if outline else ""
+    return [small, outline, picture.large, int(picture.damaged)]
 
 
 def _as_url(path: Path, type_: str) -> str:

@@ -52,6 +52,8 @@ class Thumbnail:
     small: str = ""
     large: str = ""
     outline: str = ""
+    damaged: bool = False
+    """The image is there, but cannot be decoded."""
 
 
 def make_thumbnails(pictures: Sequence[Picture], folder: Path, workers: int) -> Mapping[str, Thumbnail]:
@@ -67,7 +69,7 @@ def make_thumbnails(pictures: Sequence[Picture], folder: Path, workers: int) -> 
     there = {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(folder)}
     with ThreadPoolExecutor(workers) as pool:
         made = dict(pool.map(lambda picture: _make(picture, masks, folder, there), pictures, chunksize=16))
-    used = {name for thumbnail in made.values() for name in vars(thumbnail).values()}
+    used = {name for each in made.values() for name in (each.small, each.large, each.outline)}
     for name in there.keys() - used:
         (folder / name).unlink(missing_ok=True)
     return made
@@ -84,7 +86,7 @@ def _make(
     if there.get(small) != time or (wants_large and there.get(large) != time):
         image = _decoded(picture.path, LARGE_SIDE if wants_large else SIDE)
         if image is None:
-            return picture.id, Thumbnail()
+            return picture.id, Thumbnail(damaged=True)
         if wants_large:
             _save(_shrunk(image, LARGE_SIDE), folder / large, time)
         _save(_shrunk(image, SIDE), folder / small, time)

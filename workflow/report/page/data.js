@@ -183,8 +183,8 @@ function wholePicture(row) {
 
 /** A small picture with its outline over it. */
 function smallPicture(row) {
-  const [small, outline] = data.pictures[row];
-  if (!small) return wholePicture(row);
+  const [small, outline, , damaged] = data.pictures[row];
+  if (!small) return damaged ? wholePicture(row) : make('span', { class: 'none' }, 'no picture');
   return make('span', { class: 'stack' },
     make('img', { src: address(small), alt: '', loading: 'lazy', decoding: 'async' }),
     outline && make('img', { src: address(outline), alt: '', class: 'outline', loading: 'lazy', decoding: 'async' }));

@@ -41,7 +41,7 @@ function makeTabs() {
   for (const [name, [text]] of Object.entries(VIEWS)) {
     if (name === 'failures' && !failed) continue;
     const count = name === 'failures' ? make('span', { class: 'count bad' }, whole.format(failed)) : name === 'images' ? make('span', { class: 'count' }, whole.format(data.ids.length)) : null;
-    tabs.append(make('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `view-${name}`, onclick: () => showView(name) }, text, count));
+    tabs.append(make('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `view-${name}`, onclick: () => showView(name) }, text, count && ' ', count));
     const view = document.getElementById(`view-${name}`);
     view.setAttribute('role', 'tabpanel');
     view.setAttribute('aria-labelledby', `tab-${name}`);
