@@ -115,6 +115,27 @@ def _parser() -> argparse.ArgumentParser:
         config=False,
     ).usage = "pixmake run [SNAKEMAKE OPTION …]"
 
+    watch = add(
+        "watch",
+        _watch,
+        "Run the project again and again as its images arrive; safe to end and to start again.",
+    )
+    watch.add_argument(
+        "--idle", type=_seconds, metavar="TIME", help="end once nothing has come for so long, e.g. 30m"
+    )
+    watch.add_argument("--until", metavar="FILE", help="end once this file is there and all is done")
+    watch.add_argument(
+        "--settle",
+        type=_seconds,
+        default=10,
+        metavar="TIME",
+        help="take a file once it has not changed for so long (10s)",
+    )
+    watch.add_argument("--every", type=_seconds, default=10, metavar="TIME", help="look so often (10s)")
+    watch.add_argument(
+        "options", nargs="*", metavar="-- SNAKEMAKE OPTION", help="options of Snakemake, after --"
+    )
+
     status = add("status", _status, "Say how many images are done, failed and to do, step by step.")
     status.add_argument("--json", action="store_true", help="as JSON")
 
@@ -290,6 +311,28 @@ def _retry(arguments: argparse.Namespace) -> int:
     asked = ask_again(load_config(arguments.config), arguments.ids, arguments.step)
     print(f"{asked} images will run again in the next run")
     return 0
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    from pixmake.watch import Watching, watch
+
+    how = Watching(
+        every=arguments.every,
+        settle=arguments.settle,
+        idle=arguments.idle,
+        until=arguments.until,
+        options=arguments.options,
+    )
+    return watch(arguments.config, how)
+
+
+def _seconds(text: str) -> float:
+    """A time such as 90, 90s, 30m or 2h in seconds."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in "smh" else (text, "s")
+    seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    if not seconds >= 0:
+        raise ValueError
+    return seconds
 
 
 def _clean(arguments: argparse.Namespace) -> int:
