@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Project
+from tests.pages import follow
 
 OPTIONS = ("--settle", "1", "--every", "0.1", "--until", "night.over", "--", "--cores", "2")
 
@@ -23,12 +24,9 @@ def measure(image, path):
 
 @pytest.fixture
 def facility(project: Project) -> Project:
-    """A folder in which images arrive; it is not there yet."""
+    """The project of docs/watch.md; the folder in which images arrive is not there yet."""
+    follow("watch.md", project)
     project.write("scripts/analysis.py", ANALYSIS)
-    project.configure(
-        images={"directory": "in"},
-        steps={"measure": {"function": "scripts/analysis.py:measure"}},
-    )
     return project
 
 
@@ -62,16 +60,17 @@ def ids(project: Project) -> list[str]:
     return [Path(row["path"]).stem for row in project.rows()]
 
 
+@pytest.mark.slow
 def test_a_night(facility: Project, start: Callable[[], subprocess.Popen[str]]) -> None:
     """Batches run as they come, no half-copied file is taken, and a killed watch goes on where it was."""
     process = start()
-    facility.draw("in/a.png", level=10)
-    facility.draw("in/bad.png", level=20)
+    facility.draw("incoming/a.png", level=10)
+    facility.draw("incoming/bad.png", level=20)
     wait_for(lambda: ids(facility) == ["a"])
 
     content = facility.draw("elsewhere/c.png", level=30).read_bytes()
-    facility.write("in/c.png.part", content[:300])
-    facility.draw("in/b.png", level=40)
+    facility.write("incoming/c.png.part", content[:300])
+    facility.draw("incoming/b.png", level=40)
     wait_for(lambda: ids(facility) == ["a", "b"])
     tried = next((facility.folder / "results/.failures/measure").glob("*bad*"))
     assert len(tried.read_text().splitlines()) == 1, "a batch does not try failed images again"
@@ -88,8 +87,8 @@ def test_a_night(facility: Project, start: Callable[[], subprocess.Popen[str]]) 
 
     before = facility.started()
     process = start()
-    (facility.folder / "in/c.png.part").unlink()
-    with (facility.folder / "in/c.png").open("wb") as slowly:
+    (facility.folder / "incoming/c.png.part").unlink()
+    with (facility.folder / "incoming/c.png").open("wb") as slowly:
         for position in range(0, len(content), len(content) // 12):
             slowly.write(content[position : position + len(content) // 12])
             slowly.flush()
