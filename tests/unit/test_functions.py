@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
-from pixmake import PixmakeError, step
+from pixmake import Parallel, ParallelConfig, PixmakeError, step
 from pixmake.functions import function_path
 from pixmake.pipeline import plain, steps_content
+from pixmake.runners.function import load_module
 
 NOTEBOOK = """
 import os.path as p
@@ -148,13 +150,54 @@ def test_steps_come_after_what_they_need(tmp_path: Path) -> None:
     """Needed steps come along by themselves, each once; two of one name are an error."""
     first = step("a.py:first")
     left, right = step("a.py:left", needs=[first]), step("a.py:right", needs=[first])
-    last = step("a.py:last", needs=[left, right], threads=2)
+    last = step("a.py:last", needs=[left], needs_all=[right], threads=2)
     content = steps_content([last], tmp_path, "scripts")
     assert list(content) == ["first", "left", "right", "last"]
-    assert content["last"] == {"function": "a.py:last", "needs": ["left", "right"], "threads": 2}
+    assert content["last"] == {
+        "function": "a.py:last",
+        "needs": ["left"],
+        "needs_all": ["right"],
+        "threads": 2,
+    }
     with pytest.raises(PixmakeError, match="two steps are called 'first'"):
         steps_content([step("b.py:first"), left], tmp_path, "scripts")
     with pytest.raises(PixmakeError, match="no name"):
         step(shell="true")
     with pytest.raises(PixmakeError, match="which is no step"):
         step("a.py:b", needs=["first"])  # type: ignore[list-item]
+
+
+def test_a_function_of_a_package(tmp_path: Path) -> None:
+    """It is loaded as a part of its package, so that its relative imports hold."""
+    package = tmp_path / "plants" / "traits"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").touch()
+    (package / "units.py").write_text("PIXELS = 'pixels'\n")
+    (package / "area.py").write_text("from .units import PIXELS\n\ndef area(): return PIXELS\n")
+    assert load_module(str(package / "area.py")).area() == "pixels"
+
+
+def test_parallel_config_is_strict(tmp_path: Path) -> None:
+    """It is not nested, not even from another thread; nothing of a mapping is dropped in silence."""
+    config = ParallelConfig({"executors": {"big": {"threads": np.int64(2)}}}, mapping={"measure": "big"})
+    steps = {"measure": {"function": "a.py:b", "executor": "small"}, "other": {"function": "a.py:c"}}
+    with config:
+        with pytest.raises(PixmakeError, match="in force already"), ParallelConfig():
+            pass
+        with pytest.raises(PixmakeError, match="in force already"):
+            Parallel([ParallelConfig().__enter__], verbose=False).run()
+    with ParallelConfig():
+        pass
+    assert config.applied({"steps": steps})["steps"] == {
+        "measure": {"function": "a.py:b", "executor": "big"},
+        "other": {"function": "a.py:c"},
+    }
+    (path,) = config.environment(tmp_path).values()
+    assert yaml.safe_load(Path(path).read_text()) == {"executors": {"big": {"threads": 2}}}
+    with pytest.raises(PixmakeError, match="did you mean 'measure'"):
+        ParallelConfig(mapping={"mesure": "big"}).applied({"steps": steps})
+    with pytest.raises(PixmakeError, match="unknown key big"):
+        ParallelConfig({"big": {"threads": 2}})
+    with pytest.raises(PixmakeError, match="no such file of settings"):
+        ParallelConfig(tmp_path / "none.yaml")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import nbclient
 import nbformat
 import pytest
+from tests.conftest import REPOSITORY
 from tests.conftest import Project as Folder
+
+from pixmake.project import make_project
 
 
 def executed(folder: Folder, cells: Sequence[str]) -> list[Any]:
@@ -103,3 +107,14 @@ def test_functions_of_a_notebook(trial: Folder) -> None:
     assert "4/4" in printed(cells[4])
     assert "ZeroDivisionError" in printed(cells[4])
     assert printed(cells[4]).count("in a process") == 6
+
+
+def test_the_page_of_examples(tmp_path: Path) -> None:
+    """The examples of docs/python.md are a notebook that runs in a new project."""
+    make_project(tmp_path / "demo")
+    page = (REPOSITORY / "docs/python.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    cells = executed(Folder(tmp_path / "demo"), [*examples, "assert len(table) == 24 and len(areas) == 4"])
+    assert "greenness" not in (tmp_path / "demo/config/config.yaml").read_text()
+    assert shown(cells[3]).count("done: 50 of 50 jobs") == 1
+    assert (tmp_path / "demo/config/pipeline.yaml").is_file()

@@ -155,23 +155,6 @@ def test_pipeline_runs_and_is_saved(trial: Folder) -> None:
     assert list(Project(saved).results.measurements["area"]) == list(table["area"])
 
 
-def test_a_run_that_fails_says_why(trial: Folder) -> None:
-    """More failures than are allowed; and what was done is there all the same."""
-    trial.configure(
-        images={"table": "config/images.csv", "root": "images"},
-        steps={
-            "segment": {"function": "scripts/plants.py:segment", "files": {"mask": "png"}},
-            "measure": {"function": "scripts/plants.py:measure", "needs": ["segment"]},
-        },
-    )
-    run = Project(trial.folder / "config/config.yaml").run(cores=2)
-    with pytest.raises(RunError, match=r"1 of 4 images failed: see results/failures\.csv") as caught:
-        run.result()
-    assert run.state == "failed"
-    assert run.progress.failed == 1
-    assert len(caught.value.run.measurements) == 3
-
-
 def test_wrong_projects_start_nothing(trial: Folder) -> None:
     """All that is wrong is told, and no process is started."""
     trial.configure(
@@ -186,20 +169,31 @@ def test_wrong_projects_start_nothing(trial: Folder) -> None:
     assert not (trial.folder / ".snakemake").exists()
 
 
-def test_another_config_stands_for_itself(trial: Folder) -> None:
-    """`Project("config/other.yaml")` is not mixed with config.yaml, as `--configfile` would."""
+def test_another_config_that_fails(trial: Folder) -> None:
+    """`Project("config/other.yaml")` is not mixed with config.yaml; too many failures are an error."""
     other = {
         "images": {"table": "config/images.csv", "root": "images"},
-        "steps": {"segment": {"function": "scripts/plants.py:segment", "files": {"mask": "png"}}},
+        "steps": {
+            "mask": {"function": "scripts/plants.py:segment", "files": {"mask": "png"}},
+            "area": {"function": "scripts/plants.py:measure", "needs": ["mask"]},
+        },
         "results": "others",
     }
     trial.write("config/other.yaml", yaml.safe_dump(other))
-    run = Project(trial.folder / "config/other.yaml").run(cores=2)
-    run.result()
-    assert sorted(path.name for path in (trial.folder / "others/segment").glob("*.png")) == [
-        f"p{number}.mask.png" for number in range(4)
-    ]
-    assert not (trial.folder / "others/measure").exists()
+    project = Project(trial.folder / "config/other.yaml")
+    with pytest.raises(PixmakeError, match="did you mean 'default'"):
+        project.run(profile="defualt")
+    run = project.run(cores=2, profile="default")
+    with pytest.raises(RunError, match=r"1 of 4 images failed: see others/failures\.csv") as caught:
+        run.result()
+    assert run.state == "failed"
+    assert run.progress.failed == 1
+    assert len(caught.value.run.measurements) == 3
+    assert {path.name for path in (trial.folder / "others").iterdir() if path.is_dir()} == {
+        ".failures",
+        "mask",
+        "area",
+    }
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:

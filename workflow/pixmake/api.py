@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.outcome import Results, measured_values
 from pixmake.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.plan import Plan, plan_project, selected_table
+from pixmake.project import complete_project
 from pixmake.records import written_whole
 from pixmake.rules import WORKFLOW, as_text
 from pixmake.runs import Run, RunError
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 CONFIG = "config/config.yaml"
 TEMPLATE = WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
 """The folder with the Snakefile and the profiles that come with pixmake."""
+
+SETTINGS = "PIXMAKE_CONFIG"
+"""The environment variable that names the file of settings to use instead of this machine's."""
 
 OnError = Literal["continue", "stop"]
 
@@ -146,13 +151,11 @@ class Project:
 
     Examples
     --------
-    ::
-
-        project = Project("config/config.yaml")
-        project.check()
-        run = project.run(cores=4)
-        run.progress
-        run.result()
+    >>> project = Project("config/config.yaml")  # doctest: +SKIP
+    >>> run = project.run(cores=4)  # doctest: +SKIP
+    >>> run.progress  # doctest: +SKIP
+    Progress(state='running', done=12, total=50, failed=0, seconds=3.1)
+    >>> measurements = run.result()  # doctest: +SKIP
     """
 
     def __init__(self, config: str | Path = CONFIG, *, folder: str | Path | None = None) -> None:
@@ -214,10 +217,7 @@ class Project:
             raise PixmakeError([Problem(what, str(path), hint)])
         content = self._content("config", "scripts")
         _write_yaml(target, content)
-        if not (self.folder / "Snakefile").exists() and not (self.folder / "workflow/Snakefile").exists():
-            shutil.copy(TEMPLATE / "Snakefile", self.folder)
-        if not (self.folder / "profiles/default").exists():
-            shutil.copytree(TEMPLATE / "profiles/default", self.folder / "profiles/default")
+        complete_project(self.folder)
         self.config, self._draft = target, None
         return target
 
@@ -285,7 +285,8 @@ class Project:
             options += ["--workflow-profile", str(_profile(profile, self.folder))]
         if cores is not None or profile is None:
             options += ["--cores", "all" if cores is None else str(cores)]
-        return Run(plan, self.folder, options)
+        settings = {} if _inner is None else _inner.environment(self.folder)
+        return Run(plan, self.folder, options, settings)
 
     def _plan(self) -> Plan:
         content = self._content(DRAFT, f"{DRAFT}/scripts")
@@ -307,7 +308,7 @@ class Project:
 
     def _written_config(self) -> Path:
         """A file with the config: the project's own, or one that is written for this run."""
-        if self.config is not None and _inner is None:
+        if self.config is not None and (_inner is None or not _inner.mapping):
             return self.config
         content = self._content(DRAFT, f"{DRAFT}/scripts")
         digest = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
@@ -366,26 +367,27 @@ class ProjectPlan:
 class ParallelConfig:
     """Executors, and which step runs on which, for all that is run inside of it.
 
+    It holds for the whole of Python, threads included, until it is left.
+
     Parameters
     ----------
     config
-        The executors by name, ``{"big": {"threads": 4, "resources": {…}}}``; or a YAML file with a key
-        ``executors``, and perhaps a key ``mapping``.
+        A file of settings (YAML or TOML), or what one holds:
+        ``{"executors": {"big": {"threads": 4, "resources": {…}}}}``. It stands in for the settings of
+        this machine, as ``--parallel-config`` does. Default: those of this machine.
     mapping
-        Step: the executor that it runs on. It goes before the one of the file.
+        Step: the executor that it runs on. It goes before all else that says so.
 
     Raises
     ------
     PixmakeError
-        An executor that is not there, a step that a project which is run inside does not have, or one
-        ParallelConfig inside another.
+        There is no such file, or it has keys that settings do not have. When a project is run inside: an
+        executor or a step of the mapping is not there. When it is entered inside another one.
 
     Examples
     --------
-    ::
-
-        with ParallelConfig({"big": {"resources": {"mem_mb": 16000}}}, mapping={"segment": "big"}):
-            Project("config/config.yaml").run(profile="slurm").result()
+    >>> with ParallelConfig({"executors": {"big": {"threads": 4}}}, mapping={"segment": "big"}):
+    ...     run = Project().run(profile="slurm")  # doctest: +SKIP
     """
 
     def __init__(
@@ -393,9 +395,24 @@ class ParallelConfig:
         config: Mapping[str, Any] | str | Path | None = None,
         mapping: Mapping[str, str] | None = None,
     ) -> None:
-        content = _parallel_content(config)
-        self.executors: dict[str, Any] = dict(content.get("executors") or {})
-        self.mapping: dict[str, str] = {**(content.get("mapping") or {}), **(mapping or {})}
+        self.file = None if config is None or isinstance(config, Mapping) else Path(config).resolve()
+        """The file of settings, if it is one."""
+        self.settings: Mapping[str, Any] | None = config if isinstance(config, Mapping) else None
+        """The settings, if they were given as such."""
+        self.mapping = dict(mapping or {})
+        """Step: executor."""
+        if self.file is not None and not self.file.is_file():
+            raise PixmakeError([Problem("there is no such file of settings", str(config))])
+        if self.settings is not None:
+            self.settings = plain(self.settings, "ParallelConfig")
+            known = ["cores", "executors", "steps"]
+            problems = [
+                Problem(f"ParallelConfig: unknown key {key}", hint=nearest(key, known))
+                for key in self.settings
+                if key not in known
+            ]
+            if problems:
+                raise PixmakeError(problems)
 
     def __enter__(self) -> ParallelConfig:
         global _inner
@@ -414,28 +431,31 @@ class ParallelConfig:
             _inner = None
 
     def applied(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """A project's config with these executors and this mapping.
+        """A project's config with the mapping.
 
         Raises
         ------
         PixmakeError
-            The mapping names a step or an executor that is not there.
+            The mapping names a step that the project does not have.
         """
         steps = dict(content.get("steps") or {})
-        executors = {**(content.get("executors") or {}), **self.executors}
-        problems = []
-        for name, executor in self.mapping.items():
-            where = f"ParallelConfig: mapping: {name}"
-            if name not in steps:
-                problems.append(Problem(f"there is no step {name!r}", where, nearest(name, map(str, steps))))
-            elif executor not in executors and executor != "default":
-                hint = nearest(executor, executors)
-                problems.append(Problem(f"there is no executor {executor!r}", where, hint))
-            else:
-                steps[name] = {**steps[name], "executor": executor}
+        problems = [
+            Problem(f"there is no step {name!r}", "ParallelConfig: mapping", nearest(name, map(str, steps)))
+            for name in self.mapping
+            if name not in steps
+        ]
         if problems:
             raise PixmakeError(problems)
-        return {**content, "steps": steps, **({"executors": executors} if executors else {})}
+        steps.update({name: {**steps[name], "executor": executor} for name, executor in self.mapping.items()})
+        return {**content, "steps": steps}
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        """What tells a run in a project's folder of the settings; they are written there if need be."""
+        if self.settings is not None:
+            text = yaml.safe_dump(dict(self.settings), sort_keys=False, allow_unicode=True)
+            digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+            return {SETTINGS: str(_write_yaml(folder / DRAFT / f"settings-{digest}.yaml", self.settings))}
+        return {} if self.file is None else {SETTINGS: str(self.file)}
 
 
 _ANY = 1_000_000_000
@@ -449,12 +469,21 @@ _moving = threading.RLock()
 
 @contextlib.contextmanager
 def _inside(folder: Path) -> Iterator[None]:
-    """Work in a project's folder, from which its paths start."""
-    if folder == Path.cwd():
+    """Work in a project's folder, from which its paths start, with the settings that are in force."""
+    with _moving, contextlib.ExitStack() as stack:
+        if folder != Path.cwd():
+            stack.enter_context(contextlib.chdir(folder))
+        before = dict(os.environ)
+        os.environ.update({} if _inner is None else _inner.environment(folder))
+        stack.callback(_restore_environment, before)
         yield
-        return
-    with _moving, contextlib.chdir(folder):
-        yield
+
+
+def _restore_environment(before: Mapping[str, str]) -> None:
+    if SETTINGS in before:
+        os.environ[SETTINGS] = before[SETTINGS]
+    else:
+        os.environ.pop(SETTINGS, None)
 
 
 @contextlib.contextmanager
@@ -480,22 +509,6 @@ def _profile(profile: str | Path, folder: Path) -> Path:
             return place
     known = {path.name for place in {each.parent for each in places[1:]} for path in place.glob("*")}
     raise PixmakeError([Problem(f"there is no profile {str(profile)!r}", hint=nearest(str(profile), known))])
-
-
-def _parallel_content(config: Mapping[str, Any] | str | Path | None) -> Mapping[str, Any]:
-    if config is None:
-        return {}
-    if isinstance(config, Mapping):
-        return config if {"executors", "mapping"} & set(config) else {"executors": config}
-    content = read_config(config)
-    unknown = set(content) - {"executors", "mapping"}
-    if unknown:
-        problems = [
-            Problem(f"unknown key {key}", str(config), nearest(str(key), ["executors", "mapping"]))
-            for key in sorted(map(str, unknown))
-        ]
-        raise PixmakeError(problems)
-    return content
 
 
 def _watch(run: Run, progress_bar: bool) -> None:

@@ -173,19 +173,22 @@ def _add_output(
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    from pixmake.inspection import inspect_project, inspect_proposal, write_tables
+    from pixmake.inspection import inspect_images, inspect_project, write_tables
     from pixmake.inspectiontext import as_text
     from pixmake.proposal import propose_config
 
-    text = None if arguments.source is None else propose_config(arguments.source, Path())
-    inspection = inspect_project(arguments.config) if text is None else inspect_proposal(text)
+    proposal = None if arguments.source is None else propose_config(arguments.source, Path())
+    if proposal is None:
+        inspection = inspect_project(arguments.config)
+    else:
+        inspection = inspect_images(proposal.config.images, proposal.config, proposal.table)
     width = shutil.get_terminal_size((120, 24)).columns
     print("\n".join(as_text(inspection, width)), flush=True)
     if arguments.csv is not None:
         for name in write_tables(inspection, arguments.csv):
             print(f"wrote {name}", flush=True)
-    if text is not None:
-        _offer(text, arguments)
+    if proposal is not None:
+        _offer(proposal.text, arguments)
     if inspection.problems:
         print(f"pixmake: a run would stop here: {listed(inspection.problems, 12)}", file=sys.stderr)
     return 1 if inspection.problems else 0
@@ -252,7 +255,8 @@ def _read(plan: Plan) -> int:
     begun = time.monotonic()
     readings = list(with_progress(read_all(here, processes), len(here)))
     bad = {reading.path: reading.error for reading in readings if reading.error}
-    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {len(bad)} do not decode")
+    verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
+    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {verdict}")
     if len(here) < len(paths):
         print(f"{len(paths) - len(here)} images are not on this machine's disks and were not opened")
     if len(bad) < len(here):

@@ -115,6 +115,13 @@ class Join(_Model):
     """What happens to an image that the other table does not know: an error, it is left out, or it is
     kept with empty cells; the latter two are reported."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _yaml_reads_on_as_true(cls, given: Any) -> Any:
+        if isinstance(given, dict) and True in given:
+            return {"on" if key is True else key: value for key, value in given.items()}
+        return given
+
 
 class Range(_Model):
     """Numbers or times between two bounds, both included."""

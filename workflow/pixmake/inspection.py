@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from pixmake.cohorts import make_levels
 from pixmake.config import Config, parse_config, parse_images, read_config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.groups import Group, Grouping, IncompleteGroup, make_grouping
@@ -21,7 +21,7 @@ from pixmake.plan import Plan, collisions
 from pixmake.selection import SelectionStep, selection_steps
 from pixmake.sources import read_images
 from pixmake.status import failed_ids, record_ids
-from pixmake.table import PATH, Note, Table, located, path_faults
+from pixmake.table import MISSING, PATH, Note, Table, located, path_faults, path_problems
 
 KEPT = "kept"
 DONE = "already done"
@@ -92,7 +92,7 @@ class Inspection:
         return self.table[there].drop(columns=[self.id_column, self.status_column])
 
 
-def inspect_images(images: Images, config: Config | None = None) -> Inspection:
+def inspect_images(images: Images, config: Config | None = None, table: Table | None = None) -> Inspection:
     """Follow every image from its source to its job.
 
     Parameters
@@ -101,13 +101,15 @@ def inspect_images(images: Images, config: Config | None = None) -> Inspection:
         Which images.
     config
         The project, if it is in order: then what is done and what failed is known, too.
+    table
+        What the source gives, if that was read already.
 
     Raises
     ------
     PixmakeError
         The source cannot be read at all.
     """
-    table, problems = _read(images)
+    table, problems = _read(images) if table is None else (table, [])
     status = np.full(len(table.frame), KEPT, dtype=object)
     ids: list[str | None] = [None] * len(table.frame)
     kept = np.ones(len(table.frame), dtype=bool)
@@ -125,8 +127,10 @@ def inspect_images(images: Images, config: Config | None = None) -> Inspection:
     faults = path_faults(table.keep(kept))
     for position, fault in faults.items():
         status[selected[position]] = fault
-    if images.missing == "error":
-        problems += _fault_problems(table.keep(kept), faults)
+    if faults:
+        skipped = images.missing == "skip"
+        wrong = path_problems(table.keep(kept))
+        problems += [problem for problem in wrong if not (skipped and problem.what.endswith(MISSING))]
     usable = kept.copy()
     usable[selected[list(faults)]] = False
 
@@ -142,14 +146,18 @@ def inspect_images(images: Images, config: Config | None = None) -> Inspection:
             status[rows] = _in_no_group(table.keep(usable), grouping)
     for lacking in grouping.incomplete:
         status[rows[list(lacking.group.rows)]] = f"incomplete group: no {', no '.join(lacking.missing)}"
-    states = _states(config, grouping.groups) if config is not None else {}
+    states: dict[str, str] = {}
+    if config is not None:
+        problems += collisions(Plan(config, grouping.groups, (), ()))
+        try:
+            states = _states(config, grouping.groups, table.columns)
+        except PixmakeError as error:
+            problems += error.problems
     positions = rows.tolist()
     for group in grouping.groups:
         for row in group.rows:
             ids[positions[row]] = group.id
             status[positions[row]] = states.get(group.id, KEPT)
-    if config is not None:
-        problems += collisions(Plan(config, grouping.groups, (), ()))
 
     whole, id_column, status_column = _whole_table(table, ids, status)
     counts = Counter(status.tolist())
@@ -190,12 +198,6 @@ def inspect_project(path: str | Path) -> Inspection:
             raise
         inspection = inspect_images(images)
         return replace(inspection, problems=(*error.problems, *inspection.problems))
-    return inspect_images(config.images, config)
-
-
-def inspect_proposal(text: str) -> Inspection:
-    """The same for a config that is not written yet."""
-    config = parse_config(yaml.safe_load(text))
     return inspect_images(config.images, config)
 
 
@@ -260,12 +262,6 @@ def _selection(table: Table, images: Images) -> tuple[list[SelectionStep], Seque
         return [], error.problems
 
 
-def _fault_problems(table: Table, faults: dict[int, str]) -> Iterator[Problem]:
-    for position, fault in faults.items():
-        path = table.frame[PATH].iloc[position]
-        yield Problem(fault if path is None else f"{path}: {fault}", table.place(position))
-
-
 def _in_no_group(table: Table, grouping: Grouping) -> list[str]:
     """What is said of each row before the groups have their say: why it makes none."""
     reasons: dict[str, str] = {}
@@ -277,16 +273,22 @@ def _in_no_group(table: Table, grouping: Grouping) -> list[str]:
     return [reasons.get(table.place(position), other) for position in range(len(table.frame))]
 
 
-def _states(config: Config, groups: Iterable[Group]) -> dict[str, str]:
-    """What the records on disk say of each job: done if all of its steps are, failed if any is."""
-    done: set[str] | None = None
-    failed: set[str] = set()
+def _states(config: Config, groups: tuple[Group, ...], columns: Sequence[str]) -> dict[str, str]:
+    """What the records on disk say of each image: done if all of its jobs are, failed if any is.
+
+    A job of a step with ``per`` is one of each of its images.
+    """
+    index = make_levels(config, groups, columns).index()
+    states = {group.id: DONE for group in groups}
     for step in config.steps:
-        there = record_ids(config.results, step)
-        done = there if done is None else done & there
-        failed |= set(failed_ids(config, step))
-    states = dict.fromkeys(done or (), DONE) | dict.fromkeys(failed, FAILED)
-    return {group.id: states[group.id] for group in groups if group.id in states}
+        there, failed = record_ids(config.results, step), set(failed_ids(config, step))
+        for group in groups:
+            job = index[step][group.id].id if step in index else group.id
+            if job in failed:
+                states[group.id] = FAILED
+            elif job not in there and states[group.id] == DONE:
+                states[group.id] = KEPT
+    return states
 
 
 def _whole_table(table: Table, ids: Sequence[str | None], status: Any) -> tuple[pd.DataFrame, str, str]:

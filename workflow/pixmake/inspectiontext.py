@@ -28,22 +28,11 @@ def as_text(inspection: Inspection, width: int = 100) -> Iterator[str]:
     width
         Characters of a line.
     """
-    width = max(width, _NARROWEST)
-    for part in (_counts, _terms, _groups):
-        lines = list(part(inspection))
-        yield from (_cut(line, width) for line in lines)
-        if lines:
+    parts = [list(part(inspection)) for part in (_counts, _terms, _groups, _first_rows)]
+    for number, lines in enumerate([lines for lines in parts if lines]):
+        if number:
             yield ""
-    rows = inspection.first_rows
-    if len(rows):
-        yield (
-            f"the first {min(ROWS, len(rows))} of {len(rows)} images in the run"
-            if len(rows) > ROWS
-            else "images"
-        )
-        header = [str(name) for name in rows.columns]
-        cells = [["" if cell is None else str(cell) for cell in row] for row in rows.head(ROWS).to_numpy()]
-        yield from (_cut(f"  {line}", width) for line in _columns([header, *cells]))
+        yield from (_cut(line, max(width, _NARROWEST)) for line in lines)
 
 
 def _counts(inspection: Inspection) -> Iterator[str]:
@@ -99,6 +88,15 @@ def _groups(inspection: Inspection) -> Iterator[str]:
             f"  {lacking.group.id}: no {', no '.join(lacking.missing)}" for lacking in inspection.incomplete
         ]
         yield from _listed(lines)
+
+
+def _first_rows(inspection: Inspection) -> Iterator[str]:
+    rows = inspection.first_rows
+    if len(rows):
+        some = f"the first {ROWS} of {len(rows)} images" if len(rows) > ROWS else "the images"
+        yield f"{some} in the run"
+        cells = [["" if cell is None else str(cell) for cell in row] for row in rows.head(ROWS).to_numpy()]
+        yield from (f"  {line}" for line in _columns([[str(name) for name in rows.columns], *cells]))
 
 
 def _listed(lines: Sequence[str], most: int = MOST_LINES) -> Iterator[str]:

@@ -39,7 +39,7 @@ def plan_html(plan: Plan, counts: Mapping[str, Count]) -> str:
     steps = [
         [
             planned.name,
-            ", ".join(planned.step.needs),
+            ", ".join([*planned.step.needs, *planned.step.needs_all]),
             _words(planned.step),
             counts[planned.name].done,
             counts[planned.name].failed,
@@ -71,13 +71,14 @@ def progress_html(progress: Progress) -> str:
 def results_html(results: Results) -> str:
     """The first results with thumbnails, failures before all others."""
     records = _by_image(results.records())
-    failed = sum(1 for _, of_image in records if any(record.error for record in of_image))
     shown = sorted(records, key=lambda each: not any(record.error for record in each[1]))[:SHOWN]
     paths = {group.id: group.paths for group in results.plan.groups}
+    images = [of_image for job_id, of_image in records if job_id in paths]
+    failed = sum(1 for of_image in images if any(record.error for record in of_image))
     names = list(dict.fromkeys(name for _, of_image in shown for name in _values(of_image)))
     rows = [
         [
-            _pictures(results, paths[job_id], of_image),
+            _pictures(results, paths.get(job_id, ()), of_image),
             _escaped(job_id),
             *(_cell(_values(of_image).get(name)) for name in names),
             _escaped("; ".join(f"{r.step}: {r.error.type}: {r.error.message}" for r in of_image if r.error)),

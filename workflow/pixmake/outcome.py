@@ -12,6 +12,7 @@ import pandas as pd
 from pixmake.job import PREREQUISITE
 from pixmake.plan import Plan
 from pixmake.records import Record, read_record
+from pixmake.rules import records
 
 _NUMBERS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
@@ -56,14 +57,12 @@ class Results:
         return _frame(rows, ["id", "step", "error", "message", "log", *self.plan.columns])
 
     def records(self) -> Iterator[Record]:
-        """The records that are there, image by image in the table's order, of each step by step."""
-        for group in self.plan.groups:
-            for planned in self.plan.steps:
-                path = self.folder / self.plan.config.results / planned.name / f"{group.id}.json"
-                try:
-                    yield read_record(path)
-                except (FileNotFoundError, ValueError):
-                    continue  # not made yet
+        """The records that are there: image by image in the table's order, then those over several."""
+        for path in records(self.plan):
+            try:
+                yield read_record(self.folder / path)
+            except (FileNotFoundError, ValueError):
+                continue  # not made yet
 
     def path(self, name: str) -> Path:
         """A file that a record or a row names, from wherever this Python works."""

@@ -27,6 +27,7 @@ class PipelineStep:
     name: str
     function: Callable[..., Any] | str | None
     needs: tuple[PipelineStep, ...] = ()
+    needs_all: tuple[PipelineStep, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
@@ -38,6 +39,7 @@ def step(
     function: Callable[..., Any] | str | None = None,
     *,
     needs: Sequence[PipelineStep] = (),
+    needs_all: Sequence[PipelineStep] = (),
     name: str | None = None,
     **settings: Any,
 ) -> PipelineStep:
@@ -49,6 +51,8 @@ def step(
         The function of an image, or ``"FILE.py:NAME"``. A function of a notebook is written to a file.
     needs
         The steps whose files or results it uses.
+    needs_all
+        The steps of which it uses the results of all images.
     name
         What the step is called; default: the function's name.
     **settings
@@ -69,11 +73,11 @@ def step(
             name = getattr(function, "__name__", None)
     if not name:
         raise PixmakeError([Problem("this step has no name", hint='give it one: step(…, name="measure")')])
-    for need in needs:
+    for need in (*needs, *needs_all):
         if not isinstance(need, PipelineStep):
-            hint = "needs=[…] holds what step(…) returned"
+            hint = "needs and needs_all hold what step(…) returned"
             raise PixmakeError([Problem(f"{name} needs {need!r}, which is no step", hint=hint)])
-    return PipelineStep(name, function, tuple(needs), settings)
+    return PipelineStep(name, function, tuple(needs), tuple(needs_all), settings)
 
 
 def steps_content(steps: Iterable[PipelineStep], folder: Path, scripts: str) -> dict[str, Any]:
@@ -88,7 +92,7 @@ def steps_content(steps: Iterable[PipelineStep], folder: Path, scripts: str) -> 
     problems: list[Problem] = []
 
     def visit(each: PipelineStep) -> None:
-        for need in each.needs:
+        for need in (*each.needs, *each.needs_all):
             visit(need)
         if ordered.setdefault(each.name, each) is not each:
             problems.append(Problem(f"two steps are called {each.name!r}", hint="give one a name=…"))
@@ -101,8 +105,9 @@ def steps_content(steps: Iterable[PipelineStep], folder: Path, scripts: str) -> 
         try:
             if each.function is not None:
                 keys["function"] = function_path(each.function, folder, scripts)
-            if each.needs:
-                keys["needs"] = [need.name for need in each.needs]
+            for key, needed in (("needs", each.needs), ("needs_all", each.needs_all)):
+                if needed:
+                    keys[key] = [need.name for need in needed]
             keys.update(plain(each.settings, f"step {name}"))
         except PixmakeError as error:
             problems += error.problems

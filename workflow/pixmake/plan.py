@@ -226,13 +226,13 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
 
 def table_problems(images: Images) -> tuple[Problem, ...]:
     """What is wrong with a table, for a config that has problems of its own."""
+    problems: list[Problem] = []
     try:
         table = selected_table(images)
-        problems = path_problems(table)
-        if not problems:
-            make_groups(table, images)
+        problems += path_problems(table)
+        problems += make_grouping(table, images).problems
     except PixmakeError as error:
-        return error.problems
+        problems += error.problems
     return tuple(problems)
 
 
@@ -263,6 +263,9 @@ def make_plan(config: Config) -> Plan:
         grouping = make_grouping(table, config.images)
         problems += grouping.problems
         groups, notes = grouping.groups, (*table.notes, *grouping.notes())
+        if not groups and not problems:
+            what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
+            problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
         cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
@@ -324,7 +327,15 @@ def selected_table(images: Images) -> Table:
         hint = "" if table.frame.empty else "look at images.select"
         what = f"no image: {len(table.frame)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
-    return without_missing(selected) if images.missing == "skip" else selected
+    if images.missing == "skip":
+        there = without_missing(selected)
+        if there.frame.empty:
+            what = f"no image: of {len(selected.frame)} files none is there"
+            raise PixmakeError(
+                [Problem(what, table.source, f"the first: {there.notes[len(selected.notes)].path}")]
+            )
+        return there
+    return selected
 
 
 def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:

@@ -6,13 +6,15 @@ import ast
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pixmake.config import Keys
+from pixmake.config import Config, Keys, parse_config
 from pixmake.configtext import as_yaml
 from pixmake.filenames import NameMismatch, name_parser, without_suffix
 from pixmake.imageset import FORMATS, Images
@@ -35,7 +37,10 @@ def measure(image):
 ENOUGH = 0.8
 """The part of all names that a template has to fit to be proposed."""
 
-_SAMPLE = 200
+_ODD = 5
+"""Names of a hundred that may have no moment where all others have one."""
+
+_SAMPLE = 1000
 """Names that a guess is tried on first."""
 
 _DELIMITERS = "_- ."
@@ -67,15 +72,15 @@ _MOMENTS = (
 
 
 @dataclass(frozen=True)
-class Naming:
-    """How the files of a folder seem to be called."""
+class Proposal:
+    """A config that is not written yet."""
 
-    template: str
-    """As in `images.directory.template`."""
-    values: Mapping[str, Sequence[Any]]
-    """The distinct values of each term, in their order."""
-    misfits: tuple[str, ...] = ()
-    """The paths that the template does not fit."""
+    text: str
+    """Its YAML, with comments."""
+    config: Config
+    """What that says."""
+    table: Table
+    """The images that it takes."""
 
 
 def source_of(folder: str | Path) -> str:
@@ -87,8 +92,8 @@ def source_of(folder: str | Path) -> str:
     return "lemnatec" if os.path.isfile(os.path.join(folder, "SnapshotInfo.csv")) else "directory"
 
 
-def propose_config(source: str, project: Path) -> str:
-    """The text of a config for images that have none.
+def propose_config(source: str, project: Path) -> Proposal:
+    """A config for images that have none.
 
     Parameters
     ----------
@@ -107,38 +112,38 @@ def propose_config(source: str, project: Path) -> str:
         (): ["Proposed by `pixmake inspect`: change it, and check it with `pixmake check`."]
     }
     found: dict[str, Any] = {"path": source}
-    if kind in ("directory", "lemnatec"):
-        found["unmatched"] = "skip"
-    table = read_images(Images.model_validate({kind: found}))
-    found.pop("unmatched", None)
+    lenient = {"unmatched": "skip"} if kind in ("directory", "lemnatec") else {}
+    table = read_images(Images.model_validate({kind: {**found, **lenient}}))
     paths = [path for path in table.frame[PATH] if path is not None]
-    if kind == "directory":
-        naming = guess_naming(paths)
-        if naming is not None:
-            found["template"] = naming.template
-            comments["images", kind, "template"] = list(_described(naming, paths))
-        misfits = [*(naming.misfits if naming else ()), *_misnamed(table)]
-        if misfits:
-            found["unmatched"] = "skip"
-            comments["images", kind, "unmatched"] = [_left_out(misfits)]
+    template = guess_template(paths[:: max(1, len(paths) // _SAMPLE)]) if kind == "directory" else None
+    if template is not None:
+        named = read_images(Images.model_validate({kind: {**found, "template": template, **lenient}}))
+        if len(named.frame) >= ENOUGH * len(paths):
+            table, found["template"] = named, template
+            comments["images", kind, "template"] = list(_described(table, len(paths)))
+    unfit = [note.path or note.where for note in table.notes if not note.why.startswith(NO_FORMAT)]
+    if unfit and kind == "directory":
+        found["unmatched"] = "skip"
+        comments["images", kind, "unmatched"] = [_left_out(unfit)]
     images: dict[str, Any] = {kind: found if len(found) > 1 else source}
     if kind == "table" and (root := _root(source, paths)) != ".":
         images["root"] = root
+        table = replace(table, root=root)
     if _stems_repeat(paths):
         images["id"] = "{path}"
         comments["images", "id"] = ["some names differ in nothing but their suffix"]
     function = _own_function(project) or STARTER
-    step = function.rpartition(":")[2]
-    return as_yaml({"images": images, "steps": {step: {"function": function}}}, comments)
+    content = {"images": images, "steps": {function.rpartition(":")[2]: {"function": function}}}
+    return Proposal(as_yaml(content, comments), parse_config(content), table)
 
 
-def guess_naming(paths: Sequence[str]) -> Naming | None:
+def guess_template(paths: Sequence[str]) -> str | None:
     """The template that most of the names fit, or ``None`` if they have too little in common.
 
     Parameters
     ----------
     paths
-        Image files, with ``/`` between folders.
+        Image files, with ``/`` between folders; some of them are enough.
     """
     if not paths:
         return None
@@ -157,7 +162,7 @@ def guess_naming(paths: Sequence[str]) -> Naming | None:
     if count == 1 and depth == 0:
         return None
     template = _template(rows, depth, delimiter)
-    return _tried(template, paths) if template else None
+    return template if template and _fits(template, paths) else None
 
 
 def write_starter(project: Path) -> list[str]:
@@ -295,12 +300,13 @@ def _moments(rows: Sequence[Sequence[str]], depth: int, delimiter: str) -> dict[
 
 
 def _written(texts: Sequence[str], formats: Sequence[str]) -> str:
-    """The first of the formats in which all texts are a moment of our time; empty if there is none."""
+    """The first of the formats in which nearly all texts are a moment of our time; empty if there is none."""
     for written in formats:
         # 000017 may be a number and no time; of a camera's pictures some are taken by day
-        likely = "%Y" in written or any(text >= "06" for text in texts)
-        if likely and all(_is_moment(text, written) for text in texts):
-            return written
+        if "%Y" in written or any(text >= "06" for text in texts):
+            others = (text for text in texts if not _is_moment(text, written))
+            if len(list(islice(others, _ODD * len(texts) // 100 + 1))) <= _ODD * len(texts) // 100:
+                return written
     return ""
 
 
@@ -315,37 +321,27 @@ def _is_moment(text: str, written: str) -> bool:
     return "%Y" not in written or 1990 <= when.year < 2100
 
 
-def _tried(template: str, paths: Sequence[str]) -> Naming | None:
-    """The template with what it reads, if it reads enough."""
+def _fits(template: str, paths: Sequence[str]) -> bool:
+    """Whether it is a template, and most of the names fit it."""
     try:
         parser = name_parser(template, [], "_", None, FORMATS)
     except ValueError:
-        return None
-    if parser is None:
-        return None
-    values: dict[str, dict[Any, None]] = {column: {} for column in parser.columns}
-    misfits = []
+        return False
+    fitting = 0
     for path in paths:
-        try:
-            cells = parser.read(path)
-        except NameMismatch:
-            misfits.append(path)
-            continue
-        for column, cell in zip(parser.columns, cells, strict=True):
-            values[column][cell] = None
-    if len(misfits) > (1 - ENOUGH) * len(paths):
-        return None
-    return Naming(template, {column: tuple(seen) for column, seen in values.items()}, tuple(misfits))
+        with suppress(NameMismatch):
+            fitting += parser is not None and bool(parser.read(path))
+    return fitting >= ENOUGH * len(paths)
 
 
-def _described(naming: Naming, paths: Sequence[str]) -> Iterator[str]:
-    example = next(path for path in paths if path not in naming.misfits)
-    yield f"Guessed from {len(paths)} names such as {example}; call the terms what they are:"
-    for column, values in naming.values.items():
+def _described(table: Table, count: int) -> Iterator[str]:
+    example = table.frame[PATH].iloc[0]
+    yield f"Guessed from {count} names such as {example}; call the terms what they are:"
+    for column in table.columns[1:]:
+        values = set(table.frame[column].tolist())
         shown = ", ".join(str(value) for value in sorted(values, key=_as_sorted)[:4])
         more = ", …" if len(values) > 4 else ""
-        count = f"{len(values)} values" if len(values) > 1 else "one value"
-        yield f"- {column}: {count}: {shown}{more}"
+        yield f"- {column}: {len(values)} {'values' if len(values) > 1 else 'value'}: {shown}{more}"
 
 
 def _as_sorted(value: Any) -> tuple[bool, Any]:
@@ -355,11 +351,6 @@ def _as_sorted(value: Any) -> tuple[bool, Any]:
 def _left_out(misfits: Sequence[str]) -> str:
     which = f"{len(misfits)} names do not fit" if len(misfits) > 1 else "one name does not fit"
     return f"{which}, such as {misfits[0]}; `error` in place of `skip` stops there"
-
-
-def _misnamed(table: Table) -> list[str]:
-    """The files that no template can fit."""
-    return [note.path or note.where for note in table.notes if not note.why.startswith(NO_FORMAT)]
 
 
 def _root(table: str, paths: Sequence[str]) -> str:

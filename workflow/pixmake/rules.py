@@ -24,7 +24,7 @@ from pixmake.job import LINKS
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
 from pixmake.records import written_whole
 from pixmake.runlock import hold_run_lock
-from pixmake.table import is_remote
+from pixmake.table import counted_notes, is_remote
 from pixmake.task import one_line
 
 HERE = Path(__file__).resolve().parent
@@ -260,6 +260,12 @@ def collected(plan: Plan) -> list[Collected]:
 def targets(plan: Plan) -> list[str]:
     """What a whole run makes."""
     return [*tables(plan).values(), *(table.path for table in collected(plan))]
+
+
+def tell_notes(plan: Plan) -> None:
+    """Say at a run's start what was left out of it, a line for each reason."""
+    for line in counted_notes(plan.notes):
+        print(f"pixmake: {line}", file=sys.stderr)
 
 
 def forget_rule_names(names: dict[str, Any]) -> None:

@@ -224,11 +224,15 @@ def path_faults(table: Table) -> dict[int, str]:
 def path_problems(table: Table) -> list[Problem]:
     """Rows without a path, paths that stand twice, and files that are not there."""
     problems = []
+    paths = table.frame[PATH].tolist()
+    told = False
     for position, fault in path_faults(table).items():
         hint = "one row an image" if fault.endswith(" already") else ""
         if fault == MISSING:
-            fault = f"{located(table.frame[PATH].iloc[position], table.root)}: {MISSING}"
-            hint = "" if table.root == "." else f"`root` is {table.root}"
+            if table.frame.index[position] != paths[position]:
+                fault = f"{located(paths[position], table.root)}: {MISSING}"
+            hint = "" if told else "`missing: skip` leaves such images out"
+            told = True
         problems.append(Problem(fault, table.place(position), hint))
     return problems
 

@@ -24,6 +24,7 @@ asked = []
 
 
 onstart:
+    pixmake_rules.tell_notes(plan)
     asked.extend(asked_records(workflow.dag.jobs))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pixmake.config import Config
+from pixmake.config import Config, Keys
 from pixmake.errors import PixmakeError, Problem
 
 Path = tuple[str, ...]
@@ -25,7 +25,7 @@ class Draft:
     """The other system's key of what it could do without."""
     notes: list[str] = field(default_factory=list)
     """What was not carried over."""
-    comments: dict[Path, list[str]] = field(default_factory=dict)
+    comments: dict[Keys, list[str]] = field(default_factory=dict)
     """What to say above some of its keys."""
 
     def put(self, keys: Path, value: Any, origin: str = "") -> None:

@@ -10,14 +10,14 @@ import json
 import keyword
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixmake.cells import parse_time, typed_cell
-from pixmake.config import ARGUMENTS, Keys
+from pixmake.config import ARGUMENTS
 from pixmake.configtext import as_yaml
 from pixmake.errors import PixmakeError, Problem
 from pixmake.imageset import Images
@@ -89,11 +89,10 @@ def import_plantcv(path: str | Path) -> str:
     _step(given, draft)
     _outcome(given, draft)
     settle(draft, str(path))
-    comments: dict[Keys, Sequence[str]] = {**draft.comments}
     head = [f"Made by `pixmake import plantcv {path}`. Check it with: pixmake check"]
     if draft.notes:
         head += ["", "Not carried over:", *draft.notes]
-    return as_yaml(draft.content, {**comments, (): head})
+    return as_yaml(draft.content, {**draft.comments, (): head})
 
 
 def _read(path: str | Path) -> PlantCVConfig:

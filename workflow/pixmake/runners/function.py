@@ -40,11 +40,16 @@ def run(call: Call) -> Outcome:
 
 
 def load_module(file: str) -> ModuleType:
-    """A user's file as a module, able to import what lies beside it."""
+    """A user's file as a module, able to import what lies beside it; in a package as a part of that."""
     path = Path(file).resolve()
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    parts, folder = [path.stem], path.parent
+    while (folder / "__init__.py").exists():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    if len(parts) > 1:
+        return importlib.import_module(".".join(parts))
     specification = importlib.util.spec_from_file_location(path.stem, path)
     if specification is None or specification.loader is None:
         raise ImportError(f"{file} cannot be imported")

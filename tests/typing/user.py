@@ -1,14 +1,5 @@
-"""The types of the public names, as mypy sees them in a user's own file."""
+"""A user's own file, held to `mypy --strict` in `make check`: what is wrong in it has to be told."""
 
-from __future__ import annotations
-
-import subprocess
-import sys
-from pathlib import Path
-
-import pytest
-
-USER = """\
 from typing import Any, assert_type
 
 import numpy as np
@@ -43,30 +34,9 @@ assert_type(run, Run)
 assert_type(run.result(timeout=3), pd.DataFrame)
 assert_type(run.progress.done, int)
 assert_type(project.plan.ids, list[str])
-"""
 
-WRONG = {
-    'map_images(measure, "images", on_error="ignore")': 'Argument "on_error"',
-    'step(measure, needs=["first"])': "List item 0",
-    "project.run(cores='two')": 'Argument "cores"',
-    "Parallel([3])": "List item 0",
-}
-
-
-@pytest.mark.slow
-def test_a_user_file_is_strictly_typed(tmp_path: Path) -> None:
-    """What is right passes `mypy --strict`, what is wrong does not."""
-    (tmp_path / "user.py").write_text(USER + "".join(f"{line}\n" for line in WRONG))
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "user.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    errors = [line for line in done.stdout.splitlines() if ": error:" in line]
-    first_wrong = USER.count("\n") + 1
-    lines = [int(line.split(":")[1]) for line in errors]
-    assert lines == list(range(first_wrong, first_wrong + len(WRONG))), done.stdout
-    for error, words in zip(errors, WRONG.values(), strict=True):
-        assert words in error
+# each of these is an error of the user's: mypy would tell of an `ignore` that is not needed
+map_images(measure, "images", on_error="ignore")  # type: ignore[arg-type]
+step(measure, needs=["first"])  # type: ignore[list-item]
+project.run(cores="two")  # type: ignore[arg-type]
+Parallel([3])  # type: ignore[arg-type]
