@@ -325,7 +325,7 @@ def _watch(arguments: argparse.Namespace) -> int:
         settle=arguments.settle,
         idle=arguments.idle,
         until=arguments.until,
-        options=arguments.options,
+        options=[*arguments.options, *(["--configfile", arguments.config] * (arguments.config != CONFIG))],
     )
     return watch(arguments.config, how)
 
