@@ -30,9 +30,7 @@ def test_examples_in_docstrings() -> None:
 
 def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> None:
     """The rooms that run in a step's own Python import nothing that it may not have."""
-    rooms = (
-        "records task job gathering placeholders worker images client runners.measurements runners.programs "
-    )
+    rooms = "records task job placeholders gathering calls worker images client runners.programs "
     rooms += " ".join(f"runners.{kind}" for kind in KINDS)
     code = (
         "import sys; before = set(sys.modules)\n"
@@ -42,6 +40,20 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_import_is_cheap() -> None:
+    """`from pixmake import Parallel, Task` costs milliseconds, and all public names are there."""
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import pixmake; from pixmake import Parallel, Task\n"
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(names - set(sys.stdlib_module_names) - {'pixmake'}))\n"
+        "print([name for name in pixmake.__all__ if not hasattr(pixmake, name)])\n"
+        "print(set(pixmake.__all__) - set(dir(pixmake)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n[]\nset()\n"
 
 
 def test_rules_and_compiled_text_have_one_command() -> None:

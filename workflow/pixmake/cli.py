@@ -143,6 +143,14 @@ def _parser() -> argparse.ArgumentParser:
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
 
+    try_ = add("try", _try, "Run one image at once, beside the results, and print what was measured.")
+    try_.add_argument("id", metavar="ID", help="the image's id")
+    try_.add_argument("--step", metavar="STEP", help="this step, and those that it needs (default: all)")
+    try_.add_argument(
+        "--notebook",
+        action="store_true",
+        help="write a notebook with the image's inputs loaded, to work in (default: for the last step)",
+    )
     clean = add("clean", _clean, "Remove what runs have made, and nothing else, after saying what.")
     clean.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -250,6 +258,9 @@ def _read(plan: Plan) -> int:
     from pixmake.table import is_remote
 
     paths = list(dict.fromkeys(path for group in plan.groups for path in group.paths))
+    if not paths:
+        print("no image is known before a run: none was opened")
+        return 0
     here = [path for path in paths if not is_remote(path)]
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     begun = time.monotonic()
@@ -337,6 +348,24 @@ def _seconds(text: str) -> float:
     if not seconds >= 0:
         raise ValueError
     return seconds
+
+
+def _try(arguments: argparse.Namespace) -> int:
+    from pixmake.config import read_config
+    from pixmake.plan import plan_project
+    from pixmake.trial import shown, try_image, write_notebook
+
+    plan = plan_project(read_config(arguments.config), [arguments.config])
+    if arguments.notebook:
+        path = write_notebook(plan, arguments.id, arguments.step)
+        print(f"{path} has the inputs of {arguments.id} loaded")
+        return 0
+    failed = False
+    for tried in try_image(plan, arguments.id, arguments.step):
+        failed = tried.record.error is not None
+        print(f"{tried.record.step} {tried.record.status}; its log: {tried.log}")
+        print("\n".join(shown(tried.record)))
+    return int(failed)
 
 
 def _clean(arguments: argparse.Namespace) -> int:

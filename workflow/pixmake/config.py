@@ -166,6 +166,12 @@ class Step(_Model):
     python: str | None = None
     """The Python interpreter that runs the step; default: the one that runs Snakemake."""
 
+    conda: str | None = None
+    """A conda environment for the step: a file `*.yaml`, or the name of one; needs `--sdm conda`."""
+
+    container: str | None = None
+    """A container image for the step: `docker://…`, or a file `*.sif`; needs `--sdm apptainer`."""
+
     on_error: Literal["continue", "stop"] | None = None
     """As the key of this name at the top level, for this step."""
 
@@ -384,6 +390,9 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 yield (*at, option), what, f"it belongs to: {', '.join(kinds)}"
         for resource, what, hint in _growth_problems(step):
             yield (*at, "resources", resource), what, hint
+        places = [key for key in ("python", "conda", "container") if getattr(step, key)]
+        if len(places) > 1:
+            yield (*at, places[1]), f"{' and '.join(places)} exclude one another", "where is it to run?"
         for word in sorted(set(step.params) & set(files)):
             yield (*at, "params", word), f"{files[word]} has a file of the same name", "rename one"
 
@@ -410,8 +419,8 @@ _OF_KINDS = {
     "args": ("script",),
     "measurements": ("script", "shell"),
     "python": ("function", "plantcv", "script", "notebook"),
-    "per": ("function", "script", "shell"),
-    "needs_all": ("function", "script", "shell"),
+    "per": ("function", "script", "shell", "notebook"),
+    "needs_all": ("function", "script", "shell", "notebook"),
 }
 """The keys of a step that some kinds alone know."""
 

@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -95,17 +95,13 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     """
     started = time.time()
     try:
-        gathered = _gathered(job)
+        gathered = gathered_for(job)
     except PrerequisiteError as error:
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, started, warm))
-    needed: dict[str, str] = {}
-    for step, files in job.task.needs.items():
-        needed.update(zip(files, job.needed[step][1:], strict=False))
     try:
         runner = import_module(MODULES[job.task.kind])
-        call = Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
-        outcome = runner.run(call)
+        outcome = runner.run(call_of(job, threads, gathered))
         write_record(
             Record(
                 id=job.task.id,
@@ -126,6 +122,14 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         for path in _kept_inputs(job).values():
             Path(path).unlink(missing_ok=True)
     return DONE
+
+
+def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
+    """A job as the module of its kind gets it."""
+    needed: dict[str, str] = {}
+    for step, files in job.task.needs.items():
+        needed.update(zip(files, job.needed[step][1:], strict=False))
+    return Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
 
 
 def preloads(kind: str) -> Sequence[str]:
@@ -169,8 +173,10 @@ def run_facts(
     job: Job, started: float, *, seconds: float, cpu: float, rss_mb: float, warm: bool
 ) -> dict[str, Any]:
     """What differs from run to run: when, where, how long, how much."""
+    # not `datetime.UTC`: a step's own Python may be older than ours
+    when = datetime.fromtimestamp(started, timezone.utc)  # noqa: UP017
     return {
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
+        "started": when.isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 4),
         "cpu_seconds": round(cpu, 4),
         "max_rss_mb": round(rss_mb, 1),
@@ -201,7 +207,7 @@ def peak_mb(maxrss: int) -> float:
     return maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def _gathered(job: Job) -> Gathered:
+def gathered_for(job: Job) -> Gathered:
     """What the job has of other jobs.
 
     Raises

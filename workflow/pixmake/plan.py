@@ -5,8 +5,10 @@ Nothing here knows of Snakemake.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from pixmake.arrivals import failures_to_retry
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
+from pixmake.environments import environment_problems
 from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import members_text
 from pixmake.groups import Group, make_grouping, make_groups
@@ -244,8 +247,24 @@ def make_plan(config: Config) -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
-    if config.images.checkpoint is not None:
-        return _plan_of_containers(config)
+    with _no_garbage():
+        containers = config.images.checkpoint is not None
+        return _plan_of_containers(config) if containers else _plan_of_table(config)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Without Python's search for garbage: it walks a million rows again and again, and finds none."""
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searching:
+            gc.enable()
+
+
+def _plan_of_table(config: Config) -> Plan:
     problems: list[Problem] = []
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
@@ -344,7 +363,7 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
     for name in _in_order(config):
         step = config.steps[name]
         kind = KINDS[step.kind]
-        found = list(kind.check(config, name))
+        found = [*environment_problems(step, name), *kind.check(config, name)]
         problems += found
         if not found:
             planned.append(

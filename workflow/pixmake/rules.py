@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pixmake.attempts import at_attempt, is_expression
+from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step
-from pixmake.errors import PixmakeError
+from pixmake.environments import conda_of, runs_python
+from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
 from pixmake.job import LINKS
@@ -34,10 +36,25 @@ WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
 
+STAGED = ".snakemake/pixmake/package"
+"""Where a copy of the files that run a job lies, for containers."""
+
 CONDA = str(WORKFLOW / "envs" / "function.yaml")
 """The software of a step, of use with ``--sdm conda`` alone."""
 
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
+_ROOMS = (
+    "__init__",
+    "client",
+    "worker",
+    "job",
+    "records",
+    "task",
+    "placeholders",
+    "calls",
+    "gathering",
+    "images",
+)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
@@ -123,26 +140,73 @@ def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
     return {"record": job.record} | ({"files": files} if job.files else {})
 
 
-def run(limits: str, python: str | None) -> Callable[[Any, Any], str]:
+def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
     """A params function: the command that hands a job of this process to the warm one, up to its words.
 
     As it asks for ``resources``, it is not among what Snakemake compares: an environment that moves or a
     longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
-
-    Parameters
-    ----------
-    limits
-        How the jobs are run, from `run_limits`.
-    python
-        The step's own interpreter.
     """
-    words = f"{os.getpid()} {shlex.quote(limits)} {shlex.quote(python or SAME_PYTHON)}"
-    command = f"{_CLIENT} {words}"
+    return run_command(
+        run_limits(planned.step, planned.keeps_going, planned.keep),
+        interpreter(planned.step),
+        planned.step.container,
+    )
+
+
+def run_command(limits: str, python: str, container: str | None) -> Callable[[Any, Any], str]:
+    """As `run`, from what `pixmake compile` writes out."""
+    owner, start = os.getpid(), _CLIENT
+    if container:
+        # Inside, neither our Python nor our files are there, but the working directory is
+        owner, start = CONTAINED, f"python3 -IS {stage_package()}/client.py"
+    command = f"{start} {owner} {shlex.quote(limits)} {shlex.quote(python)}"
 
     def not_compared(wildcards: Any, resources: Any) -> str:
         return command
 
     return _signed(not_compared)
+
+
+def interpreter(step: Step) -> str:
+    """The Python of a step's jobs, as `pixmake.client` reads it."""
+    return ACTIVATED if step.conda and runs_python(step) else step.python or SAME_PYTHON
+
+
+def software(step: Step) -> str | None:
+    """The ``conda:`` of a step's rules."""
+    return None if step.container else conda_of(step) or CONDA
+
+
+def require_deployment(plan: Plan, workflow: Any) -> None:
+    """See that Snakemake was told to use the environments that steps name: it passes over them otherwise.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: it was not.
+    """
+    methods = {str(method) for method in workflow.deployment_settings.deployment_method}
+    problems = []
+    for planned in plan.steps:
+        for key, method in (("conda", "conda"), ("container", "apptainer")):
+            if getattr(planned.step, key) and method not in methods:
+                hint = f"or write it into profiles/default/config.yaml: software-deployment-method: {method}"
+                what = f"is of use with: snakemake --sdm {method}"
+                problems.append(Problem(what, f"steps.{planned.name}.{key}", hint))
+    if problems:
+        print(f"pixmake: {PixmakeError(problems)}", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def stage_package() -> str:
+    """Copy the files that run a job to where a container sees them, below the working directory."""
+    for source in (*(HERE / f"{room}.py" for room in _ROOMS), *sorted((HERE / "runners").glob("*.py"))):
+        target = Path(STAGED) / source.relative_to(HERE)
+        content = source.read_bytes()
+        if not target.is_file() or target.read_bytes() != content:
+            with written_whole(target) as temporary:
+                temporary.write_bytes(content)
+    return STAGED
 
 
 def run_limits(step: Step, keep_going: bool, keep: str = "all") -> str:
@@ -382,9 +446,10 @@ rule {table.rule}:
     for planned in plan.steps:
         yield f"""
 
-run_{planned.name} = pixmake_rules.run(
+run_{planned.name} = pixmake_rules.run_command(
     {run_limits(planned.step, planned.keeps_going, planned.keep)!r},
-    {planned.step.python!r},
+    {interpreter(planned.step)!r},
+    {planned.step.container!r},
 )
 """
 
@@ -402,8 +467,7 @@ rule {job.rule}:
 {_named(outputs(job), "files" if planned.temporary else "")}
     log:
         {job.log!r},
-    conda:
-        pixmake_rules.CONDA
+    {_text_software(planned.step)}
     params:
         task={job.task.as_json()!r},
         run=run_{planned.name},
@@ -414,6 +478,12 @@ rule {job.rule}:
     shell:
         {_RUN_SEVERAL if job.members else _RUN!r}
 """
+
+
+def _text_software(step: Step) -> str:
+    if step.container:
+        return f"container:\n        {step.container!r}"
+    return f"conda:\n        {conda_of(step)!r}" if step.conda else "conda:\n        pixmake_rules.CONDA"
 
 
 def _text_gathering(plan: Plan, gathering: Gathering) -> str:
