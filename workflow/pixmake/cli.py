@@ -244,10 +244,11 @@ def _check(arguments: argparse.Namespace) -> int:
     plan = plan_project(read_config(arguments.config), [arguments.config])
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
-    if plan.containers is not None:
-        print(f"{arguments.config}: a run will look for images in {len(plan.containers.groups)} files")
     steps = ", ".join(planned.name for planned in plan.steps)
-    print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}", flush=True)
+    what = f"{images} images{grouped}"
+    if plan.containers is not None:
+        what = f"A run will look for images in {len(plan.containers.groups)} files"
+    print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in counted_notes(plan.notes):
         print(f"  {line}", flush=True)
     return _read(plan) if arguments.read else 0
@@ -352,10 +353,12 @@ def _seconds(text: str) -> float:
 
 def _try(arguments: argparse.Namespace) -> int:
     from pixmake.config import read_config
+    from pixmake.found import found_plan
     from pixmake.plan import plan_project
     from pixmake.trial import shown, try_image, write_notebook
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
+    plan = plan if plan.containers is None else found_plan(plan.config)
     if arguments.notebook:
         path = write_notebook(plan, arguments.id, arguments.step)
         print(f"{path} has the inputs of {arguments.id} loaded")
