@@ -42,6 +42,20 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
     assert done.stdout == "[]\n"
 
 
+def test_import_is_cheap() -> None:
+    """`from pixmake import Parallel, Task` costs milliseconds, and all public names are there."""
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import pixmake; from pixmake import Parallel, Task\n"
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(names - set(sys.stdlib_module_names) - {'pixmake'}))\n"
+        "print([name for name in pixmake.__all__ if not hasattr(pixmake, name)])\n"
+        "print(set(pixmake.__all__) - set(dir(pixmake)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n[]\nset()\n"
+
+
 def test_rules_and_compiled_text_have_one_command() -> None:
     """What `pixmake compile` prints runs the very words of workflow/rules."""
     files = {

@@ -237,6 +237,9 @@ def _read(plan: Plan) -> int:
     from pixmake.table import is_remote
 
     paths = list(dict.fromkeys(path for group in plan.groups for path in group.paths))
+    if not paths:
+        print("no image is known before a run: none was opened")
+        return 0
     here = [path for path in paths if not is_remote(path)]
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     begun = time.monotonic()

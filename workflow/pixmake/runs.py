@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pixmake.errors import PixmakeError, Problem
 from pixmake.events import EVENTS, read_events
-from pixmake.outcome import Results
+from pixmake.frames import Results
 from pixmake.plan import Plan
 from pixmake.records import FAILURES
 
@@ -271,8 +271,10 @@ def _new_log(folder: Path) -> Path:
 def _failure_sizes(results: Results) -> dict[tuple[str, str], int]:
     """The size of each file of failures: it grows by a line with each."""
     sizes: dict[tuple[str, str], int] = {}
-    for planned in results.plan.steps:
-        folder = results.folder / results.plan.config.results / FAILURES / planned.name
+    plan = results.plan
+    steps = plan.steps if plan.containers is None else (*plan.containers.steps, *plan.steps)
+    for planned in steps:
+        folder = results.folder / plan.config.results / FAILURES / planned.name
         try:
             entries = list(os.scandir(folder))
         except FileNotFoundError:
