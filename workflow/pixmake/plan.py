@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pixmake.arrivals import failures_to_retry
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
 from pixmake.environments import environment_problems
@@ -23,7 +24,6 @@ from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.imageset import Images
 from pixmake.kinds import KINDS, takes_images
-from pixmake.records import failure_counts
 from pixmake.selection import select_rows
 from pixmake.settings import read_settings
 from pixmake.sources import read_images
@@ -36,6 +36,7 @@ from pixmake.splitting import (
 )
 from pixmake.submissions import Standing, group_names, stages
 from pixmake.table import Note, Table, path_problems, without_missing
+from pixmake.tablefunctions import PlannedFunction, plan_functions
 from pixmake.task import Task
 
 LOGS = "logs"
@@ -93,6 +94,8 @@ class Plan:
     """The jobs of the steps with ``per``."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
+    functions: tuple[PlannedFunction, ...] = ()
+    """The functions of tables, each after those that it needs."""
     containers: Plan | None = None
     """Where images are found during the run: the plan of the files that hold them. The plan itself then
     has no groups; `pixmake.found` has the plan of what was found."""
@@ -119,7 +122,7 @@ class Plan:
         for planned in self.steps:
             if over_several is not None and over_several != (planned.step.terms is not None):
                 continue
-            failures = failure_counts(self.config.results, planned.name)
+            failures = failures_to_retry(self.config.results, planned.name)
             names = shared.get(planned.name)
             for group in self.levels.of(planned.name):
                 job = self._job(planned, group, failures.get(group.id, 0), index)
@@ -311,6 +314,7 @@ def _plan_of_table(config: Config, source: str) -> Plan:
     groups: tuple[Group, ...] = ()
     columns: list[str] = []
     cohorts: Mapping[str, tuple[Group, ...]] = {}
+    functions: tuple[PlannedFunction, ...] = ()
     notes: tuple[Note, ...] = ()
     try:
         steps = _planned_steps(config, source)
@@ -329,7 +333,11 @@ def _plan_of_table(config: Config, source: str) -> Plan:
         cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
+    try:
+        functions = plan_functions(config, columns or None)
+    except PixmakeError as error:
+        problems += error.problems
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes, functions)
     problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
@@ -370,7 +378,7 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
     problems = list(collisions(containers))
     if problems:
         raise PixmakeError(problems)
-    return Plan(config, (), steps, (), containers=containers)
+    return Plan(config, (), steps, (), functions=plan_functions(config, None), containers=containers)
 
 
 def selected_table(images: Images) -> Table:

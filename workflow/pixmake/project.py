@@ -65,12 +65,20 @@ def complete_project(folder: Path) -> list[str]:
     -------
     list of str
         What was written.
+
+    Raises
+    ------
+    PixmakeError
+        It cannot be written.
     """
     written = []
     for name in ("Snakefile", "profiles/default/config.yaml"):
         if not (folder / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(project_template() / name, folder / name)
+            try:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(project_template() / name, folder / name)
+            except OSError as error:
+                raise PixmakeError([Problem(f"cannot be written: {error.strerror}", name)]) from None
             written.append(f"wrote {name}")
     return written
 
@@ -96,16 +104,21 @@ def run_snakemake(options: Sequence[str], parallel_config: str | None = None) ->
         environment[VARIABLE] = os.path.abspath(parallel_config)
     if found.settings.cores and not _says_cores(options):
         options = ["--cores", str(found.settings.cores), *options]
-    command = [sys.executable, "-m", "snakemake"]
-    if left_locked():
-        print("pixmake: removing the lock that a killed run left behind", file=sys.stderr)
-        subprocess.run([*command, "--unlock", "--quiet", "all"], check=False)
-    with subprocess.Popen([*command, *options], env=environment) as process:
+    unlock()
+    with subprocess.Popen([sys.executable, "-m", "snakemake", *options], env=environment) as process:
         while True:
             try:
                 return process.wait()
             except KeyboardInterrupt:
                 continue  # Snakemake got it, too, and ends its jobs
+
+
+def unlock() -> None:
+    """Remove Snakemake's lock, if the run that it belongs to was killed."""
+    if left_locked():
+        print("pixmake: removing the lock that a killed run left behind", file=sys.stderr)
+        command = [sys.executable, "-m", "snakemake", "--unlock", "--quiet", "all"]
+        subprocess.run(command, check=False)
 
 
 def _says_cores(options: Sequence[str]) -> bool:
