@@ -269,3 +269,12 @@ def test_job_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert schedulers.phase("slurm", "1") == "failed"
     with pytest.raises(PixmakeError, match="there is no scheduler 'slum'"):
         schedulers.phase("slum", "1")
+
+
+def test_cluster_jobs_of_one_group_are_told_apart() -> None:
+    """Each is known by a rule of its own, in whatever order Snakemake names them."""
+    head = f"# properties = {json.dumps(PROPERTIES)}\n"
+    script = f"{head}python -m snakemake --allowed-rules find_b find_a --local-groupid x --cores 4\n"
+    assert schedulers.submission_of(schedulers.script_rules(script)) == "find_a"
+    alone = '# properties = {"type": "single", "rule": "find_c"}\nexec true\n'
+    assert schedulers.submission_of(schedulers.script_rules(alone)) == "find_c"

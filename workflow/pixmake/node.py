@@ -25,6 +25,7 @@ from pixmake.schedulers import (
     lost_type,
     note_submission,
     own_job,
+    submission_of,
     submissions,
 )
 
@@ -66,8 +67,7 @@ def read_plan(rules: Iterable[str], path: str | Path = PLAN) -> Plan | None:
 
 def enter(plan: Plan, attempt_number: int) -> None:
     """Say that this cluster job works on its images from now on, and find out what ended the last one."""
-    _, first = next(plan.jobs())
-    name = first.group or first.rule
+    name = submission_of([job.rule for _, job in plan.jobs()])
     own = own_job()
     if own is None:
         return

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from pixmake.errors import PixmakeError, Problem, nearest
 
 SUBMISSIONS = ".snakemake/pixmake/submissions"
-"""A file for each cluster job, by its group or rule: a line with scheduler and id for each submission."""
+"""A file for each cluster job, see `submission_of`: a line with scheduler and id for each submission."""
 
 LOGS = "logs/cluster"
 NODE_MB = 600
@@ -241,7 +241,8 @@ def submit(name: str, script: str, flags: Sequence[str] = ()) -> str:
         There is no such scheduler, or it refused the job.
     """
     scheduler = find_scheduler(name)
-    properties = job_properties(Path(script).read_text(encoding="utf-8"))
+    text = Path(script).read_text(encoding="utf-8")
+    properties = job_properties(text)
     need = job_need(properties, flags)
     Path(LOGS).mkdir(parents=True, exist_ok=True)
     done = subprocess.run([*scheduler.submit(need), script], capture_output=True, text=True, check=False)
@@ -249,7 +250,7 @@ def submit(name: str, script: str, flags: Sequence[str] = ()) -> str:
     if done.returncode or not found:
         said = (done.stderr.strip() or done.stdout.strip()).replace("\n", "; ")
         raise PixmakeError([Problem(f"{name} refused the job {need.name}: {said}")])
-    note_submission(submission_name(properties), name, found[1])
+    note_submission(submission_of(script_rules(text)), name, found[1])
     return found[1]
 
 
@@ -335,13 +336,27 @@ def job_need(properties: Mapping[str, Any], flags: Sequence[str] = ()) -> Need:
     )
 
 
+def script_rules(script: str) -> list[str]:
+    """The rules that a script of Snakemake's runs."""
+    found = re.search(r"--allowed-rules((?: +[A-Za-z_]\w*)+)", script)
+    return found[1].split() if found else [str(job_properties(script).get("rule", "unknown"))]
+
+
+def submission_of(rules: Sequence[str]) -> str:
+    """What the file of a cluster job is called: one of its rules, the same at each attempt.
+
+    Not its group: without `group-components` Snakemake makes several cluster jobs of one group.
+    """
+    return min(rules)
+
+
 def submission_name(properties: Mapping[str, Any]) -> str:
     """What a cluster job is called: its group, or its one rule."""
     return str(properties.get("groupid") or properties["rule"])
 
 
 def note_submission(name: str, scheduler: str, job_id: str) -> None:
-    """Keep which cluster job it is that works on a group from now on."""
+    """Keep which cluster job it is that works on some images from now on."""
     path = Path(SUBMISSIONS) / name
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
@@ -352,7 +367,7 @@ def note_submission(name: str, scheduler: str, job_id: str) -> None:
 
 
 def submissions(name: str) -> list[tuple[str, str]]:
-    """The cluster jobs that worked on a group, as scheduler and id, the latest at the end."""
+    """The cluster jobs that worked on some images, as scheduler and id, the latest at the end."""
     try:
         lines = (Path(SUBMISSIONS) / name).read_text(encoding="utf-8").splitlines()
     except OSError:
