@@ -204,8 +204,8 @@ def test_bad_image_fails_alone(sent: Project) -> None:
     """In a group of images one that crashes is tried again, recorded, and costs the others nothing."""
     counted(sent, 8, seconds=0, images_per_job=8)
     text = (sent.folder / "scripts/analysis.py").read_text()
-    crash = "    if meta['plant'] == 'P03':\n        os.abort()\n    time.sleep"
-    sent.write("scripts/analysis.py", text.replace("    time.sleep", crash))
+    crash = "    if meta['plant'] == 'P03':\n        os.abort()\n    time.sleep(seconds)"
+    sent.write("scripts/analysis.py", text.replace("    time.sleep(seconds)", crash))
     config = (sent.folder / "config/config.yaml").read_text()
     sent.write("config/config.yaml", config.replace("    function:", "    retries: 1\n    function:"))
     ended = sent.run(*GENERIC, timeout=120)

@@ -118,7 +118,9 @@ def _said(part: BaseModel) -> dict[str, Any]:
 
 
 def targets(plan: Plan) -> list[str]:
-    """All that a run makes once its images are done."""
+    """All that a run makes once its images are done; of a slice of the images their records alone."""
+    if plan.is_slice:
+        return records(plan)
     pages = [page(plan)] if plan.config.aggregate.report else []
     of_steps = [table.path for table in collected(plan)]
     return [*all_tables(plan).values(), *of_steps, *function_files(plan), *pages]

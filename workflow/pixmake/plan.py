@@ -103,7 +103,9 @@ class Plan:
     cores: int | None = None
     """Of one cluster job, if that is known."""
     planned_before: tuple[tuple[PlannedStep, Job], ...] | None = None
-    """On a cluster node: the jobs that are to run there."""
+    """On a cluster node: the jobs that are to run there. None at all, where only tables are made."""
+    is_slice: bool = False
+    """Whether other runs do other images, and tables are made once all are done."""
 
     @property
     def levels(self) -> Levels:

@@ -8,13 +8,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pixmake.errors import PixmakeError, Problem
 from pixmake.rules import WORKFLOW
 from pixmake.runlock import left_locked
 from pixmake.settings import VARIABLE, read_settings
+from pixmake.slices import run_slices
 
 SCHEMA = "config.schema.json"
 
@@ -83,7 +84,9 @@ def complete_project(folder: Path) -> list[str]:
     return written
 
 
-def run_snakemake(options: Sequence[str], parallel_config: str | None = None) -> int:
+def run_snakemake(
+    options: Sequence[str], parallel_config: str | None = None, batches: int | None = None
+) -> int:
     """Run ``snakemake`` with these options in the working directory.
 
     Parameters
@@ -92,6 +95,8 @@ def run_snakemake(options: Sequence[str], parallel_config: str | None = None) ->
         Snakemake's.
     parallel_config
         A file of settings to use instead of this machine's.
+    batches
+        In how many slices the images are run, one after the other.
 
     Returns
     -------
@@ -105,7 +110,14 @@ def run_snakemake(options: Sequence[str], parallel_config: str | None = None) ->
     if found.settings.cores and not _says_cores(options):
         options = ["--cores", str(found.settings.cores), *options]
     unlock()
-    with subprocess.Popen([sys.executable, "-m", "snakemake", *options], env=environment) as process:
+    command = [sys.executable, "-m", "snakemake", *options]
+    if batches:
+        return run_slices(batches, lambda more: _run(command, {**environment, **more}))
+    return _run(command, environment)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    with subprocess.Popen(command, env=environment) as process:
         while True:
             try:
                 return process.wait()

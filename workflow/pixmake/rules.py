@@ -32,6 +32,7 @@ from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path
 from pixmake.records import written_whole
 from pixmake.runlock import alone, hold_run_lock
 from pixmake.schedulers import SUBMISSIONS
+from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
 from pixmake.task import LOST_ATTEMPTS, one_line
 
@@ -110,7 +111,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         hold_run_lock()
     try:
         known = cores if cores is not None and cores < sys.maxsize else None
-        return replace(plan_project(config, files), cores=known)
+        return sliced(replace(plan_project(config, files), cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -132,6 +133,11 @@ def begin(plan: Plan, workflow: Any) -> None:
         cancel_orphans()
     if plan.containers is None:  # else its jobs become known later
         leave_plan(plan)
+
+
+def done_before(plan: Plan) -> list[str]:
+    """The records that runs over slices have made for the one that makes the tables of all."""
+    return records(plan) if plan.planned_before == () else []
 
 
 def end() -> None:

@@ -91,7 +91,7 @@ asked = []
 
 onstart:
     pixmake_rules.tell_notes(plan)
-    asked.extend(asked_records(workflow.dag.jobs))
+    asked.extend(asked_records(workflow.dag.jobs) or pixmake_rules.done_before(plan))
     pixmake_rules.begin(plan, workflow)
 
 
