@@ -33,4 +33,4 @@ if plan.containers is not None:
 rule all:
     default_target: True
     input:
-        pixmake_rules.targets(plan),
+        outcome_rules.targets(plan),

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixmake.errors import PixmakeError, Problem, listed
 
@@ -154,11 +154,7 @@ def _parser() -> argparse.ArgumentParser:
     clean = add("clean", _clean, "Remove what runs have made, and nothing else, after saying what.")
     clean.add_argument("--yes", action="store_true", help="do not ask")
 
-    aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
-    aggregate.set_defaults(command=_aggregate)
-    for option in ("--columns", "--measurements", "--failures"):
-        aggregate.add_argument(option, required=True)
-
+    _add_commands_of_the_outcome(commands)
     gather = commands.add_parser("gather", description="One file of the records named on stdin.")
     gather.set_defaults(command=_gather)
     gather.add_argument("output")
@@ -226,6 +222,29 @@ def _import_plantcv(arguments: argparse.Namespace) -> int:
     for line in [f"wrote {arguments.output}", *complete_project(Path())]:
         print(line)
     return 0
+
+
+def _add_commands_of_the_outcome(commands: Any) -> None:
+    """The commands that the rules of workflow/rules/aggregate.smk run; no user needs them."""
+    records = commands.add_parser("records", description="Records named on stdin, in one file.")
+    records.set_defaults(command=_records)
+    records.add_argument("gathered")
+    aggregate = commands.add_parser("aggregate", description="The tables from gathered records.")
+    aggregate.set_defaults(command=_aggregate)
+    aggregate.add_argument("gathered")
+    for option in ("--columns", "--formats", "--results"):
+        aggregate.add_argument(option, required=True)
+    summarise = commands.add_parser("summarise", description="A function of the tables.")
+    summarise.set_defaults(command=_summarise)
+    summarise.add_argument("task")
+    summarise.add_argument("--results", required=True)
+    page = commands.add_parser("page", description="The page of results from gathered records.")
+    page.set_defaults(command=_page)
+    page.add_argument("gathered")
+    page.add_argument("page")
+    for option in ("--columns", "--project"):
+        page.add_argument(option, required=True)
+    page.add_argument("--threads", type=int, default=1)
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -398,13 +417,42 @@ def _agreed(question: str) -> bool:
         return False
 
 
+def _records(arguments: argparse.Namespace) -> int:
+    from pixmake.aggregate import gather
+
+    try:
+        gather((line.rstrip("\n") for line in sys.stdin), arguments.gathered)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
 def _aggregate(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import write_tables
+    from pixmake.aggregation import Aggregate
 
-    records = [line.rstrip("\n") for line in sys.stdin]
     try:
         columns = json.loads(arguments.columns)
-        write_tables(records, columns, arguments.measurements, arguments.failures)
+        formats = Aggregate.model_validate_json(arguments.formats)
+        write_tables(arguments.gathered, columns, arguments.results, formats)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _summarise(arguments: argparse.Namespace) -> int:
+    from pixmake.summarise import summarise
+
+    summarise(json.loads(arguments.task), arguments.results)
+    return 0
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    from pixmake.report import write_report
+
+    try:
+        project = {"terms": json.loads(arguments.columns), **json.loads(arguments.project)}
+        write_report(arguments.gathered, project, arguments.page, arguments.threads)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

@@ -33,6 +33,7 @@ from pixmake.splitting import (
     split_work,
 )
 from pixmake.table import Note, Table, path_problems, without_missing
+from pixmake.tablefunctions import PlannedFunction, plan_functions
 from pixmake.task import Task
 
 LOGS = "logs"
@@ -87,6 +88,8 @@ class Plan:
     """The jobs of the steps with ``per``."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
+    functions: tuple[PlannedFunction, ...] = ()
+    """The functions of tables, each after those that it needs."""
     containers: Plan | None = None
     """Where images are found during the run: the plan of the files that hold them. The plan itself then
     has no groups; `pixmake.found` has the plan of what was found."""
@@ -270,6 +273,7 @@ def _plan_of_table(config: Config) -> Plan:
     groups: tuple[Group, ...] = ()
     columns: list[str] = []
     cohorts: Mapping[str, tuple[Group, ...]] = {}
+    functions: tuple[PlannedFunction, ...] = ()
     notes: tuple[Note, ...] = ()
     try:
         steps = _planned_steps(config)
@@ -288,7 +292,11 @@ def _plan_of_table(config: Config) -> Plan:
         cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
+    try:
+        functions = plan_functions(config, columns or None)
+    except PixmakeError as error:
+        problems += error.problems
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes, functions)
     problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
@@ -329,7 +337,7 @@ def _plan_of_containers(config: Config) -> Plan:
     problems = list(collisions(containers))
     if problems:
         raise PixmakeError(problems)
-    return Plan(config, (), steps, (), containers=containers)
+    return Plan(config, (), steps, (), functions=plan_functions(config, None), containers=containers)
 
 
 def selected_table(images: Images) -> Table:

@@ -57,12 +57,20 @@ def complete_project(folder: Path) -> list[str]:
     -------
     list of str
         What was written.
+
+    Raises
+    ------
+    PixmakeError
+        It cannot be written.
     """
     written = []
     for name in ("Snakefile", "profiles/default/config.yaml"):
         if not (folder / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(_template() / name, folder / name)
+            try:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(_template() / name, folder / name)
+            except OSError as error:
+                raise PixmakeError([Problem(f"cannot be written: {error.strerror}", name)]) from None
             written.append(f"wrote {name}")
     return written
 

@@ -327,11 +327,6 @@ def collected(plan: Plan) -> list[Collected]:
     return found
 
 
-def targets(plan: Plan) -> list[str]:
-    """What a whole run makes."""
-    return [*tables(plan).values(), *(table.path for table in collected(plan))]
-
-
 def tell_notes(plan: Plan) -> None:
     """Say at a run's start what was left out of it, a line for each reason."""
     for line in counted_notes(plan.notes):
@@ -382,37 +377,19 @@ def _linked(path: str) -> str:
 
 
 def _text_head(plan: Plan) -> Iterator[str]:
+    from pixmake.outcome_rules import as_text as outcome_text  # which is made of this module's parts
+
     written = tables(plan)
-    yield f"""\
+    yield """\
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
 from pixmake.verdict import asked_records, conclude
 
 
-rule all:
-    default_target: True
-    input:
-        {_listed(targets(plan), 8)}
-
-
-rule aggregate:
-    input:
-        {_listed(records(plan), 8)}
-    output:
-        measurements={written["measurements"]!r},
-        failures={written["failures"]!r},
-    log:
-        {log_of("aggregate")!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        columns={one_line(list(plan.columns))!r},
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {_AGGREGATE!r}
-
+"""
+    yield from outcome_text(plan)
+    yield f"""
 
 asked = []
 
@@ -536,11 +513,6 @@ def _listed(paths: Iterable[str], indent: int) -> str:
 # the words of workflow/rules; a test holds them to each other
 _RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 _RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
-_AGGREGATE = (
-    "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
-    " --columns {params.columns:q} --measurements {output.measurements:q}"
-    " --failures {output.failures:q} 2> {log:q}"
-)
 _GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
 _COLLECT = (
     "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
