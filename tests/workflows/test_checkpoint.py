@@ -72,8 +72,12 @@ def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
 
     project.list_images([{"path": f"{name}.avi", "plant": name.upper()} for name in "ab"])
     assert project.snakemake().last_words.startswith("6 of 6 images done")
-    assert "Nothing to be done" in project.snakemake().err
     before = project.started()
+    table = (project.folder / "results/measurements.csv").stat().st_mtime_ns
+    again = project.snakemake()
+    assert again.last_words.startswith("6 of 6 images done"), again.err
+    assert ran_since(project, before) == set()
+    assert (project.folder / "results/measurements.csv").stat().st_mtime_ns == table
     configure(project, {"frames": {"seconds": 0.25}})
     ended = project.snakemake()
     assert ended.last_words.startswith("12 of 12 images done"), ended.err

@@ -152,7 +152,7 @@ rule records:
 
 rule aggregate:
     input:
-        {gathered(plan)!r},
+        records={gathered(plan)!r},
     output:
         {outputs}
     log:
@@ -225,7 +225,7 @@ def _listed(paths: Iterable[str]) -> str:
 # the words of workflow/rules/aggregate.smk; a test holds them to each other
 RECORDS = "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
 AGGREGATE = (
-    "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
+    "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
     " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
 )
 SUMMARISE = "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"

@@ -21,7 +21,8 @@ rule records:
 
 rule aggregate:
     input:
-        outcome_rules.gathered(plan),
+        records=outcome_rules.gathered(plan),
+        found=pixmake_later.what_tells_columns(plan),
     output:
         **outcome_rules.in_report(outcome_rules.all_tables(plan)),
     log:
@@ -35,7 +36,7 @@ rule aggregate:
         results=plan.config.results,
         pixmake=pixmake_rules.program,
     shell:
-        "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
+        "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
         " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
 
 
@@ -68,6 +69,7 @@ if plan.config.aggregate.report:
     rule report:
         input:
             records=outcome_rules.gathered(plan),
+            found=pixmake_later.what_tells_columns(plan),
             parts=outcome_rules.function_files(plan),
         output:
             outcome_rules.marked_page(plan),
