@@ -16,7 +16,7 @@ configfile: "config/config.yaml"
 
 
 plan = pixmake_rules.compile_project(config, workflow.configfiles)
-show_progress(workflow, config["steps"])
+show_progress(workflow, pixmake_rules.step_names(plan))
 
 
 include: pixmake_rules.smk("images")
@@ -33,4 +33,4 @@ if plan.containers is not None:
 rule all:
     default_target: True
     input:
-        pixmake_rules.targets(plan),
+        outcome_rules.targets(plan),

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from pixmake.aggregation import Aggregate
 from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
@@ -223,6 +224,9 @@ class Config(_Model):
     keep: Literal["all", "results", "failed"] = "all"
     """`all`: everything stays; `results`: files that only other steps need are removed once those are
     done; `failed`: as `results`, and only failed images keep their log and what they worked on."""
+
+    aggregate: Aggregate = Aggregate()
+    """What is made of the records of all images."""
 
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""

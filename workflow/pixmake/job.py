@@ -112,6 +112,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
                 measurements={**outcome.measurements, **_missing(gathered)},
                 files=dict(job.files),
                 run={**_run(job, started, warm), **outcome.run},
+                images=job.images,
             ),
             job.record,
         )
@@ -158,6 +159,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             metadata=job.task.metadata,
             error=failure,
             run=run or {},
+            images=job.images,
         ),
         job.record,
     )

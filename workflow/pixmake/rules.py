@@ -286,8 +286,14 @@ def gatherings(plan: Plan) -> list[Gathering]:
 
 def over_several(plan: Plan) -> list[str]:
     """The steps whose jobs are not one for each image."""
+    each_image = {planned.name for planned in plan.steps if planned.step.terms is None}
+    return [name for name in step_names(plan) if name not in each_image]
+
+
+def step_names(plan: Plan) -> list[str]:
+    """The steps; where images are found, the one that finds them first."""
     splitting = [] if plan.containers is None else [planned.name for planned in plan.containers.steps]
-    return [*splitting, *(planned.name for planned in plan.steps if planned.step.terms is not None)]
+    return [*splitting, *(planned.name for planned in plan.steps)]
 
 
 def columns(plan: Plan) -> str:
@@ -319,11 +325,6 @@ def collected(plan: Plan) -> list[Collected]:
                 path = f"{results}/{planned.name}.{name}.{suffix}"
                 found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
     return found
-
-
-def targets(plan: Plan) -> list[str]:
-    """What a whole run makes."""
-    return [*tables(plan).values(), *(table.path for table in collected(plan))]
 
 
 def tell_notes(plan: Plan) -> None:
@@ -376,37 +377,19 @@ def _linked(path: str) -> str:
 
 
 def _text_head(plan: Plan) -> Iterator[str]:
+    from pixmake.outcome_rules import as_text as outcome_text  # which is made of this module's parts
+
     written = tables(plan)
-    yield f"""\
+    yield """\
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
 from pixmake.verdict import asked_records, conclude
 
 
-rule all:
-    default_target: True
-    input:
-        {_listed(targets(plan), 8)}
-
-
-rule aggregate:
-    input:
-        {_listed(records(plan), 8)}
-    output:
-        measurements={written["measurements"]!r},
-        failures={written["failures"]!r},
-    log:
-        {log_of("aggregate")!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        columns={one_line(list(plan.columns))!r},
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {_AGGREGATE!r}
-
+"""
+    yield from outcome_text(plan)
+    yield f"""
 
 asked = []
 
@@ -530,11 +513,6 @@ def _listed(paths: Iterable[str], indent: int) -> str:
 # the words of workflow/rules; a test holds them to each other
 _RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 _RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
-_AGGREGATE = (
-    "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
-    " --columns {params.columns:q} --measurements {output.measurements:q}"
-    " --failures {output.failures:q} 2> {log:q}"
-)
 _GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
 _COLLECT = (
     "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
