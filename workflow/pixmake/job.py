@@ -54,6 +54,7 @@ PREREQUISITE = "PrerequisiteFailed"
 LINKS = ".snakemake/pixmake/links"
 """Where images lie whose names Snakemake would take for patterns; see `pixmake.rules`."""
 
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -306,10 +307,10 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def _is_ours(file: str) -> bool:
-    return file.startswith("<frozen ") or Path(file).parent in (
-        Path(__file__).parent,
-        Path(__file__).parent / "runners",
-    )
+    """Whether a frame is of pixmake's, or of what Python itself puts around it."""
+    if file.startswith(("<frozen ", _STANDARD_LIBRARY)):
+        return "site-packages" not in file
+    return Path(file).parent in (Path(__file__).parent, Path(__file__).parent / "runners")
 
 
 def _kept_inputs(job: Job) -> dict[str, str]:
