@@ -134,5 +134,5 @@ def test_the_page_of_examples(tmp_path: Path) -> None:
         Folder(tmp_path / "demo"), [*examples, f"assert len(table) == 4 and len(areas) == 4\n{SHOWN}"]
     )
     assert "greenness" not in (tmp_path / "demo/config/config.yaml").read_text()
-    assert re.search(r"done: (\d+) of \1 jobs", shown(cells[3]))
+    assert re.search(r"done: (\d+) of \1 jobs", shown(cells[3])), [printed(cell) for cell in cells]
     assert (tmp_path / "demo/config/pipeline.yaml").is_file()
