@@ -16,7 +16,7 @@ configfile: "config/config.yaml"
 
 
 plan = pixmake_rules.compile_project(config, workflow.configfiles)
-show_progress(workflow, config["steps"])
+show_progress(workflow, pixmake_rules.step_names(plan))
 
 
 include: pixmake_rules.smk("images")

@@ -58,7 +58,7 @@ def measure(counts: list[int]) -> str:
                     raise RuntimeError(f"{name}, {count} rows:\n{done.stderr}")
                 found = json.loads(done.stdout)
                 assert found["images"] == count, (name, found)
-                line.append(f"{found['seconds']:.2f} s, {found['mb']:.0f} MB")
+                line.append(f"{found['seconds']:.2f} s ({found['cpu']:.2f} CPU), {found['mb']:.0f} MB")
     header = ["source", *(f"{count:,} images" for count in counts)]
     return markdown(header, [[name, *line] for name, line in cells.items()])
 
@@ -134,11 +134,11 @@ def measure_one(name: str) -> None:
     argument = "images" if name == GROUPED else "image"
     Path("analysis.py").write_text(f"def measure({argument}):\n    return {{}}\n")
     config = {"images": images, "steps": {"measure": {"function": "analysis.py:measure"}}}
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     plan = make_plan(parse_config(config))
     count = sum(len(job.images) for _, job in plan.jobs())
-    seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "mb": _peak_mb(), "images": count}))
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "mb": _peak_mb(), "images": count}))
 
 
 def _peak_mb() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -234,8 +235,12 @@ def test_each_failure_has_its_reason(ran: Project, kind: str) -> None:
         assert (ran.folder / f"results/{kind}/{job}.mask.png").read_bytes() == b""
         record = ran.record(kind, job)
         assert record["run"]["attempt"] == 2
+        assert "pixmake" not in record["error"]["traceback"]
+    traceback = ran.record(kind, "raise")["error"]["traceback"]
     if kind in ("function", "python"):
-        assert f"scripts/{kind}.py" in ran.record(kind, "raise")["error"]["traceback"]
+        assert f"scripts/{kind}.py" in traceback
+    if kind == "notebook":
+        assert 'raise ValueError("no plant in this picture")' in traceback
 
 
 @pytest.mark.parametrize("kind", STEPS)
@@ -266,6 +271,23 @@ def test_notebooks_are_kept(ran: Project) -> None:
     assert sorted(path.stem for path in (ran.folder / "logs/notebook").glob("*.ipynb")) == [
         *("crash", "exit", "raise"),
     ]
+
+
+def test_a_changed_script_runs_its_own_step_again(ran: Project) -> None:
+    """All images of that step; of the others those that failed."""
+    changes = {"bash": ("scripts/bash.sh", "set -e"), "notebook": ("notebooks/measure.ipynb", "level = 1")}
+    for path, old in changes.values():
+        text = (ran.folder / path).read_text()
+        assert old in text
+        ran.write(path, text.replace(old, f"{old} # changed"))
+    dry = ran.snakemake("-n")
+    assert dry.code == 0, dry.err
+    (counts,) = re.findall("would run: (.*)", dry.err)
+    expected = {name: len(DOINGS) if name in changes else len(EXPECTED[name]) for name in STEPS}
+    assert {*counts.split(", ")} == {
+        *(f"{count} × {name}" for name, count in expected.items()),
+        "1 × aggregate",
+    }
 
 
 def test_nothing_else_is_left(ran: Project) -> None:

@@ -115,6 +115,27 @@ def _parser() -> argparse.ArgumentParser:
         config=False,
     ).usage = "pixmake run [SNAKEMAKE OPTION …]"
 
+    watch = add(
+        "watch",
+        _watch,
+        "Run the project again and again as its images arrive; safe to end and to start again.",
+    )
+    watch.add_argument(
+        "--idle", type=_seconds, metavar="TIME", help="end once nothing has come for so long, e.g. 30m"
+    )
+    watch.add_argument("--until", metavar="FILE", help="end once this file is there and all is done")
+    watch.add_argument(
+        "--settle",
+        type=_seconds,
+        default=10,
+        metavar="TIME",
+        help="take a file once it has not changed for so long (10s)",
+    )
+    watch.add_argument("--every", type=_seconds, default=10, metavar="TIME", help="look so often (10s)")
+    watch.add_argument(
+        "options", nargs="*", metavar="-- SNAKEMAKE OPTION", help="options of Snakemake, after --"
+    )
+
     status = add("status", _status, "Say how many images are done, failed and to do, step by step.")
     status.add_argument("--json", action="store_true", help="as JSON")
 
@@ -242,10 +263,11 @@ def _check(arguments: argparse.Namespace) -> int:
     plan = plan_project(read_config(arguments.config), [arguments.config])
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
-    if plan.containers is not None:
-        print(f"{arguments.config}: a run will look for images in {len(plan.containers.groups)} files")
     steps = ", ".join(planned.name for planned in plan.steps)
-    print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}", flush=True)
+    what = f"{images} images{grouped}"
+    if plan.containers is not None:
+        what = f"A run will look for images in {len(plan.containers.groups)} files"
+    print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in counted_notes(plan.notes):
         print(f"  {line}", flush=True)
     return _read(plan) if arguments.read else 0
@@ -326,12 +348,36 @@ def _retry(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _watch(arguments: argparse.Namespace) -> int:
+    from pixmake.watch import Watching, watch
+
+    how = Watching(
+        every=arguments.every,
+        settle=arguments.settle,
+        idle=arguments.idle,
+        until=arguments.until,
+        options=[*arguments.options, *(["--configfile", arguments.config] * (arguments.config != CONFIG))],
+    )
+    return watch(arguments.config, how)
+
+
+def _seconds(text: str) -> float:
+    """A time such as 90, 90s, 30m or 2h in seconds."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in "smh" else (text, "s")
+    seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    if not seconds >= 0:
+        raise ValueError
+    return seconds
+
+
 def _try(arguments: argparse.Namespace) -> int:
     from pixmake.config import read_config
+    from pixmake.found import found_plan
     from pixmake.plan import plan_project
     from pixmake.trial import shown, try_image, write_notebook
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
+    plan = plan if plan.containers is None else found_plan(plan.config)
     if arguments.notebook:
         path = write_notebook(plan, arguments.id, arguments.step)
         print(f"{path} has the inputs of {arguments.id} loaded")

@@ -247,12 +247,21 @@ def _failure(job: Job, error: BaseException) -> Failure:
     if job.limits.mem_mb and _is_memory(error):
         message = f"needs more memory than resources.mem_mb allows ({job.limits.mem_mb} MB)"
         kind = "MemoryError"
+    told = getattr(error, "told", "") or _own_frames(error) or f"{kind}: {message}"
+    return Failure(kind, message, _ADDRESS.sub("0x…", told), job.log)
+
+
+def _own_frames(error: BaseException) -> str:
+    """The traceback from a user's own file on; none, if no such file had a part in it.
+
+    What is above is the same for every failure, and the whole of it is in the log.
+    """
     shown = traceback.TracebackException.from_exception(error)
-    # the frames of a user's own files: what is above them is the same for every failure
     own = [index for index, frame in enumerate(shown.stack) if not _is_ours(frame.filename)]
-    if own:
-        del shown.stack[: own[0]]
-    return Failure(kind, message, _ADDRESS.sub("0x…", "".join(shown.format())), job.log)
+    if not own:
+        return ""
+    del shown.stack[: own[0]]
+    return "".join(shown.format())
 
 
 def _lift_memory_limit() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pixmake.arrivals import failures_to_retry
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
 from pixmake.environments import environment_problems
@@ -22,7 +23,6 @@ from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.imageset import Images
 from pixmake.kinds import KINDS, takes_images
-from pixmake.records import failure_counts
 from pixmake.selection import select_rows
 from pixmake.sources import read_images
 from pixmake.splitting import (
@@ -105,7 +105,7 @@ class Plan:
         for planned in self.steps:
             if over_several is not None and over_several != (planned.step.terms is not None):
                 continue
-            failures = failure_counts(self.config.results, planned.name)
+            failures = failures_to_retry(self.config.results, planned.name)
             for group in self.levels.of(planned.name):
                 yield planned, self._job(planned, group, failures.get(group.id, 0), index)
 

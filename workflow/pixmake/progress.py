@@ -116,6 +116,7 @@ _PER_JOB = ("run_info", "progress", "job_finished", "resources_info", "job_error
 _CHATTER = re.compile(
     r"(Conda environments: ignored|Trying to restart|"
     r"Select jobs to execute|Execute \d+ jobs|Using shell|Assuming unrestricted|Reasons:|"
+    r"DAG of jobs will be updated|Updating checkpoint|"
     r"Using workflow specific profile|Provided cores|Rules claiming|\(check individual jobs)|"
     r"    \w[\w /-]*:$|        \w+(, \w+)*$|$"
 )

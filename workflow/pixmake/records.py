@@ -165,3 +165,12 @@ def failure_counts(results: str | Path, step: str) -> dict[str, int]:
     except FileNotFoundError:
         return {}
     return {entry.name: Path(entry).read_bytes().count(b"\n") for entry in entries}
+
+
+def last_failures(results: str | Path, step: str) -> dict[str, str]:
+    """The last line of each job's list of failures, by id."""
+    folder = Path(results) / FAILURES / step
+    if not folder.is_dir():
+        return {}
+    lines = {path.name: path.read_text(encoding="utf-8").splitlines() for path in folder.iterdir()}
+    return {job_id: found[-1] for job_id, found in lines.items() if found}

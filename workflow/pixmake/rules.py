@@ -286,8 +286,14 @@ def gatherings(plan: Plan) -> list[Gathering]:
 
 def over_several(plan: Plan) -> list[str]:
     """The steps whose jobs are not one for each image."""
+    each_image = {planned.name for planned in plan.steps if planned.step.terms is None}
+    return [name for name in step_names(plan) if name not in each_image]
+
+
+def step_names(plan: Plan) -> list[str]:
+    """The steps; where images are found, the one that finds them first."""
     splitting = [] if plan.containers is None else [planned.name for planned in plan.containers.steps]
-    return [*splitting, *(planned.name for planned in plan.steps if planned.step.terms is not None)]
+    return [*splitting, *(planned.name for planned in plan.steps)]
 
 
 def columns(plan: Plan) -> str:

@@ -51,7 +51,7 @@ for step in plan.steps:
 
     rule:
         name:
-            step.name
+            f"{step.name}_any"
         input:
             **pixmake_later.inputs_of_any(plan, checkpoints, step.name),
         output:

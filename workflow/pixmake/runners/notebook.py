@@ -156,8 +156,9 @@ def _execute(source: Path, executed: Path, parameters: dict[str, Any], kernel: s
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{runtime}/kernel"}}),
             )
     except papermill.PapermillExecutionError as error:
-        print(_COLOURS.sub("", "\n".join(error.traceback)), flush=True)
-        kind = type(str(error.ename), (Exception,), {})
+        told = _COLOURS.sub("", "\n".join(error.traceback))
+        print(told, flush=True)
+        kind = type(str(error.ename), (Exception,), {"told": told})
         raise kind(f"{_COLOURS.sub('', str(error.evalue))} (in cell {error.exec_count})") from None
 
 
