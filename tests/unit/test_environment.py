@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 
 # Names that differ: PyPI's → conda's.
-CONDA_NAMES = {"opencv-python-headless": "py-opencv"}
+CONDA_NAMES = {"opencv-python-headless": "py-opencv", "playwright": "playwright-python"}
 
 
 def project() -> dict:
