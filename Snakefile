@@ -5,8 +5,8 @@ min_version("9.27")
 
 try:
     from pixmake import rules as pixmake_rules
-    from pixmake.progress import show_progress
-    from pixmake.verdict import asked_records, conclude
+    from pixmake.progress import begin_run, show_progress
+    from pixmake.verdict import conclude, stopped, unfinished
 except ImportError as error:
     raise SystemExit(f"pixmake is missing here ({error}): pip install pixmake")
 
@@ -15,7 +15,7 @@ configfile: "config/config.yaml"
 
 
 plan = pixmake_rules.compile_project(config, workflow.configfiles)
-show_progress(workflow, config["steps"])
+show_progress(workflow)
 
 
 include: pixmake_rules.smk("images")

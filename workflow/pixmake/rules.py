@@ -165,7 +165,10 @@ def _text_head(plan: Plan) -> Iterator[str]:
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
-from pixmake.verdict import asked_records, conclude
+from pixmake.progress import begin_run, show_progress
+from pixmake.verdict import conclude, stopped, unfinished
+
+show_progress(workflow)
 
 
 rule all:
@@ -192,15 +195,19 @@ rule aggregate:
         {_AGGREGATE!r}
 
 
-asked = []
+run = []
 
 
 onstart:
-    asked.extend(asked_records(workflow.dag.jobs))
+    run.append(begin_run(workflow, {[planned.name for planned in plan.steps]!r}))
 
 
 onsuccess:
-    conclude(asked, **{written!r}, max_failures={plan.config.max_failures})
+    conclude(*run, **{written!r}, max_failures={plan.config.max_failures})
+
+
+onerror:
+    stopped(*run, unfinished(workflow.dag))
 """
     for planned in plan.steps:
         yield f"""

@@ -20,12 +20,16 @@ rule aggregate:
         " --failures {output.failures:q} 2> {log:q}"
 
 
-asked = []
+run = []
 
 
 onstart:
-    asked.extend(asked_records(workflow.dag.jobs))
+    run.append(begin_run(workflow, [step.name for step in plan.steps]))
 
 
 onsuccess:
-    conclude(asked, **pixmake_rules.tables(plan), max_failures=plan.config.max_failures)
+    conclude(*run, **pixmake_rules.tables(plan), max_failures=plan.config.max_failures)
+
+
+onerror:
+    stopped(*run, unfinished(workflow.dag))
