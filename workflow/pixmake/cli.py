@@ -90,7 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     ).usage = "pixmake run [SNAKEMAKE OPTION …]"
 
     status = add("status", _status, "Say how many images are done, failed and to do, step by step.")
-    status.add_argument("--json", action="store_true", help="as JSON")
+    status.add_argument("--json", action="store_true", help="as JSON, with --watch a line at each look")
+    status.add_argument("--watch", action="store_true", help="follow a run, from any terminal, until it ends")
 
     retry = add("retry", _retry, "Have images run again in the next run, whatever they gave.")
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
@@ -149,16 +150,24 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     from pixmake.config import load_config
+    from pixmake.display import one_line
+    from pixmake.runstate import read_plan
     from pixmake.status import project_status
+    from pixmake.watch import run_progress, status_json, status_table, watch
 
-    counts = project_status(load_config(arguments.config))
-    if arguments.json:
-        print(json.dumps({step: count.__dict__ for step, count in counts.items()}, indent=2))
+    config = load_config(arguments.config)
+    if arguments.watch:
+        watch(config, arguments.json)
         return 0
-    width = max(len("step"), *(len(step) for step in counts))
-    print(f"{'step':<{width}}  {'done':>8}  {'failed':>8}  {'to do':>8}")
-    for step, count in counts.items():
-        print(f"{step:<{width}}  {count.done:>8}  {count.failed:>8}  {count.to_do:>8}")
+    plan = read_plan()
+    run = run_progress(plan) if plan else None
+    counts = project_status(config)
+    if arguments.json:
+        print(status_json(counts, run))
+    else:
+        print("\n".join(status_table(counts)))
+        if run is not None:
+            print(f"a run is going on: {one_line(run)}")
     return 0
 
 

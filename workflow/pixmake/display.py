@@ -83,7 +83,8 @@ def one_line(progress: Progress) -> str:
     if len(progress.steps) > 1:
         parts.append(
             ", ".join(
-                f"{step.name} {step.done + step.failed + step.skipped}/{step.total}" for step in progress.steps
+                f"{step.name} {step.done + step.failed + step.skipped}/{step.total}"
+                for step in progress.steps
             )
         )
     if progress.last_failure:
@@ -110,7 +111,9 @@ def panel(progress: Progress, now: float | None = None) -> RenderableType:
         table.add_row(step.name, bar, f"{step.done} of {step.total}", notes)
     said = [Text("; ".join([f"{progress.done} of {progress.images} images done", *_pace(progress)]))]
     if progress.running_jobs:
-        said.append(Text(now_running(progress, time.time() if now is None else now), "dim", overflow="ellipsis"))
+        said.append(
+            Text(now_running(progress, time.time() if now is None else now), "dim", overflow="ellipsis")
+        )
     if progress.last_failure:
         said.append(Text(f"last failure: {progress.last_failure}", "red", overflow="ellipsis"))
     for line in said:

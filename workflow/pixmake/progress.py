@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from typing import Any
 from pixmake.display import LiveDisplay, PlainLines
 from pixmake.job import PREREQUISITE
 from pixmake.records import Failure, read_record
-from pixmake.runstate import write_state
+from pixmake.runstate import forget_run, note_now, note_plan
 from pixmake.tally import Tally, Work
 
 BEGIN, END = "pixmake_begin", "pixmake_end"
@@ -30,8 +30,8 @@ BEGIN, END = "pixmake_begin", "pixmake_end"
 MOST_ERRORS = 10
 """Failed attempts that are told one by one."""
 
-STATE_SECONDS = 2.0
-"""Between two notes of the state for ``pixmake status --watch``."""
+NOTE_SECONDS = 2.0
+"""Between two notes for ``pixmake status --watch``."""
 
 PATIENCE = 10.0
 """Seconds that the end of a run waits for the last records to be shown."""
@@ -55,10 +55,9 @@ class Reporter:
         self.tally: Tally | None = None
         self.display: LiveDisplay | PlainLines | None = None
         self.reasons: dict[str, Counter[str]] = {}
-        self.counts: dict[str, int] = {}
+        self.jobs = 0
         self.errors = 0
         self.noted = 0.0
-        self.ended = False
 
     def take(self, record: logging.LogRecord) -> None:
         """Show what a record says."""
@@ -84,8 +83,7 @@ class Reporter:
 
     def _begin(self, record: Any) -> None:
         self.tally = record.tally
-        self.noted = 0.0
-        self._note("running")
+        self._note()
         if self.shows:
             if record.message_to_user:
                 self._say(record.message_to_user)
@@ -93,9 +91,7 @@ class Reporter:
             self.display = kind(self.tally.progress, self.stream)
 
     def _end(self, record: Any) -> None:
-        self.ended = True
-        if self.tally is not None:
-            self._note("ended")
+        self.tally = None
         self.close()
         record.shown.set()
 
@@ -104,6 +100,8 @@ class Reporter:
         if self.dryrun:
             step = work.step if work else record.rule_name
             reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
+            if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
+                reason = "failed before"
             self.reasons.setdefault(step, Counter())[reason] += 1
         elif self.tally is not None:
             name = f"{work.step} of {work.id}" if work else record.rule_name
@@ -133,33 +131,31 @@ class Reporter:
 
     def _run_info(self, record: Any) -> None:
         """Snakemake's table of rules, from which only a dry run's totals are of use."""
-        self.counts = {rule: int(number) for rule, number in getattr(record, "stats", {}).items()}
+        self.jobs = int(getattr(record, "stats", {}).get("total", 0))
+        if self.reasons:
+            self._tell_dry_run()
 
     def _tell_dry_run(self) -> None:
-        if not self.shows or not (self.reasons or self.counts):
+        if not self.shows or not self.jobs:
             return
-        if self.reasons:
-            counted = {step: sum(reasons.values()) for step, reasons in self.reasons.items()}
-        else:
-            counted = {"jobs": self.counts.get("total", 0)}
-        jobs = ", ".join(f"{number} × {step}" for step, number in counted.items() if step != "all")
-        self._say(f"would run: {jobs}")
-        for step, reasons in self.reasons.items():
-            for reason, number in reasons.most_common():
-                if step != "all":
-                    self._say(f"  {number} × {step}: {_in_words(reason)}")
-        self.reasons, self.counts = {}, {}
+        counted = {step: reasons.total() for step, reasons in self.reasons.items() if step != "all"}
+        listed = ", ".join(f"{number} × {step}" for step, number in counted.items())
+        self._say(f"would run: {listed or f'{self.jobs} jobs'}")
+        for step in counted:
+            for reason, number in self.reasons[step].most_common():
+                self._say(f"  {number} × {step}: {_REASONS.get(reason, reason)}")
+        self.jobs, self.reasons = 0, {}
 
     def _update(self) -> None:
         if self.display is not None:
             self.display.update()
-        if time.monotonic() - self.noted >= STATE_SECONDS:
-            self._note("running")
+        if time.monotonic() - self.noted >= NOTE_SECONDS:
+            self._note()
 
-    def _note(self, state: str) -> None:
-        assert self.tally is not None
-        self.noted = time.monotonic()
-        write_state(self.tally.progress(), state)
+    def _note(self) -> None:
+        if self.tally is not None:
+            self.noted = time.monotonic()
+            note_now(self.tally.progress())
 
     def _say(self, line: str) -> None:
         if self.display is not None:
@@ -201,13 +197,14 @@ _CHATTER = (
     "RuleException:\nCalledProcessError",  # the command of one image; `_job_error` says whose it was
 )
 _REASON_END = re.compile(r":|; ")
+_PARAMS = "Params have changed since last execution"
 _REASONS = {
     "Missing output files": "no result yet",
     "Incomplete output files": "was interrupted",
     "Updated input files": "its image has changed",
     "Input files updated by another job": "a step that it needs runs",
     "Set of input files has changed since last execution": "has other images or other needed steps",
-    "Params have changed since last execution": "its function, params or row have changed, or it failed",
+    _PARAMS: "its function, params or row have changed",
     "Code has changed since last execution": "pixmake or its rule has changed",
     "Forced execution": "asked for",
 }
@@ -241,13 +238,15 @@ class Run:
     """Seconds since the epoch."""
 
 
-def begin_run(workflow: Any, steps: Sequence[str]) -> Run:
+def begin_run(workflow: Any, results: str, steps: Sequence[str]) -> Run:
     """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs.
 
     Parameters
     ----------
     workflow
         Snakemake's.
+    results
+        The folder of all results.
     steps
         The names of the steps, in the order in which they are shown.
     """
@@ -275,11 +274,12 @@ def begin_run(workflow: Any, steps: Sequence[str]) -> Run:
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
+    note_plan(tally.begun, results, _ids(work for _, work in to_run), _ids(done))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
     return Run(records, progress.images, progress.before, tally.begun)
 
 
-def end_display() -> None:
+def end_run() -> None:
     """Wait until all that Snakemake has said is shown, and leave the terminal as it was."""
     from snakemake.logging import logger
 
@@ -287,6 +287,7 @@ def end_display() -> None:
     if any(isinstance(handler, (_Direct, logging.handlers.QueueHandler)) for handler in logger.handlers):
         logger.info("", extra={"event": END, "shown": shown})
         shown.wait(PATIENCE)
+    forget_run()
 
 
 def failure_in(record: str) -> Failure | None:
@@ -339,6 +340,13 @@ def _snakemakes_handler(settings: Any, stream: Any) -> logging.Handler:
     return handler
 
 
+def _ids(works: Iterable[Work]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for work in works:
+        ids.setdefault(work.step, []).append(work.id)
+    return ids
+
+
 def _work_of(record: str) -> Work:
     path = Path(record)
     return Work(path.parent.name, path.name.removesuffix(".json"), record)
@@ -356,10 +364,6 @@ def _work(record: Any) -> Work | None:
 def _reason(error: Failure) -> str:
     line = " ".join(f"{error.type}: {error.message}".split())
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
-
-
-def _in_words(reason: str) -> str:
-    return _REASONS.get(reason, reason)
 
 
 def _is_chatter(record: logging.LogRecord) -> bool:

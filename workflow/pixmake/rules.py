@@ -199,7 +199,7 @@ run = []
 
 
 onstart:
-    run.append(begin_run(workflow, {[planned.name for planned in plan.steps]!r}))
+    run.append(begin_run(workflow, {plan.config.results!r}, {[planned.name for planned in plan.steps]!r}))
 
 
 onsuccess:

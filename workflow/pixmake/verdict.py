@@ -10,7 +10,7 @@ from typing import Any
 
 from pixmake.display import duration, speed
 from pixmake.job import PREREQUISITE
-from pixmake.progress import Run, end_display
+from pixmake.progress import Run, end_run
 from pixmake.records import failure_counts, read_record
 
 PAGE = "report.html"
@@ -107,5 +107,5 @@ def _time(run: Run, images: int) -> str:
 
 
 def _say(lines: list[str]) -> None:
-    end_display()
+    end_run()
     print("\n".join(lines), file=sys.stderr, flush=True)

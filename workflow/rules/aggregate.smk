@@ -24,7 +24,7 @@ run = []
 
 
 onstart:
-    run.append(begin_run(workflow, [step.name for step in plan.steps]))
+    run.append(begin_run(workflow, plan.config.results, [step.name for step in plan.steps]))
 
 
 onsuccess:

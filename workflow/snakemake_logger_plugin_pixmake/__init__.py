@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pixmake.progress import Reporter as ReporterType
 
 
-class LogHandler(LogHandlerBase):  # type: ignore[misc]
+class LogHandler(LogHandlerBase):
     """Hands Snakemake's log records to `pixmake.progress`, which decides what is shown."""
 
     def __post_init__(self) -> None:
