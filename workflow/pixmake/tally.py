@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 MOST_RUNNING = 8
 """Running jobs that are named; the others are counted."""
@@ -21,6 +21,9 @@ RECENT = 1000
 
 NEWEST = 0.05
 """The weight of the newest job in the mean of a step's seconds."""
+
+
+Outcome = Literal["done", "failed", "skipped"]
 
 
 class Work(NamedTuple):
@@ -98,6 +101,7 @@ class Tally:
     begun: float = field(default_factory=time.time)
     _steps: dict[str, _Step] = field(default_factory=dict)
     _jobs: dict[int, Work] = field(default_factory=dict)
+    _ended: dict[int, tuple[Work, Outcome]] = field(default_factory=dict)
     _open: dict[str, int] = field(default_factory=dict)
     """Of each image that is not done yet: its steps that are not."""
     _images: set[str] = field(default_factory=set)
@@ -128,29 +132,29 @@ class Tally:
     def started(self, number: int, name: str, work: Work | None) -> None:
         """A job has started, perhaps not for the first time; one that was not planned counts from now on."""
         with self._lock:
-            if work is not None and number not in self._jobs:
+            if number in self._ended:
+                self._reopen(number)
+            elif work is not None and number not in self._jobs:
                 self._add(number, work)
-            if number in self._failed_jobs:
-                self._failed_jobs.remove(number)
-                self._steps[self._jobs[number].step].failed -= 1
+            self._forgive(number)
             self._running[number] = Running(name, time.time())
 
     def finished(self, number: int, failure: str | None = None, *, skipped: bool = False) -> None:
         """A job has ended and left its record, perhaps one that says why it failed."""
         with self._lock:
+            self._forgive(number)
             seconds = self._seconds(number)
             work = self._jobs.pop(number, None)
             if work is None:
                 return
             step = self._steps[work.step]
-            if skipped:
-                step.skipped += 1
-            elif failure is not None:
-                step.failed += 1
+            outcome: Outcome = "skipped" if skipped else "done" if failure is None else "failed"
+            setattr(step, outcome, getattr(step, outcome) + 1)
+            self._ended[number] = work, outcome
+            if outcome != "done":
                 self._failed_images.add(work.id)
+            if outcome == "failed":
                 self._last_failure = f"{work.step} of {work.id}: {failure}"
-            else:
-                step.done += 1
             if seconds is not None and not skipped:
                 mean = seconds if step.seconds is None else step.seconds
                 step.seconds = mean + NEWEST * (seconds - mean)
@@ -204,6 +208,21 @@ class Tally:
         self._images.add(work.id)
         self._open[work.id] = self._open.get(work.id, 0) + 1
         self._planned += 1
+
+    def _reopen(self, number: int) -> None:
+        """A job that had ended starts again."""
+        work, outcome = self._ended.pop(number)
+        step = self._steps[work.step]
+        setattr(step, outcome, getattr(step, outcome) - 1)
+        self._failed_images.discard(work.id)
+        self._jobs[number] = work
+        self._open[work.id] = self._open.get(work.id, 0) + 1
+
+    def _forgive(self, number: int) -> None:
+        """A job that failed without a record goes on."""
+        if number in self._failed_jobs:
+            self._failed_jobs.remove(number)
+            self._steps[self._jobs[number].step].failed -= 1
 
     def _seconds(self, number: int) -> float | None:
         running = self._running.pop(number, None)

@@ -24,7 +24,9 @@ run = []
 
 
 onstart:
-    run.append(begin_run(workflow, plan.config.results, [step.name for step in plan.steps]))
+    run.append(
+        begin_run(workflow, plan.config.results, [step.name for step in plan.steps])
+    )
 
 
 onsuccess:
