@@ -186,6 +186,8 @@ _CHATTER = (
     "Conda environments: ignored",
     "Trying to restart",
     "Select jobs to execute",
+    "Submitted job",
+    "Submitted group job",
     "Using shell",
     "Assuming unrestricted",
     "Reasons:",
@@ -196,6 +198,7 @@ _CHATTER = (
     "Elapsed time:",
     "RuleException:\nCalledProcessError",  # the command of one image; `_job_error` says whose it was
 )
+_SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
 _REASON_END = re.compile(r":|; ")
 _PARAMS = "Params have changed since last execution"
 _REASONS = {
@@ -369,4 +372,6 @@ def _reason(error: Failure) -> str:
 def _is_chatter(record: logging.LogRecord) -> bool:
     """Whether a line of Snakemake's says no more than that it goes on, or lists ten thousand rules."""
     text = str(record.msg or "")
-    return record.levelno <= logging.INFO and (not text.strip() or text.startswith(_CHATTER))
+    return record.levelno <= logging.INFO and (
+        not text.strip() or text.startswith(_CHATTER) or _SUBMITTED.match(text) is not None
+    )

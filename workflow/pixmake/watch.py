@@ -28,7 +28,7 @@ def watch(config: Config, as_json: bool) -> None:
     """
     display: LiveDisplay | None = None
     looks: deque[Progress] = deque(maxlen=1)
-    told = ""
+    told: object = None
     try:
         while True:
             looked = time.monotonic()
@@ -41,12 +41,12 @@ def watch(config: Config, as_json: bool) -> None:
                 line = status_json(project_status(config), latest) if as_json else one_line(latest)
                 if not as_json and sys.stdout.isatty():
                     display = display or LiveDisplay(lambda: looks[-1], sys.stdout)
-                elif line != told:
+                elif told != (latest.failed, latest.steps):
                     print(line, flush=True)
-                told = line
-            elif not told:
-                told = "no run is going on here; waiting for one"
-                print(told, file=sys.stderr, flush=True)
+                told = latest.failed, latest.steps
+            elif told is None:
+                told = plan, ()
+                print("no run is going on here; waiting for one", file=sys.stderr, flush=True)
             time.sleep(max(SECONDS, 5 * (time.monotonic() - looked)))
     except KeyboardInterrupt:
         return
