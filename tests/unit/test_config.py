@@ -61,7 +61,6 @@ result: out
 on_error: contine
 """
     assert problems(tmp_path, text) == [
-        "config.yaml:1: the key images.table is missing",
         "config.yaml:2: unknown key images.tabel (did you mean 'table'?)",
         "config.yaml:3: images.select.match: a: '(' is no regular expression: "
         "missing ), unterminated subpattern at position 0",

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pixmake.cells import typed_cell
 from pixmake.config import Images
 from pixmake.errors import PixmakeError
 from pixmake.groups import Group, make_groups
 from pixmake.plan import selected_table
-from pixmake.sources.table import sniffed
-from pixmake.table import path_problems, typed_cell
+from pixmake.tabular import sniffed
+from pixmake.table import path_problems
 
 
 def images(tmp_path: Path, text: str | bytes, **keys: Any) -> Images:
@@ -89,7 +90,7 @@ def test_problems_of_rows(tmp_path: Path) -> None:
     (tmp_path / "a.png").touch()
     (tmp_path / "folder").mkdir()
     asked = images(tmp_path, "path,n\na.png,1\nb.png,2\n./a.png,3\n,4\nfolder,5\n")
-    found = [str(p).replace(f"{tmp_path}/", "") for p in path_problems(selected_table(asked), asked.root)]
+    found = [str(p).replace(f"{tmp_path}/", "") for p in path_problems(selected_table(asked))]
     assert [problem.partition(" (`root`")[0] for problem in found] == [
         "images.csv, row 3: b.png: there is no such file",
         "images.csv, row 4: ./a.png stands in row 2 already (one row an image)",

@@ -115,12 +115,15 @@ def _init(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     from pixmake.config import read_config
     from pixmake.plan import plan_project
+    from pixmake.table import counted_notes
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
     print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}")
+    for line in counted_notes(plan.notes):
+        print(f"  {line}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 One of these starts for each image, so it is kept to a few milliseconds: no `site`, no import that the
 common case does not need. Run as
-``python -IS client.py SNAKEMAKE TASK LIMITS PYTHON ATTEMPT LOG OUTPUT… INPUT…``.
+``python -IS client.py SNAKEMAKE LIMITS PYTHON TASK ATTEMPT LOG OUTPUT… INPUT…``.
 """
 
 # the private module: `socket` itself costs twice as much as this whole program
@@ -107,4 +107,5 @@ def _worker() -> "ModuleType":
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]), sys.argv[2:]))
+    owner, limits, python, task, *rest = sys.argv[1:]
+    sys.exit(main(int(owner), [task, limits, python, *rest]))

@@ -2,87 +2,26 @@
 
 from __future__ import annotations
 
-import datetime
 import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.imageset import Images, image_inconsistencies
+from pixmake.model import Model, Name
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
-Scalar = str | int | float | bool | None
-Day = datetime.datetime | datetime.date | str
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Select(_Model):
-    """Which rows of the table to run; every condition must hold."""
-
-    where: dict[str, Scalar | list[Scalar]] = {}
-    """Column: the value, or a list of the values, that a row must have."""
-
-    match: dict[str, str] = {}
-    """Column: a regular expression that must be found in the row's value."""
-
-    start: Day | None = None
-    """The first date or timestamp to take, inclusive; needs a column `timestamp`."""
-
-    end: Day | None = None
-    """The last date or timestamp to take, inclusive: a date means its whole day."""
-
-    @field_validator("match")
-    @classmethod
-    def _expressions(cls, match: dict[str, str]) -> dict[str, str]:
-        for column, expression in match.items():
-            try:
-                re.compile(expression)
-            except re.error as error:
-                raise ValueError(f"{column}: {expression!r} is no regular expression: {error}") from error
-        return match
-
-
-class Images(_Model):
-    """Where the images and their metadata come from."""
-
-    table: str
-    """A CSV or TSV file, one row an image, with a column `path`."""
-
-    root: str = "."
-    """The folder that relative paths in the table start from."""
-
-    id: str | None = None
-    """A template of column names, e.g. `{plant}_{timestamp:%Y-%m-%d}`; default: the image's path
-    without its suffix, or the values of `group_by`."""
-
-    timestamp_format: str | None = None
-    """How the column `timestamp` is written (Python's `%` codes); default: ISO 8601."""
-
-    select: Select = Select()
-    """Which rows to run."""
-
-    group_by: list[str] = Field(default=[], min_length=0)
-    """Columns; rows with the same values make one job."""
-
-    name_by: str | None = None
-    """The column that names the images of a group, e.g. `camera`; default: `image1`, `image2`, …"""
-
-    empty_group: Literal["error", "own"] = "error"
-    """What happens to a row with an empty cell in a `group_by` column: an error, or a group of its own."""
-
-
-class Resources(_Model):
+class Resources(Model):
     """What a job needs; any resource that Snakemake or a cluster profile knows may stand here."""
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
@@ -98,7 +37,7 @@ class Resources(_Model):
         return self.model_dump(exclude_none=True)
 
 
-class Step(_Model):
+class Step(Model):
     """One thing that is done to each image."""
 
     function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
@@ -142,7 +81,7 @@ class Step(_Model):
         return self.function.rpartition(":")[2]
 
 
-class Config(_Model):
+class Config(Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
     images: Images
@@ -284,8 +223,8 @@ def _inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
         if twin != name:
             what = f"steps {twin!r} and {name!r} would write the same files where case does not count"
             yield ("steps", name), what, ""
-    if config.images.name_by and not config.images.group_by:
-        yield ("images", "name_by"), "names the images of a group", "set group_by, too"
+    for key, what, hint in image_inconsistencies(config.images):
+        yield ("images", key), what, hint
 
 
 def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
@@ -362,16 +301,23 @@ _UNION_BRANCH = re.compile(r"^(str|int|float|bool|none|date|datetime|list\[.*|.*
 
 def _known_keys(keys: Keys) -> list[str]:
     """The keys that the schema has where ``keys`` ends."""
-    model: Any = Config
-    inside = list(keys[:-1])
-    while inside:
-        key = inside.pop(0)
-        if model is Config and key == "steps":
-            model = Step
-            inside = inside[1:]
-        else:
-            model = {"images": Images, "select": Select, "resources": Resources}[str(key)]
-    return list(model.model_fields)
+    model: type[BaseModel] | None = Config
+    inside = iter(keys[:-1])
+    for key in inside:
+        if isinstance(key, int) or model is None:
+            continue
+        annotation = model.model_fields[key].annotation if key in model.model_fields else None
+        if get_origin(annotation) is dict:
+            next(inside, None)  # a name of the user's own, such as a step's
+        model = next(_models(annotation), None)
+    return list(model.model_fields) if model else []
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def _place(places: Places, keys: Keys, default: str) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixmake.config import Images
+from pixmake.cells import as_metadata, comparable
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
-from pixmake.table import PATH, TIMESTAMP, Table, as_metadata, is_remote, located
+from pixmake.imageset import Images
+from pixmake.table import PATH, TIMESTAMP, Note, Table, is_remote, located
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +28,55 @@ class Group:
     """The row's own values, without empty cells; in a group a list where its rows differ."""
     where: str
     """The first row, for messages."""
+    rows: tuple[int, ...] = ()
+    """The positions of its rows in the table that was grouped."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of the table on its way into a group."""
+class IncompleteGroup:
+    """A group that lacks images that `require` asks for."""
 
-    cells: Mapping[str, Any]
-    when: datetime.datetime | None
-    where: str
+    group: Group
+    missing: tuple[str, ...]
+    """The names that it lacks."""
 
-    def value(self, column: str) -> Any:
-        """The cell; of ``timestamp`` the time that it means, so that one time is one group."""
-        return self.when if column == TIMESTAMP and self.when is not None else self.cells[column]
+
+@dataclass(frozen=True)
+class Grouping:
+    """The rows of a table as groups, in the order of their first rows."""
+
+    groups: tuple[Group, ...]
+    """The jobs."""
+    incomplete: tuple[IncompleteGroup, ...] = ()
+    """Groups that are not among the jobs, as they lack an image."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with rows and groups: those are not among the jobs either. With `incomplete: error`
+    each incomplete group is one, too."""
+
+    def notes(self) -> tuple[Note, ...]:
+        """What to tell of the groups that are left out."""
+        return tuple(
+            Note(
+                f"group is left out, it has no {' and no '.join(lacking.missing)}",
+                where=lacking.group.id,
+                detail=", ".join(lacking.group.paths),
+            )
+            for lacking in self.incomplete
+        )
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """A table's cells by column, and what `images` asks of them."""
+
+    table: Table
+    images: Images
+    columns: Mapping[str, Sequence[Any]]
+    keys: Mapping[str, Sequence[Any]]
+    """The same, with the times of ``timestamp``, so that one time is one group."""
+
+    def place(self, row: int) -> str:
+        return self.table.place(row)
 
 
 def make_groups(table: Table, images: Images) -> tuple[Group, ...]:
@@ -49,67 +85,105 @@ def make_groups(table: Table, images: Images) -> tuple[Group, ...]:
     Raises
     ------
     PixmakeError
-        A column that is not there, an empty cell where a value is needed, two images of one name.
+        A column that is not there, an empty cell where a value is needed, two images of one name, a
+        group that is incomplete although that is an error.
     """
-    problems = list(_unknown_columns(table, images))
-    if problems:
-        raise PixmakeError(problems)
+    grouping = make_grouping(table, images)
+    if grouping.problems:
+        raise PixmakeError(grouping.problems)
+    return grouping.groups
+
+
+def make_grouping(table: Table, images: Images) -> Grouping:
+    """The rows as groups, and those that make none, with why.
+
+    Parameters
+    ----------
+    table
+        The rows that were selected.
+    images
+        ``group_by``, ``name_by``, ``require``, ``incomplete``, ``empty_group`` and ``id`` are used.
+
+    Raises
+    ------
+    PixmakeError
+        A column that is not there; all else is among the grouping's problems.
+    """
+    unknown = list(_unknown_columns(table, images))
+    if unknown:
+        raise PixmakeError(unknown)
+    cells = _cells(table, images)
     groups: list[Group] = []
-    for rows in _members(_rows(table), images.group_by):
-        found = list(_empty_keys(rows, images))
+    incomplete: list[IncompleteGroup] = []
+    problems: list[Problem] = []
+    for rows in _members(cells):
+        found = list(_empty_keys(cells, rows))
         try:
-            groups.append(_group(rows, images))
+            group = _group(cells, rows)
         except PixmakeError as error:
             found += error.problems
-        problems += found
-    if problems:
-        raise PixmakeError(problems)
-    return tuple(groups)
+        if found:
+            problems += found
+            continue
+        missing = _missing(group, images)
+        if not missing:
+            groups.append(group)
+            continue
+        incomplete.append(IncompleteGroup(group, missing))
+        if images.incomplete == "error":
+            what = f"the group {group.id!r} has no {' and no '.join(missing)}"
+            hint = "`incomplete: skip` leaves such groups out"
+            problems.append(Problem(what, group.where, hint))
+    return Grouping(tuple(groups), tuple(incomplete), tuple(problems))
 
 
-def _rows(table: Table) -> list[_Row]:
-    records = table.frame.to_dict("records")
-    times = table.when if table.when is not None else [None] * len(records)
-    rows = zip(table.frame.index, records, times, strict=True)
-    return [_Row({str(k): v for k, v in cells.items()}, when, table.place(row)) for row, cells, when in rows]
+def _cells(table: Table, images: Images) -> _Cells:
+    columns = {str(name): table.frame[name].tolist() for name in table.frame.columns}
+    keys: dict[str, Sequence[Any]] = dict(columns)
+    if table.when is not None:
+        keys[TIMESTAMP] = table.when.tolist()
+    return _Cells(table, images, columns, keys)
 
 
-def _members(rows: Sequence[_Row], group_by: Sequence[str]) -> list[list[_Row]]:
-    """The rows of each group; a row with an empty key is a group of its own."""
-    members: dict[Any, list[_Row]] = {}
-    for number, row in enumerate(rows):
-        key = tuple(row.value(column) for column in group_by)
-        alone = not group_by or None in key
-        members.setdefault(number if alone else key, []).append(row)
+def _members(cells: _Cells) -> list[list[int]]:
+    """The positions of each group's rows; a row with an empty key is a group of its own."""
+    count, group_by = len(cells.table.frame), cells.images.group_by
+    if not group_by:
+        return [[row] for row in range(count)]
+    members: dict[Any, list[int]] = {}
+    for row, key in enumerate(zip(*(cells.keys[column] for column in group_by), strict=True)):
+        members.setdefault(row if None in key else key, []).append(row)
     return list(members.values())
 
 
-def _group(rows: Sequence[_Row], images: Images) -> Group:
+def _group(cells: _Cells, rows: Sequence[int]) -> Group:
+    paths, root = cells.columns[PATH], cells.table.root
     return Group(
-        id=_group_id(rows, images),
-        paths=tuple(located(row.cells[PATH], images.root) for row in rows),
-        names=_names(rows, images),
-        metadata=_metadata(rows),
-        where=rows[0].where,
+        id=_group_id(cells, rows),
+        paths=tuple([located(paths[row], root) for row in rows]),
+        names=_names(cells, rows),
+        metadata=_metadata(cells, rows),
+        where=cells.place(rows[0]),
+        rows=tuple(rows),
     )
 
 
-def _group_id(rows: Sequence[_Row], images: Images) -> str:
-    first = rows[0]
+def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
+    images, first = cells.images, rows[0]
     if images.id is not None:
-        return _from_template(images.id, rows)
-    key = [first.value(column) for column in images.group_by]
+        return _from_template(images.id, cells, rows)
+    key = [cells.keys[column][first] for column in images.group_by]
     if not key or None in key:
-        path = str(first.cells[PATH])
+        path = str(cells.columns[PATH][first])
         return safe_id(path if is_remote(path) else os.path.splitext(os.path.normpath(path))[0])
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
 
 
-def _from_template(template: str, rows: Sequence[_Row]) -> str:
+def _from_template(template: str, cells: _Cells, rows: Sequence[int]) -> str:
     """The id by ``images.id``, which needs one value of each column that it names."""
-    where, values = rows[0].where, {}
+    where, values = cells.place(rows[0]), {}
     for column in template_columns(template):
-        found = {row.value(column) for row in rows}
+        found = {cells.keys[column][row] for row in rows}
         if None in found:
             raise PixmakeError([Problem(f"the column {column!r} is empty, but images.id needs it", where)])
         if len(found) > 1:
@@ -139,50 +213,60 @@ def template_columns(template: str) -> list[str]:
     return names
 
 
-def _names(rows: Sequence[_Row], images: Images) -> tuple[str, ...]:
+def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
     """What the images of a group are called."""
+    images = cells.images
     if not images.group_by:
         return ()
     if images.name_by is None:
         return tuple(f"image{number}" for number in range(1, len(rows) + 1))
-    first: dict[str, _Row] = {}
+    first: dict[str, int] = {}
     problems = []
     for row in rows:
-        name = row.cells[images.name_by]
+        name = cells.columns[images.name_by][row]
         if name is None:
-            problems.append(Problem(f"the `name_by` column {images.name_by!r} is empty", row.where))
+            what = f"the `name_by` column {images.name_by!r} is empty"
+            problems.append(Problem(what, cells.place(row)))
             continue
         twin = first.setdefault(str(name), row)
-        if twin is not row:
-            what = f"two images of one group are called {name!r}; the other is {twin.where}"
+        if twin != row:
+            what = f"two images of one group are called {name!r}; the other is {cells.place(twin)}"
             hint = "add a column that tells them apart to group_by"
-            problems.append(Problem(what, row.where, hint))
+            problems.append(Problem(what, cells.place(row), hint))
     if problems:
         raise PixmakeError(problems)
     return tuple(first)
 
 
-def _metadata(rows: Sequence[_Row]) -> dict[str, Any]:
+def _missing(group: Group, images: Images) -> tuple[str, ...]:
+    there = {comparable(name) for name in group.names}
+    return tuple([str(name) for name in images.require if comparable(name) not in there])
+
+
+def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
     """The rows' values by column: one value where they agree, else a list, an entry an image."""
     merged: dict[str, Any] = {}
-    for column in rows[0].cells:
-        values = [as_metadata(row.cells[column]) for row in rows]
+    if len(rows) == 1:
+        row = rows[0]
+        return {name: column[row] for name, column in cells.columns.items() if column[row] is not None}
+    for name, column in cells.columns.items():
+        values = [column[row] for row in rows]
         if all(value == values[0] for value in values):
             if values[0] is not None:
-                merged[column] = values[0]
+                merged[name] = values[0]
         else:
-            merged[column] = values
+            merged[name] = values
     return merged
 
 
-def _empty_keys(rows: Sequence[_Row], images: Images) -> Iterator[Problem]:
-    if images.empty_group == "own":
+def _empty_keys(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
+    if cells.images.empty_group == "own":
         return
     for row in rows:
-        for column in images.group_by:
-            if row.value(column) is None:
+        for column in cells.images.group_by:
+            if cells.keys[column][row] is None:
                 hint = "fill it in, or set `empty_group: own` to make it a group of its own"
-                yield Problem(f"the `group_by` column {column!r} is empty", row.where, hint)
+                yield Problem(f"the `group_by` column {column!r} is empty", cells.place(row), hint)
 
 
 def _unknown_columns(table: Table, images: Images) -> Iterator[Problem]:

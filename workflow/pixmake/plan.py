@@ -12,13 +12,13 @@ from typing import Any
 
 from pixmake.config import ARGUMENTS, Config, Images, Step, parse_config, parse_images
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.groups import Group, make_groups
+from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
 from pixmake.source import Signature, read_signature, source_hash
 from pixmake.sources import read_images
-from pixmake.table import Table, path_problems
+from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.task import Task
 
 LOGS = "logs"
@@ -56,6 +56,8 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     columns: tuple[str, ...]
     """The metadata terms, in the table's order."""
+    notes: tuple[Note, ...] = ()
+    """What was left out or mended on the way from the source to the groups, and why."""
 
     def jobs(self) -> Iterator[tuple[PlannedStep, Job]]:
         """Every job: all groups of the first step, then of the next."""
@@ -85,6 +87,7 @@ class Plan:
             names=group.names,
             needs=needs,
             files=tuple(step.files),
+            python=step.python,
             failures=failures,
         )
         return Job(
@@ -128,7 +131,7 @@ def table_problems(images: Images) -> tuple[Problem, ...]:
     """What is wrong with a table, for a config that has problems of its own."""
     try:
         table = selected_table(images)
-        problems = path_problems(table, images.root)
+        problems = path_problems(table)
         if not problems:
             make_groups(table, images)
     except PixmakeError as error:
@@ -148,6 +151,7 @@ def make_plan(config: Config) -> Plan:
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
     columns: list[str] = []
+    notes: tuple[Note, ...] = ()
     try:
         steps = _planned_steps(config)
     except PixmakeError as error:
@@ -155,11 +159,13 @@ def make_plan(config: Config) -> Plan:
     try:
         table = selected_table(config.images)
         columns = table.columns
-        problems += path_problems(table, config.images.root)
-        groups = make_groups(table, config.images) if not problems else ()
+        problems += path_problems(table)
+        grouping = make_grouping(table, config.images)
+        problems += grouping.problems
+        groups, notes = grouping.groups, (*table.notes, *grouping.notes())
     except PixmakeError as error:
         problems += error.problems
-    plan = Plan(config, groups, steps, tuple(columns))
+    plan = Plan(config, groups, steps, tuple(columns), notes)
     problems = problems or list(_collisions(plan))
     if problems:
         raise PixmakeError(problems)
@@ -175,12 +181,12 @@ def selected_table(images: Images) -> Table:
         The table cannot be used, or no row is left.
     """
     table = read_images(images)
-    selected = select_rows(table, images.select)
+    selected = select_rows(table, images.select, images.group_by)
     if selected.frame.empty:
         hint = "" if table.frame.empty else "look at images.select"
         what = f"no image: {len(table.frame)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
-    return selected
+    return without_missing(selected) if images.missing == "skip" else selected
 
 
 def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:

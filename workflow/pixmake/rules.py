@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import inspect
 import os
 import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pixmake.config import Step
 from pixmake.errors import PixmakeError
@@ -30,6 +32,7 @@ CONDA = str(WORKFLOW / "envs" / "function.yaml")
 """The software of a step, of use with ``--sdm conda`` alone."""
 
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
 
@@ -43,6 +46,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
         show where in our files it was raised.
     """
     hold_run_lock()
+    _collect_less_often()
     try:
         return plan_project(config, files)
     except PixmakeError as error:
@@ -50,18 +54,17 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
         raise SystemExit(1) from None
 
 
+def _collect_less_often() -> None:
+    """Keep the garbage collector from walking over all rules again and again.
+
+    They live as long as Snakemake does, and at 10,000 of them those walks took a fifth of its time.
+    """
+    gc.set_threshold(200_000, 20, 100)
+
+
 def smk(name: str) -> str:
     """The path of one of pixmake's files of rules, for ``include:``."""
     return str(WORKFLOW / "rules" / f"{name}.smk")
-
-
-def client(wildcards: Any, resources: Any) -> str:
-    """A params function: the command that hands a job of this process to the warm one, up to its words.
-
-    As all params functions that ask for ``resources`` it is not among what Snakemake compares: an
-    environment that moves runs nothing again.
-    """
-    return f"{_CLIENT} {os.getpid()}"
 
 
 def program(wildcards: Any, resources: Any) -> str:
@@ -74,27 +77,41 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def images(job: Job) -> list[str]:
-    """The images of a job as Snakemake can take them.
+def inputs(job: Job) -> dict[str, list[str]]:
+    """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    return [_linked(path) if _PATTERN.search(path) and not is_remote(path) else path for path in job.images]
+    images = [_linked(path) if _PATTERN.search(path) and not is_remote(path) else path for path in job.images]
+    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
-def limits(planned: PlannedStep) -> Callable[[Any, Any], str]:
-    """A params function that tells a job how it is run; see `pixmake.task.Limits`.
+def outputs(job: Job) -> dict[str, str | list[str]]:
+    """The ``output`` of a job's rule: its record, then its files, if any."""
+    return {"record": job.record} | ({"files": list(job.files)} if job.files else {})
 
-    As it asks for ``resources``, Snakemake does not compare it: a longer timeout runs nothing again.
-    It is called once a job, so the attempt comes by another way.
+
+def run(limits: str, python: str | None) -> Callable[[Any, Any], str]:
+    """A params function: the command that hands a job of this process to the warm one, up to its words.
+
+    As it asks for ``resources``, it is not among what Snakemake compares: an environment that moves or a
+    longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
+
+    Parameters
+    ----------
+    limits
+        How the jobs are run, from `run_limits`.
+    python
+        The step's own interpreter.
     """
-    text = run_limits(planned.step, planned.keeps_going)
+    words = f"{os.getpid()} {shlex.quote(limits)} {shlex.quote(python or SAME_PYTHON)}"
+    command = f"{_CLIENT} {words}"
 
     def not_compared(wildcards: Any, resources: Any) -> str:
-        return text
+        return command
 
-    return not_compared
+    return _signed(not_compared)
 
 
 def run_limits(step: Step, keep_going: bool) -> str:
@@ -109,6 +126,13 @@ def run_limits(step: Step, keep_going: bool) -> str:
     )
 
 
+def _signed(function: _Function) -> _Function:
+    """The function with its signature beside it: Snakemake asks for it several times a job."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
+
+
+@_signed
 def attempt(wildcards: Any, attempt: int) -> int:
     """A resources function: which attempt it is, the first one being 1."""
     return attempt
@@ -212,8 +236,10 @@ onerror:
     for planned in plan.steps:
         yield f"""
 
-def limits_of_{planned.name}(wildcards, resources):
-    return {run_limits(planned.step, planned.keeps_going)!r}
+run_{planned.name} = pixmake_rules.run(
+    {run_limits(planned.step, planned.keeps_going)!r},
+    {planned.step.python!r},
+)
 """
 
 
@@ -225,20 +251,16 @@ def _text_rule(planned: PlannedStep, job: Job) -> str:
 
 rule {job.rule}:
     input:
-        images=[{_listed(images(job), 16)}],
-        needed=[{_listed(job.needed, 16)}],
+{_named(inputs(job))}
     output:
-        record={job.record!r},
-        files=[{_listed(job.files, 15)}],
+{_named(outputs(job))}
     log:
         {job.log!r},
     conda:
         pixmake_rules.CONDA
     params:
         task={job.task.as_json()!r},
-        limits=limits_of_{planned.name},
-        client=pixmake_rules.client,
-        python={planned.step.python or SAME_PYTHON!r},
+        run=run_{planned.name},
     threads: {planned.step.threads}
     resources:
         attempt=pixmake_rules.attempt,{resources}
@@ -248,16 +270,22 @@ rule {job.rule}:
 """
 
 
+def _named(paths: Mapping[str, str | list[str]]) -> str:
+    """Named paths as the lines of a directive."""
+    lines = []
+    for name, value in paths.items():
+        text = repr(value) if isinstance(value, str) else f"[{_listed(value, 10 + len(name))}]"
+        lines.append(f"        {name}={text},")
+    return "\n".join(lines)
+
+
 def _listed(paths: Iterable[str], indent: int) -> str:
     """Paths as the lines of a directive, the first one without its indent."""
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
 # the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
-_RUN = (
-    "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
-    " {resources.attempt} {log:q} {output:q} {input:q}"
-)
+_RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 _AGGREGATE = (
     "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
     " --columns {params.columns:q} --measurements {output.measurements:q}"

@@ -2,116 +2,190 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from pixmake.cells import parse_time, typed_cell
 from pixmake.errors import PixmakeError, Problem, nearest
 
 PATH = "path"
 TIMESTAMP = "timestamp"
+MISSING = "there is no such file"
 
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})")
-_DECIMAL = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,15}([eE][-+]?\d{1,2})?")
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+Rows = npt.NDArray[np.bool_]
+"""One truth a row of a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that a source saw and left out or mended, which is no error."""
+
+    why: str
+    """The reason, in the same words for all that share it."""
+    path: str = ""
+    """The file that it is about, from the working directory; empty if it is about none."""
+    where: str = ""
+    """The row, or the entry, that it is about."""
+    detail: str = ""
+    """What it is in this file or row."""
+
+    def __str__(self) -> str:
+        about = ", ".join(part for part in (self.where, self.path) if part)
+        said = f"{self.why}: {self.detail}" if self.detail else self.why
+        return f"{about}: {said}" if about else said
 
 
 @dataclass(frozen=True)
 class Table:
     """Images and their metadata.
 
-    ``frame`` has one row an image, in the source's order. Its index is the row's number as a person
-    counts it in the source; an empty cell is ``None``; numbers are numbers. ``when`` holds the parsed
-    timestamps of the same rows, if there is a column ``timestamp``.
+    ``frame`` has one row an image, in the source's order; all its columns hold Python objects: an empty cell is
+    ``None``, numbers are numbers. Its index says which row of the source that is: a number as a
+    person counts it, or a name. Everything else that speaks of rows counts positions, from 0.
     """
 
     frame: pd.DataFrame
     source: str
-    when: pd.Series[Any] | None = None
+    """What the source is called in messages."""
+    root: str = "."
+    """The folder that relative paths start from."""
+    when: npt.NDArray[np.datetime64] | None = None
+    """The times of the column ``timestamp`` (UTC or without zone, µs, NaT if empty), once it is parsed."""
+    notes: tuple[Note, ...] = ()
+    """What was left out or mended on the way here, and why."""
 
     @property
     def columns(self) -> list[str]:
         """The metadata terms, ``path`` first."""
         return [PATH, *(str(name) for name in self.frame.columns if name != PATH)]
 
-    def place(self, row: Any) -> str:
+    def place(self, position: int) -> str:
         """Where a row stands, for a message."""
-        return f"{self.source}, row {row}"
+        label = self.frame.index[position]
+        return f"{self.source}, {label}" if isinstance(label, str) else f"{self.source}, row {label}"
 
-    def keep(self, mask: Any) -> Table:
+    def keep(self, rows: Rows) -> Table:
         """The rows for which the mask is true."""
-        when = None if self.when is None else self.when[mask]
-        return replace(self, frame=self.frame[mask], when=when)
+        when = None if self.when is None else self.when[rows]
+        return replace(self, frame=self.frame[rows], when=when)
+
+    def noting(self, notes: Iterable[Note]) -> Table:
+        """The same with more notes."""
+        return replace(self, notes=(*self.notes, *notes))
+
+    def with_columns(self, columns: Mapping[str, Sequence[Any]]) -> Table:
+        """The same with more columns, of typed cells."""
+        frame = pd.DataFrame(
+            {**{str(name): self.frame[name].to_numpy() for name in self.frame}, **_objects(columns)},
+            index=self.frame.index,
+            dtype=object,
+        )
+        return replace(self, frame=frame)
 
 
 def make_table(
-    rows: Iterable[Sequence[Any]],
-    columns: Sequence[str],
-    numbers: Sequence[int],
+    columns: Mapping[str, Sequence[Any]],
+    labels: Sequence[Any],
     source: str,
-    timestamp_format: str | None = None,
+    root: str = ".",
+    notes: Iterable[Note] = (),
 ) -> Table:
-    """A table from a source's rows: cells typed one by one, timestamps parsed.
+    """A table from a source's columns, its cells typed one by one.
 
     Parameters
     ----------
-    rows
-        The cells of each row, as text or as they come.
     columns
-        Their names; ``path`` among them.
-    numbers
-        The number of each row in the source.
+        The cells of each column, as text or as they come; ``path`` among them.
+    labels
+        The number, or the name, of each row in the source.
     source
         What to call the source in messages.
-    timestamp_format
-        How the column ``timestamp`` is written; ISO 8601 if not given.
+    root
+        The folder that relative paths start from.
+    notes
+        What the source left out or mended.
+    """
+    typed = {name: typed_cells(cells) for name, cells in columns.items()}
+    typed[PATH] = [
+        None if value is None else str(cell) for value, cell in zip(typed[PATH], columns[PATH], strict=True)
+    ]
+    frame = pd.DataFrame(_objects(typed), index=list(labels), dtype=object)
+    return Table(frame, source, root, notes=tuple(notes))
+
+
+def typed_cells(cells: Iterable[Any]) -> list[Any]:
+    """The value of each cell by itself; see `pixmake.cells.typed_cell`."""
+    known: dict[str, Any] = {}
+    values = []
+    for cell in cells:
+        if type(cell) is not str:
+            values.append(typed_cell(cell))
+            continue
+        if cell not in known:
+            known[cell] = typed_cell(cell)
+        values.append(known[cell])
+    return values
+
+
+def column_problems(columns: Sequence[str], source: str, needed: Sequence[str] = (PATH,)) -> list[Problem]:
+    """Columns without a name, of one name, and those that are needed but not there."""
+    problems = []
+    counts = Counter(columns)
+    for number, name in enumerate(columns, 1):
+        if not name.strip():
+            problems.append(Problem(f"column {number} has no name", source))
+        elif counts[name] > 1 and name in columns[: number - 1]:
+            problems.append(Problem(f"the column {name!r} stands twice", source))
+    for name in needed:
+        if name not in columns:
+            hint = nearest(name, [other for other in columns if other.strip()])
+            problems.append(Problem(f"there is no column {name!r}", source, hint))
+    return problems
+
+
+def with_times(table: Table, written: str | None) -> Table:
+    """The table with the times of its column ``timestamp``, if it has one.
+
+    Parameters
+    ----------
+    table
+        Any table.
+    written
+        How timestamps are written, in Python's ``%`` codes; ISO 8601 is always understood.
 
     Raises
     ------
     PixmakeError
-        With every column and every cell that cannot be used.
+        With every cell that is no timestamp.
     """
-    problems = _column_problems(columns, source)
-    if problems:
-        raise PixmakeError(problems)
-    frame = pd.DataFrame(list(rows), columns=list(columns), index=list(numbers), dtype=object)
-    for name in frame.columns:
-        cells = frame[name]
-        typed = {cell: typed_cell(cell) for cell in pd.unique(cells)}
-        if name == PATH:
-            typed = {cell: None if typed[cell] is None else str(cell) for cell in typed}
-        frame[name] = pd.Series([typed[cell] for cell in cells], index=cells.index, dtype=object)
-    table = Table(frame, source)
-    if TIMESTAMP in frame.columns:
-        table, problems = _with_times(table, timestamp_format)
-        if problems:
-            raise PixmakeError(problems)
-    return table
-
-
-def typed_cell(cell: Any) -> Any:
-    """A cell's value by its text alone, so that no other row has a say in it.
-
-    ``7`` and ``-1.5`` are numbers; ``007``, ``1e5`` and ``+3`` are names and stay text; nothing but
-    space is ``None``.
-    """
-    if cell is None or cell is pd.NaT or cell is pd.NA or (isinstance(cell, float) and cell != cell):
-        return None
-    if not isinstance(cell, str):
-        return cell.item() if hasattr(cell, "item") else cell
-    if not cell or cell.isspace():
-        return None
-    if cell.isascii():
-        if _INTEGER.fullmatch(cell):
-            return int(cell)
-        if _DECIMAL.fullmatch(cell):
-            return float(cell)
-    return cell
+    if TIMESTAMP not in table.frame.columns:
+        return table
+    cells = table.frame[TIMESTAMP].tolist()
+    parsed: dict[Any, Any] = {None: None}
+    bad = set()
+    for cell in cells:
+        if cell not in parsed:
+            parsed[cell] = _time(cell, written)
+            if parsed[cell] is None:
+                bad.add(cell)
+    if bad:
+        hint = f"as in {written}" if written else "e.g. 2024-01-31 or 2024-01-31T17:05:00"
+        raise PixmakeError(
+            Problem(f"{cell!r} is no timestamp", table.place(position), hint)
+            for position, cell in enumerate(cells)
+            if cell in bad
+        )
+    return replace(table, when=np.array([parsed[cell] for cell in cells], dtype="datetime64[us]"))
 
 
 def is_remote(path: str) -> bool:
@@ -126,68 +200,73 @@ def located(path: str, root: str) -> str:
     return os.path.normpath(os.path.join(root, path))
 
 
-def path_problems(table: Table, root: str) -> list[Problem]:
+def path_faults(table: Table) -> dict[int, str]:
+    """Why the paths of some rows cannot be used: empty, not there (`MISSING`), twice, a folder; by position."""
+    faults: dict[int, str] = {}
+    first: dict[str, int] = {}
+    existing = _Folders()
+    for position, path in enumerate(table.frame[PATH]):
+        if path is None:
+            faults[position] = "the path is empty"
+            continue
+        full = located(path, table.root)
+        if full in first:
+            faults[position] = f"{path} stands in {_row(table, first[full])} already"
+            continue
+        first[full] = position
+        if "\0" in full:
+            faults[position] = f"{path!r} is no file name"
+        elif not is_remote(full) and not existing.has(full):
+            faults[position] = f"{full}: is a folder" if os.path.isdir(full) else MISSING
+    return faults
+
+
+def path_problems(table: Table) -> list[Problem]:
     """Rows without a path, paths that stand twice, and files that are not there."""
     problems = []
-    first: dict[str, Any] = {}
-    existing = _Folders()
-    for row, path in zip(table.frame.index, table.frame[PATH], strict=True):
-        if path is None:
-            problems.append(Problem("the path is empty", table.place(row)))
-            continue
-        full = located(path, root)
-        if full in first:
-            what = f"{path} stands in row {first[full]} already"
-            problems.append(Problem(what, table.place(row), "one row an image"))
-            continue
-        first[full] = row
-        if "\0" in full:
-            problems.append(Problem(f"{path!r} is no file name", table.place(row)))
-        elif not is_remote(full) and not existing.has(full):
-            what = "is a folder" if os.path.isdir(full) else "there is no such file"
-            hint = "" if root == "." else f"`root` is {root}"
-            problems.append(Problem(f"{full}: {what}", table.place(row), hint))
+    for position, fault in path_faults(table).items():
+        hint = "one row an image" if fault.endswith(" already") else ""
+        if fault == MISSING:
+            fault = f"{located(table.frame[PATH].iloc[position], table.root)}: {MISSING}"
+            hint = "" if table.root == "." else f"`root` is {table.root}"
+        problems.append(Problem(fault, table.place(position), hint))
     return problems
 
 
-def parse_time(text: Any, written: str | None = None) -> datetime.datetime:
-    """A timestamp from a table or a config; a zone, if given, is turned into UTC.
-
-    Raises
-    ------
-    ValueError
-        It is none.
-    """
-    if isinstance(text, datetime.datetime):
-        when = text
-    elif isinstance(text, datetime.date):
-        when = datetime.datetime(text.year, text.month, text.day)
-    elif written is not None:
-        when = datetime.datetime.strptime(str(text), written)
-    else:
-        when = datetime.datetime.fromisoformat(str(text).strip())
-    if when.tzinfo is not None:
-        when = when.astimezone(datetime.UTC).replace(tzinfo=None)
-    return when
+def without_missing(table: Table) -> Table:
+    """The rows whose files are there; those that are not are noted."""
+    missing = [position for position, fault in path_faults(table).items() if fault == MISSING]
+    if not missing:
+        return table
+    paths = table.frame[PATH].tolist()
+    notes = [Note(MISSING, located(paths[row], table.root), table.place(row)) for row in missing]
+    kept = np.ones(len(table.frame), dtype=bool)
+    kept[missing] = False
+    return table.keep(kept).noting(notes)
 
 
-def as_metadata(value: Any) -> Any:
-    """A cell as it stands in a record: what JSON has, timestamps as ISO 8601."""
-    if isinstance(value, (datetime.datetime, datetime.date)):
-        return value.isoformat()
-    return value
+def counted_notes(notes: Iterable[Note]) -> list[str]:
+    """A line for each reason: how often, and the first file or row."""
+    reasons: dict[str, list[Note]] = {}
+    for note in notes:
+        reasons.setdefault(note.why, []).append(note)
+    lines = []
+    for why, same in reasons.items():
+        first = same[0].where or same[0].path
+        lines.append(f"{len(same)} × {why}" + (f" (first: {first})" if first else ""))
+    return lines
 
 
 class _Folders:
     """Which files exist, asking for each folder once: ten thousand `stat` calls take seconds on NFS."""
 
     def __init__(self) -> None:
-        self._files: Mapping[str, set[str]] = {}
+        self._files: dict[str, set[str]] = {}
 
     def has(self, path: str) -> bool:
         folder, name = os.path.split(path)
         if folder not in self._files:
-            self._files = {**self._files, folder: self._list(folder or ".")}
+            self._files[folder] = self._list(folder or ".")
         return name in self._files[folder]
 
     @staticmethod
@@ -199,35 +278,24 @@ class _Folders:
             return set()
 
 
-def _column_problems(columns: Sequence[str], source: str) -> list[Problem]:
-    problems = []
-    for number, name in enumerate(columns, 1):
-        if not name.strip():
-            problems.append(Problem(f"column {number} has no name", source))
-        elif name in columns[: number - 1]:
-            problems.append(Problem(f"the column {name!r} stands twice", source))
-    if PATH not in columns:
-        hint = nearest(PATH, [name for name in columns if name.strip()])
-        problems.append(Problem("there is no column 'path'", source, hint))
-    return problems
+def _row(table: Table, position: int) -> str:
+    return table.place(position).removeprefix(f"{table.source}, ")
 
 
-def _with_times(table: Table, written: str | None) -> tuple[Table, list[Problem]]:
-    cells = table.frame[TIMESTAMP]
-    parsed: dict[Any, datetime.datetime | None] = {None: None}
-    bad: dict[Any, str] = {}
-    for cell in pd.unique(cells):
-        if cell is None:
-            continue
+def _time(cell: Any, written: str | None) -> Any:
+    for way in (written, None) if written else (None,):
         try:
-            parsed[cell] = parse_time(cell, written)
+            return parse_time(cell, way)
         except ValueError:
-            expected = f"as in {written}" if written else "e.g. 2024-01-31 or 2024-01-31T17:05:00"
-            bad[cell] = expected
-    problems = [
-        Problem(f"{cell!r} is no timestamp", table.place(row), bad[cell])
-        for row, cell in cells.items()
-        if cell in bad
-    ]
-    when = pd.Series([parsed.get(cell) for cell in cells], index=cells.index, dtype=object)
-    return replace(table, when=when), problems
+            continue
+    return None
+
+
+def _objects(columns: Mapping[str, Sequence[Any]]) -> dict[str, npt.NDArray[np.object_]]:
+    """Columns that pandas takes as they are, without a guess at their type."""
+    made = {}
+    for name, cells in columns.items():
+        array = np.empty(len(cells), dtype=object)
+        array[:] = cells
+        made[name] = array
+    return made

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -32,6 +32,8 @@ class Task:
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files of each needed step, by name."""
     files: tuple[str, ...] = ()
+    python: str | None = None
+    """The step's own interpreter."""
     failures: int = 0
     """How often this job has failed for good; see `records.failure_counts`."""
 
@@ -40,7 +42,7 @@ class Task:
 
         Braces inside its strings are escaped, since Snakemake would take ``{word}`` for a wildcard.
         """
-        return one_line({key: value for key, value in asdict(self).items() if value not in ({}, ())})
+        return one_line({key: value for key, value in vars(self).items() if value not in _NOTHING})
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ def parse_limits(text: str, attempt: int) -> Limits:
 
 def one_line(content: Any) -> str:
     """JSON in one line, keys sorted, without a brace inside a string."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return _STRING.sub(_escape_braces, text)
+    return _STRING.sub(_escape_braces, _ENCODER.encode(content))
 
 
+# json.dumps with options makes an encoder for each call
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_NOTHING: tuple[object, ...] = ({}, (), None)
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 

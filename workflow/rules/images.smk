@@ -1,6 +1,11 @@
 # One rule per image and step.
 
-pixmake_limits = {step.name: pixmake_rules.limits(step) for step in plan.steps}
+pixmake_run = {
+    step.name: pixmake_rules.run(
+        pixmake_rules.run_limits(step.step, step.keeps_going), step.step.python
+    )
+    for step in plan.steps
+}
 
 for step, job in plan.jobs():
 
@@ -8,11 +13,9 @@ for step, job in plan.jobs():
         name:
             job.rule
         input:
-            images=pixmake_rules.images(job),
-            needed=job.needed,
+            **pixmake_rules.inputs(job),
         output:
-            record=job.record,
-            files=job.files,
+            **pixmake_rules.outputs(job),
         log:
             job.log,
         retries: step.step.retries
@@ -24,12 +27,9 @@ for step, job in plan.jobs():
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),
-            limits=pixmake_limits[step.name],
-            client=pixmake_rules.client,
-            python=step.step.python or pixmake_rules.SAME_PYTHON,
+            run=pixmake_run[step.name],
         shell:
-            "exec {params.client} {params.task:q} {params.limits:q} {params.python:q}"
-            " {resources.attempt} {log:q} {output:q} {input:q}"
+            "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 
 
 pixmake_rules.forget_rule_names(globals())

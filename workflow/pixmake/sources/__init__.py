@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pixmake.config import Images
-from pixmake.sources import table as table_source
-from pixmake.table import Table
+from collections.abc import Callable
 
-SOURCES = {"table": table_source.read}
+from pixmake.imageset import Images
+from pixmake.sources import table as table_source
+from pixmake.table import Table, with_times
+
+SOURCES: dict[str, Callable[[Images], Table]] = {"table": table_source.read}
+"""By the key of `Images` that names it."""
 
 
 def read_images(images: Images) -> Table:
@@ -17,5 +20,5 @@ def read_images(images: Images) -> Table:
     PixmakeError
         With everything that is wrong with it.
     """
-    (source,) = [name for name in SOURCES if getattr(images, name) is not None]
-    return SOURCES[source](images)
+    table = SOURCES[images.source](images)
+    return with_times(table, images.timestamp_format)

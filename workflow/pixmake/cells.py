@@ -1,0 +1,141 @@
+"""What a cell of a table says: its value by its own text, what it equals, which time it means."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+_INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})")
+_DECIMAL = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,17}([eE][-+]?\d{1,3})?|-?[1-9]e[-+]\d{2,3}")
+_LARGEST = 10**15
+"""Integers from here on stay text: a column of them with one empty cell would lose digits as floats."""
+
+
+def typed_cell(cell: Any) -> Any:
+    """A cell's value by itself alone, so that no other row, and no file format, has a say in it.
+
+    Parameters
+    ----------
+    cell
+        Text, or what JSON, Parquet or Excel hold.
+
+    Returns
+    -------
+    str, int, float, bool or None
+        ``7``, ``-1.5`` and ``1e-07`` are numbers; ``007``, ``1e5`` and ``+3`` are names and stay text, as do
+        integers of more than 15 digits. Nothing but space, and NaN, is ``None``. Times become ISO 8601
+        text, lists and mappings JSON.
+    """
+    if isinstance(cell, str):
+        if not cell or cell.isspace():
+            return None
+        if cell[-1] in "0123456789" and cell.isascii():
+            if _INTEGER.fullmatch(cell):
+                return int(cell)
+            if _DECIMAL.fullmatch(cell):
+                return _number(float(cell), cell)
+        return cell
+    return _untyped(cell)
+
+
+def _untyped(cell: Any) -> Any:
+    """The value of a cell that is no text."""
+    if cell is None or isinstance(cell, bool):
+        return cell
+    if hasattr(cell, "item"):  # NumPy's own numbers
+        cell = cell.item()
+    if isinstance(cell, Decimal):
+        cell = float(cell) if cell % 1 else int(cell)
+    if isinstance(cell, int):
+        return cell if -_LARGEST < cell < _LARGEST else str(cell)
+    if isinstance(cell, float):
+        return None if cell != cell else _number(cell, repr(cell))
+    if isinstance(cell, datetime.datetime):
+        if cell != cell:  # pandas' NaT
+            return None
+        if cell.tzinfo is None and cell.time() == datetime.time.min:
+            return cell.date().isoformat()
+        return cell.isoformat()
+    if isinstance(cell, (datetime.date, datetime.time)):
+        return cell.isoformat()
+    if isinstance(cell, (list, tuple, dict)):
+        return json.dumps(cell, ensure_ascii=False, default=str)
+    if isinstance(cell, bytes):
+        return typed_cell(cell.decode("utf-8", "replace"))
+    text = str(cell)
+    return None if text in ("<NA>", "NaT") else typed_cell(text)
+
+
+def _number(value: float, text: str) -> float | str:
+    """Infinity has no place in a record, which is JSON."""
+    return value if math.isfinite(value) else text
+
+
+def comparable(value: Any) -> str | None:
+    """What is compared: the text, so that ``0``, ``"0"`` and ``0.0`` are one value, and yes is true."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value)
+    return text.lower() if text.lower() in ("true", "false") else text
+
+
+def parse_time(text: Any, written: str | None = None) -> datetime.datetime:
+    """A timestamp from a table or a config; a zone, if given, is turned into UTC.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    if isinstance(text, datetime.datetime):
+        when = text
+    elif isinstance(text, datetime.date):
+        when = datetime.datetime(text.year, text.month, text.day)
+    elif written is not None:
+        when = datetime.datetime.strptime(str(text), written)
+    else:
+        when = datetime.datetime.fromisoformat(str(text).strip())
+    if when.tzinfo is not None:
+        try:
+            when = when.astimezone(datetime.UTC).replace(tzinfo=None)
+        except OverflowError as error:
+            raise ValueError(str(error)) from None
+    return when
+
+
+def is_day(given: Any) -> bool:
+    """Whether a date or its text means a whole day."""
+    if isinstance(given, datetime.datetime):
+        return False
+    return isinstance(given, datetime.date) or bool(
+        isinstance(given, str) and re.fullmatch(r"\s*\d{4}-\d{2}-\d{2}\s*", given)
+    )
+
+
+def end_of(given: Any) -> datetime.datetime:
+    """The last moment that a date or timestamp means.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    when = parse_time(given)
+    if is_day(given):
+        when = when.replace(hour=23, minute=59, second=59, microsecond=999999)
+    return when
+
+
+def as_metadata(value: Any) -> Any:
+    """A cell as it stands in a record: what JSON has, timestamps as ISO 8601."""
+    if isinstance(value, (datetime.datetime, datetime.date)):
+        return value.isoformat()
+    return value

@@ -1,0 +1,280 @@
+"""The part `images` of config.yaml: which source, which rows of it, which rows make one job."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from pixmake.filenames import name_parser
+from pixmake.model import Model
+from pixmake.query import parse_query
+
+FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
+"""Suffixes of image files that a folder is searched for."""
+
+EXIF_TERMS = ("timestamp", "camera", "exposure", "aperture", "iso", "focal_length")
+
+Scalar = str | int | float | bool | datetime.datetime | datetime.date | None
+Day = datetime.datetime | datetime.date | str
+Format = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
+
+
+def _short(key: str) -> Any:
+    """Lets a text stand for a mapping with one key."""
+    return lambda given: given if isinstance(given, (dict, Model)) else {key: given}
+
+
+def _listed(given: Any) -> Any:
+    return given if isinstance(given, (list, tuple)) else [given]
+
+
+class File(Model):
+    """A table in a file. A text alone is its `path`."""
+
+    path: str
+    """CSV, TSV, Parquet, Excel, JSON (a list of records) or NDJSON, told by its suffix."""
+
+    sheet: str | None = None
+    """The sheet of an Excel file; default: the only one that is not empty."""
+
+
+class FileNames(Model):
+    """What the names of image files say."""
+
+    formats: Annotated[list[Format], Field(min_length=1)] = list(FORMATS)
+    """Suffixes of image files, in upper or lower case."""
+
+    template: str | None = None
+    """How the names are built, e.g. `{camera}_{angle:d}_{plant}_{timestamp:%Y-%m-%d}.png`; with a `/` in
+    it, how the paths from the source's folder are built."""
+
+    filename_metadata: list[str] = []
+    """As in PlantCV: the terms that a name consists of, in their order."""
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = "_"
+    """The character between the terms of `filename_metadata`."""
+
+    pattern: str | None = None
+    """A regular expression with a named group for each term, or with a group for each of
+    `filename_metadata`; searched in the name without suffix, with a `/` in it in the path."""
+
+    unmatched: Literal["error", "skip"] = "error"
+    """What happens to a file whose name does not fit: an error, or it is left out and reported."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.template is not None and (self.filename_metadata or self.pattern is not None):
+            raise ValueError("give either template, or filename_metadata, or pattern")
+        name_parser(self.template, self.filename_metadata, self.delimiter, self.pattern, self.formats)
+        return self
+
+
+class Directory(FileNames):
+    """A folder of images. A text alone is its `path`."""
+
+    path: str
+    """The folder."""
+
+    recursive: bool = True
+    """Whether the folders inside it are searched, too."""
+
+
+class Lemnatec(FileNames):
+    """An export of LemnaTec or PhenoFront. A text alone is its `path`."""
+
+    path: str
+    """The folder that holds `SnapshotInfo.csv`."""
+
+
+class Phenodata(Model):
+    """A folder with a `metadata.json` of phenodata. A text alone is its `path`."""
+
+    path: str
+    """The folder, or the JSON file in it."""
+
+
+class Join(Model):
+    """Another table whose columns are added to the images' rows."""
+
+    table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)]
+    """The other table."""
+
+    on: Annotated[
+        list[str], Field(min_length=1), BeforeValidator(_listed, json_schema_input_type=str | list[str])
+    ]
+    """The column, or columns, that both have."""
+
+    unmatched: Literal["error", "skip", "keep"] = "error"
+    """What happens to an image that the other table does not know: an error, it is left out, or it is
+    kept with empty cells; the latter two are reported."""
+
+
+class Range(Model):
+    """Numbers or times between two bounds, both included."""
+
+    min: int | float | datetime.datetime | datetime.date | str | None = None
+    """The least."""
+
+    max: int | float | datetime.datetime | datetime.date | str | None = None
+    """The most."""
+
+
+class Sample(Model):
+    """Some of the images. A number alone is `n`."""
+
+    n: Annotated[int, Field(gt=0)]
+    """How many."""
+
+    per: Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = []
+    """Columns: so many for each of their values."""
+
+
+class Select(Model):
+    """Which rows of the table to run; every condition must hold."""
+
+    where: dict[str, Range | list[Scalar] | Scalar] = {}
+    """Column: the value, or a list of the values, or `{min, max}`, that a row must have."""
+
+    match: dict[str, str] = {}
+    """Column: a regular expression that must be found in the row's value."""
+
+    not_match: dict[str, str] = {}
+    """Column: a regular expression that must not be found in the row's value."""
+
+    query: str | None = None
+    """A condition as in `DataFrame.query` of pandas, e.g. `camera == "VIS" and angle < 90`."""
+
+    start: Day | None = None
+    """The first date or timestamp to take, inclusive; needs a column `timestamp`."""
+
+    end: Day | None = None
+    """The last date or timestamp to take, inclusive: a date means its whole day."""
+
+    sample: Annotated[Sample, BeforeValidator(_short("n"), json_schema_input_type=int | Sample)] | None = None
+    """So many images (with `group_by`: groups), always the same ones."""
+
+    first: Annotated[int, Field(gt=0)] | None = None
+    """So many images (with `group_by`: groups) from the start of the table."""
+
+    @field_validator("where", mode="before")
+    @classmethod
+    def _conditions(cls, where: Any) -> Any:
+        if not isinstance(where, dict):
+            raise ValueError("should be columns and values, such as {camera: VIS}")
+        for column, wanted in where.items():
+            if isinstance(wanted, dict) and (not wanted or not set(wanted) <= {"min", "max"}):
+                raise ValueError(f"{column}: a range has the keys min and max")
+            for value in _listed(list(wanted.values()) if isinstance(wanted, dict) else wanted):
+                if not isinstance(value, Scalar):
+                    raise ValueError(f"{column}: {value!r} is no value")
+        return where
+
+    @field_validator("match", "not_match")
+    @classmethod
+    def _expressions(cls, match: dict[str, str]) -> dict[str, str]:
+        for column, expression in match.items():
+            try:
+                re.compile(expression)
+            except re.error as error:
+                raise ValueError(f"{column}: {expression!r} is no regular expression: {error}") from error
+        return match
+
+    @field_validator("query")
+    @classmethod
+    def _condition(cls, query: str | None) -> str | None:
+        if query is not None:
+            parse_query(query)
+        return query
+
+
+class Images(Model):
+    """Where the images and their metadata come from: one source, and what is made of it."""
+
+    table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)] | None = None
+    """Source: a table in a file, one row an image, with a column `path`."""
+
+    directory: (
+        Annotated[Directory, BeforeValidator(_short("path"), json_schema_input_type=str | Directory)] | None
+    ) = None
+    """Source: a folder of images, whose names say what they are."""
+
+    lemnatec: (
+        Annotated[Lemnatec, BeforeValidator(_short("path"), json_schema_input_type=str | Lemnatec)] | None
+    ) = None
+    """Source: a LemnaTec or PhenoFront export, `SnapshotInfo.csv` and its folders."""
+
+    phenodata: (
+        Annotated[Phenodata, BeforeValidator(_short("path"), json_schema_input_type=str | Phenodata)] | None
+    ) = None
+    """Source: a phenodata `metadata.json` and its images."""
+
+    root: str = "."
+    """The folder that relative paths in a `table` start from."""
+
+    missing: Literal["error", "skip"] = "error"
+    """What happens to an image whose file is not there: an error, or it is left out and reported."""
+
+    join: Annotated[
+        list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])
+    ] = []
+    """Tables whose columns are added, e.g. `{table: config/plants.csv, on: plant}`."""
+
+    exif: list[Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]] = []
+    """Columns that are added from the headers of the image files."""
+
+    id: str | None = None
+    """A template of column names, e.g. `{plant}_{timestamp:%Y-%m-%d}`; default: the image's path
+    without its suffix, or the values of `group_by`."""
+
+    timestamp_format: str | None = None
+    """How the column `timestamp` is written (Python's `%` codes); default: ISO 8601."""
+
+    select: Select = Select()
+    """Which rows to run."""
+
+    group_by: list[str] = Field(default=[], min_length=0)
+    """Columns; rows with the same values make one job."""
+
+    name_by: str | None = None
+    """The column that names the images of a group, e.g. `camera`; default: `image1`, `image2`, …"""
+
+    empty_group: Literal["error", "own"] = "error"
+    """What happens to a row with an empty cell in a `group_by` column: an error, or a group of its own."""
+
+    require: list[Scalar] = []
+    """Values of `name_by` that each group needs, e.g. `[VIS, NIR]`."""
+
+    incomplete: Literal["error", "skip"] = "error"
+    """What happens to a group that lacks one of `require`: an error, or it is left out and reported."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        named = [name for name in SOURCE_KEYS if getattr(self, name) is not None]
+        if not named:
+            raise ValueError(f"needs a source, one of: {', '.join(SOURCE_KEYS)}")
+        if len(named) > 1:
+            raise ValueError(f"names {' and '.join(named)}, but takes one source")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The key of the source."""
+        return next(name for name in SOURCE_KEYS if getattr(self, name) is not None)
+
+
+SOURCE_KEYS = ("table", "directory", "lemnatec", "phenodata")
+"""The keys of `Images` of which exactly one is given; each is a module of `pixmake.sources`."""
+
+
+def image_inconsistencies(images: Images) -> Iterator[tuple[str, str, str]]:
+    """What each key of `images` allows by itself but not together: (key, what, hint)."""
+    if images.name_by and not images.group_by:
+        yield "name_by", "names the images of a group", "set group_by, too"
+    if images.require and not images.name_by:
+        yield "require", "names images of a group by the column `name_by`", "set name_by, too"
+    if "root" in images.model_fields_set and images.table is None:
+        yield "root", f"is for `table`: in a {images.source} paths start from its own folder", "remove it"
