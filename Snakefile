@@ -20,9 +20,11 @@ show_progress(workflow)
 
 include: pixmake_rules.smk("images")
 include: pixmake_rules.smk("aggregate")
+include: pixmake_rules.smk("provenance")
 
 
 rule all:
     default_target: True
     input:
         list(pixmake_rules.tables(plan).values()),
+        provenance_rules.provenance_file(plan),

@@ -101,6 +101,13 @@ def _parser() -> argparse.ArgumentParser:
     aggregate.set_defaults(command=_aggregate)
     for option in ("--columns", "--measurements", "--failures"):
         aggregate.add_argument(option, required=True)
+    provenance = commands.add_parser(
+        "provenance",
+        description="The provenance from what stands on stdin: a line of JSON about the project, then "
+        "the names of all records.",
+    )
+    provenance.set_defaults(command=_provenance)
+    provenance.add_argument("output", metavar="FILE")
     return parser
 
 
@@ -190,6 +197,19 @@ def _aggregate(arguments: argparse.Namespace) -> int:
     try:
         columns = json.loads(arguments.columns)
         write_tables(records, columns, arguments.measurements, arguments.failures)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _provenance(arguments: argparse.Namespace) -> int:
+    from pixmake.provenance import write_provenance
+    from pixmake.records import read_record
+
+    try:
+        told = json.loads(sys.stdin.readline())
+        records = (read_record(line.rstrip("\n")) for line in sys.stdin)
+        write_provenance(records, told, arguments.output)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

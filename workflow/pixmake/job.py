@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pixmake.fingerprint import fingerprint
 from pixmake.records import (
     Failure,
     Record,
@@ -99,6 +100,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
                 measurements=outcome.measurements,
                 files=dict(job.files),
                 run=_run(job, started, warm),
+                origin=origin(job),
             ),
             job.record,
         )
@@ -128,6 +130,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             metadata=job.task.metadata,
             error=failure,
             run=run or {},
+            origin=origin(job),
         ),
         job.record,
     )
@@ -135,6 +138,11 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         results = Path(job.record).parent.parent
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
     return DONE
+
+
+def origin(job: Job) -> dict[str, Any]:
+    """What a result is made of: what the job was told, and its images as they are."""
+    return {"task": job.task.as_made(), "inputs": [fingerprint(path) for path in job.images]}
 
 
 def run_facts(

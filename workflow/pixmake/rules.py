@@ -198,12 +198,12 @@ show_progress(workflow)
 rule all:
     default_target: True
     input:
-        {_listed(written.values(), 8)}
+        {listed_paths(written.values(), 8)}
 
 
 rule aggregate:
     input:
-        {_listed(records(plan), 8)}
+        {listed_paths(records(plan), 8)}
     output:
         measurements={written["measurements"]!r},
         failures={written["failures"]!r},
@@ -274,12 +274,12 @@ def _named(paths: Mapping[str, str | list[str]]) -> str:
     """Named paths as the lines of a directive."""
     lines = []
     for name, value in paths.items():
-        text = repr(value) if isinstance(value, str) else f"[{_listed(value, 10 + len(name))}]"
+        text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
         lines.append(f"        {name}={text},")
     return "\n".join(lines)
 
 
-def _listed(paths: Iterable[str], indent: int) -> str:
+def listed_paths(paths: Iterable[str], indent: int) -> str:
     """Paths as the lines of a directive, the first one without its indent."""
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 

@@ -72,7 +72,7 @@ def source_hash(file: str, function: str) -> str:
     for statement in _used(module, function):
         digest.update(ast.unparse(_without_docstrings(statement)).encode())
         digest.update(b"\0")
-    for imported in sorted(_local_modules(file)):
+    for imported in sorted(local_modules(file)):
         digest.update(_digest_of_file(imported))
     return digest.hexdigest()[:16]
 
@@ -152,7 +152,7 @@ def _without_docstrings(statement: ast.stmt) -> ast.stmt:
     return statement
 
 
-def _local_modules(file: str) -> set[Path]:
+def local_modules(file: str) -> set[Path]:
     """The project's own modules that a file imports, directly or through others."""
     found: set[Path] = set()
     waiting = [Path(file)]
