@@ -97,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
 
+    explain = add("explain", _explain, "Say what made a result, and whether the next run makes it again.")
+    explain.add_argument("result", metavar="ID", help="an image's id, or one of its files")
+    explain.add_argument("--step", metavar="STEP", help="only this step (default: all)")
+    explain.add_argument("--json", action="store_true", help="as JSON")
+
     aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
     aggregate.set_defaults(command=_aggregate)
     for option in ("--columns", "--measurements", "--failures"):
@@ -187,6 +192,20 @@ def _retry(arguments: argparse.Namespace) -> int:
 
     asked = ask_again(load_config(arguments.config), arguments.ids, arguments.step)
     print(f"{asked} images will run again in the next run")
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from pixmake.config import read_config
+    from pixmake.explain import as_content, explained, lines
+    from pixmake.plan import plan_project
+
+    plan = plan_project(read_config(arguments.config), [arguments.config])
+    found = explained(plan, arguments.result, arguments.step)
+    if arguments.json:
+        print(json.dumps([as_content(each) for each in found], indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join("\n".join(lines(each)) for each in found))
     return 0
 
 
