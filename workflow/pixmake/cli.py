@@ -102,6 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--step", metavar="STEP", help="only this step (default: all)")
     explain.add_argument("--json", action="store_true", help="as JSON")
 
+    crate = add("crate", _crate, "Describe the project and its run as a Workflow Run RO-Crate.")
+    crate.add_argument("--name", default="", help="what it is called (default: the folder's name)")
+    crate.add_argument("--description", default="", help="what it is, in a sentence or more")
+    crate.add_argument("--license", default="", help="an address or words (default: the file LICENSE)")
+    crate.add_argument(
+        "--author", action="append", default=[], metavar="NAME", help="a name, with an ORCID's address or not"
+    )
+
     aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
     aggregate.set_defaults(command=_aggregate)
     for option in ("--columns", "--measurements", "--failures"):
@@ -206,6 +214,18 @@ def _explain(arguments: argparse.Namespace) -> int:
         print(json.dumps([as_content(each) for each in found], indent=1, ensure_ascii=False))
     else:
         print("\n\n".join("\n".join(lines(each)) for each in found))
+    return 0
+
+
+def _crate(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.crate import Words, write_crate
+
+    name = arguments.name or Path.cwd().name
+    description = arguments.description or f"An image analysis and its results: {name}"
+    words = Words(name, description, arguments.license, tuple(arguments.author))
+    path = write_crate(load_config(arguments.config).results, words)
+    print(f"{path} describes this folder as a Workflow Run RO-Crate")
     return 0
 
 
