@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 from snakemake.settings.enums import Quietness
 
@@ -34,6 +35,7 @@ def work(number: int) -> Work:
     return Work(step, f"i{number // 2}", f"results/{step}/i{number // 2}.json")
 
 
+@examples(deadline=None)
 @given(st.lists(EVENTS, max_size=60))
 def test_never_more_done_than_there_is(events: list[tuple[str, int]]) -> None:
     """Whatever Snakemake says, in whatever order: no count exceeds its total, and none is negative."""

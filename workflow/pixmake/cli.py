@@ -102,6 +102,21 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--step", metavar="STEP", help="only this step (default: all)")
     explain.add_argument("--json", action="store_true", help="as JSON")
 
+    diff = add("diff", _diff, "Say what differs between two folders of results.", config=False)
+    diff.add_argument("old", type=Path, metavar="OLD", help="a folder of results")
+    diff.add_argument("new", type=Path, metavar="NEW", help="another one, of the same images")
+    diff.add_argument(
+        "--tolerance",
+        action="append",
+        default=[],
+        type=_tolerance,
+        metavar="[NAME=]SHARE",
+        help="differences up to this share of the old value do not count, of all measurements or of one: "
+        "0.01 or area=0.05 (default: 0)",
+    )
+    diff.add_argument("--csv", metavar="FILE", help="write every change to this file")
+    diff.add_argument("--json", action="store_true", help="as JSON")
+
     crate = add("crate", _crate, "Describe the project and its run as a Workflow Run RO-Crate.")
     crate.add_argument("--name", default="", help="what it is called (default: the folder's name)")
     crate.add_argument("--description", default="", help="what it is, in a sentence or more")
@@ -215,6 +230,34 @@ def _explain(arguments: argparse.Namespace) -> int:
     else:
         print("\n\n".join("\n".join(lines(each)) for each in found))
     return 0
+
+
+def _tolerance(text: str) -> tuple[str, float]:
+    name, _, share = text.rpartition("=")
+    value = float(share)
+    if not value >= 0:
+        raise ValueError(text)
+    return name, value
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from pixmake.diff import Tolerance, as_content, compare, lines, write_changes
+
+    by_name = dict(arguments.tolerance)
+    tolerance = Tolerance(by_name.pop("", 0.0), by_name)
+    try:
+        if arguments.csv:
+            found = write_changes(arguments.csv, arguments.old, arguments.new, tolerance)
+        else:
+            found = compare(arguments.old, arguments.new, tolerance)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        return 2  # as `diff` does: 1 is a difference
+    if arguments.json:
+        print(json.dumps(as_content(found), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(lines(found)))
+    return 1 if found.any else 0
 
 
 def _crate(arguments: argparse.Namespace) -> int:
