@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench clean \
+.PHONY: help install demo test check format docs bench clean \
 	check-format check-style check-types check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -33,7 +33,7 @@ demo: $(INSTALLED) ## Draw 24 pictures of plants, measure them, and say where th
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
 	$(BIN)/pytest $(ARGS)
 
-check: check-format check-style check-types check-snakefmt lint check-schema ## Check format, style, types, rules and schema
+check: check-format check-style check-types check-snakefmt lint check-schema docs ## Check format, style, types, rules, schema and docs
 
 check-format: $(INSTALLED)
 	$(BIN)/ruff format --check
@@ -53,6 +53,9 @@ lint: $(INSTALLED)
 
 check-schema: $(INSTALLED)
 	$(BIN)/python -m pixmake.schema --check
+
+docs: $(INSTALLED) ## Build the pages of docs/ and of the Python names into build/docs
+	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs
 
 format: $(INSTALLED) ## Format Python and Snakemake files, and mend the style where that is safe
 	$(BIN)/ruff check --fix-only --quiet

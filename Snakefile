@@ -4,6 +4,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 try:
+    from pixmake import later as pixmake_later
     from pixmake import rules as pixmake_rules
     from pixmake.progress import begin_run, show_progress
     from pixmake.verdict import conclude, stopped, unfinished
@@ -19,12 +20,19 @@ show_progress(workflow)
 
 
 include: pixmake_rules.smk("images")
+include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")
+include: pixmake_rules.smk("collect")
 include: pixmake_rules.smk("provenance")
+
+
+if plan.containers is not None:
+
+    include: pixmake_rules.smk("checkpoint")
 
 
 rule all:
     default_target: True
     input:
-        list(pixmake_rules.tables(plan).values()),
+        pixmake_rules.targets(plan),
         provenance_rules.provenance_file(plan),

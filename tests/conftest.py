@@ -129,20 +129,29 @@ def ran_since() -> Callable[[Project, Mapping[str, str]], set[str]]:
     return changed
 
 
+@pytest.fixture(scope="session")
+def make_project() -> Callable[[Path], Project]:
+    """Makes an empty project: Snakefile, profile and an analysis, no images yet."""
+
+    def make(folder: Path) -> Project:
+        (folder / "profiles").mkdir(parents=True)
+        shutil.copy(REPOSITORY / "Snakefile", folder)
+        shutil.copytree(REPOSITORY / "profiles" / "default", folder / "profiles" / "default")
+        made = Project(folder)
+        made.write("scripts/analysis.py", ANALYSIS)
+        made.configure(
+            images={"table": "config/images.csv", "root": "images"},
+            steps={"measure": {"function": "scripts/analysis.py:measure"}},
+        )
+        return made
+
+    return make
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, make_project: Callable[[Path], Project]) -> Project:
     """An empty project: Snakefile, profile and an analysis, no images yet."""
-    folder = tmp_path / "a project"
-    (folder / "profiles").mkdir(parents=True)
-    shutil.copy(REPOSITORY / "Snakefile", folder)
-    shutil.copytree(REPOSITORY / "profiles" / "default", folder / "profiles" / "default")
-    made = Project(folder)
-    made.write("scripts/analysis.py", ANALYSIS)
-    made.configure(
-        images={"table": "config/images.csv", "root": "images"},
-        steps={"measure": {"function": "scripts/analysis.py:measure"}},
-    )
-    return made
+    return make_project(tmp_path / "a project")
 
 
 @pytest.fixture

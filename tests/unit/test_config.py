@@ -70,8 +70,8 @@ on_error: contine
         "config.yaml:6: steps.find-it.function: 'a.py' is not of the form FILE.py:FUNCTION "
         "(e.g. scripts/plants.py:measure)",
         "config.yaml:9: steps.measure.threads: input should be greater than 0, not 0",
-        "config.yaml:10: steps.measure.resources.mem_mb: input should be a valid integer, "
-        "unable to parse string as an integer, not 'lots'",
+        "config.yaml:10: steps.measure.resources.mem_mb: 'lots' is neither a whole number above 0, nor a "
+        'list of them (one for each attempt), nor an expression such as "1000 * attempt"',
         "config.yaml:11: unknown key steps.measure.retrys (did you mean 'retries'?)",
         "config.yaml:12: unknown key result (did you mean 'results'?)",
         "config.yaml:13: on_error: input should be 'continue' or 'stop', not 'contine'",

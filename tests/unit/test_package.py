@@ -13,6 +13,7 @@ from tests.conftest import REPOSITORY
 
 import pixmake
 from pixmake import rules
+from pixmake.config import KINDS
 
 
 def test_examples_in_docstrings() -> None:
@@ -29,7 +30,10 @@ def test_examples_in_docstrings() -> None:
 
 def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> None:
     """The rooms that run in a step's own Python import nothing that it may not have."""
-    rooms = "records task job runners worker images runners.function client"
+    rooms = (
+        "records task job gathering placeholders worker images client runners.measurements runners.programs "
+    )
+    rooms += " ".join(f"runners.{kind}" for kind in KINDS)
     code = (
         "import sys; before = set(sys.modules)\n"
         f"for room in {rooms.split()!r}: __import__('pixmake.' + room)\n"
@@ -42,11 +46,17 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
 
 def test_rules_and_compiled_text_have_one_command() -> None:
     """What `pixmake compile` prints runs the very words of workflow/rules."""
-    for name, words in (("images", rules._RUN), ("aggregate", rules._AGGREGATE)):
+    files = {
+        "images": [rules._RUN],
+        "several": [rules._RUN_SEVERAL, rules._GATHER],
+        "aggregate": [rules._AGGREGATE],
+        "collect": [rules._COLLECT],
+    }
+    for name, commands in files.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()
-        shell = text[text.index("shell:") :]
-        said = "".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE))
-        assert said.encode().decode("unicode_escape") == words
+        for shell, words in zip(text.split("shell:")[1:], commands, strict=True):
+            said = "".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE))
+            assert said.encode().decode("unicode_escape") == words
 
 
 def test_help_reads_well() -> None:

@@ -19,7 +19,7 @@ from pixmake.records import (
     write_record,
     written_whole,
 )
-from pixmake.runners.function import measured
+from pixmake.runners.measurements import measured
 
 
 def test_record_round_trip(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from pixmake.config import Images
 from pixmake.errors import PixmakeError
 from pixmake.groups import Group, make_groups
 from pixmake.plan import selected_table
-from pixmake.tabular import sniffed
 from pixmake.table import path_problems
+from pixmake.tabular import sniffed
 
 
 def images(tmp_path: Path, text: str | bytes, **keys: Any) -> Images:
@@ -91,7 +91,7 @@ def test_problems_of_rows(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     asked = images(tmp_path, "path,n\na.png,1\nb.png,2\n./a.png,3\n,4\nfolder,5\n")
     found = [str(p).replace(f"{tmp_path}/", "") for p in path_problems(selected_table(asked))]
-    assert [problem.partition(" (`root`")[0] for problem in found] == [
+    assert [problem.partition(" (`missing")[0] for problem in found] == [
         "images.csv, row 3: b.png: there is no such file",
         "images.csv, row 4: ./a.png stands in row 2 already (one row an image)",
         "images.csv, row 5: the path is empty",

@@ -20,7 +20,19 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text(), VALUES), st.dictionaries(st.text(), VALUES))
 def test_round_trip(metadata: dict[str, object], params: dict[str, object]) -> None:
     """What is read is what was written, in one line in which Snakemake sees no wildcard."""
-    task = Task("step", "id", "a.py:f", "abc", metadata, params, ("a", "b"), {"x": ("m",)}, ("f",), 2)
+    task = Task(
+        "step",
+        "id",
+        "function",
+        {"function": "a.py:f"},
+        "abc",
+        metadata,
+        params,
+        ("a", "b"),
+        {"x": ("m",)},
+        ("f",),
+        2,
+    )
     text = task.as_json()
     assert parse_task(text) == task
     assert "\n" not in text
@@ -30,6 +42,6 @@ def test_round_trip(metadata: dict[str, object], params: dict[str, object]) -> N
 
 def test_order_of_keys_does_not_count() -> None:
     """A table with its columns in another order makes the same tasks."""
-    one = Task("s", "i", "f", "h", {"a": 1, "b": 2})
-    other = Task("s", "i", "f", "h", {"b": 2, "a": 1})
+    one = Task("s", "i", "function", {}, "h", {"a": 1, "b": 2})
+    other = Task("s", "i", "function", {}, "h", {"b": 2, "a": 1})
     assert one.as_json() == other.as_json()

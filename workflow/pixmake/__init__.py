@@ -1,10 +1,74 @@
 """pixmake: one Snakemake rule per image, one table at the end.
 
 Importing this package imports nothing but the standard library, so that it is there in every Python
-environment that a step names.
+environment that a step names. What is named here is loaded when it is first asked for.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from pixmake.records import Measurement
 
+if TYPE_CHECKING:
+    from pixmake.api import ParallelConfig as ParallelConfig
+    from pixmake.api import Project as Project
+    from pixmake.api import map_images as map_images
+    from pixmake.errors import PixmakeError as PixmakeError
+    from pixmake.outcome import Results as Results
+    from pixmake.parallel import Failed as Failed
+    from pixmake.parallel import Parallel as Parallel
+    from pixmake.parallel import Task as Task
+    from pixmake.parallel import TaskError as TaskError
+    from pixmake.pipeline import step as step
+    from pixmake.runs import Progress as Progress
+    from pixmake.runs import Run as Run
+    from pixmake.runs import RunError as RunError
+
 __version__ = "0.1.0"
-__all__ = ["Measurement", "__version__"]
+
+_HOMES = {
+    "Failed": "parallel",
+    "Parallel": "parallel",
+    "ParallelConfig": "api",
+    "PixmakeError": "errors",
+    "Progress": "runs",
+    "Project": "api",
+    "Results": "outcome",
+    "Run": "runs",
+    "RunError": "runs",
+    "Task": "parallel",
+    "TaskError": "parallel",
+    "map_images": "api",
+    "step": "pipeline",
+}
+"""Public names and the modules that they live in."""
+
+__all__ = [
+    "Failed",
+    "Measurement",
+    "Parallel",
+    "ParallelConfig",
+    "PixmakeError",
+    "Progress",
+    "Project",
+    "Results",
+    "Run",
+    "RunError",
+    "Task",
+    "TaskError",
+    "__version__",
+    "map_images",
+    "step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"pixmake.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'pixmake' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

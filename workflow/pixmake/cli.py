@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import shutil
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pixmake.errors import PixmakeError, Problem
+from pixmake.errors import PixmakeError, Problem, listed
+
+if TYPE_CHECKING:
+    from pixmake.plan import Plan
 
 CONFIG = "config/config.yaml"
 
@@ -72,11 +79,30 @@ def _parser() -> argparse.ArgumentParser:
     init = add("init", _init, "Make a new project that runs at once.", config=False)
     init.add_argument("folder", metavar="DIR", help="the new project's folder; new or empty")
 
-    add(
+    check = add(
         "check",
         _check,
         "Check the config, the table, the images and the steps; say all that is wrong.",
     )
+    check.add_argument("--read", action="store_true", help="open every image, too; this takes its time")
+
+    inspect = add("inspect", _inspect, "Show which images would run and which would not, and why.")
+    inspect.add_argument(
+        "source",
+        nargs="?",
+        metavar="FOLDER",
+        help="a folder of images, or a table, that has no config: one is proposed (default: the config's)",
+    )
+    inspect.add_argument("--csv", metavar="DIR", help="write there every image with its status, as CSV")
+    _add_output(inspect, "write the proposed config there, with a first analysis beside it", default=None)
+
+    import_ = commands.add_parser("import", help="Make a config.yaml from another system's configuration.")
+    systems = import_.add_subparsers(metavar="SYSTEM", required=True)
+    summary = "Make a config.yaml from a parallel configuration of PlantCV 4 or 5."
+    plantcv = systems.add_parser("plantcv", help=summary, description=summary)
+    plantcv.set_defaults(command=_import_plantcv)
+    plantcv.add_argument("file", metavar="FILE", help="the JSON file that PlantCV's WorkflowConfig saved")
+    _add_output(plantcv)
 
     compile_ = add("compile", _compile, "Print the plan as a Snakefile that runs by itself.")
     compile_.add_argument("-o", "--output", metavar="FILE", help="write it there instead")
@@ -124,6 +150,8 @@ def _parser() -> argparse.ArgumentParser:
     crate.add_argument(
         "--author", action="append", default=[], metavar="NAME", help="a name, with an ORCID's address or not"
     )
+    clean = add("clean", _clean, "Remove what runs have made, and nothing else, after saying what.")
+    clean.add_argument("--yes", action="store_true", help="do not ask")
 
     aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
     aggregate.set_defaults(command=_aggregate)
@@ -136,7 +164,74 @@ def _parser() -> argparse.ArgumentParser:
     )
     provenance.set_defaults(command=_provenance)
     provenance.add_argument("output", metavar="FILE")
+
+    gather = commands.add_parser("gather", description="One file of the records named on stdin.")
+    gather.set_defaults(command=_gather)
+    gather.add_argument("output")
+    find = commands.add_parser("find", description="The table of the images that containers held.")
+    find.set_defaults(command=_find)
+    find.add_argument("--content", required=True)
+
+    collect = commands.add_parser("collect", description="One table from the tables named on stdin.")
+    collect.set_defaults(command=_collect)
+    collect.add_argument("--ending", required=True)
+    collect.add_argument("target")
     return parser
+
+
+def _add_output(
+    command: argparse.ArgumentParser, summary: str = "where to (%(default)s)", default: str | None = CONFIG
+) -> None:
+    command.add_argument("-o", "--output", default=default, metavar="FILE", help=summary)
+    command.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from pixmake.inspection import inspect_images, inspect_project, write_tables
+    from pixmake.inspectiontext import as_text
+    from pixmake.proposal import propose_config
+
+    proposal = None if arguments.source is None else propose_config(arguments.source, Path())
+    if proposal is None:
+        inspection = inspect_project(arguments.config)
+    else:
+        inspection = inspect_images(proposal.config.images, proposal.config, proposal.table)
+    width = shutil.get_terminal_size((120, 24)).columns
+    print("\n".join(as_text(inspection, width)), flush=True)
+    if arguments.csv is not None:
+        for name in write_tables(inspection, arguments.csv):
+            print(f"wrote {name}", flush=True)
+    if proposal is not None:
+        _offer(proposal.text, arguments)
+    if inspection.problems:
+        print(f"pixmake: a run would stop here: {listed(inspection.problems, 12)}", file=sys.stderr)
+    return 1 if inspection.problems else 0
+
+
+def _offer(text: str, arguments: argparse.Namespace) -> None:
+    from pixmake.configtext import write_new
+    from pixmake.project import complete_project
+    from pixmake.proposal import write_starter
+
+    if arguments.output is None:
+        print(
+            f"\na config for these images (`-o {CONFIG}` writes it, and a first analysis):\n\n{text}", end=""
+        )
+        return
+    write_new(text, arguments.output, force=arguments.force)
+    for line in [f"wrote {arguments.output}", *complete_project(Path()), *write_starter(Path())]:
+        print(line, flush=True)
+
+
+def _import_plantcv(arguments: argparse.Namespace) -> int:
+    from pixmake.configtext import write_new
+    from pixmake.importers.plantcv import import_plantcv
+    from pixmake.project import complete_project
+
+    write_new(import_plantcv(arguments.file), arguments.output, force=arguments.force)
+    for line in [f"wrote {arguments.output}", *complete_project(Path())]:
+        print(line)
+    return 0
 
 
 def _init(arguments: argparse.Namespace) -> int:
@@ -155,20 +250,46 @@ def _check(arguments: argparse.Namespace) -> int:
     plan = plan_project(read_config(arguments.config), [arguments.config])
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
+    if plan.containers is not None:
+        print(f"{arguments.config}: a run will look for images in {len(plan.containers.groups)} files")
     steps = ", ".join(planned.name for planned in plan.steps)
-    print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}")
+    print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}", flush=True)
     for line in counted_notes(plan.notes):
-        print(f"  {line}")
-    return 0
+        print(f"  {line}", flush=True)
+    return _read(plan) if arguments.read else 0
+
+
+def _read(plan: Plan) -> int:
+    from pixmake.reading import described, kinds, read_all, with_progress
+    from pixmake.table import is_remote
+
+    paths = list(dict.fromkeys(path for group in plan.groups for path in group.paths))
+    here = [path for path in paths if not is_remote(path)]
+    processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    begun = time.monotonic()
+    readings = list(with_progress(read_all(here, processes), len(here)))
+    bad = {reading.path: reading.error for reading in readings if reading.error}
+    verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
+    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {verdict}")
+    if len(here) < len(paths):
+        print(f"{len(paths) - len(here)} images are not on this machine's disks and were not opened")
+    if len(bad) < len(here):
+        print("\n".join(described(kinds(readings))))
+    for path in here:
+        if path in bad:
+            print(f"pixmake: {Problem(bad[path], path)}", file=sys.stderr)
+    return 1 if bad else 0
 
 
 def _compile(arguments: argparse.Namespace) -> int:
     from pixmake.config import read_config
+    from pixmake.found import found_plan
     from pixmake.plan import plan_project
     from pixmake.records import written_whole
     from pixmake.rules import as_text
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
+    plan = plan if plan.containers is None else found_plan(plan.config)
     if arguments.output is None:
         sys.stdout.writelines(as_text(plan))
         return 0
@@ -272,6 +393,33 @@ def _crate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _clean(arguments: argparse.Namespace) -> int:
+    from pixmake.cleanup import described, remove, what_was_made
+    from pixmake.config import load_config
+
+    made = what_was_made(load_config(arguments.config))
+    if not made.files:
+        print("There is nothing that a run has made.")
+        return 0
+    print("What runs have made here:")
+    for line in described(made):
+        print(line)
+    if not arguments.yes and not _agreed(f"Remove these {len(made.files)} files?"):
+        print("Nothing was removed.")
+        return 1
+    remove(made)
+    print(f"{len(made.files)} files removed.")
+    return 0
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
+
+
 def _aggregate(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import write_tables
 
@@ -294,4 +442,39 @@ def _provenance(arguments: argparse.Namespace) -> int:
         write_provenance(records, told, arguments.output)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _gather(arguments: argparse.Namespace) -> int:
+    from pixmake.gathering import write_gathered
+
+    try:
+        write_gathered([line.rstrip("\n") for line in sys.stdin], arguments.output)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from pixmake.collect import collect_tables
+
+    files = [line.rstrip("\n") for line in sys.stdin]
+    try:
+        collect_tables(files, arguments.ending, arguments.target)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _find(arguments: argparse.Namespace) -> int:
+    from pixmake.config import parse_config
+    from pixmake.found import found_plan, write_found
+    from pixmake.plan import make_plan
+
+    config = parse_config(json.loads(arguments.content))
+    plan = make_plan(config)
+    assert plan.containers is not None
+    write_found(plan.containers)
+    found = found_plan(config)
+    print(f"{len(found.groups)} images found in {len(plan.containers.groups)} files")
     return 0

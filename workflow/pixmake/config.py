@@ -9,42 +9,141 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
+from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
-from pixmake.model import Model, Name
 
-ARGUMENTS = ("image", "images", "path", "paths", "meta")
+ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
+KINDS = ("function", "plantcv", "script", "shell", "notebook")
+"""The kinds of step: the keys of which a step has exactly one."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 
 
-class Resources(Model):
-    """What a job needs; any resource that Snakemake or a cluster profile knows may stand here."""
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _whole_number(given: Any) -> Any:
+    """A whole number above 0, a list of them (one an attempt), or an expression of `attempt`."""
+    if isinstance(given, str) and is_expression(given):
+        return _resource(given)
+    values = given if isinstance(given, list) and given else [given]
+    if given is None or all(type(value) is int and value > 0 for value in values):
+        return given
+    raise ValueError(
+        f"{given!r} is neither a whole number above 0, nor a list of them (one for each attempt), "
+        'nor an expression such as "1000 * attempt"'
+    )
+
+
+def _run_time(given: Any) -> Any:
+    """Minutes as `_whole_number`, or a text such as `2h`."""
+    values = given if isinstance(given, list) and given else [given]
+    if any(isinstance(value, str) and not is_expression(value) for value in values):
+        return _resource(given)
+    return _whole_number(given)
+
+
+def _resource(given: Any) -> Any:
+    """Any value, a list of values (one an attempt), or an expression of `attempt`."""
+    if isinstance(given, dict) or given == []:
+        raise ValueError(f"{given!r} is no value, list of values (one for each attempt) or expression")
+    if isinstance(given, str) and is_expression(given) and (problem := expression_problem(given)):
+        raise ValueError(f"{given!r}: {problem}")
+    return given
+
+
+class Resources(_Model):
+    """What a job needs; any resource that Snakemake or a cluster profile knows may stand here.
+
+    Each is a value, a list with a value for each attempt (the last one repeats), or an expression of
+    `attempt`, e.g. `1000 * attempt`.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_resource)]]
 
-    mem_mb: Annotated[int, Field(gt=0)] | None = None
+    mem_mb: Annotated[int | list[int] | str | None, BeforeValidator(_whole_number)] = None
     """Memory in MB: asked of the cluster, and the limit of one image's process."""
 
-    runtime: Annotated[int, Field(gt=0)] | str | None = None
+    runtime: Annotated[int | str | list[int | str] | None, BeforeValidator(_run_time)] = None
     """Minutes, or a text such as `2h`: asked of the cluster."""
 
     def given(self) -> dict[str, Any]:
         """The resources that were set, by name."""
         return self.model_dump(exclude_none=True)
 
+    def at(self, attempt: int) -> dict[str, Any]:
+        """The resources of one attempt, the first one being 1."""
+        return {name: at_attempt(value, attempt) for name, value in self.given().items()}
 
-class Step(Model):
+
+def _number_or_share(given: Any) -> Any:
+    """A count, or a percentage as text."""
+    if type(given) is int and given >= 0:
+        return given
+    if isinstance(given, str) and _SHARE.fullmatch(given) and float(given.rstrip(" %")) <= 100:
+        return given
+    raise ValueError(f'{given!r} is neither a whole number nor a percentage such as "5%"')
+
+
+_SHARE = re.compile(r"\d+(\.\d+)? ?%")
+
+
+class Step(_Model):
     """One thing that is done to each image."""
 
-    function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")]
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={"oneOf": [{"required": [kind]} for kind in KINDS]},
+    )
+
+    function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     """`FILE.py:NAME`, the function of an image that does it."""
+
+    plantcv: Annotated[str, Field(pattern=r"^.+\.py$")] | None = None
+    """A PlantCV workflow script, as it is."""
+
+    script: str | None = None
+    """A Python, R or shell script, or any file whose first line is `#!` and what runs it."""
+
+    shell: str | None = None
+    """A command, with placeholders such as `{image}`, `{files.mask}` and `{params.sigma}`."""
+
+    notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
+    """A Jupyter notebook, run with the job's inputs as its parameters."""
+
+    args: list[str | int | float] = []
+    """The words behind the name of a `script`, with placeholders as in `shell`."""
+
+    measurements: Literal["json", "csv", "stdout-json", "stdout-csv"] | None = None
+    """How a `script` or `shell` step gives its measurements: in the file `{result}`, or printed."""
 
     needs: list[str] = []
     """Steps whose files or results this one uses; without it the step depends on the image alone."""
+
+    needs_all: list[str] = []
+    """Steps of which each job gets the results of all images: a background, a normalisation."""
+
+    per: str | list[str] | None = None
+    """Terms of the table: the step runs once for the images that share their values (a plant's time
+    series), or with `all` once for all images; default: once for each image."""
 
     params: dict[Name, Any] = {}
     """Arguments of the function, by name; a changed value runs the step again."""
@@ -55,7 +154,7 @@ class Step(Model):
     threads: Annotated[int, Field(gt=0)] = 1
     """Cores of one image's job; OpenCV and BLAS are held to it."""
 
-    resources: Resources = Resources()
+    resources: Resources = Resources()  # type: ignore[call-arg]  # mypy takes the extras for a field
     """Memory, run time and other resources of one image's job."""
 
     retries: Annotated[int, Field(ge=0)] = 0
@@ -70,18 +169,33 @@ class Step(Model):
     on_error: Literal["continue", "stop"] | None = None
     """As the key of this name at the top level, for this step."""
 
-    @property
-    def file(self) -> str:
-        """The Python file of the step's function."""
-        return self.function.rpartition(":")[0]
+    @model_validator(mode="after")
+    def _one_kind(self) -> Step:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            what = f"is {' and '.join(given)} at once" if given else "does not say what to run"
+            raise ValueError(f"the step {what}; it has exactly one of: {', '.join(KINDS)}")
+        return self
 
     @property
-    def name(self) -> str:
-        """The name of the step's function."""
-        return self.function.rpartition(":")[2]
+    def kind(self) -> str:
+        """Which kind of step it is: one of `KINDS`."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def runs(self) -> str:
+        """What the step runs: the value of the key of its kind."""
+        return str(getattr(self, self.kind))
+
+    @property
+    def terms(self) -> tuple[str, ...] | None:
+        """The terms of `per`, none of them for `all`; `None` if the step runs once for each image."""
+        if self.per is None:
+            return None
+        return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
 
-class Config(Model):
+class Config(_Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
     images: Images
@@ -96,12 +210,24 @@ class Config(Model):
     on_error: Literal["continue", "stop"] = "continue"
     """`continue`: a failed image is recorded and the rest goes on; `stop`: the run ends at the first."""
 
-    max_failures: Annotated[int, Field(ge=0)] = 0
-    """If more images than these fail, the run ends with an error once its tables are written."""
+    max_failures: Annotated[int | str, BeforeValidator(_number_or_share)] = 0
+    """If more images than these fail, the run ends with an error once its tables are written: a
+    number, or a share of all images such as `5%`."""
+
+    keep: Literal["all", "results", "failed"] = "all"
+    """`all`: everything stays; `results`: files that only other steps need are removed once those are
+    done; `failed`: as `results`, and only failed images keep their log and what they worked on."""
 
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""
         return (step.on_error or self.on_error) == "continue"
+
+    def is_temporary(self, name: str) -> bool:
+        """Whether the files of a step are removed once all that need them are done."""
+        needed = any(name in step.needs for step in self.steps.values())
+        # a job that gets all images' files has no rule that depends on them
+        for_all = any(name in step.needs_all for step in self.steps.values())
+        return self.keep != "all" and needed and not for_all
 
 
 Keys = tuple[str | int, ...]
@@ -214,7 +340,7 @@ def key_lines(path: str | Path) -> tuple[dict[Keys, str], list[Problem]]:
 def _inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
     """What each key allows by itself but not together: (keys, what, hint)."""
     yield from _step_inconsistencies(config)
-    cycle = _cycle({name: step.needs for name, step in config.steps.items()})
+    cycle = _cycle({name: [*step.needs, *step.needs_all] for name, step in config.steps.items()})
     if cycle:
         yield ("steps", cycle[0], "needs"), f"steps need each other: {' → '.join(cycle)}", ""
     lower: dict[str, str] = {}
@@ -231,24 +357,63 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
     for name, step in config.steps.items():
         at: Keys = ("steps", name)
         files: dict[str, str] = {}
-        for need in step.needs:
+        for key, need in [("needs", n) for n in step.needs] + [("needs_all", n) for n in step.needs_all]:
             if need not in config.steps:
-                yield (*at, "needs"), f"there is no step {need!r}", nearest(need, config.steps)
+                yield (*at, key), f"there is no step {need!r}", nearest(need, config.steps)
                 continue
             for file in config.steps[need].files:
-                if file in files:
+                if files.get(file, need) != need:
                     what = f"both {files[file]} and {need} have a file {file!r}"
-                    yield (*at, "needs"), what, "rename one of them"
+                    yield (*at, key), what, "rename one of them"
                 files[file] = need
-        if len(set(step.needs)) < len(step.needs):
-            yield (*at, "needs"), "a step stands twice", ""
+        for key, needs in (("needs", step.needs), ("needs_all", [*step.needs, *step.needs_all])):
+            if len(set(needs)) < len(needs):
+                what = "a step stands twice" if key == "needs" else "a step stands twice, or in needs, too"
+                yield (*at, key), what, ""
+                break
+        if step.terms is not None and len(set(step.terms)) < len(step.terms):
+            yield (*at, "per"), "a term stands twice", ""
         for kind, words in (("param", step.params), ("file", step.files)):
             for word in words:
                 if word in ARGUMENTS or keyword.iskeyword(word):
-                    key = (*at, "params" if kind == "param" else "files", word)
-                    yield key, f"{word!r} has a meaning of its own", f"rename the {kind}"
+                    place = (*at, "params" if kind == "param" else "files", word)
+                    yield place, f"{word!r} has a meaning of its own", f"rename the {kind}"
+        for option, kinds in _OF_KINDS.items():
+            if getattr(step, option) and step.kind not in kinds:
+                what = f"{option} has no meaning for a step of kind {step.kind}"
+                yield (*at, option), what, f"it belongs to: {', '.join(kinds)}"
+        for resource, what, hint in _growth_problems(step):
+            yield (*at, "resources", resource), what, hint
         for word in sorted(set(step.params) & set(files)):
             yield (*at, "params", word), f"{files[word]} has a file of the same name", "rename one"
+
+
+def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
+    """Resources that have no proper value at some attempt: (resource, what, hint)."""
+    attempts = step.retries + 1
+    for name, given in step.resources.given().items():
+        if isinstance(given, list) and len(given) > attempts:
+            what = f"{name} has {len(given)} values, but the step has {attempts} attempt(s)"
+            yield name, what, f"set retries: {len(given) - 1}"
+        for attempt in range(1, attempts + 1):
+            try:
+                value = at_attempt(given, attempt)
+            except (ArithmeticError, TypeError, ValueError) as error:
+                yield name, f"{given!r} has no value at attempt {attempt}: {error}", ""
+                break
+            if name in ("mem_mb", "runtime") and not isinstance(value, str) and not value > 0:
+                yield name, f"{given!r} is {value!r} at attempt {attempt}", "it must be above 0"
+                break
+
+
+_OF_KINDS = {
+    "args": ("script",),
+    "measurements": ("script", "shell"),
+    "python": ("function", "plantcv", "script", "notebook"),
+    "per": ("function", "script", "shell"),
+    "needs_all": ("function", "script", "shell"),
+}
+"""The keys of a step that some kinds alone know."""
 
 
 def _cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
@@ -288,6 +453,9 @@ def _explain(detail: Any, places: Places, default: str) -> Problem:
     if kind == "string_pattern_mismatch" and keys[-1] == "function":
         what = f"{dotted}: {given!r} is not of the form FILE.py:FUNCTION"
         return Problem(what, where, "e.g. scripts/plants.py:measure")
+    if kind == "string_pattern_mismatch" and keys[-1] in KINDS:
+        suffix = "ipynb" if keys[-1] == "notebook" else "py"
+        return Problem(f"{dotted}: {given!r} is not a file *.{suffix}", where)
     if kind == "string_pattern_mismatch":
         what = f"{dotted}: {given!r} has characters that are not allowed"
         return Problem(what, where, "letters, digits and _, not a digit first")

@@ -80,6 +80,8 @@ def one_line(progress: Progress) -> str:
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     parts += _pace(progress)
+    if progress.unknown:
+        parts.append(f"{progress.unknown} more jobs to come")
     if len(progress.steps) > 1:
         parts.append(
             ", ".join(
@@ -110,6 +112,8 @@ def panel(progress: Progress, now: float | None = None) -> RenderableType:
         bar = ProgressBar(total=max(step.total, 1), completed=ended, width=24)
         table.add_row(step.name, bar, f"{step.done} of {step.total}", notes)
     said = [Text("; ".join([f"{progress.done} of {progress.images} images done", *_pace(progress)]))]
+    if progress.unknown:
+        said.append(Text(f"{progress.unknown} more jobs to come, for what was found in files"))
     if progress.running_jobs:
         said.append(
             Text(now_running(progress, time.time() if now is None else now), "dim", overflow="ellipsis")

@@ -34,7 +34,7 @@ class PixmakeError(Exception):
     """
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(problems)
+        self.problems = tuple(dict.fromkeys(problems))
         super().__init__(listed(self.problems))
 
 

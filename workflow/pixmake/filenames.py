@@ -7,6 +7,7 @@ import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from pixmake.cells import typed_cell
@@ -27,7 +28,7 @@ _CODES = {
 _DATES, _TIMES = set("YymdjbB"), set("HIMSfpz")
 
 
-class NameMismatch(Exception):  # noqa: N818 (a file's name is no error of the program)
+class NameMismatch(Exception):
     """A file's name that does not fit.
 
     Parameters
@@ -87,67 +88,77 @@ def name_parser(
 
 def has_format(name: str, formats: Sequence[str]) -> bool:
     """Whether a file's name ends with one of the suffixes, in upper or lower case."""
-    return name.lower().endswith(tuple(f".{suffix.lower().lstrip('.')}" for suffix in formats))
+    return name.lower().endswith(_ends(tuple(formats)))
 
 
 def without_suffix(path: str, formats: Sequence[str]) -> str:
     """A path without its suffix: the longest of the formats that it ends with, else what follows its dot."""
     lower = path.lower()
-    ends = [f".{suffix.lower().lstrip('.')}" for suffix in formats]
-    longest = max((len(end) for end in ends if lower.endswith(end)), default=0)
-    if longest:
-        return path[:-longest]
+    for end in _ends(tuple(formats)):
+        if lower.endswith(end):
+            return path[: -len(end)]
     stem, dot, suffix = path.rpartition(".")
     return stem if dot and stem and "/" not in suffix else path
 
 
+@cache
+def _ends(formats: tuple[str, ...]) -> tuple[str, ...]:
+    """What the names of files of these formats end with, the longest first."""
+    return tuple(sorted((f".{suffix.lower().lstrip('.')}" for suffix in formats), key=len, reverse=True))
+
+
 def _by_template(template: str, formats: Sequence[str]) -> NameParser:
-    fields: dict[str, list[tuple[int, str]]] = {}  # the groups of each term, and what is said of them
-    expression = ""
+    expression, fields = _expression(template)
+    if not fields:
+        raise ValueError(f"{template!r} names no term, such as {{plant}}")
+    suffix = re.search(r"\.\w+$", template)
+    if suffix:  # in upper or lower case
+        escaped = re.escape(suffix[0])
+        expression = f"{expression[: -len(escaped)]}(?i:{escaped})"
+    found = re.compile(expression).fullmatch
+    readers = [_reader(name, seen) for name, seen in fields.items()]
+    of_path = "/" in template
+    of_suffix = re.search(r"\.(\w+|\{[^{}]*\})$", template) is not None
+
+    def read(path: str) -> list[Any]:
+        text = path if of_path else path.rpartition("/")[2]
+        match = found(text if of_suffix else without_suffix(text, formats))
+        if match is None:
+            raise NameMismatch(f"does not fit {template}")
+        return [reader(match) for reader in readers]
+
+    return NameParser(tuple(fields), read)
+
+
+def _expression(template: str) -> tuple[str, dict[str, list[tuple[int, str]]]]:
+    """A template as a regular expression, and the numbers of each term's groups with what is said of them."""
+    fields: dict[str, list[tuple[int, str]]] = {}
+    expression, groups = "", 0
     try:
         parts = list(string.Formatter().parse(template))
     except ValueError as error:
         raise ValueError(f"{template!r} is no template: {error}") from None
-    groups = 0
     for literal, name, spec, conversion in parts:
         expression += re.escape(literal)
         if name is None:
             continue
         if conversion or re.search(r"[.\[\]{}]", name):
             raise ValueError(f"{template!r}: {name!r} is no name of a term")
-        piece = _piece(spec or "", template)
+        spec = spec or ""
+        piece = _piece(spec, template)
         if name in ("", IGNORED):
             expression += f"(?:{piece})"
             continue
         seen = fields.setdefault(name, [])
-        if seen and "%" not in (spec or ""):
+        if seen and ("%" in spec) != ("%" in seen[0][1]):
+            raise ValueError(f"{template!r}: {name!r} stands twice in different ways")
+        if seen and "%" not in spec:
             expression += f"(?P=g{seen[0][0]})"
             continue
-        seen.append((groups, spec or ""))
+        seen.append((groups, spec))
         expression += f"(?P<g{groups}>{piece})"
         groups += 1
-    if not fields:
-        raise ValueError(f"{template!r} names no term, such as {{plant}}")
-    for name, seen in fields.items():
-        if len(seen) > 1 and not all("%" in spec for _, spec in seen):
-            raise ValueError(f"{template!r}: {name!r} stands twice in different ways")
-    whole = "/" in template
-    suffixed = re.search(r"\.(\w+|\{[^{}]*\})$", template) is not None
-    suffix = re.search(r"\.\w+$", template)
-    if suffix:
-        escaped = re.escape(suffix[0])
-        expression = f"{expression[: -len(escaped)]}(?i:{escaped})"
-    found = re.compile(expression).fullmatch
-    readers = [_reader(name, seen) for name, seen in fields.items()]
-
-    def read(path: str) -> list[Any]:
-        text = path if whole else path.rpartition("/")[2]
-        match = found(text if suffixed else without_suffix(text, formats))
-        if match is None:
-            raise NameMismatch(f"does not fit {template}")
-        return [reader(match) for reader in readers]
-
-    return NameParser(tuple(fields), read)
+    return expression, fields
 
 
 def _piece(spec: str, template: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixmake.cells import as_metadata, comparable
+from pixmake.cells import as_metadata, comparable, typed_cell
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
 from pixmake.imageset import Images
@@ -28,6 +29,10 @@ class Group:
     """The row's own values, without empty cells; in a group a list where its rows differ."""
     where: str
     """The first row, for messages."""
+    when: datetime.datetime | None = None
+    """The time of the first image, if the table has times."""
+    members: tuple[Group, ...] = ()
+    """Of a job of a step with `per`: the groups that belong to it, by time; see `pixmake.cohorts`."""
     rows: tuple[int, ...] = ()
     """The positions of its rows in the table that was grouped."""
 
@@ -146,12 +151,17 @@ def _cells(table: Table, images: Images) -> _Cells:
 
 
 def _members(cells: _Cells) -> list[list[int]]:
-    """The positions of each group's rows; a row with an empty key is a group of its own."""
-    count, group_by = len(cells.table.frame), cells.images.group_by
+    """The positions of each group's rows; a row with an empty key is a group of its own.
+
+    A row without a path is in none: `pixmake.table.path_problems` tells of it.
+    """
+    paths, group_by = cells.columns[PATH], cells.images.group_by
     if not group_by:
-        return [[row] for row in range(count)]
+        return [[row] for row, path in enumerate(paths) if path is not None]
     members: dict[Any, list[int]] = {}
     for row, key in enumerate(zip(*(cells.keys[column] for column in group_by), strict=True)):
+        if paths[row] is None:
+            continue
         members.setdefault(row if None in key else key, []).append(row)
     return list(members.values())
 
@@ -164,8 +174,16 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
         names=_names(cells, rows),
         metadata=_metadata(cells, rows),
         where=cells.place(rows[0]),
+        when=_when(cells, rows),
         rows=tuple(rows),
     )
+
+
+def _when(cells: _Cells, rows: Sequence[int]) -> datetime.datetime | None:
+    if cells.table.when is None:
+        return None
+    times = cells.keys[TIMESTAMP]
+    return min((times[row] for row in rows if times[row] is not None), default=None)
 
 
 def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
@@ -239,7 +257,7 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
 
 
 def _missing(group: Group, images: Images) -> tuple[str, ...]:
-    there = {comparable(name) for name in group.names}
+    there = {comparable(typed_cell(name)) for name in group.names}
     return tuple([str(name) for name in images.require if comparable(name) not in there])
 
 
@@ -251,7 +269,7 @@ def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
         return {name: column[row] for name, column in cells.columns.items() if column[row] is not None}
     for name, column in cells.columns.items():
         values = [column[row] for row in rows]
-        if all(value == values[0] for value in values):
+        if values.count(values[0]) == len(values):
             if values[0] is not None:
                 merged[name] = values[0]
         else:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 IMAGES = {"png", "tif", "tiff", "jpg", "jpeg", "bmp", "webp", "jp2", "pgm", "ppm"}
 """Suffixes of files that are written and read as images."""
 
+TABLES = {"csv", "tsv", "parquet"}
+"""Suffixes of files that are tables: the aggregation gathers those of all images."""
+
 _SIXTEEN_BITS = {"png", "tif", "tiff", "jp2", "pgm", "ppm"}
 _FLOATS = {"tif", "tiff"}
 
@@ -128,7 +131,7 @@ def read_file(path: str | Path) -> Any:
 
 
 def write_file(value: Any, path: Path) -> None:
-    """Write what an analysis returned for a declared file: an array, text or bytes.
+    """Write what an analysis returned for a declared file: an array, a table, text or bytes.
 
     Raises
     ------
@@ -146,9 +149,27 @@ def write_file(value: Any, path: Path) -> None:
         np.save(path, value)
     elif hasattr(value, "dtype") and suffix in IMAGES:
         write_image(value, path)
+    elif hasattr(value, "to_csv") and suffix in TABLES:
+        write_table(value, path)
     else:
         kind = type(value).__name__
         raise TypeError(f"a value of type {kind} cannot be written to a file *.{suffix}")
+
+
+def write_table(frame: Any, path: Path) -> None:
+    """Write a pandas DataFrame, or a Series, as CSV, TSV or Parquet.
+
+    An index that says something becomes columns; row numbers are left out.
+    """
+    if hasattr(frame, "to_frame"):
+        frame = frame.to_frame()
+    if any(name is not None for name in frame.index.names) or type(frame.index).__name__ != "RangeIndex":
+        frame = frame.reset_index()
+    if path.suffix.lower() == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        separator = "\t" if path.suffix.lower() == ".tsv" else ","
+        frame.to_csv(path, index=False, sep=separator, lineterminator="\n")
 
 
 def _writable(image: Array, suffix: str, name: str) -> Array:

@@ -7,32 +7,35 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from pixmake.containers import Checkpoint
 from pixmake.filenames import name_parser
-from pixmake.model import Model
 from pixmake.query import parse_query
 
 FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
 """Suffixes of image files that a folder is searched for."""
 
-EXIF_TERMS = ("timestamp", "camera", "exposure", "aperture", "iso", "focal_length")
-
 Scalar = str | int | float | bool | datetime.datetime | datetime.date | None
 Day = datetime.datetime | datetime.date | str
+ExifTerm = Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]
 Format = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 
 
 def _short(key: str) -> Any:
     """Lets a text stand for a mapping with one key."""
-    return lambda given: given if isinstance(given, (dict, Model)) else {key: given}
+    return lambda given: given if isinstance(given, (dict, BaseModel)) else {key: given}
 
 
 def _listed(given: Any) -> Any:
     return given if isinstance(given, (list, tuple)) else [given]
 
 
-class File(Model):
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class File(_Model):
     """A table in a file. A text alone is its `path`."""
 
     path: str
@@ -42,7 +45,7 @@ class File(Model):
     """The sheet of an Excel file; default: the only one that is not empty."""
 
 
-class FileNames(Model):
+class FileNames(_Model):
     """What the names of image files say."""
 
     formats: Annotated[list[Format], Field(min_length=1)] = list(FORMATS)
@@ -90,14 +93,14 @@ class Lemnatec(FileNames):
     """The folder that holds `SnapshotInfo.csv`."""
 
 
-class Phenodata(Model):
+class Phenodata(_Model):
     """A folder with a `metadata.json` of phenodata. A text alone is its `path`."""
 
     path: str
     """The folder, or the JSON file in it."""
 
 
-class Join(Model):
+class Join(_Model):
     """Another table whose columns are added to the images' rows."""
 
     table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)]
@@ -112,8 +115,15 @@ class Join(Model):
     """What happens to an image that the other table does not know: an error, it is left out, or it is
     kept with empty cells; the latter two are reported."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _yaml_reads_on_as_true(cls, given: Any) -> Any:
+        if isinstance(given, dict) and True in given:
+            return {"on" if key is True else key: value for key, value in given.items()}
+        return given
 
-class Range(Model):
+
+class Range(_Model):
     """Numbers or times between two bounds, both included."""
 
     min: int | float | datetime.datetime | datetime.date | str | None = None
@@ -123,7 +133,7 @@ class Range(Model):
     """The most."""
 
 
-class Sample(Model):
+class Sample(_Model):
     """Some of the images. A number alone is `n`."""
 
     n: Annotated[int, Field(gt=0)]
@@ -133,7 +143,7 @@ class Sample(Model):
     """Columns: so many for each of their values."""
 
 
-class Select(Model):
+class Select(_Model):
     """Which rows of the table to run; every condition must hold."""
 
     where: dict[str, Range | list[Scalar] | Scalar] = {}
@@ -191,7 +201,7 @@ class Select(Model):
         return query
 
 
-class Images(Model):
+class Images(_Model):
     """Where the images and their metadata come from: one source, and what is made of it."""
 
     table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)] | None = None
@@ -218,12 +228,10 @@ class Images(Model):
     missing: Literal["error", "skip"] = "error"
     """What happens to an image whose file is not there: an error, or it is left out and reported."""
 
-    join: Annotated[
-        list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])
-    ] = []
+    join: Annotated[list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])] = []
     """Tables whose columns are added, e.g. `{table: config/plants.csv, on: plant}`."""
 
-    exif: list[Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]] = []
+    exif: list[ExifTerm] = []
     """Columns that are added from the headers of the image files."""
 
     id: str | None = None
@@ -250,6 +258,11 @@ class Images(Model):
 
     incomplete: Literal["error", "skip"] = "error"
     """What happens to a group that lacks one of `require`: an error, or it is left out and reported."""
+
+    checkpoint: Checkpoint | None = None
+    """How images are found in the files that the source names, once the run has begun: frames of
+    videos, pages of TIFFs, members of archives. `id`, `group_by`, `name_by` and `require` are about the
+    images that were found; all else about the files."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

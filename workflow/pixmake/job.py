@@ -5,8 +5,10 @@ Standard library only, but for what the kind of step needs.
 
 from __future__ import annotations
 
+import os
 import platform
 import re
+import shutil
 import sys
 import time
 import traceback
@@ -18,6 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.fingerprint import fingerprint
+from pixmake.gathering import (
+    MEMBERS,
+    MISSING,
+    Gathered,
+    PrerequisiteError,
+    gather_all,
+    gather_members,
+    gather_single,
+)
 from pixmake.records import (
     Failure,
     Record,
@@ -25,7 +36,7 @@ from pixmake.records import (
     read_record,
     write_record,
 )
-from pixmake.runners import Call
+from pixmake.runners import MODULES, Call
 from pixmake.task import Limits, Task, parse_limits, parse_task
 
 DONE = 64
@@ -40,7 +51,6 @@ PREREQUISITE = "PrerequisiteFailed"
 LINKS = ".snakemake/pixmake/links"
 """Where images lie whose names Snakemake would take for patterns; see `pixmake.rules`."""
 
-_RUNNERS = {"function": "pixmake.runners.function"}
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -56,6 +66,8 @@ class Job:
     images: tuple[str, ...]
     needed: Mapping[str, Sequence[str]]
     """Of each needed step its record, then its files."""
+    gathered: Mapping[str, str]
+    """Of each step of which the job has all: the file that `gathering.write_gathered` wrote."""
 
 
 def parse_job(words: Sequence[str]) -> Job:
@@ -64,13 +76,14 @@ def parse_job(words: Sequence[str]) -> Job:
     end = 6 + len(task.files)
     record, files, inputs = words[5], words[6:end], list(words[end:])
     needed: dict[str, list[str]] = {}
+    gathered = {step: inputs.pop() for step in reversed(list(task.needs_all))}
     for step in reversed(list(task.needs)):
         cut = len(inputs) - 1 - len(task.needs[step])
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
     images = tuple(_real(path) for path in inputs)
-    return Job(task, limits, log, record, named, images, needed)
+    return Job(task, limits, log, record, named, images, needed, gathered)
 
 
 def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
@@ -82,24 +95,27 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         `DONE` or `TOLD`.
     """
     started = time.time()
-    cause = _failed_need(job)
-    if cause:
+    try:
+        gathered = _gathered(job)
+    except PrerequisiteError as error:
+        cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, started, warm))
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         needed.update(zip(files, job.needed[step][1:], strict=False))
     try:
-        runner = import_module(_RUNNERS["function"])
-        outcome = runner.run(Call(job.task, job.images, needed, job.files, threads))
+        runner = import_module(MODULES[job.task.kind])
+        call = Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
+        outcome = runner.run(call)
         write_record(
             Record(
                 id=job.task.id,
                 step=job.task.step,
                 status="ok",
                 metadata=job.task.metadata,
-                measurements=outcome.measurements,
+                measurements={**outcome.measurements, **_missing(gathered)},
                 files=dict(job.files),
-                run=_run(job, started, warm),
+                run={**_run(job, started, warm), **outcome.run},
                 origin=origin(job),
             ),
             job.record,
@@ -108,7 +124,16 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         _lift_memory_limit()
         traceback.print_exc()
         return fail(job, _failure(job, error), run=_run(job, started, warm))
+    if job.limits.keep == "failed":
+        for path in _kept_inputs(job).values():
+            Path(path).unlink(missing_ok=True)
     return DONE
+
+
+def preloads(kind: str) -> Sequence[str]:
+    """The modules that every job of a kind of step needs."""
+    runner = import_module(MODULES[kind])
+    return getattr(runner, "PRELOAD", ())
 
 
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:
@@ -137,6 +162,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
     if not prerequisite:
         results = Path(job.record).parent.parent
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
+        if job.limits.keep == "failed":
+            for source, kept in _kept_inputs(job).items():
+                shutil.copy(source, kept)
     return DONE
 
 
@@ -181,11 +209,32 @@ def peak_mb(maxrss: int) -> float:
     return maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def _failed_need(job: Job) -> Failure | None:
-    for step, paths in job.needed.items():
-        if read_record(paths[0]).status == "failed":
-            return Failure(PREREQUISITE, f"step {step} failed for this image", log=job.log)
-    return None
+def _gathered(job: Job) -> Gathered:
+    """What the job has of other jobs.
+
+    Raises
+    ------
+    PrerequisiteError
+        A step that it needs failed.
+    """
+    task, gathered = job.task, Gathered()
+    if task.members:
+        gathered = gather_members(Path(MEMBERS) / f"{task.members}.json", task.needs_many)
+    records = {step: read_record(paths[0]) for step, paths in job.needed.items()}
+    for step, record in records.items():
+        if record.status == "failed":
+            whom = "for this image" if record.id == task.id else f"for {record.id}"
+            raise PrerequisiteError(f"step {step} failed {whom}")
+    gathered = gather_single(records, gathered)
+    for step, path in job.gathered.items():
+        gathered = gather_all(path, step, gathered)
+    if gathered.missing:
+        print(f"without {', '.join(gathered.missing)}: a needed step failed", file=sys.stderr)
+    return gathered
+
+
+def _missing(gathered: Gathered) -> dict[str, dict[str, Any]]:
+    return {MISSING: {"value": len(gathered.missing)}} if gathered.missing else {}
 
 
 def _failure(job: Job, error: BaseException) -> Failure:
@@ -222,14 +271,30 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def _is_ours(file: str) -> bool:
-    return Path(file).parent in (Path(__file__).parent, Path(__file__).parent / "runners")
+    return file.startswith("<frozen ") or Path(file).parent in (
+        Path(__file__).parent,
+        Path(__file__).parent / "runners",
+    )
+
+
+def _kept_inputs(job: Job) -> dict[str, str]:
+    """Where the files of other steps stay that a failed image worked on: beside its log."""
+    base = job.log.removesuffix("log")
+    return {
+        path: base + os.path.basename(path).removeprefix(Path(record).name.removesuffix("json"))
+        for record, *paths in job.needed.values()
+        for path in paths
+    }
 
 
 def _remove_leftovers(job: Job) -> None:
     """Files that a killed process was writing."""
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
-            leftover.unlink(missing_ok=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
 
 def _real(path: str) -> str:

@@ -5,23 +5,36 @@ Nothing here knows of Snakemake.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pixmake.config import ARGUMENTS, Config, Images, Step, parse_config, parse_images
-from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.cohorts import Levels, make_levels
+from pixmake.config import Config, Step, parse_config, parse_images
+from pixmake.errors import PixmakeError, Problem
+from pixmake.gathering import members_text
 from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
+from pixmake.imageset import Images
+from pixmake.kinds import KINDS, takes_images
 from pixmake.records import failure_counts
 from pixmake.selection import select_rows
-from pixmake.source import Signature, read_signature, source_hash
 from pixmake.sources import read_images
+from pixmake.splitting import (
+    SPLIT,
+    checkpoint_problems,
+    container_config,
+    split_source,
+    split_work,
+)
 from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.task import Task
 
 LOGS = "logs"
+GATHERED = ".gathered"
+"""The folder below ``results`` with a file for each step whose results other jobs get all at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,10 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
+    gathered: tuple[str, ...] = ()
+    """What the job depends on that is not among the words of its command: see ``members``."""
+    members: str = ""
+    """The list of its images, as JSON, of a job of a step with ``per``."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +62,13 @@ class PlannedStep:
     step: Step
     source: str
     keeps_going: bool
+    takes_images: bool = True
+    """Whether a job over several images depends on their files, not only on what other steps made."""
+    temporary: bool = False
+    """Whether its files are removed once all that need them are done."""
+    keep: str = "all"
+    work: Mapping[str, Any] = field(default_factory=dict)
+    """What its kind is told; see `pixmake.task.Task`."""
 
 
 @dataclass(frozen=True)
@@ -56,49 +80,122 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     columns: tuple[str, ...]
     """The metadata terms, in the table's order."""
+    cohorts: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
+    """The jobs of the steps with ``per``."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
+    containers: Plan | None = None
+    """Where images are found during the run: the plan of the files that hold them. The plan itself then
+    has no groups; `pixmake.found` has the plan of what was found."""
 
-    def jobs(self) -> Iterator[tuple[PlannedStep, Job]]:
-        """Every job: all groups of the first step, then of the next."""
+    @property
+    def levels(self) -> Levels:
+        """Which jobs each step has."""
+        return Levels(self.groups, self.cohorts)
+
+    def jobs(self, *, over_several: bool | None = None) -> Iterator[tuple[PlannedStep, Job]]:
+        """Every job, all of the first step, then of the next; or only those of `per`, or none of those."""
+        index = self.levels.index()
         for planned in self.steps:
+            if over_several is not None and over_several != (planned.step.terms is not None):
+                continue
             failures = failure_counts(self.config.results, planned.name)
-            for group in self.groups:
-                yield planned, self._job(planned, group, failures.get(group.id, 0))
+            for group in self.levels.of(planned.name):
+                yield planned, self._job(planned, group, failures.get(group.id, 0), index)
 
     def records(self, step: str) -> list[str]:
         """The record files of a step, in the table's order."""
-        return [record_path(self.config.results, step, group.id) for group in self.groups]
+        return [record_path(self.config.results, step, group.id) for group in self.levels.of(step)]
 
-    def _job(self, planned: PlannedStep, group: Group, failures: int) -> Job:
+    def files(self, step: str) -> list[str]:
+        """The files of all jobs of a step."""
+        found = self.levels.of(step)
+        return [path for group in found for path in self._results(step, group.id)[1:]]
+
+    def gathered_steps(self) -> list[str]:
+        """The steps whose results other jobs get all at once."""
+        return [p.name for p in self.steps if any(p.name in each.step.needs_all for each in self.steps)]
+
+    def _results(self, step: str, job_id: str) -> list[str]:
+        """The record of a job, then its files."""
+        results = self.config.results
+        record = record_path(results, step, job_id)
+        return [record, *file_paths(results, step, self.config.steps[step], job_id)]
+
+    def _job(
+        self, planned: PlannedStep, group: Group, failures: int, index: Mapping[str, Mapping[str, Group]]
+    ) -> Job:
         step, results = planned.step, self.config.results
-        needs = {need: tuple(self.config.steps[need].files) for need in sorted(step.needs)}
+        singles = [need for need in sorted(step.needs) if self._is_single(step, need)]
         needed: list[str] = []
-        for need in needs:
-            needed.append(record_path(results, need, group.id))
-            needed += file_paths(results, need, self.config.steps[need], group.id)
+        for need in singles:
+            (one,) = self.levels.related(group, need, index)
+            needed += self._results(need, one.id)
+        needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
+        members, gathered = "", [*([] if step.terms is None else group_images(planned, group))]
+        many = [need for need in sorted(step.needs) if need not in singles]
+        if step.terms is not None:
+            of_each = {
+                need: [self._results(need, one.id) for one in self.levels.related(group, need, index)]
+                for need in many
+            }
+            gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
+            images = [_image_of(each) for each in group.members]
+            members = members_text(images, of_each, {need: need not in self.cohorts for need in many})
         task = Task(
             step=planned.name,
             id=group.id,
-            function=step.function,
+            kind=step.kind,
+            work=planned.work,
             source=planned.source,
             metadata=group.metadata,
             params=step.params,
             names=group.names,
-            needs=needs,
+            needs={need: tuple(self.config.steps[need].files) for need in singles},
+            needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
+            members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
+            needs_many={need: tuple(self.config.steps[need].files) for need in many},
             files=tuple(step.files),
             python=step.python,
             failures=failures,
         )
+        record, *files = self._results(planned.name, group.id)
         return Job(
             rule=rule_name(planned.name, group.id),
             task=task,
             images=group.paths,
             needed=tuple(needed),
-            record=record_path(results, planned.name, group.id),
-            files=tuple(file_paths(results, planned.name, step, group.id)),
+            record=record,
+            files=tuple(files),
             log=f"{LOGS}/{planned.name}/{group.id}.log",
+            gathered=tuple(gathered),
+            members=members,
         )
+
+    def _is_single(self, step: Step, need: str) -> bool:
+        """Whether a needed step has one job for each job of a step."""
+        theirs = self.config.steps[need].terms
+        return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
+
+
+def group_images(planned: PlannedStep, group: Group) -> list[str]:
+    """The images of a job over several, if it asks for them."""
+    return [path for each in group.members for path in each.paths] if planned.takes_images else []
+
+
+def _image_of(group: Group) -> dict[str, Any]:
+    images = dict(zip(group.names or ("",), group.paths, strict=True))
+    return {"id": group.id, "metadata": group.metadata, "images": images}
+
+
+def gathering_rule(step: str) -> str:
+    """The name of the rule that puts the results of all jobs of a step together."""
+    return f"gather_{step}"
+
+
+def gathered_path(results: str, step: str) -> str:
+    """Where the results of all jobs of a step stand together."""
+    return f"{results}/{GATHERED}/{step}"
 
 
 def record_path(results: str, step: str, job_id: str) -> str:
@@ -129,13 +226,13 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
 
 def table_problems(images: Images) -> tuple[Problem, ...]:
     """What is wrong with a table, for a config that has problems of its own."""
+    problems: list[Problem] = []
     try:
         table = selected_table(images)
-        problems = path_problems(table)
-        if not problems:
-            make_groups(table, images)
+        problems += path_problems(table)
+        problems += make_grouping(table, images).problems
     except PixmakeError as error:
-        return error.problems
+        problems += error.problems
     return tuple(problems)
 
 
@@ -147,10 +244,13 @@ def make_plan(config: Config) -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
+    if config.images.checkpoint is not None:
+        return _plan_of_containers(config)
     problems: list[Problem] = []
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
     columns: list[str] = []
+    cohorts: Mapping[str, tuple[Group, ...]] = {}
     notes: tuple[Note, ...] = ()
     try:
         steps = _planned_steps(config)
@@ -163,13 +263,54 @@ def make_plan(config: Config) -> Plan:
         grouping = make_grouping(table, config.images)
         problems += grouping.problems
         groups, notes = grouping.groups, (*table.notes, *grouping.notes())
+        if not groups and not problems:
+            what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
+            problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
+        cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
-    plan = Plan(config, groups, steps, tuple(columns), notes)
-    problems = problems or list(_collisions(plan))
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
+    problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
     return plan
+
+
+def _plan_of_containers(config: Config) -> Plan:
+    """The plan of a project whose images are found during the run."""
+    checkpoint = config.images.checkpoint
+    assert checkpoint is not None
+    holding = container_config(config)
+    problems: list[Problem] = []
+    steps: tuple[PlannedStep, ...] = ()
+    groups: tuple[Group, ...] = ()
+    table: Table | None = None
+    try:
+        steps = _planned_steps(config)
+    except PixmakeError as error:
+        problems += error.problems
+    try:
+        table = selected_table(holding.images)
+        problems += path_problems(table)
+        groups = make_groups(table, holding.images) if not problems else ()
+    except PixmakeError as error:
+        problems += error.problems
+    problems += checkpoint_problems(config, table.columns if table is not None else [])
+    if problems:
+        raise PixmakeError(problems)
+    assert table is not None
+    split = PlannedStep(
+        name=SPLIT,
+        step=holding.steps[SPLIT],
+        source=split_source(checkpoint),
+        keeps_going=config.on_error == "continue",
+        work=split_work(checkpoint),
+    )
+    containers = Plan(holding, groups, (split,), tuple(table.columns), notes=table.notes)
+    problems = list(collisions(containers))
+    if problems:
+        raise PixmakeError(problems)
+    return Plan(config, (), steps, (), containers=containers)
 
 
 def selected_table(images: Images) -> Table:
@@ -186,7 +327,15 @@ def selected_table(images: Images) -> Table:
         hint = "" if table.frame.empty else "look at images.select"
         what = f"no image: {len(table.frame)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
-    return without_missing(selected) if images.missing == "skip" else selected
+    if images.missing == "skip":
+        there = without_missing(selected)
+        if there.frame.empty:
+            what = f"no image: of {len(selected.frame)} files none is there"
+            raise PixmakeError(
+                [Problem(what, table.source, f"the first: {there.notes[len(selected.notes)].path}")]
+            )
+        return there
+    return selected
 
 
 def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
@@ -194,13 +343,22 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
     planned = []
     for name in _in_order(config):
         step = config.steps[name]
-        try:
-            signature = read_signature(step.file, step.name, f"steps.{name}.function")
-            problems += _argument_problems(config, name, signature)
-            keeps_going = config.keeps_going(step)
-            planned.append(PlannedStep(name, step, source_hash(step.file, step.name), keeps_going))
-        except PixmakeError as error:
-            problems += error.problems
+        kind = KINDS[step.kind]
+        found = list(kind.check(config, name))
+        problems += found
+        if not found:
+            planned.append(
+                PlannedStep(
+                    name=name,
+                    step=step,
+                    source=kind.source(step),
+                    keeps_going=config.keeps_going(step),
+                    work=kind.work(step),
+                    takes_images=takes_images(step),
+                    temporary=config.is_temporary(name),
+                    keep=config.keep,
+                )
+            )
     if problems:
         raise PixmakeError(problems)
     return tuple(planned)
@@ -211,7 +369,7 @@ def _in_order(config: Config) -> list[str]:
     order: list[str] = []
 
     def visit(name: str) -> None:
-        for need in config.steps[name].needs:
+        for need in (*config.steps[name].needs, *config.steps[name].needs_all):
             visit(need)
         if name not in order:
             order.append(name)
@@ -221,34 +379,7 @@ def _in_order(config: Config) -> list[str]:
     return order
 
 
-def _argument_problems(config: Config, name: str, signature: Signature) -> Iterator[Problem]:
-    step = config.steps[name]
-    files = [file for need in step.needs for file in config.steps[need].files]
-    given = {*step.params, *files, *_images_arguments(config)}
-    for argument in signature.positional_only:
-        what = f"{step.function}: its argument {argument!r} is positional-only"
-        yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
-    for param in step.params:
-        if not signature.accepts(param):
-            known = [x for x in (*signature.required, *signature.optional) if x not in ARGUMENTS]
-            what = f"{step.function} has no argument {param!r}"
-            yield Problem(what, f"steps.{name}.params", nearest(param, known))
-    for argument in signature.required:
-        if argument not in given:
-            what = f"{step.function} needs the argument {argument!r}"
-            hint = "give it under params, or name the step that makes such a file under needs"
-            if argument in ("images", "paths"):
-                hint = "groups of images need `group_by`"
-            if argument in ("image", "path"):
-                hint = "in groups (`group_by`) it is `images` or `paths`, by name"
-            yield Problem(what, f"steps.{name}", hint)
-
-
-def _images_arguments(config: Config) -> tuple[str, ...]:
-    return ("images", "paths", "meta") if config.images.group_by else ("image", "path", "meta")
-
-
-def _collisions(plan: Plan) -> Iterator[Problem]:
+def collisions(plan: Plan) -> Iterator[Problem]:
     """Images that would get one id or one rule name, files that two jobs would write."""
     groups: dict[str, Group] = {}
     for group in plan.groups:
@@ -259,12 +390,18 @@ def _collisions(plan: Plan) -> Iterator[Problem]:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
             hint = "set images.id to a template that tells them apart, e.g. with one more column"
             yield Problem(what, f"{twin.where} and {group.where}", hint)
+    yield from _cohort_collisions(plan)
     names = {planned.name for planned in plan.steps}
+    gathering = {gathering_rule(step) for step in plan.gathered_steps()}
+    rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
     for planned in plan.steps:
-        for group in plan.groups:
+        for group in plan.levels.of(planned.name):
             name = rule_name(planned.name, group.id)
+            if name in gathering:
+                what = f"{planned.name} of {group.id} and the rule that gathers a step are both {name}"
+                yield Problem(what, f"steps.{planned.name}", "rename a step")
             for other in names - {planned.name}:
-                if name.startswith(f"{other}_") and name.removeprefix(other) in groups:
+                if name.startswith(f"{other}_") and name.removeprefix(other) in rules.get(other, groups):
                     what = f"{planned.name} of {group.id} and {other} make one rule name, {name}"
                     yield Problem(what, f"steps.{planned.name}", "rename a step")
         suffixes = [
@@ -276,10 +413,27 @@ def _collisions(plan: Plan) -> Iterator[Problem]:
             yield from _file_collisions(plan, planned)
 
 
+def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
+    for step, cohorts in plan.cohorts.items():
+        found: dict[str, Group] = {}
+        for cohort in cohorts:
+            twin = found.setdefault(rule_name("", cohort.id), cohort)
+            if twin is not cohort:
+                what = f"the ids {twin.id!r} and {cohort.id!r} make one rule name"
+                hint = "change one of the values"
+                yield Problem(what, f"steps.{step}.per, {twin.where} and {cohort.where}", hint)
+
+
+def _kind_problems(plan: Plan) -> Iterator[Problem]:
+    for planned in plan.steps:
+        kind = KINDS[planned.step.kind]
+        yield from kind.check_images(planned.step, planned.name, plan.levels.of(planned.name))
+
+
 def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:
     """Only a file that ends in ``.json`` can be another job's record."""
     writers: dict[str, str] = {}
-    for group in plan.groups:
+    for group in plan.levels.of(planned.name):
         results = plan.config.results
         record = record_path(results, planned.name, group.id)
         for path in [record, *file_paths(results, planned.name, planned.step, group.id)]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.display import LiveDisplay, PlainLines
+from pixmake.events import write_events
 from pixmake.job import PREREQUISITE
 from pixmake.records import Failure, read_record
 from pixmake.runstate import forget_run, note_now, note_plan
@@ -55,6 +56,7 @@ class Reporter:
         self.tally: Tally | None = None
         self.display: LiveDisplay | PlainLines | None = None
         self.reasons: dict[str, Counter[str]] = {}
+        self.others: set[str] = set()
         self.jobs = 0
         self.errors = 0
         self.noted = 0.0
@@ -103,6 +105,8 @@ class Reporter:
             if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
                 reason = "failed before"
             self.reasons.setdefault(step, Counter())[reason] += 1
+            if work is None:
+                self.others.add(step)
         elif self.tally is not None:
             name = f"{work.step} of {work.id}" if work else record.rule_name
             self.tally.started(record.jobid, name, work)
@@ -129,6 +133,11 @@ class Reporter:
             self._say("more jobs failed; the logs of all are under logs/")
         self._update()
 
+    def _progress(self, record: Any) -> None:
+        """Snakemake's own count, which knows of jobs that a checkpoint has added."""
+        if self.tally is not None:
+            self.tally.expect(int(record.total))
+
     def _run_info(self, record: Any) -> None:
         """Snakemake's table of rules, from which only a dry run's totals are of use."""
         self.jobs = int(getattr(record, "stats", {}).get("total", 0))
@@ -138,7 +147,8 @@ class Reporter:
     def _tell_dry_run(self) -> None:
         if not self.shows or not self.jobs:
             return
-        counted = {step: reasons.total() for step, reasons in self.reasons.items() if step != "all"}
+        names = [name for name in self.reasons if name not in self.others] + sorted(self.others - {"all"})
+        counted = {name: self.reasons[name].total() for name in names}
         listed = ", ".join(f"{number} × {step}" for step, number in counted.items())
         self._say(f"would run: {listed or f'{self.jobs} jobs'}")
         for step in counted:
@@ -179,9 +189,10 @@ _EVENTS: dict[str, Callable[[Reporter, Any], None]] = {
     "job_info": Reporter._job_info,
     "job_finished": Reporter._job_finished,
     "job_error": Reporter._job_error,
+    "progress": Reporter._progress,
     "run_info": Reporter._run_info,
 }
-_HIDDEN = {"progress", "job_started", "group_info", "group_error", "resources_info", "shellcmd"}
+_HIDDEN = {"job_started", "group_info", "group_error", "resources_info", "shellcmd"}
 _CHATTER = (
     "Conda environments: ignored",
     "Trying to restart",
@@ -221,6 +232,7 @@ def show_progress(workflow: Any) -> None:
     """
     from snakemake.logging import logger
 
+    write_events(workflow)
     settings = workflow.output_settings
     replaced = [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]
     if replaced and workflow.is_main_process and _is_wanted(settings):
@@ -234,14 +246,13 @@ class Run:
 
     records: tuple[str, ...]
     """What it is to make."""
-    images: int
     before: int
     """Images that were done before."""
     begun: float
     """Seconds since the epoch."""
 
 
-def begin_run(workflow: Any, results: str, steps: Sequence[str]) -> Run:
+def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: Sequence[str]) -> Run:
     """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs.
 
     Parameters
@@ -252,11 +263,13 @@ def begin_run(workflow: Any, results: str, steps: Sequence[str]) -> Run:
         The folder of all results.
     steps
         The names of the steps, in the order in which they are shown.
+    over_several
+        Those whose jobs are not one for each image.
     """
     from snakemake.logging import logger
 
     dag = workflow.dag
-    tally = Tally()
+    tally = Tally(over_several=frozenset(over_several))
     to_run: list[tuple[int, Work]] = []
     done: list[Work] = []
     other: Counter[str] = Counter()
@@ -269,7 +282,7 @@ def begin_run(workflow: Any, results: str, steps: Sequence[str]) -> Run:
             to_run.append((dag.jobid(job), _work_of(str(record))))
         else:
             done.append(_work_of(str(record)))
-    tally.plan(to_run, done, steps)
+    tally.plan(to_run, done, steps, jobs=len(dag))
     progress = tally.progress()
     counts = Counter(work.step for _, work in to_run)
     listed = [f"{counts[step]} × {step}" for step in [*steps, *(set(counts) - set(steps))] if counts[step]]
@@ -279,7 +292,7 @@ def begin_run(workflow: Any, results: str, steps: Sequence[str]) -> Run:
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note_plan(tally.begun, results, _ids(work for _, work in to_run), _ids(done))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
-    return Run(records, progress.images, progress.before, tally.begun)
+    return Run(records, progress.before, tally.begun)
 
 
 def end_run() -> None:

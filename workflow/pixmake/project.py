@@ -32,7 +32,7 @@ def make_project(folder: Path) -> list[str]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         hint = "name a folder that is new or empty"
         raise PixmakeError([Problem("exists and is not empty", str(folder), hint)])
-    template = WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
+    template = _template()
     (folder / "profiles").mkdir(parents=True)
     shutil.copy(template / "Snakefile", folder)
     for name in ("config", "scripts", "profiles/default"):
@@ -48,6 +48,23 @@ def make_project(folder: Path) -> list[str]:
         "  snakemake --cores 1",
         "Then put your own images into config/images.csv and your own function into scripts/.",
     ]
+
+
+def complete_project(folder: Path) -> list[str]:
+    """Give a folder that has a config what else Snakemake needs, where it is not there yet.
+
+    Returns
+    -------
+    list of str
+        What was written.
+    """
+    written = []
+    for name in ("Snakefile", "profiles/default/config.yaml"):
+        if not (folder / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(_template() / name, folder / name)
+            written.append(f"wrote {name}")
+    return written
 
 
 def run_snakemake(options: Sequence[str]) -> int:
@@ -68,3 +85,8 @@ def run_snakemake(options: Sequence[str]) -> int:
                 return process.wait()
             except KeyboardInterrupt:
                 continue  # Snakemake got it, too, and ends its jobs
+
+
+def _template() -> Path:
+    """The folder that holds the project which `make_project` copies."""
+    return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent

@@ -70,9 +70,9 @@ def parse_query(text: str) -> Query:
     """Read a condition.
 
     Names are columns; a name with a space or the like stands between backticks. There are ``and``,
-    ``or``, ``not`` (and ``&``, ``|``, ``~`` with the same precedence, as in pandas), ``==``, ``!=``, ``<``, ``<=``,
-    ``>``, ``>=``, ``in``, ``not in``, ``+``, ``-``, ``*``, ``/``, ``//``, ``%``, numbers, texts, lists, ``True``,
-    ``False`` and ``None``.
+    ``or``, ``not`` (and ``&``, ``|``, ``~``, where the first two bind as loosely as their words, as in
+    pandas), ``==``, ``!=``, ``<``, ``<=``, ``>``, ``>=``, ``in``, ``not in``, ``+``, ``-``, ``*``, ``/``,
+    ``//``, ``%``, numbers, texts, lists, ``True``, ``False`` and ``None``.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
             if isinstance(word, (ast.Is, ast.IsNot)):
                 raise ValueError(f"{text!r}: `is` has no meaning here; compare with ==")
             if isinstance(word, (ast.In, ast.NotIn)) and not isinstance(right, (ast.List, ast.Tuple)):
-                raise ValueError(f"{text!r}: after `in` comes a list, e.g. camera in [\"VIS\", \"NIR\"]")
+                raise ValueError(f'{text!r}: after `in` comes a list, e.g. camera in ["VIS", "NIR"]')
     if isinstance(node, (ast.List, ast.Tuple)):
         for item in node.elts:
             number = item.operand if isinstance(item, ast.UnaryOp) else item
@@ -185,9 +185,7 @@ def _value(node: ast.expr, columns: Mapping[str, Sequence[Any]]) -> Any:
             return _both(found, all_of=isinstance(word, ast.And))
         case ast.Compare(left=left, ops=words, comparators=others):
             values = [_value(part, columns) for part in (left, *others)]
-            pairs = [
-                _compared(word, a, b) for word, a, b in zip(words, values[:-1], values[1:], strict=True)
-            ]
+            pairs = [_compared(word, a, b) for word, a, b in zip(words, values[:-1], values[1:], strict=True)]
             return pairs[0] if len(pairs) == 1 else _both(pairs, all_of=True)
     raise AssertionError(node)  # `_check` lets nothing else through
 

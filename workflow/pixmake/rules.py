@@ -10,15 +10,21 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pixmake.attempts import at_attempt, is_expression
 from pixmake.config import Step
 from pixmake.errors import PixmakeError
+from pixmake.gathering import MEMBERS
+from pixmake.images import TABLES
 from pixmake.job import LINKS
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, plan_project
+from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
+from pixmake.records import written_whole
 from pixmake.runlock import hold_run_lock
-from pixmake.table import is_remote
+from pixmake.table import counted_notes, is_remote
 from pixmake.task import one_line
 
 HERE = Path(__file__).resolve().parent
@@ -34,6 +40,17 @@ CONDA = str(WORKFLOW / "envs" / "function.yaml")
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """A rule that puts the results of all jobs of a step into one file."""
+
+    rule: str
+    records: Callable[[Plan], list[str]]
+    """Of a plan: the one at hand, or the one of images that a run has yet to find."""
+    files: Callable[[Plan], list[str]]
+    output: str
 
 
 def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
@@ -83,13 +100,27 @@ def inputs(job: Job) -> dict[str, list[str]]:
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_linked(path) if _PATTERN.search(path) and not is_remote(path) else path for path in job.images]
+    images = [_takeable(path) for path in job.images]
     return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
-def outputs(job: Job) -> dict[str, str | list[str]]:
+def inputs_of_several(job: Job) -> dict[str, list[str]]:
+    """The ``input`` of a job over several images: what its command names, and what stands in its list.
+
+    That list is written here: it is named by its content, so it is the same at each parse.
+    """
+    _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
+    return {"needed": list(job.needed), "gathered": [_takeable(path) for path in job.gathered]}
+
+
+def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
     """The ``output`` of a job's rule: its record, then its files, if any."""
-    return {"record": job.record} | ({"files": list(job.files)} if job.files else {})
+    files: Any = list(job.files)
+    if temporary:
+        from snakemake.io import temp
+
+        files = temp(files)
+    return {"record": job.record} | ({"files": files} if job.files else {})
 
 
 def run(limits: str, python: str | None) -> Callable[[Any, Any], str]:
@@ -114,16 +145,34 @@ def run(limits: str, python: str | None) -> Callable[[Any, Any], str]:
     return _signed(not_compared)
 
 
-def run_limits(step: Step, keep_going: bool) -> str:
-    """The limits of a step's jobs as JSON."""
+def run_limits(step: Step, keep_going: bool, keep: str = "all") -> str:
+    """The limits of a step's jobs as JSON; memory for each attempt, if it grows."""
+    attempts = step.retries + 1
+    memory = [step.resources.at(attempt).get("mem_mb") for attempt in range(1, attempts + 1)]
     return one_line(
         {
-            "attempts": step.retries + 1,
+            "attempts": attempts,
             "keep_going": keep_going,
+            "keep": keep,
             "timeout": step.timeout,
-            "mem_mb": step.resources.mem_mb,
+            "mem_mb": memory if len(set(memory)) > 1 else memory[0],
         }
     )
+
+
+def resources(step: Step) -> dict[str, Any]:
+    """A step's resources as Snakemake takes them: those that grow as functions of the attempt."""
+    return {name: _growing(value) for name, value in step.resources.given().items()}
+
+
+def _growing(given: Any) -> Any:
+    if not isinstance(given, list) and not (isinstance(given, str) and is_expression(given)):
+        return given
+
+    def at_this(wildcards: Any, attempt: int) -> Any:
+        return at_attempt(given, attempt)
+
+    return _signed(at_this)
 
 
 def _signed(function: _Function) -> _Function:
@@ -149,8 +198,80 @@ def tables(plan: Plan) -> dict[str, str]:
 
 def records(plan: Plan) -> list[str]:
     """The records of all jobs, in the order of the table's rows, then of the steps."""
-    by_step = [plan.records(planned.name) for planned in plan.steps]
-    return [path for paths in zip(*by_step, strict=True) for path in paths]
+    each_image = [plan.records(planned.name) for planned in plan.steps if planned.step.terms is None]
+    over_several = [plan.records(planned.name) for planned in plan.steps if planned.step.terms is not None]
+    rows = [path for paths in zip(*each_image, strict=True) for path in paths]
+    return [*rows, *(path for paths in over_several for path in paths)]
+
+
+def gatherings(plan: Plan) -> list[Gathering]:
+    """The rules that put the results of all jobs of a step together.
+
+    Without them a step with ``needs_all`` would have each of N jobs depend on N others.
+    """
+    return [
+        Gathering(
+            rule=gathering_rule(step),
+            records=methodcaller("records", step),
+            files=methodcaller("files", step),
+            output=gathered_path(plan.config.results, step),
+        )
+        for step in plan.gathered_steps()
+    ]
+
+
+def step_names(plan: Plan) -> list[str]:
+    """All steps, those that find images in files first."""
+    splitting = [] if plan.containers is None else plan.containers.steps
+    return [planned.name for planned in (*splitting, *plan.steps)]
+
+
+def over_several(plan: Plan) -> list[str]:
+    """The steps whose jobs are not one for each image."""
+    splitting = [] if plan.containers is None else [planned.name for planned in plan.containers.steps]
+    return [*splitting, *(planned.name for planned in plan.steps if planned.step.terms is not None)]
+
+
+def columns(plan: Plan) -> str:
+    """The metadata terms as JSON."""
+    return one_line(list(plan.columns))
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A table of all images, made of the tables that a step makes of each."""
+
+    rule: str
+    files: list[str]
+    ending: str
+    """What stands behind an id in the names of the files."""
+    path: str
+
+
+def collected(plan: Plan) -> list[Collected]:
+    """The declared files that are tables, each as one for all images."""
+    results = plan.config.results
+    found = []
+    for planned in plan.steps:
+        for number, (name, suffix) in enumerate(planned.step.files.items()):
+            suffix = suffix.lstrip(".")
+            if suffix.rpartition(".")[2].lower() in TABLES:
+                jobs = plan.levels.of(planned.name)
+                files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
+                path = f"{results}/{planned.name}.{name}.{suffix}"
+                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+    return found
+
+
+def targets(plan: Plan) -> list[str]:
+    """What a whole run makes."""
+    return [*tables(plan).values(), *(table.path for table in collected(plan))]
+
+
+def tell_notes(plan: Plan) -> None:
+    """Say at a run's start what was left out of it, a line for each reason."""
+    for line in counted_notes(plan.notes):
+        print(f"pixmake: {line}", file=sys.stderr)
 
 
 def forget_rule_names(names: dict[str, Any]) -> None:
@@ -168,6 +289,19 @@ def as_text(plan: Plan) -> Iterator[str]:
     yield from _text_head(plan)
     for planned, job in plan.jobs():
         yield _text_rule(planned, job)
+    for gathering in gatherings(plan):
+        yield _text_gathering(plan, gathering)
+
+
+def _takeable(path: str) -> str:
+    return _linked(path) if _PATTERN.search(path) and not is_remote(path) else path
+
+
+def _written(path: Path, text: str) -> None:
+    """Write a file whose name says its content, if it is not there."""
+    if not path.exists():
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _linked(path: str) -> str:
@@ -198,7 +332,7 @@ show_progress(workflow)
 rule all:
     default_target: True
     input:
-        {listed_paths(written.values(), 8)}
+        {listed_paths(targets(plan), 8)}
 
 
 rule aggregate:
@@ -223,21 +357,51 @@ run = []
 
 
 onstart:
-    run.append(begin_run(workflow, {plan.config.results!r}, {[planned.name for planned in plan.steps]!r}))
+    run.append(
+        begin_run(
+            workflow, {plan.config.results!r}, {step_names(plan)!r}, {over_several(plan)!r}
+        )
+    )
 
 
 onsuccess:
-    conclude(*run, **{written!r}, max_failures={plan.config.max_failures})
+    conclude(
+        *run,
+        run[0].records,
+        **{written!r},
+        max_failures={plan.config.max_failures!r},
+        over_several={over_several(plan)!r},
+        keep={plan.config.keep!r},
+    )
 
 
 onerror:
-    stopped(*run, unfinished(workflow.dag))
+    stopped(*run, unfinished(workflow.dag), {over_several(plan)!r})
+"""
+    for table in collected(plan):
+        yield f"""
+
+rule {table.rule}:
+    input:
+        {listed_paths(table.files, 8)}
+    output:
+        {table.path!r},
+    log:
+        {log_of(table.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        ending={table.ending!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_COLLECT!r}
 """
     for planned in plan.steps:
         yield f"""
 
 run_{planned.name} = pixmake_rules.run(
-    {run_limits(planned.step, planned.keeps_going)!r},
+    {run_limits(planned.step, planned.keeps_going, planned.keep)!r},
     {planned.step.python!r},
 )
 """
@@ -245,15 +409,15 @@ run_{planned.name} = pixmake_rules.run(
 
 def _text_rule(planned: PlannedStep, job: Job) -> str:
     resources = "".join(
-        f"\n        {name}={value!r}," for name, value in planned.step.resources.given().items()
+        f"\n        {name}={_resource_text(value)}," for name, value in planned.step.resources.given().items()
     )
     return f"""
 
 rule {job.rule}:
     input:
-{_named(inputs(job))}
+{_named(inputs_of_several(job) if job.members else inputs(job))}
     output:
-{_named(outputs(job))}
+{_named(outputs(job), "files" if planned.temporary else "")}
     log:
         {job.log!r},
     conda:
@@ -266,16 +430,43 @@ rule {job.rule}:
         attempt=pixmake_rules.attempt,{resources}
     retries: {planned.step.retries}
     shell:
-        {_RUN!r}
+        {_RUN_SEVERAL if job.members else _RUN!r}
 """
 
 
-def _named(paths: Mapping[str, str | list[str]]) -> str:
-    """Named paths as the lines of a directive."""
+def _text_gathering(plan: Plan, gathering: Gathering) -> str:
+    return f"""
+
+rule {gathering.rule}:
+    input:
+        records=[{listed_paths(gathering.records(plan), 17)}],
+        files=[{listed_paths(gathering.files(plan), 15)}],
+    output:
+        {gathering.output!r},
+    log:
+        {log_of(gathering.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_GATHER!r}
+"""
+
+
+def _resource_text(given: Any) -> str:
+    if not callable(_growing(given)):
+        return repr(given)
+    return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
+
+
+def _named(paths: Mapping[str, str | list[str]], temporary: str = "") -> str:
+    """Named paths as the lines of a directive; those under one name may be temporary."""
     lines = []
     for name, value in paths.items():
         text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
-        lines.append(f"        {name}={text},")
+        lines.append(f"        {name}={f'temp({text})' if name == temporary else text},")
     return "\n".join(lines)
 
 
@@ -284,10 +475,15 @@ def listed_paths(paths: Iterable[str], indent: int) -> str:
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
 
-# the words of workflow/rules/images.smk and aggregate.smk; a test holds them to each other
+# the words of workflow/rules; a test holds them to each other
 _RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
+_RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 _AGGREGATE = (
     "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
     " --columns {params.columns:q} --measurements {output.measurements:q}"
     " --failures {output.failures:q} 2> {log:q}"
+)
+_GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
+_COLLECT = (
+    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
 )

@@ -40,3 +40,15 @@ def left_locked() -> bool:
             return lock.read().strip() == platform.node()
     except OSError:
         return False
+
+
+def is_running() -> bool:
+    """Whether a Snakemake of this project runs, as far as the file system can tell."""
+    try:
+        with Path(LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,22 +92,19 @@ def _conditions(table: Table, select: Select) -> Iterator[tuple[str, str, Callab
     """Each condition: the key, what it says, and what finds its rows."""
     for column, wanted in select.where.items():
         said = f"where {column} is {_said(wanted)}"
-        yield f"where.{column}", said, lambda c=column, w=wanted: _where(table, c, w)
+        yield f"where.{column}", said, partial(_where, table, column, wanted)
     for column, expression in select.match.items():
         said = f"match {column}: {expression}"
-        yield f"match.{column}", said, lambda c=column, e=expression: _matches(table, c, e)
+        yield f"match.{column}", said, partial(_matches, table, column, expression, True)
     for column, expression in select.not_match.items():
         said = f"not_match {column}: {expression}"
-        yield f"not_match.{column}", said, lambda c=column, e=expression: ~_matches(table, c, e)
+        yield f"not_match.{column}", said, partial(_matches, table, column, expression, False)
     if select.query is not None:
-        query = select.query
-        yield "query", f"query {query}", lambda: _query(table, query)
-    if select.start is not None:
-        start = select.start
-        yield "start", f"start {start}", lambda: _within(table, "start", start)
-    if select.end is not None:
-        end = select.end
-        yield "end", f"end {end}", lambda: _within(table, "end", end)
+        yield "query", f"query {select.query}", partial(_query, table, select.query)
+    for word in ("start", "end"):
+        given = getattr(select, word)
+        if given is not None:
+            yield word, f"{word} {given}", partial(_within, table, word, given)
 
 
 def _said(wanted: Any) -> str:
@@ -162,9 +160,7 @@ def _time(cell: Any) -> datetime.datetime | None:
         return None
 
 
-def _between(
-    times: Any, earliest: datetime.datetime | None, latest: datetime.datetime | None
-) -> Rows:
+def _between(times: Any, earliest: datetime.datetime | None, latest: datetime.datetime | None) -> Rows:
     found = ~np.isnat(times)
     if earliest is not None:
         found &= times >= np.datetime64(earliest, "us")
@@ -173,10 +169,10 @@ def _between(
     return np.asarray(found, dtype=bool)
 
 
-def _matches(table: Table, column: str, expression: str) -> Rows:
+def _matches(table: Table, column: str, expression: str, wanted: bool) -> Rows:
     found = re.compile(expression).search
     cells = table.frame[column].tolist()
-    return _each(cells, lambda cell: found("" if cell is None else str(cell)) is not None)
+    return _each(cells, lambda cell: (found("" if cell is None else str(cell)) is not None) == wanted)
 
 
 def _query(table: Table, text: str) -> Rows:
@@ -215,6 +211,7 @@ def _units(table: Table, kept: Rows, group_by: Sequence[str]) -> list[tuple[Any,
     columns = [
         table.when.tolist() if name == TIMESTAMP and table.when is not None else table.frame[name].tolist()
         for name in group_by
+        if name in table.frame.columns  # an unknown one is told when groups are made
     ]
     units: dict[Any, list[int]] = {}
     for row in positions:
@@ -246,9 +243,7 @@ def _first(table: Table, kept: Rows, count: int, group_by: Sequence[str]) -> Row
 
 
 def _unknown_columns(table: Table, select: Select) -> Iterator[Problem]:
-    named = [
-        (key, name) for key in ("where", "match", "not_match") for name in getattr(select, key)
-    ]
+    named = [(key, name) for key in ("where", "match", "not_match") for name in getattr(select, key)]
     if select.query is not None:
         query = parse_query(select.query)
         named += [("query", name) for name in query.columns if column_of(name, table.columns) is None]

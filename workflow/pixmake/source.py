@@ -6,9 +6,10 @@ The user's file is parsed, never imported: nothing of the user's runs while rule
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixmake.errors import PixmakeError, Problem, nearest
@@ -24,6 +25,10 @@ class Signature:
     optional: tuple[str, ...]
     takes_any: bool
     positional_only: tuple[str, ...] = ()
+    hints: Mapping[str, ast.expr] = field(default_factory=dict)
+    """The type hints of arguments, by name."""
+    names: Mapping[str, ast.expr] = field(default_factory=dict)
+    """What the names at the top of the file stand for, which hints may use."""
 
     def accepts(self, name: str) -> bool:
         """Whether the argument can be given."""
@@ -38,9 +43,10 @@ def read_signature(file: str, function: str, where: str = "") -> Signature:
     PixmakeError
         There is no such file or function, or the file is not Python.
     """
-    node = _function(_parse(file, where), function)
+    module = _parse(file, where)
+    node = _function(module, function)
     if node is None:
-        names = [name for name, found in _bindings(_parse(file, where)) if _is_function(found)]
+        names = [name for name, found in _bindings(module) if _is_function(found)]
         hint = nearest(function, names)
         raise PixmakeError([Problem(f"{file} has no function {function!r}", where, hint)])
     arguments = node.args
@@ -51,12 +57,19 @@ def read_signature(file: str, function: str, where: str = "") -> Signature:
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         if default is not None:
             with_default.add(argument.arg)
-    every = [argument.arg for argument in [*named, *arguments.kwonlyargs]]
+    asked = [*named, *arguments.kwonlyargs]
+    every = [argument.arg for argument in asked]
     return Signature(
         required=tuple(name for name in every if name not in with_default),
         optional=tuple(name for name in every if name in with_default),
         takes_any=arguments.kwarg is not None,
         positional_only=tuple(argument.arg for argument in arguments.posonlyargs),
+        hints={argument.arg: argument.annotation for argument in asked if argument.annotation},
+        names={
+            name: node.value
+            for name, node in _bindings(module)
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value
+        },
     )
 
 
@@ -75,6 +88,42 @@ def source_hash(file: str, function: str) -> str:
     for imported in sorted(local_modules(file)):
         digest.update(_digest_of_file(imported))
     return digest.hexdigest()[:16]
+
+
+def file_hash(file: str) -> str:
+    """A hash of a script as a whole, and of the modules that it imports from the project.
+
+    Of Python, comments, docstrings of functions and layout do not count; of anything else every byte does.
+    """
+    digest = hashlib.sha256()
+    content = Path(file).read_bytes()
+    if file.endswith(".py"):
+        with contextlib.suppress(SyntaxError, ValueError):  # it fails when it is run, with its own message
+            module = ast.parse(content)
+            content = "\0".join(ast.unparse(_without_docstrings(node)) for node in module.body).encode()
+        for imported in sorted(local_modules(file)):
+            digest.update(_digest_of_file(imported))
+    digest.update(content)
+    return digest.hexdigest()[:16]
+
+
+def file_problems(file: str, where: str) -> Iterator[Problem]:
+    """Why a file cannot be run: it is not there, cannot be read, or is not valid Python."""
+    try:
+        content = Path(file).read_bytes()
+    except FileNotFoundError:
+        yield Problem(f"there is no file {file}", where)
+        return
+    except OSError as error:
+        yield Problem(f"{file} cannot be read: {error.strerror}", where)
+        return
+    if not content.strip():
+        yield Problem(f"{file} is empty", where)
+    if file.endswith(".py"):
+        try:
+            _parse(file, where)
+        except PixmakeError as error:
+            yield from error.problems
 
 
 def _parse(file: str, where: str = "") -> ast.Module:

@@ -6,11 +6,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.found import found_path, has_rows
 from pixmake.groups import make_groups
 from pixmake.plan import selected_table
 from pixmake.records import failure_counts, note_failure, read_record
+from pixmake.splitting import container_config, found_config
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,26 @@ def project_status(config: Config) -> dict[str, Count]:
 
     Only the records of jobs that have ever failed are read, so this is quick for many images.
     """
-    ids = [group.id for group in make_groups(selected_table(config.images), config.images)]
     counts = {}
-    for step in config.steps:
-        there = _record_ids(config.results, step)
-        failed = set(failed_ids(config, step))
-        done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
-        lost = sum(1 for job_id in ids if job_id in failed)
-        counts[step] = Count(done, lost, len(ids) - done - lost)
+    for part, levels in project_parts(config):
+        for step in part.steps:
+            ids = [group.id for group in levels.of(step)]
+            there = record_ids(part.results, step)
+            failed = set(failed_ids(part, step))
+            done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
+            lost = sum(1 for job_id in ids if job_id in failed)
+            counts[step] = Count(done, lost, len(ids) - done - lost)
     return counts
 
 
 def failed_ids(config: Config, step: str) -> list[str]:
     """The jobs of a step whose record says that they failed, or that a step they need did."""
+    own = config.steps[step]
     suspects = set(failure_counts(config.results, step))
-    for need in config.steps[step].needs:
-        suspects |= set(failed_ids(config, need))
+    for need in (*own.needs, *own.needs_all):
+        failed = set(failed_ids(config, need))
+        same_jobs = need in own.needs and own.terms == config.steps[need].terms
+        suspects |= failed if same_jobs or not failed else record_ids(config.results, step)
     found = []
     for job_id in sorted(suspects):
         try:
@@ -51,6 +58,30 @@ def failed_ids(config: Config, step: str) -> list[str]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def project_parts(config: Config) -> list[tuple[Config, Levels]]:
+    """A project with the jobs of each step; where images are found in files, these files' part comes first.
+
+    Raises
+    ------
+    PixmakeError
+        The table cannot be used, or not with the terms of the steps.
+    """
+    if config.images.checkpoint is None:
+        return [(config, _levels(config))]
+    holding = container_config(config)
+    table = found_path(config.results)
+    found = found_config(config, table)
+    return [
+        (holding, _levels(holding)),
+        (found, _levels(found) if has_rows(table) else Levels((), {})),
+    ]
+
+
+def _levels(config: Config) -> Levels:
+    table = selected_table(config.images)
+    return make_levels(config, make_groups(table, config.images), table.columns)
 
 
 def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
@@ -66,7 +97,9 @@ def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
     PixmakeError
         A step or an id that the project does not have.
     """
-    known = {group.id for group in make_groups(selected_table(config.images), config.images)}
+    parts = project_parts(config)
+    jobs = {name: {group.id for group in levels.of(name)} for part, levels in parts for name in part.steps}
+    known = set().union(*(jobs[name] for name in ([step] if step in jobs else jobs)))
     problems = [
         Problem(
             f"no image has the id {job_id!r}",
@@ -75,20 +108,24 @@ def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
         for job_id in ids
         if job_id not in known
     ]
-    if step is not None and step not in config.steps:
-        problems.append(Problem(f"there is no step {step!r}", hint=nearest(step, config.steps)))
+    if step is not None and step not in jobs:
+        problems.append(Problem(f"there is no step {step!r}", hint=nearest(step, jobs)))
     if problems:
         raise PixmakeError(problems)
     asked = set()
-    for name in [step] if step else config.steps:
+    owners = {name: part for part, _ in parts for name in part.steps}
+    for name, part in owners.items():
+        if step not in (None, name):
+            continue
         for job_id in ids or failure_counts(config.results, name):
-            if job_id in known and (ids or job_id in failed_ids(config, name)):
+            if job_id in jobs[name] and (ids or job_id in failed_ids(part, name)):
                 note_failure(config.results, name, job_id, "asked for by pixmake retry")
                 asked.add(job_id)
     return len(asked)
 
 
-def _record_ids(results: str, step: str) -> set[str]:
+def record_ids(results: str, step: str) -> set[str]:
+    """The jobs of a step that have a record, whatever it says."""
     try:
         names = os.listdir(f"{results}/{step}")
     except FileNotFoundError:

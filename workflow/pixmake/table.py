@@ -49,8 +49,8 @@ class Note:
 class Table:
     """Images and their metadata.
 
-    ``frame`` has one row an image, in the source's order; all its columns hold Python objects: an empty cell is
-    ``None``, numbers are numbers. Its index says which row of the source that is: a number as a
+    ``frame`` has one row an image, in the source's order; all its columns hold Python objects: an empty
+    cell is ``None``, numbers are numbers. Its index says which row of the source that is: a number as a
     person counts it, or a name. Everything else that speaks of rows counts positions, from 0.
     """
 
@@ -201,7 +201,7 @@ def located(path: str, root: str) -> str:
 
 
 def path_faults(table: Table) -> dict[int, str]:
-    """Why the paths of some rows cannot be used: empty, not there (`MISSING`), twice, a folder; by position."""
+    """Why the paths of some rows cannot be used (empty, `MISSING`, twice, a folder), by position."""
     faults: dict[int, str] = {}
     first: dict[str, int] = {}
     existing = _Folders()
@@ -224,11 +224,15 @@ def path_faults(table: Table) -> dict[int, str]:
 def path_problems(table: Table) -> list[Problem]:
     """Rows without a path, paths that stand twice, and files that are not there."""
     problems = []
+    paths = table.frame[PATH].tolist()
+    told = False
     for position, fault in path_faults(table).items():
         hint = "one row an image" if fault.endswith(" already") else ""
         if fault == MISSING:
-            fault = f"{located(table.frame[PATH].iloc[position], table.root)}: {MISSING}"
-            hint = "" if table.root == "." else f"`root` is {table.root}"
+            if table.frame.index[position] != paths[position]:
+                fault = f"{located(paths[position], table.root)}: {MISSING}"
+            hint = "" if told else "`missing: skip` leaves such images out"
+            told = True
         problems.append(Problem(fault, table.place(position), hint))
     return problems
 

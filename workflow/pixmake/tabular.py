@@ -69,7 +69,7 @@ Read = tuple[list[str], list[Sequence[Any]], Sequence[int]]
 
 def _delimited(path: Path, sheet: str | None) -> Read:
     """UTF-8 with or without BOM, fields quoted with ``"``; the delimiter is found by itself."""
-    text = _text(path)
+    text = read_text(path)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=sniffed(text), strict=True)
     rows, numbers, problems = [], [], []
     header: list[str] = []
@@ -123,9 +123,7 @@ def _excel(path: Path, sheet: str | None) -> Read:
         hint = f"set `sheet` to one of: {', '.join(filled)}"
         raise PixmakeError([Problem(f"has {len(filled)} sheets", str(path), hint)])
     numbered = [
-        (number, row)
-        for number, row in enumerate(next(iter(filled.values()), []), 1)
-        if _is_filled(row)
+        (number, row) for number, row in enumerate(next(iter(filled.values()), []), 1) if _is_filled(row)
     ]
     if not numbered:
         return [], [], []
@@ -164,7 +162,7 @@ def _parquet(path: Path, sheet: str | None) -> Read:
 
 
 def _json(path: Path, sheet: str | None) -> Read:
-    text = _text(path)
+    text = read_text(path)
     try:
         records = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -177,7 +175,7 @@ def _json(path: Path, sheet: str | None) -> Read:
 
 def _ndjson(path: Path, sheet: str | None) -> Read:
     records, problems = [], []
-    for number, line in enumerate(_text(path).split("\n"), 1):
+    for number, line in enumerate(read_text(path).split("\n"), 1):
         if line.strip():
             try:
                 records.append((number, json.loads(line)))
@@ -197,8 +195,8 @@ def _records(path: Path, records: list[tuple[int, Any]], hint: str) -> Read:
     if problems:
         raise PixmakeError(problems)
     header = list(dict.fromkeys(name for _, record in records for name in record))
-    columns = [[record.get(name) for _, record in records] for name in header]
-    return header, columns, [number for number, _ in records]
+    columns: list[Sequence[Any]] = [[record.get(name) for _, record in records] for name in header]
+    return [str(name) for name in header], columns, [number for number, _ in records]
 
 
 def _turned(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
@@ -206,7 +204,14 @@ def _turned(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Sequen
     return list(zip(*rows, strict=True)) if rows else [() for _ in header]
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file's text, UTF-8 with or without BOM.
+
+    Raises
+    ------
+    PixmakeError
+        It cannot be read, or is not UTF-8.
+    """
     content = _bytes(path)
     try:
         return content.decode("utf-8-sig")

@@ -76,6 +76,8 @@ class Progress:
     left: float | None
     """Seconds until the end, as far as one can tell."""
     last_failure: str | None
+    unknown: int = 0
+    """Jobs that a checkpoint has added and of which nothing is known until they start."""
 
 
 @dataclass
@@ -99,6 +101,8 @@ class Tally:
     """
 
     begun: float = field(default_factory=time.time)
+    over_several: frozenset[str] = frozenset()
+    """Steps whose jobs are not one for each image: they count by step alone."""
     _steps: dict[str, _Step] = field(default_factory=dict)
     _jobs: dict[int, Work] = field(default_factory=dict)
     _ended: dict[int, tuple[Work, Outcome]] = field(default_factory=dict)
@@ -110,13 +114,27 @@ class Tally:
     _before: int = 0
     _running: dict[int, Running] = field(default_factory=dict)
     _planned: int = 0
+    _other: int = 0
+    _expected: int = 0
     _recent: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=RECENT))
     """When the last jobs ended, and of which step they were."""
     _last_failure: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def plan(self, to_run: Iterable[tuple[int, Work]], done: Iterable[Work], steps: Sequence[str]) -> None:
-        """Take in what a run is to do, and what was done before it."""
+    def plan(
+        self, to_run: Iterable[tuple[int, Work]], done: Iterable[Work], steps: Sequence[str], jobs: int = 0
+    ) -> None:
+        """Take in what a run is to do, and what was done before it.
+
+        Parameters
+        ----------
+        to_run, done
+            The jobs of steps.
+        steps
+            Their names, in the order in which they are shown.
+        jobs
+            All jobs of the run, those of no step included.
+        """
         with self._lock:
             for step in steps:
                 self._steps.setdefault(step, _Step())
@@ -124,10 +142,17 @@ class Tally:
                 step_tally = self._steps.setdefault(work.step, _Step())
                 step_tally.total += 1
                 step_tally.done += 1
-                self._images.add(work.id)
+                if work.step not in self.over_several:
+                    self._images.add(work.id)
             for number, work in to_run:
                 self._add(number, work)
+            self._other = jobs - self._planned
             self._before = len(self._images) - len(self._open)
+
+    def expect(self, jobs: int) -> None:
+        """Snakemake has so many jobs in all by now."""
+        with self._lock:
+            self._expected = jobs
 
     def started(self, number: int, name: str, work: Work | None) -> None:
         """A job has started, perhaps not for the first time; one that was not planned counts from now on."""
@@ -151,7 +176,7 @@ class Tally:
             outcome: Outcome = "skipped" if skipped else "done" if failure is None else "failed"
             setattr(step, outcome, getattr(step, outcome) + 1)
             self._ended[number] = work, outcome
-            if outcome != "done":
+            if outcome != "done" and work.step not in self.over_several:
                 self._failed_images.add(work.id)
             if outcome == "failed":
                 self._last_failure = f"{work.step} of {work.id}: {failure}"
@@ -159,9 +184,10 @@ class Tally:
                 mean = seconds if step.seconds is None else step.seconds
                 step.seconds = mean + NEWEST * (seconds - mean)
             self._recent.append((time.time(), work.step))
-            self._open[work.id] -= 1
-            if not self._open[work.id]:
-                del self._open[work.id]
+            if work.step not in self.over_several:
+                self._open[work.id] -= 1
+                if not self._open[work.id]:
+                    del self._open[work.id]
 
     def failed(self, number: int, name: str, reason: str) -> None:
         """A job has failed and left nothing; if it starts again it does not count as failed."""
@@ -181,7 +207,8 @@ class Tally:
         """How far the run is."""
         with self._lock:
             now = time.time()
-            lost = {self._jobs[number].id for number in self._failed_jobs} | self._failed_images
+            stopped = (self._jobs[number] for number in self._failed_jobs)
+            lost = {work.id for work in stopped if work.step not in self.over_several} | self._failed_images
             lost_and_ended = sum(1 for image in lost if image not in self._open)
             rate, left = self._pace(now)
             return Progress(
@@ -200,14 +227,18 @@ class Tally:
                 rate=rate,
                 left=left,
                 last_failure=self._last_failure,
+                unknown=self._unknown,
             )
+
+    @property
+    def _unknown(self) -> int:
+        return max(self._expected - self._planned - self._other, 0)
 
     def _add(self, number: int, work: Work) -> None:
         self._steps.setdefault(work.step, _Step()).total += 1
         self._jobs[number] = work
-        self._images.add(work.id)
-        self._open[work.id] = self._open.get(work.id, 0) + 1
         self._planned += 1
+        self._open_image(work)
 
     def _reopen(self, number: int) -> None:
         """A job that had ended starts again."""
@@ -216,7 +247,12 @@ class Tally:
         setattr(step, outcome, getattr(step, outcome) - 1)
         self._failed_images.discard(work.id)
         self._jobs[number] = work
-        self._open[work.id] = self._open.get(work.id, 0) + 1
+        self._open_image(work)
+
+    def _open_image(self, work: Work) -> None:
+        if work.step not in self.over_several:
+            self._images.add(work.id)
+            self._open[work.id] = self._open.get(work.id, 0) + 1
 
     def _forgive(self, number: int) -> None:
         """A job that failed without a record goes on."""
@@ -245,6 +281,6 @@ class Tally:
         first = self._recent[0][0] if len(self._recent) == RECENT else self.begun
         seconds = max(now - first, 1e-3)
         rate = len(self._recent) / seconds * (len(self._images) - self._before) / self._planned
-        ahead = sum(step.open * weights[name] for name, step in self._steps.items())
+        ahead = sum(step.open * weights[name] for name, step in self._steps.items()) + self._unknown * typical
         behind = sum(weights[step] for _, step in self._recent)
         return rate, ahead * seconds / behind

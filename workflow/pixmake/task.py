@@ -22,20 +22,29 @@ class Task:
 
     step: str
     id: str
-    function: str
+    kind: str
+    """What kind of step it is: a module of `pixmake.runners`."""
+    work: Mapping[str, Any]
+    """What that kind is told, the same for all jobs of the step: a function, a command, …"""
     source: str
-    """Hash of the function's source and of what it uses from the project."""
+    """Hash of what is run, and of what it uses from the project."""
     metadata: Mapping[str, Any]
     params: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     """The names of a group's images; empty for a single image."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The files of each needed step, by name."""
+    """The files, by name, of each needed step that has one job for this one."""
     files: tuple[str, ...] = ()
     python: str | None = None
     """The step's own interpreter."""
     failures: int = 0
     """How often this job has failed for good; see `records.failure_counts`."""
+    needs_all: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files, by name, of each step of which this job has all; see `pixmake.gathering`."""
+    members: str = ""
+    """The name of the list of images of a job of a step with `per`."""
+    needs_many: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files, by name, of each needed step that has several jobs in that list."""
 
     def as_json(self) -> str:
         """One line of JSON, always the same for the same task.
@@ -61,6 +70,8 @@ class Limits:
     """Attempts in all: ``retries`` and one."""
     keep_going: bool = True
     """Leave a record when the last attempt fails, instead of failing."""
+    keep: str = "all"
+    """``failed``: what a failed image worked on stays beside its log."""
     timeout: float | None = None
     """Seconds."""
     mem_mb: int | None = None
@@ -76,13 +87,21 @@ def parse_task(text: str) -> Task:
     content = json.loads(text)
     for key in ("names", "files"):
         content[key] = tuple(content.get(key, ()))
-    content["needs"] = {step: tuple(files) for step, files in content.get("needs", {}).items()}
-    return Task(**{"metadata": {}, **content})
+    for key in ("needs", "needs_all", "needs_many"):
+        content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}
+    return Task(**{"metadata": {}, "source": "", **content})
 
 
 def parse_limits(text: str, attempt: int) -> Limits:
     """The limits that a rule wrote as JSON, for one attempt."""
-    return Limits(attempt=attempt, **json.loads(text))
+    content = json.loads(text)
+    return Limits(attempt=attempt, **{**content, "mem_mb": at_this(content.get("mem_mb"), attempt)})
+
+
+def at_this(memory: Any, attempt: int) -> int | None:
+    """The memory limit of one attempt: the same for all, or one for each."""
+    value = memory[min(attempt, len(memory)) - 1] if isinstance(memory, list) else memory
+    return value if value is None else int(value)
 
 
 def one_line(content: Any) -> str:
@@ -92,7 +111,7 @@ def one_line(content: Any) -> str:
 
 # json.dumps with options makes an encoder for each call
 _ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-_NOTHING: tuple[object, ...] = ({}, (), None)
+_NOTHING: tuple[object, ...] = ({}, (), None, "")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import errno
 import faulthandler
+import gc
 import importlib
 import importlib.util
 import json
@@ -22,6 +23,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -180,9 +182,9 @@ def run_child(words: list[str], *, warm: bool = False, learned: int | None = Non
     for spare in (log, nothing):
         os.close(spare)
     faulthandler.enable(sys.stderr)
-    limits = json.loads(words[1])
-    _limit_memory(limits.get("mem_mb"))
     _load_package()
+    task = importlib.import_module("pixmake.task")
+    _limit_memory(task.parse_limits(words[1], int(words[3])).mem_mb)
     job = importlib.import_module("pixmake.job")
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     status = job.run_job(job.parse_job(words), threads=threads, warm=warm)
@@ -265,6 +267,7 @@ class _Template:
         self.owner = owner
         self.children: dict[int, _Child] = {}
         self.known: set[str] = set()
+        self.prepared: set[str] = set()
         self.selector = selectors.DefaultSelector()
         self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.server.bind(address)
@@ -347,8 +350,11 @@ class _Template:
     def _fork(self, client: socket.socket, text: str) -> None:
         folder, environment, command = text.split("\1")
         words = command.split("\0")
-        function = json.loads(words[0]).get("function", "")
-        reader, writer = os.pipe() if function not in self.known else (None, None)
+        what, kind = _what(words)
+        if kind not in self.prepared:
+            self.prepared.add(kind)
+            _import_quietly(importlib.import_module("pixmake.job").preloads(kind))
+        reader, writer = os.pipe() if what not in self.known else (None, None)
         pid = os.fork()
         if pid == 0:
             self._become_child(folder, environment, words, writer)
@@ -409,15 +415,24 @@ class _Template:
             names = pipe.read().decode().split("\n")
         if not names[0]:
             return
-        self.known.add(json.loads(child.words[0]).get("function", ""))
-        for name in names:
-            if name not in sys.modules:
-                with contextlib.suppress(BaseException):
-                    importlib.import_module(name)
-        import gc
+        self.known.add(_what(child.words)[0])
+        _import_quietly(names)
 
-        gc.collect()
-        gc.freeze()
+
+def _what(words: list[str]) -> tuple[str, str]:
+    """What a job runs, whatever its image, and the kind of its step."""
+    task = json.loads(words[0])
+    return json.dumps([task["kind"], task.get("work")], sort_keys=True), task["kind"]
+
+
+def _import_quietly(names: Iterable[str]) -> None:
+    """Import modules for all images to come; what cannot be imported, an image's process tells of."""
+    for name in names:
+        if name not in sys.modules:
+            with contextlib.suppress(BaseException):
+                importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def serve(address: str, owner: int) -> None:

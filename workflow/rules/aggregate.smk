@@ -3,7 +3,7 @@
 
 rule aggregate:
     input:
-        pixmake_rules.records(plan),
+        pixmake_later.all_records(plan, checkpoints),
     output:
         **pixmake_rules.tables(plan),
     log:
@@ -12,7 +12,7 @@ rule aggregate:
     conda:
         pixmake_rules.CONDA
     params:
-        columns=pixmake_rules.one_line(list(plan.columns)),
+        columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
         pixmake=pixmake_rules.program,
     shell:
         "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
@@ -24,14 +24,27 @@ run = []
 
 
 onstart:
+    pixmake_rules.tell_notes(plan)
     run.append(
-        begin_run(workflow, plan.config.results, [step.name for step in plan.steps])
+        begin_run(
+            workflow,
+            plan.config.results,
+            pixmake_rules.step_names(plan),
+            pixmake_rules.over_several(plan),
+        )
     )
 
 
 onsuccess:
-    conclude(*run, **pixmake_rules.tables(plan), max_failures=plan.config.max_failures)
+    conclude(
+        *run,
+        pixmake_later.asked_now(plan, run[0].records),
+        **pixmake_rules.tables(plan),
+        max_failures=plan.config.max_failures,
+        over_several=pixmake_rules.over_several(plan),
+        keep=plan.config.keep,
+    )
 
 
 onerror:
-    stopped(*run, unfinished(workflow.dag))
+    stopped(*run, unfinished(workflow.dag), pixmake_rules.over_several(plan))

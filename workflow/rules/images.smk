@@ -2,12 +2,13 @@
 
 pixmake_run = {
     step.name: pixmake_rules.run(
-        pixmake_rules.run_limits(step.step, step.keeps_going), step.step.python
+        pixmake_rules.run_limits(step.step, step.keeps_going, step.keep),
+        step.step.python,
     )
     for step in plan.steps
 }
 
-for step, job in plan.jobs():
+for step, job in plan.jobs(over_several=False):
 
     rule:
         name:
@@ -15,7 +16,7 @@ for step, job in plan.jobs():
         input:
             **pixmake_rules.inputs(job),
         output:
-            **pixmake_rules.outputs(job),
+            **pixmake_rules.outputs(job, temporary=step.temporary),
         log:
             job.log,
         retries: step.step.retries
@@ -23,13 +24,10 @@ for step, job in plan.jobs():
             pixmake_rules.CONDA
         threads: step.step.threads
         resources:
-            **step.step.resources.given(),
+            **pixmake_rules.resources(step.step),
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),
             run=pixmake_run[step.name],
         shell:
             "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
-
-
-pixmake_rules.forget_rule_names(globals())

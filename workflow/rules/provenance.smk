@@ -4,7 +4,7 @@ from pixmake import provenance_rules
 
 rule provenance:
     input:
-        pixmake_rules.records(plan),
+        pixmake_later.all_records(plan, checkpoints),
     output:
         provenance_rules.provenance_file(plan),
     log:

@@ -1,4 +1,7 @@
-"""How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``."""
+"""How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``.
+
+A module may have ``PRELOAD``, the modules that the warm process imports before the first image.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixmake.gathering import Gathered
 from pixmake.task import Task
+
+MODULES = {
+    kind: f"pixmake.runners.{kind}"
+    for kind in ("function", "plantcv", "script", "shell", "notebook", "split")
+}
+"""The module of each kind of step; imported where a job needs it."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,10 @@ class Call:
     outputs: Mapping[str, str]
     """Where the step's own files are to be written, by name."""
     threads: int = 1
+    record: str = ""
+    log: str = ""
+    gathered: Gathered = field(default_factory=Gathered)
+    """What the job has of several images, and the measurements of the needed steps."""
 
 
 @dataclass(frozen=True)
@@ -27,3 +41,5 @@ class Outcome:
     """What a job found: measurements as they stand in a record. Its files are written."""
 
     measurements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """What else to note of this run, such as a program's version."""

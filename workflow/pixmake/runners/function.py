@@ -12,15 +12,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pixmake.gathering import LazyList
 from pixmake.images import read_file, read_image, write_file
-from pixmake.records import Measurement, missing_as_text, written_whole
+from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
+from pixmake.runners.measurements import measured
 
 
 def run(call: Call) -> Outcome:
     """Call the function with what it asks for by name, and keep what it returns."""
     _settle(call)
-    file, _, name = call.task.function.rpartition(":")
+    file, _, name = call.task.work["function"].rpartition(":")
     function = getattr(load_module(file), name)
     returned = function(**arguments(function, call))
     if returned is None:
@@ -38,11 +40,16 @@ def run(call: Call) -> Outcome:
 
 
 def load_module(file: str) -> ModuleType:
-    """A user's file as a module, able to import what lies beside it."""
+    """A user's file as a module, able to import what lies beside it; in a package as a part of that."""
     path = Path(file).resolve()
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    parts, folder = [path.stem], path.parent
+    while (folder / "__init__.py").exists():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    if len(parts) > 1:
+        return importlib.import_module(".".join(parts))
     specification = importlib.util.spec_from_file_location(path.stem, path)
     if specification is None or specification.loader is None:
         raise ImportError(f"{file} cannot be imported")
@@ -61,13 +68,16 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     for name, path in call.needed.items():
         if takes_any or name in asked:
             given[name] = read_file(path)
+    for name, value in several(call).items():
+        if name in asked and name not in given:
+            given[name] = value
     if task.names:
         by_name = dict(zip(task.names, call.images, strict=True))
         if "images" in asked:
             given["images"] = {name: read_image(path) for name, path in by_name.items()}
         if "paths" in asked:
             given["paths"] = by_name
-    else:
+    elif not task.members:
         if "image" in asked:
             given["image"] = read_image(call.images[0])
         if "path" in asked:
@@ -77,36 +87,25 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     return given
 
 
-def measured(name: str, value: Any) -> dict[str, Any]:
-    """A returned value as a measurement of a record.
+def several(call: Call) -> dict[str, Any]:
+    """What a job has of several images or of other steps' measurements, by the argument's name.
 
-    Raises
-    ------
-    TypeError
-        It is neither a number, nor text, nor a flat sequence of them.
+    Images and files are read one by one as they are asked for, so that ten thousand need no memory.
     """
-    measurement = value if isinstance(value, Measurement) else Measurement(value)
-    content = measurement.as_json()
-    content["value"] = missing_as_text(_plain(name, measurement.value))
-    if "label" in content:
-        content["label"] = _plain(name, measurement.label)
-    return content
+    gathered = call.gathered
+    single = [list(each) == [""] for each in gathered.images]
+    paths = [each[""] if one else dict(each) for each, one in zip(gathered.images, single, strict=True)]
+    given: dict[str, Any] = {name: LazyList(files, read_file) for name, files in gathered.files.items()}
+    if call.task.members:
+        given |= {"rows": list(gathered.rows), "paths": paths, "images": LazyList(paths, _read_images)}
+    given |= {"measurements": list(gathered.measurements), "missing": list(gathered.missing)}
+    return {**gathered.results, **given}
 
 
-def _plain(name: str, value: Any, *, nested: bool = False) -> Any:
-    """A value as JSON has it."""
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if hasattr(value, "ndim") and value.ndim > 1:
-        shape = " × ".join(map(str, value.shape))
-        hint = f"to keep it as a file, name it in the step: files: {{{name}: png}}"
-        raise TypeError(f"{name!r} is an array of {shape} {value.dtype}, no measurement; {hint}")
-    if not nested and (isinstance(value, (list, tuple, range)) or hasattr(value, "ndim")):
-        return [_plain(name, item, nested=True) for item in value]
-    kind = type(value).__name__
-    raise TypeError(f"{name!r} is of type {kind}; a measurement is a number, text, or a list of them")
+def _read_images(path: str | dict[str, str]) -> Any:
+    if isinstance(path, str):
+        return read_image(path)
+    return {name: read_image(each) for name, each in path.items()}
 
 
 def _settle(call: Call) -> None:

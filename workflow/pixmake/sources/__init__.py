@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pixmake.exif import with_exif
 from pixmake.imageset import Images
+from pixmake.joins import joined
+from pixmake.sources import directory, lemnatec, phenodata
 from pixmake.sources import table as table_source
 from pixmake.table import Table, with_times
 
-SOURCES: dict[str, Callable[[Images], Table]] = {"table": table_source.read}
-"""By the key of `Images` that names it."""
+SOURCES: dict[str, Callable[[Images], Table]] = {
+    "table": table_source.read,
+    "directory": directory.read,
+    "lemnatec": lemnatec.read,
+    "phenodata": phenodata.read,
+}
+"""By the key of `Images` that names it; a new source is a module, a line here and a key there."""
 
 
 def read_images(images: Images) -> Table:
-    """Read the table of images from the source that the config names.
+    """Read the table of images from the source that the config names, with joined tables and headers.
 
     Raises
     ------
@@ -21,4 +29,8 @@ def read_images(images: Images) -> Table:
         With everything that is wrong with it.
     """
     table = SOURCES[images.source](images)
+    for join in images.join:
+        table = joined(table, join)
+    if images.exif:
+        table = with_exif(table, images.exif)
     return with_times(table, images.timestamp_format)

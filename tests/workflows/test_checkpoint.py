@@ -1,0 +1,135 @@
+"""Images that are found during the run: frames of a video, pages, members of an archive, one's own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from tests.conftest import Project
+from tests.pages import follow
+
+Changed = Callable[[Project, Mapping[str, str]], set[str]]
+
+
+def film(path: Path, frames: int, level: int = 0) -> None:
+    """A video of 10 frames a second, each brighter than the last."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    assert writer.isOpened()
+    for number in range(frames):
+        writer.write(np.full((48, 64, 3), level + 5 * number, np.uint8))
+    writer.release()
+
+
+def configure(project: Project, checkpoint: dict[str, Any], **images: Any) -> None:
+    file = "scripts/analysis.py"
+    project.write(
+        file,
+        "def measure(image, *, scale=1):\n    return {'mean': round(float(image.mean()), 1) * scale}\n\n\n"
+        "def course(measure, rows):\n    return {'means': [row['mean'] for row in measure]}\n",
+    )
+    project.configure(
+        images={"table": "config/images.csv", "root": "data", "checkpoint": checkpoint, **images},
+        steps={
+            "measure": {"function": f"{file}:measure"},
+            "course": {"function": f"{file}:course", "needs": ["measure"], "per": "plant"},
+        },
+    )
+
+
+def values(project: Project, step: str) -> dict[str, dict[str, str]]:
+    return {row["id"]: row for row in project.rows() if row["step"] == step}
+
+
+def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
+    """One job a frame, with the video's metadata; a bad video fails alone; other frames are found again."""
+    film(project.folder / "data/a.avi", 20)
+    film(project.folder / "data/b.avi", 10, level=100)
+    project.write("data/c.avi", b"no video")
+    project.list_images([{"path": f"{name}.avi", "plant": name.upper()} for name in "abc"])
+    configure(project, {"frames": {"every": 5}})
+    assert "a run will look for images in 3 files" in project.pixmake("check").out
+
+    ended = project.snakemake()
+    assert ended.code == 1
+    assert ended.last_words.startswith("1 of 3 jobs of split failed: see results/failures.csv"), ended.err
+    frames = values(project, "measure")
+    assert list(frames) == [f"a_frame{n:06}" for n in (0, 5, 10, 15)] + [f"b_frame{n:06}" for n in (0, 5)]
+    assert frames["a_frame000015"]["plant"] == "A"
+    assert (frames["a_frame000015"]["frame"], frames["a_frame000015"]["seconds"]) == ("15", "1.5")
+    assert float(frames["b_frame000005"]["mean"]) == pytest.approx(125, abs=2)
+    assert values(project, "course")["A"]["means"].count(",") == 3
+    (failed,) = project.rows("failures.csv")
+    assert failed["message"] == "data/c.avi: is not a video that OpenCV can decode"
+    assert "split" in project.pixmake("status").out
+
+    project.list_images([{"path": f"{name}.avi", "plant": name.upper()} for name in "ab"])
+    assert project.snakemake().last_words.startswith("6 of 6 images done")
+    assert "Nothing to be done" in project.snakemake().err
+    before = project.started()
+    configure(project, {"frames": {"seconds": 0.25}})
+    ended = project.snakemake()
+    assert ended.last_words.startswith("12 of 12 images done"), ended.err
+    ran = {job.partition("/")[0] for job in ran_since(project, before)}
+    assert ran == {"split", "measure", "course"}
+    assert list(values(project, "measure"))[:3] == [f"a_frame{n:06}" for n in (0, 3, 5)]
+    assert "measure/a_frame000005" not in ran_since(project, before), "a frame that is the same stays"
+
+
+def test_example_of_the_page(project: Project) -> None:
+    """What docs/checkpoints.md shows runs as it stands there; two images of one name are told."""
+    follow("checkpoints.md", project)
+    for number in range(2):
+        project.draw(f"images/t{number}.png", level=60 * (number + 1))
+    rows = [{"path": f"t{number}.png", "treatment": "wet"} for number in range(2)]
+    project.list_images(rows, "config/trays.csv")
+    ended = project.snakemake()
+    assert ended.last_words == "6 of 6 images done: results/measurements.csv", ended.err
+    pots = values(project, "measure")
+    assert pots["t1_pot3"]["column"] == "3"
+    mean = sum(float(row["green"]) for row in pots.values()) / 6
+    assert float(values(project, "mean")["wet"]["green"]) == pytest.approx(mean)
+    assert "rule measure_t1_pot3:" in project.pixmake("compile").out
+
+    content = (project.folder / "config/config.yaml").read_text()
+    project.write("config/config.yaml", content.replace("  root:", '  id: "{image}"\n  root:'))
+    ended = project.snakemake()
+    assert ended.code == 1
+    assert (
+        "results/split/t0.images/pot1.png and results/split/t1.images/pot1.png get one id, 'pot1'"
+        in ended.err
+    )
+    project.write("config/config.yaml", content)
+    assert project.snakemake().code == 0
+
+
+def test_killed_run_goes_on(project: Project) -> None:
+    """After SIGKILL in the middle of the found images, the next run does the others."""
+    film(project.folder / "data/a.avi", 8)
+    project.list_images([{"path": "a.avi", "plant": "A"}])
+    configure(project, {"frames": {}})
+    analysis = (project.folder / "scripts/analysis.py").read_text()
+    project.write(
+        "scripts/analysis.py",
+        "import time\n" + analysis.replace("    return", "    time.sleep(0.7)\n    return", 1),
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    process = subprocess.Popen(command, cwd=project.folder, stderr=subprocess.DEVNULL)
+    folder, end = project.folder / "results/measure", time.monotonic() + 60
+    while len(list(folder.glob("*.json"))) < 3 and time.monotonic() < end:
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    before = project.started()
+    ended = project.pixmake("run", "--cores", "2")
+    assert ended.last_words.startswith("8 of 8 images done"), ended.err
+    again = [job for job, started in before.items() if project.started()[job] != started]
+    assert len(again) <= 2
+    assert len(before) >= 4

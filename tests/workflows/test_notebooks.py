@@ -1,0 +1,120 @@
+"""pixmake in real Jupyter notebooks: what they show, and that functions of their cells run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nbclient
+import nbformat
+import pytest
+from tests.conftest import REPOSITORY
+from tests.conftest import Project as Folder
+
+from pixmake.project import make_project
+
+
+def executed(folder: Folder, cells: Sequence[str]) -> list[Any]:
+    """The cells of a notebook once it has been executed in a project's folder; a cell that raises fails."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = nbclient.NotebookClient(
+        made, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(folder.folder)}}
+    )
+    return list(client.execute().cells)
+
+
+def shown(cell: Any, kind: str = "text/html") -> str:
+    """What a cell shows."""
+    found = [output.data[kind] for output in cell.outputs if kind in output.get("data", {})]
+    return "\n".join(found)
+
+
+def printed(cell: Any) -> str:
+    return "".join(output.text for output in cell.outputs if output.output_type == "stream")
+
+
+@pytest.fixture
+def trial(small: Folder) -> Folder:
+    """Four images, of which the first is too dark; two steps, the first of which makes masks."""
+    small.write(
+        "scripts/plants.py",
+        "def segment(image):\n"
+        "    return {'mask': image[..., 0] > 100}\n\n\n"
+        "def measure(image, mask):\n"
+        "    if image.mean() < 20:\n"
+        "        raise ValueError('too <dark>')\n"
+        "    return {'area': int((mask > 0).sum())}\n",
+    )
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={
+            "segment": {"function": "scripts/plants.py:segment", "files": {"mask": "png"}},
+            "measure": {"function": "scripts/plants.py:measure", "needs": ["segment"]},
+        },
+        max_failures=1,
+    )
+    return small
+
+
+def test_a_project_in_a_notebook(trial: Folder) -> None:
+    """A plan, a run that is watched to its end, results with thumbnails and failures first."""
+    plan, run, ended, results, _ = executed(
+        trial,
+        [
+            "from pixmake import Project\nproject = Project()\nproject.plan",
+            "run = project.run(cores=2)\nrun",
+            "import time\ntable = run.result()\ntime.sleep(1)\nrun.progress",
+            "run.results",
+            "assert 'matplotlib' not in open(run.log).read()\nassert len(table) == 3",
+        ],
+    )
+    assert "<b>4 images</b>" in shown(plan)
+    assert "scripts/plants.py:measure" in shown(plan)
+    # the cell of the run was kept up to date while later cells ran
+    assert shown(run).count('role="progressbar"') == 1
+    assert "done: 10 of 10 jobs, 1 failed" in shown(run)
+    assert "3 of 4 images with results, 1 failed" in shown(run)
+    assert "done: 10 of 10 jobs" in shown(ended)
+    assert shown(results).count("data:image/png;base64,") == 8  # each image and its mask
+    assert "ValueError: too &lt;dark&gt;" in shown(results)
+    assert re.findall(r"<td>(p\d)</td>", shown(results)) == ["p0", "p1", "p2", "p3"]
+    for cell in (plan, run, results):
+        assert "<script" not in shown(cell)
+        assert "http" not in shown(cell)
+
+
+def test_functions_of_a_notebook(trial: Folder) -> None:
+    """`map_images` and `Parallel` take what a cell has defined; a bar is shown; what cells print arrives."""
+    cells = executed(
+        trial,
+        [
+            "import numpy as np\nfrom pixmake import Failed, Parallel, Task, map_images\nSHIFT = 5",
+            "def look(image, path):\n    print('looking')\n    return {'max': int(np.max(image)) + SHIFT}",
+            "table = map_images(look, 'images', cores=2)\nassert list(table.error) == [None] * 4\ntable",
+            "def twice(number):\n    print('in a process', flush=True)\n    return number * FACTOR",
+            "FACTOR = 2\n"
+            "for threading in (True, False):\n"
+            "    tasks = [Task(twice, number) for number in range(3)] + [lambda: 1 / 0]\n"
+            "    results = Parallel(tasks, threading=threading, pass_fail_job=True).run(progress_bar=True)\n"
+            "    assert results[:3] == [0, 2, 4], results\n"
+            "    assert isinstance(results[3], Failed)",
+        ],
+    )
+    assert "max" in shown(cells[2])
+    assert "job" in printed(cells[2])  # the bar
+    assert "4/4" in printed(cells[4])
+    assert "ZeroDivisionError" in printed(cells[4])
+    assert printed(cells[4]).count("in a process") == 6
+
+
+def test_the_page_of_examples(tmp_path: Path) -> None:
+    """The examples of docs/python.md are a notebook that runs in a new project."""
+    make_project(tmp_path / "demo")
+    page = (REPOSITORY / "docs/python.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    cells = executed(Folder(tmp_path / "demo"), [*examples, "assert len(table) == 24 and len(areas) == 4"])
+    assert "greenness" not in (tmp_path / "demo/config/config.yaml").read_text()
+    assert shown(cells[3]).count("done: 50 of 50 jobs") == 1
+    assert (tmp_path / "demo/config/pipeline.yaml").is_file()

@@ -1,0 +1,257 @@
+"""From Python: `map_images`, `Project`, `Run`, `step` and `ParallelConfig`, through real Snakemake runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from tests.conftest import Project as Folder
+
+from pixmake import PixmakeError, Project, RunError, map_images, step
+
+ANALYSIS = """\
+import time
+
+
+def segment(image, *, level=100):
+    return {"mask": image[..., 0] > level}
+
+
+def measure(image, mask, *, factor=1):
+    if image.mean() < 20:
+        raise ValueError("too dark")
+    return {"area": int((mask > 0).sum()) * factor}
+
+
+def slow(image):
+    time.sleep(30)
+    return {}
+"""
+
+
+@pytest.fixture
+def trial(small: Folder) -> Folder:
+    """Four images, of which the first is too dark to be measured."""
+    small.write("scripts/plants.py", ANALYSIS)
+    return small
+
+
+def two_steps(folder: Path) -> Project:
+    segment = step("scripts/plants.py:segment", files={"mask": "png"})
+    measure = step("scripts/plants.py:measure", needs=[segment], params={"factor": 2})
+    images = {"table": "config/images.csv", "root": "images"}
+    return Project.from_steps([measure], images=images, folder=folder, max_failures=1)
+
+
+def test_map_images_of_a_script(trial: Folder) -> None:
+    """A function of a running script, a folder, relative paths; a failed image has its reason in its row."""
+    trial.write(
+        "look.py",
+        """
+import numpy as np
+from pixmake import map_images
+
+DARK = 20
+
+def checked(image):
+    if image.mean() < DARK:
+        raise ValueError("too dark")
+    return image
+
+def look(image, meta, *, add):
+    return {"found": float(np.median(checked(image)) > 0) + add}
+
+table = map_images(look, "images", cores=2, params={"add": np.float64(1000)})
+print(table.to_csv(index=False, float_format="%.0f"), end="")
+""",
+    )
+    before = set(trial.folder.iterdir())
+    ended = trial.run("look")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines() == [
+        "id,path,found,error",
+        "p0,p0.png,,ValueError: too dark",
+        "p1,p1.png,1001,",
+        "p2,p2.png,1001,",
+        "p3,p3.png,1001,",
+    ]
+    assert {path.name for path in set(trial.folder.iterdir()) - before} <= {"__pycache__"}
+
+
+def test_map_images_goes_on_from_its_results(
+    trial: Folder, ran_since: Callable[[Folder, Mapping[str, str]], set[str]]
+) -> None:
+    """`results=` is a project like any other: only what is new, has changed or failed runs again."""
+    images, results = trial.folder / "images", trial.folder / "results"
+    function = f"{trial.folder}/scripts/plants.py:segment"
+    trial.write(
+        "scripts/plants.py",
+        ANALYSIS.replace('{"mask": image', '{"mask": float(image').replace("> level}", "[0, 0] > level)}"),
+    )
+
+    first = map_images(function, images, cores=2, results=results)
+    assert list(first["id"]) == ["p0", "p1", "p2", "p3"]
+    begun = trial.started()
+    trial.draw("images/p4.png", level=160)
+    again = map_images(function, images, cores=2, results=results)
+    assert list(again["id"]) == ["p0", "p1", "p2", "p3", "p4"]
+    assert ran_since(trial, begun) == {"segment/p4"}
+    begun = trial.started()
+    changed = map_images(function, images, cores=2, params={"level": 0}, results=results)
+    assert len(ran_since(trial, begun)) == 5
+    assert set(changed["mask"]) == {1.0}
+    project = Project(results / "config/config.yaml")
+    assert list(project.results.measurements["mask"]) == list(changed["mask"])
+
+
+def test_map_images_stops_at_the_first_failure(trial: Folder) -> None:
+    """With the reason and the traceback of the function."""
+    function = f"{trial.folder}/scripts/plants.py:slow"
+    trial.write("scripts/plants.py", "def slow(image):\n    raise ValueError('no plant')\n")
+    with pytest.raises(RunError, match="no plant") as caught:
+        map_images(function, trial.folder / "images", cores=1, on_error="stop")
+    assert "scripts/plants.py" in str(caught.value)
+    assert "slow of p" in str(caught.value)
+
+
+def test_pipeline_runs_and_is_saved(trial: Folder) -> None:
+    """Steps of Python are the config that a person would write: saved, `snakemake` finds nothing to do."""
+    project = two_steps(trial.folder)
+    project.check()
+    assert list(project.table.columns) == ["id", "path", "plant"]
+    assert list(project.table["id"]) == ["p0", "p1", "p2", "p3"]
+    assert project.plan.counts["measure"].to_do == 4
+    assert set(project.plan.jobs["step"]) == {"segment", "measure"}
+
+    run = project.run(cores=2)
+    table = run.result(timeout=100)
+    assert run.done()
+    assert run.progress.state == "done"
+    assert (run.progress.done, run.progress.total) == (10, 10)  # 4 × 2 images, their tables, `all`
+    assert list(table["id"]) == ["p1", "p2", "p3"]
+    assert set(table["step"]) == {"measure"}
+    assert list(run.failures["id"]) == ["p0"]
+    assert list(run.failures["message"]) == ["too dark"]
+    assert project.plan.counts["measure"].failed == 1
+
+    saved = project.save("config/config.yaml")
+    content = yaml.safe_load(saved.read_text())
+    assert content["steps"]["measure"] == {
+        "function": "scripts/plants.py:measure",
+        "needs": ["segment"],
+        "params": {"factor": 2},
+    }
+    begun = trial.started()
+    assert trial.snakemake().code == 0
+    assert {job for job, start in trial.started().items() if begun[job] != start} == {"measure/p0"}
+    assert list(Project(saved).results.measurements["area"]) == list(table["area"])
+
+
+def test_wrong_projects_start_nothing(trial: Folder) -> None:
+    """All that is wrong is told, and no process is started."""
+    trial.configure(
+        images={"table": "config/images.csv", "root": "elsewhere"},
+        steps={"measure": {"function": "scripts/plants.py:mesure"}},
+    )
+    project = Project(trial.folder / "config/config.yaml")
+    for attempt in (project.check, project.run, lambda: project.plan, lambda: project.table):
+        with pytest.raises(PixmakeError) as caught:
+            attempt()
+        assert len(caught.value.problems) == 5
+    assert not (trial.folder / ".snakemake").exists()
+
+
+def test_another_config_that_fails(trial: Folder) -> None:
+    """`Project("config/other.yaml")` is not mixed with config.yaml; too many failures are an error."""
+    other = {
+        "images": {"table": "config/images.csv", "root": "images"},
+        "steps": {
+            "mask": {"function": "scripts/plants.py:segment", "files": {"mask": "png"}},
+            "area": {"function": "scripts/plants.py:measure", "needs": ["mask"]},
+        },
+        "results": "others",
+    }
+    trial.write("config/other.yaml", yaml.safe_dump(other))
+    project = Project(trial.folder / "config/other.yaml")
+    with pytest.raises(PixmakeError, match="did you mean 'default'"):
+        project.run(profile="defualt")
+    run = project.run(cores=2, profile="default")
+    with pytest.raises(RunError, match=r"1 of 4 images failed: see others/failures\.csv") as caught:
+        run.result()
+    assert run.state == "failed"
+    assert run.progress.failed == 1
+    assert len(caught.value.run.measurements) == 3
+    assert {path.name for path in (trial.folder / "others").iterdir() if path.is_dir()} == {
+        ".failures",
+        "mask",
+        "area",
+    }
+
+
+def processes_in(folder: Path) -> list[psutil.Process]:
+    """Processes that work in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()) == folder and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def wait_for(what: Callable[[], bool], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not what() and time.monotonic() < end:
+        time.sleep(0.05)
+    return what()
+
+
+def slow_run(folder: Path) -> Project:
+    return Project.from_steps([step("scripts/plants.py:slow")], images="images", folder=folder)
+
+
+def test_cancel_ends_all(trial: Folder) -> None:
+    """A run goes on by itself, is watched, is cancelled, and leaves no process and no lock."""
+    project = slow_run(trial.folder)
+    run = project.run(cores=2)
+    with pytest.raises(TimeoutError, match="running"):
+        run.result(timeout=0.1)
+    assert wait_for(lambda: run.progress.total > 0)
+    assert not run.done()
+    assert run.cancel()
+    assert run.progress.state == "cancelled"
+    with pytest.raises(RunError, match="cancelled"):
+        run.result()
+    assert not run.cancel()
+    assert wait_for(lambda: processes_in(trial.folder) == [])
+    assert list((trial.folder / ".snakemake/locks").glob("*")) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_ends_with_its_python(trial: Folder, how: signal.Signals) -> None:
+    """Whatever way the Python that started it ends."""
+    code = "import sys; from pixmake import Project; run = Project(sys.argv[1]).run(); print(1); run.result()"
+    trial.configure(images={"directory": "images"}, steps={"slow": {"function": "scripts/plants.py:slow"}})
+    process = subprocess.Popen(
+        [sys.executable, "-uc", code, str(trial.folder / "config/config.yaml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"1\n"
+    assert wait_for((trial.folder / "logs/slow").is_dir)
+    os.killpg(process.pid, how)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == -how
+    assert (b"the next run goes on from here" in said) == (how == signal.SIGINT)
+    assert wait_for(lambda: processes_in(trial.folder) == [])

@@ -1,0 +1,80 @@
+# Images that are known only once the run has begun: frames of videos, pages, members of archives.
+
+for step, job in plan.containers.jobs():
+
+    rule:
+        name:
+            job.rule
+        input:
+            **pixmake_rules.inputs(job),
+        output:
+            **pixmake_rules.outputs(job),
+        log:
+            job.log,
+        retries: step.step.retries
+        conda:
+            pixmake_rules.CONDA
+        resources:
+            attempt=pixmake_rules.attempt,
+        params:
+            task=job.task.as_json(),
+            run=pixmake_rules.run(
+                pixmake_rules.run_limits(step.step, step.keeps_going), step.step.python
+            ),
+        shell:
+            "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
+
+
+checkpoint find_images:
+    input:
+        pixmake_rules.records(plan.containers),
+        [
+            path
+            for step in plan.containers.steps
+            for path in plan.containers.files(step.name)
+        ],
+    output:
+        pixmake_later.found_table(plan),
+    log:
+        pixmake_rules.log_of("find_images"),
+    localrule: True
+    conda:
+        pixmake_rules.CONDA
+    params:
+        terms=pixmake_later.found_terms(plan),
+        config=pixmake_later.whole_config(plan),
+        pixmake=pixmake_rules.program,
+    shell:
+        "{params.pixmake} find --content {params.config:q} 2>&1 | tee {log:q} >&2"
+
+
+# One rule a step serves all images that were found.
+for step in plan.steps:
+
+    rule:
+        name:
+            step.name
+        input:
+            **pixmake_later.inputs_of_any(plan, checkpoints, step.name),
+        output:
+            **pixmake_later.outputs_of_any(plan, step),
+        log:
+            pixmake_later.log_of_any(step.name),
+        wildcard_constraints:
+            id=pixmake_later.ID,
+        retries: step.step.retries
+        conda:
+            pixmake_rules.CONDA
+        threads: step.step.threads
+        resources:
+            **pixmake_rules.resources(step.step),
+            attempt=pixmake_rules.attempt,
+        params:
+            task=pixmake_later.task_of_any(plan, checkpoints, step.name),
+            run=pixmake_run[step.name],
+        shell:
+            "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q}"
+            " {input.images:q} {input.needed:q}"
+
+
+pixmake_rules.forget_rule_names(globals())
