@@ -19,7 +19,8 @@ SMALL = 1_000_000
 
 _WORDS = {
     "source": "the function, or what it uses, has changed",
-    "function": "another function is named",
+    "kind": "another kind of work is named",
+    "work": "other work is named",
     "needs": "it needs other steps or files",
     "files": "it writes other files",
     "names": "the images of its group have other names",
@@ -89,7 +90,8 @@ def lines(explained: Explained) -> Iterator[str]:
         yield from _result(job, record)
     made = dict(record.origin.get("task", {})) if record else {}
     shown = made or task.as_made()
-    yield f"  function    {_work(shown)}"
+    for key, value in dict(shown.get("work", {})).items():
+        yield f"  {key:<11} {value}"
     yield f"  source      {shown.get('source', 'not known')}"
     for name, value in dict(shown.get("params", {})).items():
         yield f"  parameter   {name} = {value!r}"
@@ -218,14 +220,6 @@ def _result(job: Job, record: Record) -> Iterator[str]:
         where.append(f"attempt {run['attempt']}")
     if where:
         yield f"  where       {', '.join(where)}"
-
-
-def _work(task: Mapping[str, Any]) -> str:
-    """What a step runs, whatever its kind."""
-    if "function" in task:
-        return str(task["function"])
-    work = task.get("work", {})
-    return ", ".join(f"{key}: {value}" for key, value in dict(work).items()) or "not known"
 
 
 def _took(seconds: float) -> str:

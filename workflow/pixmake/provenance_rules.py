@@ -17,13 +17,14 @@ def provenance_file(plan: Plan) -> str:
     return f"{plan.config.results}/provenance.json"
 
 
-def about_line(plan: Plan, workflow: Any) -> Callable[[Any], str]:
+def about_line(plan: Plan, workflow: Any) -> Callable[[Any, Any], str]:
     """A params function: what is the same for all images, as JSON.
 
-    Snakemake asks for it only where the rule is to run; a changed config or script is a changed value.
+    As it asks for ``resources``, Snakemake does not compare it: a comment in a script makes nothing anew,
+    and what does change results writes new records.
     """
 
-    def line(wildcards: Any) -> str:
+    def line(wildcards: Any, resources: Any) -> str:
         files = [workflow.main_snakefile, *workflow.configfiles]
         return one_line(about(plan, [os.path.relpath(file) for file in files]))
 
