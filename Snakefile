@@ -22,8 +22,8 @@ show_progress(workflow)
 include: pixmake_rules.smk("images")
 include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")
-include: pixmake_rules.smk("collect")
 include: pixmake_rules.smk("provenance")
+include: pixmake_rules.smk("collect")
 
 
 if plan.containers is not None:
@@ -34,5 +34,4 @@ if plan.containers is not None:
 rule all:
     default_target: True
     input:
-        pixmake_rules.targets(plan),
-        provenance_rules.provenance_file(plan),
+        outcome_rules.targets(plan),

@@ -20,11 +20,31 @@ import yaml
 
 REPOSITORY = Path(__file__).parent.parent
 
+PLANTCV = {"4": ["plantcv==4.11.*", "papermill", "ipykernel"], "5": ["--pre", "plantcv>=5.0.0rc1"]}
+"""What pip installs for a version of PlantCV."""
+
 ANALYSIS = '''\
 def measure(image, *, scale=1):
     """The mean of an image."""
     return {"mean": float(image.mean()) * scale}
 '''
+
+
+def notebook(cells: Sequence[str], tags: Mapping[int, list[str]] | None = None) -> str:
+    """A Jupyter notebook of code cells, some with tags."""
+    code = [
+        {
+            "cell_type": "code",
+            "id": f"cell{number}",
+            "metadata": {"tags": (tags or {}).get(number, [])},
+            "source": text.strip().splitlines(keepends=True),
+            "outputs": [],
+            "execution_count": None,
+        }
+        for number, text in enumerate(cells)
+    ]
+    kernel = {"name": "a-name-of-its-users", "language": "python", "display_name": "Plants"}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": code})
 
 
 @dataclass(frozen=True)
@@ -127,6 +147,27 @@ def ran_since() -> Callable[[Project, Mapping[str, str]], set[str]]:
         return {job for job, started in project.started().items() if before.get(job) != started}
 
     return changed
+
+
+@pytest.fixture(scope="session")
+def plantcv(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The Python of an environment with PlantCV; made once, and kept where PIXMAKE_TEST_VENVS says."""
+    kept = os.environ.get("PIXMAKE_TEST_VENVS")
+    folder = Path(kept) if kept else tmp_path_factory.mktemp("venvs")
+
+    def make(version: str) -> Path:
+        python = folder / f"plantcv{version}" / "bin" / "python"
+        done = folder / f"plantcv{version}" / "installed"
+        if not done.exists():
+            subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
+            words = ["pip", "install", "--quiet", "--disable-pip-version-check", *PLANTCV[version]]
+            # an import of a package without compiled files would take several times as long
+            environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+            subprocess.run([python, "-m", *words], check=True, env=environment)
+            done.touch()
+        return python
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -12,14 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import Project
 
-from pixmake.config import Config, Step, parse_config
+from pixmake.config import Config, parse_config
 from pixmake.errors import PixmakeError
 from pixmake.importers.plantcv import PlantCVConfig, import_plantcv
 from pixmake.plan import selected_table
-
-pytestmark = pytest.mark.skipif(
-    "plantcv" not in Step.model_fields, reason="the kind of step plantcv is not there yet"
-)
 
 VERSION_4: dict[str, Any] = {
     "input_dir": "images",

@@ -19,7 +19,16 @@ from pixmake.config import parse_config
 from pixmake.errors import PixmakeError
 from pixmake.groups import make_groups
 from pixmake.imageset import Images
-from pixmake.inspection import DONE, FAILED, KEPT, Inspection, inspect_images, inspect_project, write_tables
+from pixmake.inspection import (
+    DONE,
+    FAILED,
+    KEPT,
+    Inspection,
+    inspect_images,
+    inspect_project,
+    whole_table,
+    write_tables,
+)
 from pixmake.inspectiontext import as_text
 from pixmake.plan import selected_table
 
@@ -47,7 +56,7 @@ def images(**keys: Any) -> Images:
 
 
 def statuses(found: Inspection) -> dict[str, str]:
-    return dict(zip(found.table["path"], found.table["status"], strict=True))
+    return dict(zip(*(whole_table(found)[name] for name in ("path", "status")), strict=True))
 
 
 def test_why_an_image_is_out(trial: Project) -> None:
@@ -88,7 +97,7 @@ def test_what_a_run_would_stop_at(trial: Project) -> None:
     unknown = inspect_images(images(select={"where": {"plnat": "A"}}))
     assert len(unknown.problems) == 1
     assert "has no column 'plnat'" in unknown.problems[0].what
-    assert set(unknown.table["status"][:11]) == {"not decided: the selection or the groups cannot be made"}
+    assert set(unknown.status) == {"not decided: the selection or the groups cannot be made"}
 
 
 def test_a_table_with_faults(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,13 +106,13 @@ def test_a_table_with_faults(project: Project, monkeypatch: pytest.MonkeyPatch) 
     project.draw("images/a.png")
     project.write("config/images.csv", "path,id,status\na.png,1,x\nb.png,2,x\n,3,x\na.png,4,x\n")
     found = inspect_images(Images.model_validate({"table": "config/images.csv", "root": "images"}))
-    assert found.table["pixmake_status"].tolist() == [
+    assert whole_table(found)["pixmake_status"].tolist() == [
         KEPT,
         "there is no such file",
         "the path is empty",
         "a.png stands in row 2 already",
     ]
-    assert found.table["id"].tolist() == [1, 2, 3, 4]
+    assert whole_table(found)["id"].tolist() == [1, 2, 3, 4]
     assert len(found.problems) == 3
 
 
@@ -261,9 +270,10 @@ def test_no_image_is_lost(
         }
     )
     found = inspect_images(asked)
-    assert len(found.table) == len(rows) == found.read
-    assert found.table["status"].notna().all()
-    kept = found.table["path"][found.table["status"] == KEPT]
+    table = whole_table(found)
+    assert len(table) == len(rows) == found.read
+    assert table["status"].notna().all()
+    kept = table["path"][table["status"] == KEPT]
     try:
         groups = make_groups(selected_table(asked), asked)
     except PixmakeError:
@@ -294,3 +304,19 @@ def test_written_tables_hold_what_pandas_reads(trial: Project) -> None:
         "left": [6],
     }
     assert np.array_equal(pd.read_csv("seen/terms.csv")["values_kept"], [1, 3, 2])
+
+
+def test_images_that_a_run_finds(project: Project) -> None:
+    """Before a run its files are looked at, after it the images that were in them."""
+    for name in ("a", "b"):
+        project.draw(f"stacks/{name}.tif")
+    project.configure(images={"directory": "stacks", "checkpoint": {"pages": {}}}, steps=STEPS)
+    before = project.pixmake("inspect")
+    assert (before.code, before.out.splitlines()[0]) == (0, "stacks: 2 images (2 .tif)")
+    assert "no image is known before a run" in project.pixmake("check", "--read").out
+    for page in range(3):
+        project.draw(f"results/pages/{page}.png")
+    rows = [{"path": f"results/pages/{page}.png", "page": page, "id": f"a_{page}"} for page in range(3)]
+    project.list_images(rows, "results/images.csv")
+    after = project.pixmake("inspect")
+    assert after.out.splitlines()[0] == "results/images.csv: 3 images (3 .png)"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import notebook
 
+from pixmake.config import Step
 from pixmake.errors import PixmakeError
+from pixmake.kinds import KINDS
 from pixmake.plan import plan_project
 from pixmake.runners.measurements import from_csv, from_json
+from pixmake.runners.notebook import with_inputs
 from pixmake.source import file_hash
 
 FILES = {
@@ -200,3 +205,54 @@ def test_measurements_from_csv() -> None:
     ]:
         with pytest.raises(ValueError, match=expected):
             from_csv(text, "it")
+
+
+def test_inputs_of_plantcv_in_a_notebook() -> None:
+    """A call of WorkflowInputs gets the job's images; what else it says stays, unless the step has it."""
+    cell = """%matplotlib inline
+from plantcv.parallel import WorkflowInputs
+args = WorkflowInputs(
+    images=["é.png"],  # to try
+    names="image1", result="r.json", debug="plot",
+    threshold=120, sigma=1 + 1,
+); print(args)"""
+    job = {"image": "/a/b.png", "files": {"mask": "/x/m.png"}, "result": "/x/r.json", "sigma": 3, "id": "b"}
+    text = with_inputs(cell, job)
+    assert text.splitlines()[:2] == cell.splitlines()[:2]
+    code = "\n".join(text.splitlines()[2:])
+    found: dict[str, Any] = {}
+    exec(code, {"WorkflowInputs": lambda **given: found.update(given), "print": lambda _: None})
+    assert found == {
+        **{"images": ["/a/b.png"], "names": "image1", "result": "/x/r.json", "outdir": "/x"},
+        **{"writeimg": True, "debug": None, "threshold": 120, "sigma": 3},
+    }
+    grouped = with_inputs("WorkflowInputs(a=1)", {**job, "images": {"VIS": "/v.png", "NIR": "/n.png"}})
+    assert "images=['/v.png', '/n.png'], names='VIS,NIR'" in grouped
+    assert with_inputs("WorkflowInputs(", job) == "WorkflowInputs("
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"cells": [{}], "nbformat": 4}', '{"worksheets": [], "nbformat": 3}']
+)
+def test_what_is_no_notebook(here: Path, text: str) -> None:
+    """It is told before anything runs."""
+    (here / "n.ipynb").write_text(text)
+    (found,) = problems({"notebook": "n.ipynb"})
+    assert found.startswith("steps.s.notebook: n.ipynb is ")
+
+
+def test_hash_of_a_notebook(here: Path) -> None:
+    """Code and tags count, what a notebook printed does not."""
+    path, step = here / "n.ipynb", Step(notebook="n.ipynb")
+    path.write_text(notebook(["x = 1"]))
+    first = KINDS["notebook"].source(step)
+    content = json.loads(path.read_text())
+    content["cells"][0] |= {
+        "outputs": [{"output_type": "stream", "name": "stdout", "text": ["1"]}],
+        "execution_count": 7,
+    }
+    path.write_text(json.dumps(content))
+    assert KINDS["notebook"].source(step) == first
+    for changed in (notebook(["x = 2"]), notebook(["x = 1"], {0: ["skip"]})):
+        path.write_text(changed)
+        assert KINDS["notebook"].source(step) != first

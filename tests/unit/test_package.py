@@ -12,7 +12,7 @@ import sys
 from tests.conftest import REPOSITORY
 
 import pixmake
-from pixmake import rules
+from pixmake import outcome_rules, provenance_rules, rules
 from pixmake.config import KINDS
 
 
@@ -30,9 +30,7 @@ def test_examples_in_docstrings() -> None:
 
 def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> None:
     """The rooms that run in a step's own Python import nothing that it may not have."""
-    rooms = (
-        "records task job gathering placeholders worker images client runners.measurements runners.programs "
-    )
+    rooms = "records task job placeholders gathering calls worker images client runners.programs "
     rooms += " ".join(f"runners.{kind}" for kind in KINDS)
     code = (
         "import sys; before = set(sys.modules)\n"
@@ -44,17 +42,36 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
     assert done.stdout == "[]\n"
 
 
+def test_import_is_cheap() -> None:
+    """`from pixmake import Parallel, Task` costs milliseconds, and all public names are there."""
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "import pixmake; from pixmake import Parallel, Task\n"
+        "names = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+        "print(sorted(names - set(sys.stdlib_module_names) - {'pixmake', '__mp_main__'}))\n"
+        "print([name for name in pixmake.__all__ if not hasattr(pixmake, name)])\n"
+        "print(set(pixmake.__all__) - set(dir(pixmake)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n[]\nset()\n"
+
+
 def test_rules_and_compiled_text_have_one_command() -> None:
     """What `pixmake compile` prints runs the very words of workflow/rules."""
     files = {
         "images": [rules._RUN],
         "several": [rules._RUN_SEVERAL, rules._GATHER],
-        "aggregate": [rules._AGGREGATE],
+        "aggregate": [
+            *(outcome_rules.RECORDS, outcome_rules.AGGREGATE),
+            *(outcome_rules.SUMMARISE, outcome_rules.REPORT),
+        ],
         "collect": [rules._COLLECT],
+        "provenance": [provenance_rules.SHELL],
     }
     for name, commands in files.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()
         for shell, words in zip(text.split("shell:")[1:], commands, strict=True):
+            shell = shell.partition("\n\n")[0]
             said = "".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE))
             assert said.encode().decode("unicode_escape") == words
 

@@ -21,7 +21,7 @@ from pixmake.progress import BEGIN, Reporter, failure_in
 from pixmake.records import Failure, Record, write_record
 from pixmake.runstate import RunPlan, forget_run, note_now, note_plan, read_now, read_plan
 from pixmake.tally import Tally, Work
-from pixmake.watch import run_progress
+from pixmake.follow import run_progress
 
 EVENTS = st.tuples(
     st.sampled_from(["started", "finished", "lost", "left out", "failed"]),

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.conftest import Project
+from tests.conftest import REPOSITORY, Project
 
 from pixmake.configtext import as_yaml
 from pixmake.filenames import NameMismatch, name_parser
@@ -151,6 +151,22 @@ def test_a_proposal_is_a_project(tmp_path: Path) -> None:
     again = project.pixmake("inspect", "images", "-o", "config/config.yaml")
     assert again.code == 1
     assert again.err == "pixmake: config/config.yaml: exists already (--force writes over it)\n"
+
+
+def test_the_page_shows_what_comes_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proposal on docs/inspect.md is the one for such a folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("images").mkdir()
+    for camera in ("VIS", "NIR"):
+        for angle in (0, 90):
+            for plant in range(6):
+                for day in DAYS[:5]:
+                    if (camera, angle, plant, day) != ("NIR", 90, 3, DAYS[1]):
+                        Path(f"images/{camera}_{angle}_p{plant}_{day}.png").touch()
+    Path("images/test.png").touch()
+    page = (REPOSITORY / "docs/inspect.md").read_text(encoding="utf-8")
+    shown = page.partition("```yaml\n")[2].partition("```")[0]
+    assert shown in propose_config("images/", Path()).text
 
 
 def test_a_proposal_uses_what_is_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Records and tables: whole or not at all, and the same bytes for the same results."""
+"""Records and files: whole or not at all, and the same bytes for the same results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from pixmake import Measurement
-from pixmake.aggregate import write_tables
 from pixmake.images import ImageError, cut_short, read_file, write_file
 from pixmake.records import (
     Failure,
@@ -24,7 +23,9 @@ from pixmake.runners.measurements import measured
 
 def test_record_round_trip(tmp_path: Path) -> None:
     """A record is read as it was written."""
-    record = Record("i", "s", "failed", {"ü": [1, None]}, {}, {}, Failure("E", "why", "tb", "log"), {"n": 1})
+    record = Record(
+        "i", "s", "failed", {"ü": [1, None]}, {}, {}, Failure("E", "why", "tb", "log"), {"n": 1}, ("a.png",)
+    )
     write_record(record, tmp_path / "a" / "i.json")
     assert read_record(tmp_path / "a" / "i.json") == record
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["i.json"]
@@ -56,25 +57,6 @@ def test_failures_are_counted(tmp_path: Path) -> None:
     note_failure(tmp_path, "s", "a", "x" * 9999)
     note_failure(tmp_path, "s", "b", "")
     assert failure_counts(tmp_path, "s") == {"a": 2, "b": 1}
-
-
-def test_tables(tmp_path: Path) -> None:
-    """Rows by record, columns by metadata and then by step; a failure has its row, what needed it none."""
-    given = [
-        Record("a", "one", "ok", {"path": "a", "n": 1}, {"x": {"value": 1.5}, "y": {"value": [1, 2]}}),
-        Record("a", "two", "ok", {"path": "a", "n": 1}, {"z": {"value": "é,\n"}}),
-        Record("b", "one", "failed", {"path": "b"}, error=Failure("ValueError", "no", "", "logs/b")),
-        Record("b", "two", "failed", {"path": "b"}, error=Failure("PrerequisiteFailed", "one")),
-        Record("c", "files", "ok", {"path": "c"}),
-    ]
-    paths = []
-    for number, record in enumerate(given):
-        paths.append(str(tmp_path / f"{number}.json"))
-        write_record(record, paths[-1])
-    measurements, failures = tmp_path / "m.csv", tmp_path / "f.csv"
-    assert write_tables(paths, ["path", "n"], measurements, failures) == (2, 1)
-    assert measurements.read_text() == ('id,step,path,n,x,y,z\na,one,a,1,1.5,"[1, 2]",\na,two,a,1,,,"é,\n"\n')
-    assert failures.read_text() == "id,step,error,message,log,path,n\nb,one,ValueError,no,logs/b,b,\n"
 
 
 @pytest.mark.parametrize(

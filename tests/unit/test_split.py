@@ -150,6 +150,19 @@ def test_wrong_checkpoints(checkpoint: dict[str, Any], expected: str) -> None:
     assert any(problem.startswith(expected) for problem in found), found
 
 
+def test_columns_of_found_images() -> None:
+    """Columns that found images will not have are told before anything runs, all at once."""
+    Path("plain.csv").write_text("path,plant\na.avi,P1\n")
+    images = {"table": "plain.csv", "checkpoint": {"pages": {}}, "id": "{plnt}_{page}", "group_by": ["frame"]}
+    steps = {"s": {"shell": "wc -c {images} > {result}", "per": ["plant", "seconds"]}}
+    found = list(problems({}, images=images, steps=steps))
+    assert [problem.partition(" (")[0] for problem in found] == [
+        "images.id: found images have no column 'plnt'",
+        "images.group_by: found images have no column 'frame'",
+        "steps.s.per: found images have no column 'seconds'",
+    ]
+
+
 def test_a_step_called_split() -> None:
     """The name of the step that finds the images is taken."""
     found = list(problems({"pages": {}}, steps={"split": {"function": "a.py:g"}}))

@@ -55,7 +55,7 @@ def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
     project.write("data/c.avi", b"no video")
     project.list_images([{"path": f"{name}.avi", "plant": name.upper()} for name in "abc"])
     configure(project, {"frames": {"every": 5}})
-    assert "a run will look for images in 3 files" in project.pixmake("check").out
+    assert "A run will look for images in 3 files; steps: measure, course" in project.pixmake("check").out
 
     ended = project.snakemake()
     assert ended.code == 1
@@ -96,6 +96,7 @@ def test_example_of_the_page(project: Project) -> None:
     assert pots["t1_pot3"]["column"] == "3"
     mean = sum(float(row["green"]) for row in pots.values()) / 6
     assert float(values(project, "mean")["wet"]["green"]) == pytest.approx(mean)
+    assert "measure ok" in project.pixmake("try", "t1_pot3", "--step", "measure").out
     assert "rule measure_t1_pot3:" in project.pixmake("compile").out
 
     content = (project.folder / "config/config.yaml").read_text()

@@ -64,6 +64,13 @@ def configure(project: Project, shift: int = 0, **keys: object) -> None:
             "rank": {"function": f"{file}:rank", "needs_all": ["measure"]},
             "growth": {"function": f"{file}:growth", "needs": ["measure"], "per": "plant"},
             "relative": {"function": f"{file}:relative", "needs": ["growth", "background"]},
+            "listed": {
+                "shell": "cat {measurements} > {files.list}; "
+                "printf '{{\"n\": %s}}' $(echo {needs.flat} | wc -w) > {result}",
+                "needs": ["measure"],
+                "per": "plant",
+                "files": {"list": "txt"},
+            },
             "summary": {"function": f"{file}:summary", "needs": ["growth"], "per": "all"},
         },
         **keys,
@@ -122,7 +129,9 @@ def test_steps_over_several_images(trial: Project, ran_since: Changed) -> None:
     assert [growth[plant]["treatment"] for plant in ("P1", "P2")] == ["wet", "dry"]
     assert growth["P1"]["day"] == "" and "missing_images" not in growth["P1"]
     assert values(trial, "summary")["all"]["plants"] == "2"
-    assert len(trial.pixmake("status").out.splitlines()) == 8
+    assert values(trial, "listed")["P1"]["n"] == "3"
+    assert "id,step,day,path,plant" in (trial.folder / "results/listed/P2.list.txt").read_text()
+    assert len(trial.pixmake("status").out.splitlines()) == 9
     assert "growth" in trial.pixmake("compile").out
     assert "Nothing to be done" in trial.snakemake().err
 

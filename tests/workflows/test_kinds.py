@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import Project
+from tests.conftest import Project, notebook
 
 FUNCTION = """
 import ctypes, os, sys, time
@@ -83,6 +85,41 @@ if [ $do != missing ]; then cp "$image" "$mask"; fi
 if [ $do = wrong ]; then echo mean > "$result"; else printf 'mean,n\\n7,1\\n' > "$result"; fi
 """
 
+CELLS = [
+    """
+level = 1
+image, files, result, id, meta, gain = "", {}, "", "", {}, 1
+""",
+    "raise RuntimeError('this cell is to be skipped')",
+    "# @ignore\nraise RuntimeError('and this one')",
+    """
+import ctypes, json, os, time
+from pathlib import Path
+
+import cv2
+
+os.chdir(Path(image).parents[1])
+do, mark = meta["do"], Path("marks") / f"notebook_{id}"
+if do == "second" and not mark.exists():
+    mark.touch()
+    raise RuntimeError("not yet")
+if do == "raise":
+    raise ValueError("no plant in this picture")
+if do == "exit":
+    raise SystemExit(3)
+if do == "crash":
+    ctypes.string_at(0)
+if do == "hang":
+    time.sleep(1000)
+""",
+    """
+picture = cv2.imread(image)
+if do != "missing":
+    cv2.imwrite(files["mask"], picture)
+Path(result).write_text("mean: 3" if do == "wrong" else json.dumps({"mean": gain * float(picture.mean())}))
+""",
+]
+
 DOINGS = ("ok", "raise", "exit", "crash", "hang", "missing", "wrong", "second")
 
 TOO_LONG = ("TimeoutError", "took longer than the step's timeout of 1 s")
@@ -123,6 +160,17 @@ EXPECTED = {
             "its file of measurements has no values: a line of names and a line of values are expected",
         ),
     },
+    "notebook": {
+        "raise": ("ValueError", "no plant in this picture (in cell 3)"),
+        "exit": ("SystemExit", "3 (in cell 3)"),
+        "crash": ("DeadKernelError", "Kernel died"),
+        "hang": ("TimeoutError", "took longer than the step's timeout of 8 s"),
+        "missing": NO_FILE,
+        "wrong": (
+            "ValueError",
+            "its file of measurements is not JSON: Expecting value: line 1 column 1 (char 0)",
+        ),
+    },
     "shell": {
         "raise": ("CommandError", "the command ended with exit status 1: no plant in this picture"),
         "exit": ("CommandError", "the command ended with exit status 3"),
@@ -145,6 +193,12 @@ STEPS = {
         "args": ["{meta.do}", "{image}", "{files.mask}", "{result}"],
         "measurements": "csv",
     },
+    "notebook": {
+        "notebook": "notebooks/measure.ipynb",
+        "params": {"gain": 2},
+        "files": {"mask": "png", "ran": "ipynb"},
+        "timeout": 8,  # a kernel takes a second or two to start
+    },
     "shell": {"shell": SHELL.replace("KIND", "shell"), "measurements": "stdout-json"},
 }
 
@@ -155,6 +209,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, make_project: Callable[[Path],
     project = make_project(tmp_path_factory.mktemp("kinds") / "a project")
     for name, text in (("function.py", FUNCTION), ("python.py", PYTHON), ("bash.sh", CSV)):
         project.write(f"scripts/{name}", text)
+    project.write("notebooks/measure.ipynb", notebook(CELLS, {0: ["parameters"], 1: ["skip"]}))
     (project.folder / "marks").mkdir()
     project.list_images([{"path": f"{do}.png", "do": do} for do in DOINGS])
     for number, do in enumerate(DOINGS):
@@ -162,7 +217,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, make_project: Callable[[Path],
     shared = {"files": {"mask": "png"}, "timeout": 1, "retries": 1}
     project.configure(
         images={"table": "config/images.csv", "root": "images"},
-        steps={name: {**step, **shared} for name, step in STEPS.items()},
+        steps={name: {**shared, **step} for name, step in STEPS.items()},
         max_failures=len(EXPECTED) * 6,
     )
     ended = project.snakemake()
@@ -180,8 +235,12 @@ def test_each_failure_has_its_reason(ran: Project, kind: str) -> None:
         assert (ran.folder / f"results/{kind}/{job}.mask.png").read_bytes() == b""
         record = ran.record(kind, job)
         assert record["run"]["attempt"] == 2
+        assert "pixmake" not in record["error"]["traceback"]
+    traceback = ran.record(kind, "raise")["error"]["traceback"]
     if kind in ("function", "python"):
-        assert f"scripts/{kind}.py" in ran.record(kind, "raise")["error"]["traceback"]
+        assert f"scripts/{kind}.py" in traceback
+    if kind == "notebook":
+        assert 'raise ValueError("no plant in this picture")' in traceback
 
 
 @pytest.mark.parametrize("kind", STEPS)
@@ -194,6 +253,41 @@ def test_what_is_in_order_is_measured(ran: Project, kind: str) -> None:
         assert float(rows[job]["mean"]) > 0
         assert (ran.folder / f"results/{kind}/{job}.mask.png").stat().st_size > 0
     assert ran.record("python", "ok")["measurements"]["mean"]["unit"] == "levels"
+
+
+def test_notebooks_are_kept(ran: Project) -> None:
+    """The executed one is with the results; of a failed image, as far as it came, with its log."""
+    executed = json.loads((ran.folder / "results/notebook/ok.ran.ipynb").read_text())
+    assert [cell["execution_count"] for cell in executed["cells"] if cell["source"]] == [
+        1,
+        2,
+        None,
+        None,
+        3,
+        4,
+    ]
+    failed = json.loads((ran.folder / "logs/notebook/raise.ipynb").read_text())
+    assert "no plant in this picture" in json.dumps(failed)
+    assert sorted(path.stem for path in (ran.folder / "logs/notebook").glob("*.ipynb")) == [
+        *("crash", "exit", "raise"),
+    ]
+
+
+def test_a_changed_script_runs_its_own_step_again(ran: Project) -> None:
+    """All images of that step; of the others those that failed."""
+    changes = {"bash": ("scripts/bash.sh", "set -e"), "notebook": ("notebooks/measure.ipynb", "level = 1")}
+    for path, old in changes.values():
+        text = (ran.folder / path).read_text()
+        assert old in text
+        ran.write(path, text.replace(old, f"{old} # changed"))
+    dry = ran.snakemake("-n")
+    assert dry.code == 0, dry.err
+    (counts,) = re.findall("would run: (.*)", dry.err)
+    expected = {name: len(DOINGS) if name in changes else len(EXPECTED[name]) for name in STEPS}
+    assert {*counts.split(", ")} == {
+        *(f"{count} × {name}" for name, count in expected.items()),
+        "1 × aggregate",
+    }
 
 
 def test_nothing_else_is_left(ran: Project) -> None:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from tests.conftest import Project
+from tests.conftest import PLANTCV, Project, notebook
 
 pytestmark = pytest.mark.slow
-
-VERSIONS = {"4": ["plantcv==4.11.*"], "5": ["--pre", "plantcv>=5.0.0rc1"]}
 
 SCRIPT = """\
 import os
@@ -77,27 +72,6 @@ EXPECTED = {
 }
 
 
-@pytest.fixture(scope="session")
-def plantcv(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The Python of an environment with PlantCV; made once, and kept where PIXMAKE_TEST_VENVS says."""
-    kept = os.environ.get("PIXMAKE_TEST_VENVS")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("venvs")
-
-    def make(version: str) -> Path:
-        python = folder / f"plantcv{version}" / "bin" / "python"
-        done = folder / f"plantcv{version}" / "installed"
-        if not done.exists():
-            subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
-            words = ["pip", "install", "--quiet", "--disable-pip-version-check", *VERSIONS[version]]
-            # an import of a package without compiled files would take several times as long
-            environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-            subprocess.run([python, "-m", *words], check=True, env=environment)
-            done.touch()
-        return python
-
-    return make
-
-
 def draw(project: Project, name: str, size: int) -> None:
     """A green square of a known size on a grey ground."""
     image = np.full((120, 160, 3), 128, np.uint8)
@@ -105,7 +79,7 @@ def draw(project: Project, name: str, size: int) -> None:
     project.write(f"images/{name}.png", cv2.imencode(".png", image)[1].tobytes())
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", PLANTCV)
 def test_a_workflow_script_runs_unchanged(
     project: Project, plantcv: Callable[[str], Path], version: str
 ) -> None:
@@ -202,3 +176,36 @@ pcv.outputs.save_results(filename=args.result)
     assert told["metadata"]["pot"]["value"] == [7, 7]
     assert told["metadata"]["timestamp"]["value"] == [None, None]
     assert told["metadata"]["image"]["value"] == ["images/aVIS.png", "images/aNIR.png"]
+
+
+def test_a_plantcv_notebook_runs_unchanged(project: Project, plantcv: Callable[[str], Path]) -> None:
+    """As it was prototyped: its own image gives way to the job's, its plots to none."""
+    cells = [
+        "%matplotlib inline\nfrom plantcv import plantcv as pcv\nfrom plantcv.parallel import WorkflowInputs",
+        """
+args = WorkflowInputs(images=["my/own/picture.jpg"], names="image1", result="mine.json",
+                      outdir=".", writeimg=False, debug="plot", threshold=255)
+""",
+        "pcv.params.debug = args.debug\nimg, path, filename = pcv.readimage(filename=args.image1)",
+        "# @ignore\npcv.visualize.colorspaces(rgb_img=img)\nraise RuntimeError('a look at it')",
+        """
+gray = pcv.rgb2gray_lab(rgb_img=img, channel="a")
+mask = pcv.threshold.binary(gray_img=gray, threshold=args.threshold, object_type="dark")
+pcv.analyze.size(img=img, labeled_mask=mask)
+pcv.outputs.save_results(filename=args.result)
+""",
+    ]
+    project.write("notebooks/plants.ipynb", notebook(cells))
+    draw(project, "a", 12)
+    project.list_images([{"path": "a.png"}])
+    step = {
+        "notebook": "notebooks/plants.ipynb",
+        "python": str(plantcv("4")),
+        "params": {"threshold": 120},
+        "files": {"ran": "ipynb"},
+    }
+    project.configure(images={"table": "config/images.csv", "root": "images"}, steps={"size": step})
+    ended = project.snakemake()
+    assert ended.code == 0, ended.err + str(project.rows("failures.csv"))
+    assert project.record("size", "a")["measurements"]["area"]["value"] == 144
+    assert not list((project.folder / "notebooks").glob("mine.json"))

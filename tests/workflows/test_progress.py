@@ -96,7 +96,6 @@ def test_live_display(two_steps: Project) -> None:
 
 def test_lines_in_a_log(two_steps: Project) -> None:
     """Without a terminal: plain lines, at the end five; a resumed run counts what was done before."""
-    two_steps.write("results/report.html", "a page")
     ended = two_steps.snakemake()
     assert ended.code == 1
     assert not CONTROL.search(ended.err)
@@ -114,7 +113,7 @@ Time: \d+ s, [\d.]+ images/s$""",
     told = dry.out.splitlines()
     first = next(number for number, line in enumerate(told) if line.startswith("would run"))
     assert told[first : first + 4] == [
-        "would run: 1 × find, 1 × share, 1 × aggregate, 1 × provenance",
+        "would run: 1 × find, 1 × share, 1 × aggregate, 1 × provenance, 1 × records, 1 × report",
         "  1 × find: failed before",
         "  1 × share: a step that it needs runs",
         "  1 × aggregate: a step that it needs runs",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pixmake.api import Project as Project
     from pixmake.api import map_images as map_images
     from pixmake.errors import PixmakeError as PixmakeError
-    from pixmake.outcome import Results as Results
+    from pixmake.frames import Results as Results
     from pixmake.parallel import Failed as Failed
     from pixmake.parallel import Parallel as Parallel
     from pixmake.parallel import Task as Task
@@ -35,7 +35,7 @@ _HOMES = {
     "PixmakeError": "errors",
     "Progress": "runs",
     "Project": "api",
-    "Results": "outcome",
+    "Results": "frames",
     "Run": "runs",
     "RunError": "runs",
     "Task": "parallel",

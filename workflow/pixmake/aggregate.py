@@ -1,87 +1,105 @@
-"""From the records of all jobs to the tables."""
+"""From the records of all jobs to the tables, in memory that does not grow with their number.
+
+First the records are gathered in one file, in the order of the table of images: `gather`, the one thing
+that opens every record. All that comes after reads that file.
+"""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-from pixmake.job import PREREQUISITE
-from pixmake.records import Record, read_record, written_whole
+from pixmake.aggregation import DATABASE, PLANTCV, Aggregate
+from pixmake.export import Put
+from pixmake.export.delimited import csv_table
+from pixmake.export.parquet import parquet_table
+from pixmake.export.plantcv import plantcv_results
+from pixmake.export.sqlite import sqlite_tables
+from pixmake.records import Record, parse_record, read_content, written_whole
+from pixmake.tables import Table, Tables, survey
 
 
-def write_tables(
-    records: Sequence[str], columns: Sequence[str], measurements: str | Path, failures: str | Path
-) -> tuple[int, int]:
-    """Write ``measurements.csv`` and ``failures.csv``.
+def gather(records: Iterable[str], path: str | Path) -> int:
+    """Write records into one file, a line each, in the order given.
 
-    The same records give the same bytes: rows stand in the order of ``records``, metadata in the order
-    of ``columns``, measurements in the order in which they first occur.
+    Returns
+    -------
+    int
+        Their number.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        A record is missing, or is none.
+    """
+    count = 0
+    with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
+        for record in records:
+            content = read_content(record)
+            lines.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+            count += 1
+    return count
+
+
+def gathered(path: str | Path) -> Iterator[Record]:
+    """The records of a file that `gather` wrote, one at a time."""
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            yield parse_record(json.loads(line))
+
+
+def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted: Aggregate) -> Tables:
+    """Write all tables, in all formats that are wanted.
+
+    The same records give the same bytes, ``runs`` apart: rows stand in the order of ``records``,
+    metadata in the order of ``terms``, measurements in the order in which they first occur.
 
     Parameters
     ----------
     records
-        The record files, image by image, of each image step by step.
-    columns
-        The metadata terms, in the table's order.
-    measurements, failures
-        Where to write.
-
-    Returns
-    -------
-    int, int
-        The number of rows of each.
+        The file that `gather` wrote.
+    terms
+        The metadata terms, in the order of the table of images.
+    results
+        The folder to write to.
+    wanted
+        Which formats.
     """
-    done: list[dict[str, Any]] = []
-    failed: list[dict[str, Any]] = []
-    names: dict[str, dict[str, None]] = {}
-    for path in records:
-        record = read_record(path)
-        if record.error is not None:
-            if record.error.type != PREREQUISITE:
-                failed.append(failure_row(record))
-        elif record.measurements:
-            names.setdefault(record.step, {}).update(dict.fromkeys(record.measurements))
-            done.append(measurement_row(record))
-    of_steps = {name: None for step in names.values() for name in step}
-    terms = [term for term in columns if term not in ("id", "step")]
-    measured = [name for name in of_steps if name not in ("id", "step", *terms)]
-    _write(measurements, ["id", "step", *terms, *measured], done)
-    _write(failures, ["id", "step", "error", "message", "log", *terms], failed)
-    return len(done), len(failed)
+    tables = survey(gathered(records), terms)
+    with ExitStack() as stack:
+        puts = _open(stack, tables.all, results, wanted)
+        plantcv = None
+        if wanted.plantcv:
+            plantcv = stack.enter_context(plantcv_results([Path(results) / name for name in PLANTCV], terms))
+        for record in gathered(records):
+            for name, row in tables.rows(record):
+                for put in puts[name]:
+                    put(row)
+            if plantcv is not None:
+                plantcv(record)
+        for described in tables.described:
+            for put in puts[tables.columns.name]:
+                put(described)
+    return tables
 
 
-def measurement_row(record: Record) -> dict[str, Any]:
-    """A record as a row: its metadata, then its measurements; a multi-value one as JSON."""
-    values = {name: content["value"] for name, content in record.measurements.items()}
-    return {**record.metadata, **values, "id": record.id, "step": record.step}
-
-
-def failure_row(record: Record) -> dict[str, Any]:
-    """A failed record as a row: why, where its log is, and its metadata."""
-    assert record.error is not None
-    return {
-        **record.metadata,
-        "id": record.id,
-        "step": record.step,
-        "error": record.error.type,
-        "message": record.error.message,
-        "log": record.error.log,
-    }
-
-
-def _write(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    with (
-        written_whole(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as lines,
-    ):
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_cell(row.get(column)) for column in columns])
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+def _open(
+    stack: ExitStack, tables: Sequence[Table], results: str, wanted: Aggregate
+) -> Mapping[str, list[Put]]:
+    """The functions that take a table's rows, one a format, by the table's name."""
+    puts: dict[str, list[Put]] = {}
+    for table in tables:
+        file = csv_table(table, f"{results}/{table.name}.csv", bom=wanted.bom)
+        puts[table.name] = [stack.enter_context(file)]
+    if "parquet" in wanted.tables:
+        for table in tables:
+            puts[table.name].append(
+                stack.enter_context(parquet_table(table, f"{results}/{table.name}.parquet"))
+            )
+    if "sqlite" in wanted.tables:
+        database = stack.enter_context(sqlite_tables(tables, f"{results}/{DATABASE}"))
+        for name, put in database.items():
+            puts[name].append(put)
+    return puts

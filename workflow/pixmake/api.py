@@ -19,7 +19,8 @@ import yaml
 from pixmake.bars import is_watched, shown_bar
 from pixmake.config import read_config
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.outcome import Results, measured_values
+from pixmake.frames import Results, known_plan, measured_values
+from pixmake.inside import inside
 from pixmake.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.plan import Plan, plan_project, selected_table
 from pixmake.project import complete_project
@@ -110,6 +111,7 @@ def map_images(
         else:
             folder = Path(results).resolve()
             folder.mkdir(parents=True, exist_ok=True)
+            _refuse_a_project(folder)
         images = images_content(table_or_folder, folder, "config", base=Path.cwd())
         settings: dict[str, Any] = {"params": dict(params)} if params else {}
         project = Project.from_steps(
@@ -120,7 +122,7 @@ def map_images(
             on_error=on_error,
             max_failures=_ANY,
         )
-        project.save(CONFIG)
+        _mark(project.save(CONFIG))
         run = project.run(cores=cores)
         try:
             _watch(run, progress_bar)
@@ -236,6 +238,7 @@ class Project:
         """The images that are selected: one row an image, with its job's ``id``, the metadata, ``path``."""
         plan = self._plan()
         with _inside(self.folder):
+            plan = known_plan(plan)
             table = selected_table(plan.config.images)
         ids = {path: group.id for group in plan.groups for path in group.paths}
         found = [ids.get(located(path, table.root)) for path in table.frame[PATH]]
@@ -248,7 +251,7 @@ class Project:
         """What would be run: all jobs, and how many of them are done."""
         plan = self._plan()
         with _inside(self.folder):
-            return ProjectPlan(plan, project_status(plan.config))
+            return ProjectPlan(known_plan(plan), project_status(plan.config))
 
     @property
     def results(self) -> Results:
@@ -458,21 +461,20 @@ class ParallelConfig:
         return {} if self.file is None else {SETTINGS: str(self.file)}
 
 
+_MARK = "# Written by pixmake.map_images, anew with each call."
+
 _ANY = 1_000_000_000
 """Failures that `map_images` allows: they are in its rows."""
 
 # one for the whole of Python: what a thread runs inside of the `with` must not lose it in silence
 _inner: ParallelConfig | None = None
 _changing = threading.Lock()
-_moving = threading.RLock()
 
 
 @contextlib.contextmanager
 def _inside(folder: Path) -> Iterator[None]:
     """Work in a project's folder, from which its paths start, with the settings that are in force."""
-    with _moving, contextlib.ExitStack() as stack:
-        if folder != Path.cwd():
-            stack.enter_context(contextlib.chdir(folder))
+    with inside(folder), contextlib.ExitStack() as stack:
         before = dict(os.environ)
         os.environ.update({} if _inner is None else _inner.environment(folder))
         stack.callback(_restore_environment, before)
@@ -511,6 +513,19 @@ def _profile(profile: str | Path, folder: Path) -> Path:
     raise PixmakeError([Problem(f"there is no profile {str(profile)!r}", hint=nearest(str(profile), known))])
 
 
+def _refuse_a_project(folder: Path) -> None:
+    """See that `map_images` writes over no config that a person has written."""
+    config = folder / CONFIG
+    if config.exists() and not config.read_text(encoding="utf-8", errors="replace").startswith(_MARK):
+        hint = "name another folder; to run that project: Project(…).run()"
+        raise PixmakeError([Problem("map_images would write over this config", str(config), hint)])
+
+
+def _mark(config: Path) -> None:
+    with written_whole(config) as temporary:
+        temporary.write_text(f"{_MARK}\n{config.read_text(encoding='utf-8')}", encoding="utf-8")
+
+
 def _watch(run: Run, progress_bar: bool) -> None:
     """Wait for a run with a progress bar."""
     with shown_bar(progress_bar and is_watched(), "job") as bar:
@@ -531,5 +546,5 @@ def _rows(results: Results) -> pd.DataFrame:
         names.update(dict.fromkeys(values))
         error = None if record.error is None else f"{record.error.type}: {record.error.message}"
         rows.append({**record.metadata, **values, "id": record.id, "error": error})
-    columns = ["id", *results.plan.columns, *names, "error"]
+    columns = ["id", *results.known.columns, *names, "error"]
     return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))

@@ -9,17 +9,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixmake.aggregation import PICTURES
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.found import found_path
 from pixmake.gathering import MEMBERS
 from pixmake.job import LINKS
+from pixmake.outcome_rules import gathered, page, targets
 from pixmake.plan import GATHERED, LOGS, Plan, PlannedStep, file_paths, gathering_rule
 from pixmake.records import FAILURES, read_record
-from pixmake.rules import collected, log_of, targets
+from pixmake.rules import collected, log_of
 from pixmake.runlock import is_running
 from pixmake.splitting import LISTED, SPLIT
 from pixmake.status import project_parts
+from pixmake.tablefunctions import made_files
 
 MOST_SHOWN = 5
 """Files that stay and are named; the rest is counted."""
@@ -130,13 +133,21 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
     steps = tuple(PlannedStep(name, step, "", True) for name, step in config.steps.items())
     plan = Plan(config, (), steps, ())
     yield from map(Path, targets(plan))
-    yield Path(found_path(config.results))
+    yield from (Path(file) for file in (gathered(plan), page(plan), found_path(config.results)))
+    functions = config.aggregate.all_functions
+    for name, function in functions.items():
+        for path in map(Path, made_files(config.results, name, function).values()):
+            yield from _files_below(path) if path.is_dir() else [path]
     yield from (
         Path(log_of(rule))
-        for rule in ["aggregate", "find_images", *(table.rule for table in collected(plan))]
+        for rule in [
+            *("records", "aggregate", "report", "find_images"),
+            *(f"aggregate_{name}" for name in functions),
+            *(table.rule for table in collected(plan)),
+        ]
     )
     yield from (Path(log_of(gathering_rule(step))) for step in config.steps)
-    for folder in (results / FAILURES, results / GATHERED, Path(LINKS), Path(MEMBERS)):
+    for folder in (results / FAILURES, results / GATHERED, results / PICTURES, Path(LINKS), Path(MEMBERS)):
         yield from _files_below(folder)
 
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixmake.errors import PixmakeError, Problem, listed
 
@@ -115,6 +115,27 @@ def _parser() -> argparse.ArgumentParser:
         config=False,
     ).usage = "pixmake run [SNAKEMAKE OPTION …]"
 
+    watch = add(
+        "watch",
+        _watch,
+        "Run the project again and again as its images arrive; safe to end and to start again.",
+    )
+    watch.add_argument(
+        "--idle", type=_seconds, metavar="TIME", help="end once nothing has come for so long, e.g. 30m"
+    )
+    watch.add_argument("--until", metavar="FILE", help="end once this file is there and all is done")
+    watch.add_argument(
+        "--settle",
+        type=_seconds,
+        default=10,
+        metavar="TIME",
+        help="take a file once it has not changed for so long (10s)",
+    )
+    watch.add_argument("--every", type=_seconds, default=10, metavar="TIME", help="look so often (10s)")
+    watch.add_argument(
+        "options", nargs="*", metavar="-- SNAKEMAKE OPTION", help="options of Snakemake, after --"
+    )
+
     status = add("status", _status, "Say how many images are done, failed and to do, step by step.")
     status.add_argument("--json", action="store_true", help="as JSON, with --watch a line at each look")
     status.add_argument("--watch", action="store_true", help="follow a run, from any terminal, until it ends")
@@ -150,21 +171,18 @@ def _parser() -> argparse.ArgumentParser:
     crate.add_argument(
         "--author", action="append", default=[], metavar="NAME", help="a name, with an ORCID's address or not"
     )
+    try_ = add("try", _try, "Run one image at once, beside the results, and print what was measured.")
+    try_.add_argument("id", metavar="ID", help="the image's id")
+    try_.add_argument("--step", metavar="STEP", help="this step, and those that it needs (default: all)")
+    try_.add_argument(
+        "--notebook",
+        action="store_true",
+        help="write a notebook with the image's inputs loaded, to work in (default: for the last step)",
+    )
     clean = add("clean", _clean, "Remove what runs have made, and nothing else, after saying what.")
     clean.add_argument("--yes", action="store_true", help="do not ask")
 
-    aggregate = commands.add_parser("aggregate", description="The tables from records named on stdin.")
-    aggregate.set_defaults(command=_aggregate)
-    for option in ("--columns", "--measurements", "--failures"):
-        aggregate.add_argument(option, required=True)
-    provenance = commands.add_parser(
-        "provenance",
-        description="The provenance from what stands on stdin: a line of JSON about the project, then "
-        "the names of all records.",
-    )
-    provenance.set_defaults(command=_provenance)
-    provenance.add_argument("output", metavar="FILE")
-
+    _add_commands_of_the_outcome(commands)
     gather = commands.add_parser("gather", description="One file of the records named on stdin.")
     gather.set_defaults(command=_gather)
     gather.add_argument("output")
@@ -234,6 +252,36 @@ def _import_plantcv(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_commands_of_the_outcome(commands: Any) -> None:
+    """The commands that the rules of workflow/rules/aggregate.smk run; no user needs them."""
+    records = commands.add_parser("records", description="Records named on stdin, in one file.")
+    records.set_defaults(command=_records)
+    records.add_argument("gathered")
+    aggregate = commands.add_parser("aggregate", description="The tables from gathered records.")
+    aggregate.set_defaults(command=_aggregate)
+    aggregate.add_argument("gathered")
+    for option in ("--columns", "--formats", "--results"):
+        aggregate.add_argument(option, required=True)
+    provenance = commands.add_parser(
+        "provenance",
+        description="The provenance from gathered records and what stdin says of the project, as JSON.",
+    )
+    provenance.set_defaults(command=_provenance)
+    provenance.add_argument("gathered")
+    provenance.add_argument("output")
+    summarise = commands.add_parser("summarise", description="A function of the tables.")
+    summarise.set_defaults(command=_summarise)
+    summarise.add_argument("task")
+    summarise.add_argument("--results", required=True)
+    page = commands.add_parser("page", description="The page of results from gathered records.")
+    page.set_defaults(command=_page)
+    page.add_argument("gathered")
+    page.add_argument("page")
+    for option in ("--columns", "--project"):
+        page.add_argument(option, required=True)
+    page.add_argument("--threads", type=int, default=1)
+
+
 def _init(arguments: argparse.Namespace) -> int:
     from pixmake.project import make_project
 
@@ -250,10 +298,11 @@ def _check(arguments: argparse.Namespace) -> int:
     plan = plan_project(read_config(arguments.config), [arguments.config])
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
-    if plan.containers is not None:
-        print(f"{arguments.config}: a run will look for images in {len(plan.containers.groups)} files")
     steps = ", ".join(planned.name for planned in plan.steps)
-    print(f"{arguments.config}: no problem found. {images} images{grouped}; steps: {steps}", flush=True)
+    what = f"{images} images{grouped}"
+    if plan.containers is not None:
+        what = f"A run will look for images in {len(plan.containers.groups)} files"
+    print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in counted_notes(plan.notes):
         print(f"  {line}", flush=True)
     return _read(plan) if arguments.read else 0
@@ -264,6 +313,9 @@ def _read(plan: Plan) -> int:
     from pixmake.table import is_remote
 
     paths = list(dict.fromkeys(path for group in plan.groups for path in group.paths))
+    if not paths:
+        print("no image is known before a run: none was opened")
+        return 0
     here = [path for path in paths if not is_remote(path)]
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     begun = time.monotonic()
@@ -310,13 +362,13 @@ def _run(arguments: argparse.Namespace) -> int:
 def _status(arguments: argparse.Namespace) -> int:
     from pixmake.config import load_config
     from pixmake.display import one_line
+    from pixmake.follow import follow, run_progress, status_json, status_table
     from pixmake.runstate import read_plan
     from pixmake.status import project_status
-    from pixmake.watch import run_progress, status_json, status_table, watch
 
     config = load_config(arguments.config)
     if arguments.watch:
-        watch(config, arguments.json)
+        follow(config, arguments.json)
         return 0
     plan = read_plan()
     run = run_progress(plan) if plan else None
@@ -393,6 +445,48 @@ def _crate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _watch(arguments: argparse.Namespace) -> int:
+    from pixmake.watch import Watching, watch
+
+    how = Watching(
+        every=arguments.every,
+        settle=arguments.settle,
+        idle=arguments.idle,
+        until=arguments.until,
+        options=[*arguments.options, *(["--configfile", arguments.config] * (arguments.config != CONFIG))],
+    )
+    return watch(arguments.config, how)
+
+
+def _seconds(text: str) -> float:
+    """A time such as 90, 90s, 30m or 2h in seconds."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in "smh" else (text, "s")
+    seconds = float(number) * {"s": 1, "m": 60, "h": 3600}[unit]
+    if not seconds >= 0:
+        raise ValueError
+    return seconds
+
+
+def _try(arguments: argparse.Namespace) -> int:
+    from pixmake.config import read_config
+    from pixmake.found import found_plan
+    from pixmake.plan import plan_project
+    from pixmake.trial import shown, try_image, write_notebook
+
+    plan = plan_project(read_config(arguments.config), [arguments.config])
+    plan = plan if plan.containers is None else found_plan(plan.config)
+    if arguments.notebook:
+        path = write_notebook(plan, arguments.id, arguments.step)
+        print(f"{path} has the inputs of {arguments.id} loaded")
+        return 0
+    failed = False
+    for tried in try_image(plan, arguments.id, arguments.step):
+        failed = tried.record.error is not None
+        print(f"{tried.record.step} {tried.record.status}; its log: {tried.log}")
+        print("\n".join(shown(tried.record)))
+    return int(failed)
+
+
 def _clean(arguments: argparse.Namespace) -> int:
     from pixmake.cleanup import described, remove, what_was_made
     from pixmake.config import load_config
@@ -420,26 +514,53 @@ def _agreed(question: str) -> bool:
         return False
 
 
+def _records(arguments: argparse.Namespace) -> int:
+    from pixmake.aggregate import gather
+
+    try:
+        gather((line.rstrip("\n") for line in sys.stdin), arguments.gathered)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
 def _aggregate(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import write_tables
+    from pixmake.aggregation import Aggregate
 
-    records = [line.rstrip("\n") for line in sys.stdin]
     try:
         columns = json.loads(arguments.columns)
-        write_tables(records, columns, arguments.measurements, arguments.failures)
+        formats = Aggregate.model_validate_json(arguments.formats)
+        write_tables(arguments.gathered, columns, arguments.results, formats)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _summarise(arguments: argparse.Namespace) -> int:
+    from pixmake.summarise import summarise
+
+    summarise(json.loads(arguments.task), arguments.results)
+    return 0
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    from pixmake.report import write_report
+
+    try:
+        project = {"terms": json.loads(arguments.columns), **json.loads(arguments.project)}
+        write_report(arguments.gathered, project, arguments.page, arguments.threads)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0
 
 
 def _provenance(arguments: argparse.Namespace) -> int:
+    from pixmake.aggregate import gathered
     from pixmake.provenance import write_provenance
-    from pixmake.records import read_record
 
     try:
-        told = json.loads(sys.stdin.readline())
-        records = (read_record(line.rstrip("\n")) for line in sys.stdin)
-        write_provenance(records, told, arguments.output)
+        write_provenance(gathered(arguments.gathered), json.loads(sys.stdin.readline()), arguments.output)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

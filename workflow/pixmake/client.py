@@ -16,13 +16,23 @@ if TYPE_CHECKING:
 
 _DONE, _TOLD = 64, 65  # as in job.py
 
+CONTAINED = 0
+"""Stands for the Snakemake process where that cannot be seen: inside a container."""
+
+ACTIVATED = "@"
+"""Stands for the Python of the conda environment that Snakemake has activated for this job."""
+
 
 def main(owner: int, words: list[str]) -> int:
     """Run a job of a Snakemake process; 0 if its record was left or 1 if it is to be tried again."""
+    warm = hasattr(os, "fork") and os.environ.get("PIXMAKE_WARM") != "0" and owner != CONTAINED
+    owner = owner or os.getppid()
+    if words[2] == ACTIVATED:
+        words[2] = f"{os.environ.get('CONDA_PREFIX', '')}/bin/python"
     if os.getppid() != owner:
         return 1  # Snakemake was killed in the moment in which it started this
     reply = ""
-    if hasattr(os, "fork") and os.environ.get("PIXMAKE_WARM") != "0":
+    if warm:
         reply = _ask(words, owner)
     if os.getppid() != owner:
         return 1  # Snakemake has gone: nothing is started in its absence

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from pixmake.aggregation import Aggregate
 from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
@@ -166,6 +167,12 @@ class Step(_Model):
     python: str | None = None
     """The Python interpreter that runs the step; default: the one that runs Snakemake."""
 
+    conda: str | None = None
+    """A conda environment for the step: a file `*.yaml`, or the name of one; needs `--sdm conda`."""
+
+    container: str | None = None
+    """A container image for the step: `docker://…`, or a file `*.sif`; needs `--sdm apptainer`."""
+
     on_error: Literal["continue", "stop"] | None = None
     """As the key of this name at the top level, for this step."""
 
@@ -217,6 +224,9 @@ class Config(_Model):
     keep: Literal["all", "results", "failed"] = "all"
     """`all`: everything stays; `results`: files that only other steps need are removed once those are
     done; `failed`: as `results`, and only failed images keep their log and what they worked on."""
+
+    aggregate: Aggregate = Aggregate()
+    """What is made of the records of all images."""
 
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""
@@ -384,6 +394,9 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 yield (*at, option), what, f"it belongs to: {', '.join(kinds)}"
         for resource, what, hint in _growth_problems(step):
             yield (*at, "resources", resource), what, hint
+        places = [key for key in ("python", "conda", "container") if getattr(step, key)]
+        if len(places) > 1:
+            yield (*at, places[1]), f"{' and '.join(places)} exclude one another", "where is it to run?"
         for word in sorted(set(step.params) & set(files)):
             yield (*at, "params", word), f"{files[word]} has a file of the same name", "rename one"
 
@@ -410,8 +423,8 @@ _OF_KINDS = {
     "args": ("script",),
     "measurements": ("script", "shell"),
     "python": ("function", "plantcv", "script", "notebook"),
-    "per": ("function", "script", "shell"),
-    "needs_all": ("function", "script", "shell"),
+    "per": ("function", "script", "shell", "notebook"),
+    "needs_all": ("function", "script", "shell", "notebook"),
 }
 """The keys of a step that some kinds alone know."""
 

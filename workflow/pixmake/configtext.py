@@ -40,7 +40,7 @@ def as_yaml(content: Mapping[str, Any], comments: Mapping[Keys, Sequence[str]] |
 
 
 def write_new(text: str, path: str | Path, *, force: bool = False) -> None:
-    """Write a config where there is none yet.
+    """Write a file where there is none yet.
 
     Raises
     ------

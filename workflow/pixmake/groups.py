@@ -80,8 +80,8 @@ class _Cells:
     keys: Mapping[str, Sequence[Any]]
     """The same, with the times of ``timestamp``, so that one time is one group."""
 
-    def place(self, row: int) -> str:
-        return self.table.place(row)
+    places: Sequence[str]
+    """Where each row stands, for messages."""
 
 
 def make_groups(table: Table, images: Images) -> tuple[Group, ...]:
@@ -147,7 +147,7 @@ def _cells(table: Table, images: Images) -> _Cells:
     keys: dict[str, Sequence[Any]] = dict(columns)
     if table.when is not None:
         keys[TIMESTAMP] = table.when.tolist()
-    return _Cells(table, images, columns, keys)
+    return _Cells(table, images, columns, keys, table.places())
 
 
 def _members(cells: _Cells) -> list[list[int]]:
@@ -173,7 +173,7 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
         paths=tuple([located(paths[row], root) for row in rows]),
         names=_names(cells, rows),
         metadata=_metadata(cells, rows),
-        where=cells.place(rows[0]),
+        where=cells.places[rows[0]],
         when=_when(cells, rows),
         rows=tuple(rows),
     )
@@ -193,13 +193,13 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
     key = [cells.keys[column][first] for column in images.group_by]
     if not key or None in key:
         path = str(cells.columns[PATH][first])
-        return safe_id(path if is_remote(path) else os.path.splitext(os.path.normpath(path))[0])
+        return safe_id(path if is_remote(path) else os.path.splitext(located(path, "."))[0])
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
 
 
 def _from_template(template: str, cells: _Cells, rows: Sequence[int]) -> str:
     """The id by ``images.id``, which needs one value of each column that it names."""
-    where, values = cells.place(rows[0]), {}
+    where, values = cells.places[rows[0]], {}
     for column in template_columns(template):
         found = {cells.keys[column][row] for row in rows}
         if None in found:
@@ -244,13 +244,13 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
         name = cells.columns[images.name_by][row]
         if name is None:
             what = f"the `name_by` column {images.name_by!r} is empty"
-            problems.append(Problem(what, cells.place(row)))
+            problems.append(Problem(what, cells.places[row]))
             continue
         twin = first.setdefault(str(name), row)
         if twin != row:
-            what = f"two images of one group are called {name!r}; the other is {cells.place(twin)}"
+            what = f"two images of one group are called {name!r}; the other is {cells.places[twin]}"
             hint = "add a column that tells them apart to group_by"
-            problems.append(Problem(what, cells.place(row), hint))
+            problems.append(Problem(what, cells.places[row], hint))
     if problems:
         raise PixmakeError(problems)
     return tuple(first)
@@ -284,7 +284,7 @@ def _empty_keys(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
         for column in cells.images.group_by:
             if cells.keys[column][row] is None:
                 hint = "fill it in, or set `empty_group: own` to make it a group of its own"
-                yield Problem(f"the `group_by` column {column!r} is empty", cells.place(row), hint)
+                yield Problem(f"the `group_by` column {column!r} is empty", cells.places[row], hint)
 
 
 def _unknown_columns(table: Table, images: Images) -> Iterator[Problem]:

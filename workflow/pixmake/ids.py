@@ -26,8 +26,10 @@ def safe_id(text: str) -> str:
     >>> safe_id("größe {1}")
     'grosse_1_7c2d69'
     """
-    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = text
+    if not text.isascii():
+        plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+        plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
     flat = plain.replace("/", "_").replace("\\", "_")
     safe = _UNSAFE.sub("_", flat).strip("_.-")[:LONGEST]
     if safe == text.replace("/", "_"):

@@ -15,11 +15,13 @@ import pandas as pd
 from pixmake.cohorts import make_levels
 from pixmake.config import Config, parse_config, parse_images, read_config
 from pixmake.errors import PixmakeError, Problem
+from pixmake.found import found_path, has_rows
 from pixmake.groups import Group, Grouping, IncompleteGroup, make_grouping
 from pixmake.imageset import Images
 from pixmake.plan import Plan, collisions
 from pixmake.selection import SelectionStep, selection_steps
 from pixmake.sources import read_images
+from pixmake.splitting import container_config, found_config
 from pixmake.status import failed_ids, record_ids
 from pixmake.table import MISSING, PATH, Note, Table, located, path_faults, path_problems
 
@@ -77,19 +79,14 @@ class Inspection:
     groups: int
     statuses: tuple[tuple[str, int], ...]
     """How many images are kept, done, failed; those that are no longer in the run are not counted."""
-    table: pd.DataFrame
-    """Every image, removed ones, too: `path` from the working directory, the metadata terms, the id of
-    its job, and its status."""
-    id_column: str
-    status_column: str
+    table: Table
+    """Every image that the source gave."""
+    ids: Sequence[str | None]
+    """The id of each row's job, if it has one."""
+    status: Sequence[str]
+    """What became of each row."""
     problems: tuple[Problem, ...]
     """What a run would stop at."""
-
-    @property
-    def first_rows(self) -> pd.DataFrame:
-        """The images that are in the run, without what all of this adds."""
-        there = self.table[self.status_column].isin([KEPT, DONE, FAILED])
-        return self.table[there].drop(columns=[self.id_column, self.status_column])
 
 
 def inspect_images(images: Images, config: Config | None = None, table: Table | None = None) -> Inspection:
@@ -159,7 +156,6 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
             ids[positions[row]] = group.id
             status[positions[row]] = states.get(group.id, KEPT)
 
-    whole, id_column, status_column = _whole_table(table, ids, status)
     counts = Counter(status.tolist())
     there = np.isin(status, [KEPT, DONE, FAILED])
     return Inspection(
@@ -174,15 +170,18 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
         incomplete=grouping.incomplete,
         groups=len(grouping.groups),
         statuses=tuple((word, counts[word]) for word in (KEPT, DONE, FAILED) if counts[word]),
-        table=whole,
-        id_column=id_column,
-        status_column=status_column,
+        table=table,
+        ids=ids,
+        status=status.tolist(),
         problems=tuple(problems),
     )
 
 
 def inspect_project(path: str | Path) -> Inspection:
     """The same for a project, by its config; what is wrong with that is among the problems.
+
+    Where a run finds the images (`images.checkpoint`), these are the images that the last run found, or
+    else the files in which one will look for them.
 
     Raises
     ------
@@ -198,7 +197,30 @@ def inspect_project(path: str | Path) -> Inspection:
             raise
         inspection = inspect_images(images)
         return replace(inspection, problems=(*error.problems, *inspection.problems))
+    if config.images.checkpoint is not None:
+        table = found_path(config.results)
+        # before a run, the files that hold images are all that is known
+        config = found_config(config, table) if has_rows(table) else container_config(config)
     return inspect_images(config.images, config)
+
+
+def whole_table(inspection: Inspection) -> pd.DataFrame:
+    """All images, and the files that the source left out, with the id of their job and their status.
+
+    The column `path` is from the working directory. If the table has a column `id` or `status` of its own,
+    ours is called `pixmake_id` or `pixmake_status`.
+    """
+    table = inspection.table
+    frame = table.frame[table.columns].reset_index(drop=True)
+    frame[PATH] = [None if path is None else located(path, table.root) for path in frame[PATH]]
+    id_column, status_column = (_free(name, table.columns) for name in ("id", "status"))
+    frame[id_column], frame[status_column] = inspection.ids, inspection.status
+    left_out = [note for note in table.notes if note.path]
+    if not left_out:
+        return frame
+    rows = {PATH: [note.path for note in left_out], status_column: [_said(note) for note in left_out]}
+    more = pd.DataFrame(rows, columns=frame.columns, dtype=object)
+    return pd.concat([frame, more], ignore_index=True)
 
 
 def write_tables(inspection: Inspection, folder: str | Path) -> list[str]:
@@ -210,7 +232,7 @@ def write_tables(inspection: Inspection, folder: str | Path) -> list[str]:
         The folder cannot be written to.
     """
     tables = {
-        "images": inspection.table,
+        "images": whole_table(inspection),
         "filters": pd.DataFrame(
             [(step.what, step.removed, step.left) for step in inspection.filters],
             columns=["filter", "removed", "left"],
@@ -289,19 +311,6 @@ def _states(config: Config, groups: tuple[Group, ...], columns: Sequence[str]) -
             elif job not in there and states[group.id] == DONE:
                 states[group.id] = KEPT
     return states
-
-
-def _whole_table(table: Table, ids: Sequence[str | None], status: Any) -> tuple[pd.DataFrame, str, str]:
-    """All rows, and the files that the source left out, with two more columns."""
-    frame = table.frame[table.columns].copy()
-    frame[PATH] = [None if path is None else located(path, table.root) for path in frame[PATH]]
-    id_column, status_column = (_free(name, table.columns) for name in ("id", "status"))
-    frame[id_column], frame[status_column] = ids, status
-    left_out = [note for note in table.notes if note.path]
-    rows = {PATH: [note.path for note in left_out], status_column: [_said(note) for note in left_out]}
-    more = pd.DataFrame(rows, columns=frame.columns, dtype=object)
-    whole = pd.concat([frame, more], ignore_index=True) if left_out else frame.reset_index(drop=True)
-    return whole, id_column, status_column
 
 
 def _said(note: Note) -> str:

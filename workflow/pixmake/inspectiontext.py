@@ -7,7 +7,7 @@ from typing import Any
 
 from pixmake.configtext import printable
 from pixmake.inspection import DONE, FAILED, KEPT, Inspection
-from pixmake.table import counted_notes
+from pixmake.table import counted_notes, located
 
 MOST_LINES = 12
 """Lines of each list; the rest is counted."""
@@ -91,12 +91,17 @@ def _groups(inspection: Inspection) -> Iterator[str]:
 
 
 def _first_rows(inspection: Inspection) -> Iterator[str]:
-    rows = inspection.first_rows
-    if len(rows):
-        some = f"the first {ROWS} of {len(rows)} images" if len(rows) > ROWS else "the images"
+    there = [row for row, status in enumerate(inspection.status) if status in (KEPT, DONE, FAILED)]
+    if there:
+        some = f"the first {ROWS} of {len(there)} images" if len(there) > ROWS else "the images"
         yield f"{some} in the run"
-        cells = [["" if cell is None else str(cell) for cell in row] for row in rows.head(ROWS).to_numpy()]
-        yield from (f"  {line}" for line in _columns([[str(name) for name in rows.columns], *cells]))
+        table, columns = inspection.table, inspection.table.columns
+        rows = table.frame[columns].iloc[there[:ROWS]].to_numpy()
+        cells = [
+            [located(row[0], table.root), *("" if cell is None else str(cell) for cell in row[1:])]
+            for row in rows
+        ]
+        yield from (f"  {line}" for line in _columns([columns, *cells]))
 
 
 def _listed(lines: Sequence[str], most: int = MOST_LINES) -> Iterator[str]:

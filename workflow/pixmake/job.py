@@ -14,7 +14,7 @@ import time
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -96,17 +96,13 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     """
     started = time.time()
     try:
-        gathered = _gathered(job)
+        gathered = gathered_for(job)
     except PrerequisiteError as error:
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, started, warm))
-    needed: dict[str, str] = {}
-    for step, files in job.task.needs.items():
-        needed.update(zip(files, job.needed[step][1:], strict=False))
     try:
         runner = import_module(MODULES[job.task.kind])
-        call = Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
-        outcome = runner.run(call)
+        outcome = runner.run(call_of(job, threads, gathered))
         write_record(
             Record(
                 id=job.task.id,
@@ -116,6 +112,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
                 measurements={**outcome.measurements, **_missing(gathered)},
                 files=dict(job.files),
                 run={**_run(job, started, warm), **outcome.run},
+                images=job.images,
                 origin=origin(job),
             ),
             job.record,
@@ -128,6 +125,14 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         for path in _kept_inputs(job).values():
             Path(path).unlink(missing_ok=True)
     return DONE
+
+
+def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
+    """A job as the module of its kind gets it."""
+    needed: dict[str, str] = {}
+    for step, files in job.task.needs.items():
+        needed.update(zip(files, job.needed[step][1:], strict=False))
+    return Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
 
 
 def preloads(kind: str) -> Sequence[str]:
@@ -155,6 +160,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             metadata=job.task.metadata,
             error=failure,
             run=run or {},
+            images=job.images,
             origin=origin(job),
         ),
         job.record,
@@ -177,8 +183,10 @@ def run_facts(
     job: Job, started: float, *, seconds: float, cpu: float, rss_mb: float, warm: bool
 ) -> dict[str, Any]:
     """What differs from run to run: when, where, how long, how much."""
+    # not `datetime.UTC`: a step's own Python may be older than ours
+    when = datetime.fromtimestamp(started, timezone.utc)  # noqa: UP017
     return {
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
+        "started": when.isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 4),
         "cpu_seconds": round(cpu, 4),
         "max_rss_mb": round(rss_mb, 1),
@@ -209,7 +217,7 @@ def peak_mb(maxrss: int) -> float:
     return maxrss / (1e6 if sys.platform == "darwin" else 1e3)
 
 
-def _gathered(job: Job) -> Gathered:
+def gathered_for(job: Job) -> Gathered:
     """What the job has of other jobs.
 
     Raises
@@ -247,12 +255,21 @@ def _failure(job: Job, error: BaseException) -> Failure:
     if job.limits.mem_mb and _is_memory(error):
         message = f"needs more memory than resources.mem_mb allows ({job.limits.mem_mb} MB)"
         kind = "MemoryError"
+    told = getattr(error, "told", "") or _own_frames(error) or f"{kind}: {message}"
+    return Failure(kind, message, _ADDRESS.sub("0x…", told), job.log)
+
+
+def _own_frames(error: BaseException) -> str:
+    """The traceback from a user's own file on; none, if no such file had a part in it.
+
+    What is above is the same for every failure, and the whole of it is in the log.
+    """
     shown = traceback.TracebackException.from_exception(error)
-    # the frames of a user's own files: what is above them is the same for every failure
     own = [index for index, frame in enumerate(shown.stack) if not _is_ours(frame.filename)]
-    if own:
-        del shown.stack[: own[0]]
-    return Failure(kind, message, _ADDRESS.sub("0x…", "".join(shown.format())), job.log)
+    if not own:
+        return ""
+    del shown.stack[: own[0]]
+    return "".join(shown.format())
 
 
 def _lift_memory_limit() -> None:

@@ -11,8 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.frames import Results, measured_values
 from pixmake.images import IMAGES, ImageError, read_image
-from pixmake.outcome import Results, measured_values
 from pixmake.plan import Plan
 from pixmake.records import Record
 from pixmake.status import Count
@@ -70,9 +70,10 @@ def progress_html(progress: Progress) -> str:
 
 def results_html(results: Results) -> str:
     """The first results with thumbnails, failures before all others."""
+    plan = results.known
     records = _by_image(results.records())
     shown = sorted(records, key=lambda each: not any(record.error for record in each[1]))[:SHOWN]
-    paths = {group.id: group.paths for group in results.plan.groups}
+    paths = {group.id: group.paths for group in plan.groups}
     images = [of_image for job_id, of_image in records if job_id in paths]
     failed = sum(1 for of_image in images if any(record.error for record in of_image))
     names = list(dict.fromkeys(name for _, of_image in shown for name in _values(of_image)))

@@ -397,16 +397,21 @@ class _Processes:
         ours, theirs = Pipe(duplex=False)
         for stream in (sys.stdout, sys.stderr):
             _flush(stream)  # or the child would print it again
-        with warnings.catch_warnings():
-            # Python 3.12 warns of threads: those of a notebook do not hold locks that a task needs
-            warnings.simplefilter("ignore", DeprecationWarning)
-            process = os.fork()
-        if process == 0:
-            _be_child(self._tasks[index], theirs)
-        theirs.close()
-        with contextlib.suppress(OSError):
-            os.setpgid(process, process)
-        self._children.append(_Child(index, process, ours))
+        # Ctrl-C waits until each side knows which it is: the child would unwind as if it were this process
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            with warnings.catch_warnings():
+                # Python 3.12 warns of threads: those of a notebook do not hold locks that a task needs
+                warnings.simplefilter("ignore", DeprecationWarning)
+                process = os.fork()
+            if process == 0:
+                _be_child(self._tasks[index], theirs, before)
+            theirs.close()
+            with contextlib.suppress(OSError):
+                os.setpgid(process, process)
+            self._children.append(_Child(index, process, ours))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def wait(self, until: float | None) -> Sequence[tuple[int, _Outcome]]:
         while True:
@@ -453,7 +458,7 @@ class _Processes:
         return _Outcome(error=TaskError(told), traceback=f"pixmake.TaskError: {told}\n")
 
 
-def _be_child(task: Callable[[], Any], pipe: Connection) -> None:
+def _be_child(task: Callable[[], Any], pipe: Connection, signals: Iterable[int]) -> None:
     """The life of a forked process: one task. Does not return."""
     status = 1
     try:
@@ -463,6 +468,7 @@ def _be_child(task: Callable[[], Any], pipe: Connection) -> None:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         numpy = sys.modules.get("numpy")
         if numpy is not None:
             numpy.random.seed()  # or every task would draw the same numbers

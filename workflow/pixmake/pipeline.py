@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.functions import function_path
 from pixmake.records import written_whole
+from pixmake.standalone import function_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DRAFT = ".snakemake/pixmake/draft"
 """Where the parts of a project lie that was run without being saved."""
+
+TABLE = "dataframe.csv"
+"""The table of images that were given in memory; no name that a person's own table has."""
 
 
 @dataclass(frozen=True)
@@ -198,9 +201,9 @@ def _frame(images: Any) -> pd.DataFrame:
 
 
 def _write_table(frame: pd.DataFrame, folder: Path, place: str) -> str:
-    path = folder / place / "images.csv"
+    path = folder / place / TABLE
     text = frame.to_csv(index=False)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return f"{place}/images.csv"
+    return f"{place}/{TABLE}"

@@ -5,21 +5,24 @@ Nothing here knows of Snakemake.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pixmake.arrivals import failures_to_retry
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
+from pixmake.environments import environment_problems
 from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import members_text
 from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.imageset import Images
 from pixmake.kinds import KINDS, takes_images
-from pixmake.records import failure_counts
 from pixmake.selection import select_rows
 from pixmake.sources import read_images
 from pixmake.splitting import (
@@ -30,6 +33,7 @@ from pixmake.splitting import (
     split_work,
 )
 from pixmake.table import Note, Table, path_problems, without_missing
+from pixmake.tablefunctions import PlannedFunction, plan_functions
 from pixmake.task import Task
 
 LOGS = "logs"
@@ -84,6 +88,8 @@ class Plan:
     """The jobs of the steps with ``per``."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
+    functions: tuple[PlannedFunction, ...] = ()
+    """The functions of tables, each after those that it needs."""
     containers: Plan | None = None
     """Where images are found during the run: the plan of the files that hold them. The plan itself then
     has no groups; `pixmake.found` has the plan of what was found."""
@@ -99,7 +105,7 @@ class Plan:
         for planned in self.steps:
             if over_several is not None and over_several != (planned.step.terms is not None):
                 continue
-            failures = failure_counts(self.config.results, planned.name)
+            failures = failures_to_retry(self.config.results, planned.name)
             for group in self.levels.of(planned.name):
                 yield planned, self._job(planned, group, failures.get(group.id, 0), index)
 
@@ -244,13 +250,30 @@ def make_plan(config: Config) -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
-    if config.images.checkpoint is not None:
-        return _plan_of_containers(config)
+    with _no_garbage():
+        containers = config.images.checkpoint is not None
+        return _plan_of_containers(config) if containers else _plan_of_table(config)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Without Python's search for garbage: it walks a million rows again and again, and finds none."""
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searching:
+            gc.enable()
+
+
+def _plan_of_table(config: Config) -> Plan:
     problems: list[Problem] = []
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
     columns: list[str] = []
     cohorts: Mapping[str, tuple[Group, ...]] = {}
+    functions: tuple[PlannedFunction, ...] = ()
     notes: tuple[Note, ...] = ()
     try:
         steps = _planned_steps(config)
@@ -269,7 +292,11 @@ def make_plan(config: Config) -> Plan:
         cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes)
+    try:
+        functions = plan_functions(config, columns or None)
+    except PixmakeError as error:
+        problems += error.problems
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes, functions)
     problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
@@ -310,7 +337,7 @@ def _plan_of_containers(config: Config) -> Plan:
     problems = list(collisions(containers))
     if problems:
         raise PixmakeError(problems)
-    return Plan(config, (), steps, (), containers=containers)
+    return Plan(config, (), steps, (), functions=plan_functions(config, None), containers=containers)
 
 
 def selected_table(images: Images) -> Table:
@@ -344,7 +371,7 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
     for name in _in_order(config):
         step = config.steps[name]
         kind = KINDS[step.kind]
-        found = list(kind.check(config, name))
+        found = [*environment_problems(step, name), *kind.check(config, name)]
         problems += found
         if not found:
             planned.append(

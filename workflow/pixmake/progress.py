@@ -202,6 +202,8 @@ _CHATTER = (
     "Using shell",
     "Assuming unrestricted",
     "Reasons:",
+    "DAG of jobs will be updated",
+    "Updating checkpoint",
     "Rules with provenance triggered jobs",
     "Some jobs were triggered by provenance information",
     "Using workflow specific profile",
@@ -286,7 +288,7 @@ def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: S
     progress = tally.progress()
     counts = Counter(work.step for _, work in to_run)
     listed = [f"{counts[step]} × {step}" for step in [*steps, *(set(counts) - set(steps))] if counts[step]]
-    listed += [f"{number} × {rule}" for rule, number in other.items() if number and rule != "all"]
+    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number and rule != "all"]
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})

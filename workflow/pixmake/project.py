@@ -57,12 +57,20 @@ def complete_project(folder: Path) -> list[str]:
     -------
     list of str
         What was written.
+
+    Raises
+    ------
+    PixmakeError
+        It cannot be written.
     """
     written = []
     for name in ("Snakefile", "profiles/default/config.yaml"):
         if not (folder / name).exists():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(_template() / name, folder / name)
+            try:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(_template() / name, folder / name)
+            except OSError as error:
+                raise PixmakeError([Problem(f"cannot be written: {error.strerror}", name)]) from None
             written.append(f"wrote {name}")
     return written
 
@@ -75,16 +83,21 @@ def run_snakemake(options: Sequence[str]) -> int:
     int
         Its exit status.
     """
-    command = [sys.executable, "-m", "snakemake"]
-    if left_locked():
-        print("pixmake: removing the lock that a killed run left behind", file=sys.stderr)
-        subprocess.run([*command, "--unlock", "--quiet", "all"], check=False)
-    with subprocess.Popen([*command, *options]) as process:
+    unlock()
+    with subprocess.Popen([sys.executable, "-m", "snakemake", *options]) as process:
         while True:
             try:
                 return process.wait()
             except KeyboardInterrupt:
                 continue  # Snakemake got it, too, and ends its jobs
+
+
+def unlock() -> None:
+    """Remove Snakemake's lock, if the run that it belongs to was killed."""
+    if left_locked():
+        print("pixmake: removing the lock that a killed run left behind", file=sys.stderr)
+        command = [sys.executable, "-m", "snakemake", "--unlock", "--quiet", "all"]
+        subprocess.run(command, check=False)
 
 
 def _template() -> Path:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.config import Config, Keys, parse_config
-from pixmake.configtext import as_yaml
+from pixmake.configtext import as_yaml, write_new
 from pixmake.filenames import NameMismatch, name_parser, without_suffix
 from pixmake.imageset import FORMATS, Images
 from pixmake.sources import read_images
@@ -170,8 +170,7 @@ def write_starter(project: Path) -> list[str]:
     file = STARTER.rpartition(":")[0]
     if _own_function(project) is not None or (project / file).exists():
         return []
-    (project / file).parent.mkdir(parents=True, exist_ok=True)
-    (project / file).write_text(STARTER_TEXT, encoding="utf-8")
+    write_new(STARTER_TEXT, project / file)
     return [f"wrote {file}"]
 
 

@@ -31,6 +31,11 @@ CHECKSUMS = ".snakemake/pixmake/checksums.json"
 _FILE = re.compile(r"^([^:]+)(:[A-Za-z_]\w*)?$")
 
 
+def provenance_file(results: str) -> str:
+    """Where the provenance of all results is."""
+    return f"{results}/provenance.json"
+
+
 def about(plan: Plan, files: Iterable[str | Path]) -> dict[str, Any]:
     """What is the same for all images: the config, and every file that decides what is done to them.
 

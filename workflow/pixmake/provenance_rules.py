@@ -6,15 +6,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from pixmake.outcome_rules import gathered
 from pixmake.plan import Plan
-from pixmake.provenance import about
-from pixmake.rules import listed_paths, log_of, records
+from pixmake.provenance import about, provenance_file
+from pixmake.rules import log_of
 from pixmake.task import one_line
-
-
-def provenance_file(plan: Plan) -> str:
-    """Where the provenance of all results is."""
-    return f"{plan.config.results}/provenance.json"
 
 
 def about_line(plan: Plan, workflow: Any) -> Callable[[Any, Any], str]:
@@ -37,9 +33,9 @@ def as_text(plan: Plan) -> str:
 
 rule provenance:
     input:
-        {listed_paths(records(plan), 8)}
+        {gathered(plan)!r},
     output:
-        {provenance_file(plan)!r},
+        {provenance_file(plan.config.results)!r},
     log:
         {log_of("provenance")!r},
     localrule: True
@@ -54,4 +50,4 @@ rule provenance:
 
 
 # the words of workflow/rules/provenance.smk; a test holds them to each other
-SHELL = "printf '%s\\n' {params.about:q} {input:q} | {params.pixmake} provenance {output:q} 2> {log:q}"
+SHELL = "printf '%s\\n' {params.about:q} | {params.pixmake} provenance {input:q} {output:q} 2> {log:q}"

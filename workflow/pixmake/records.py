@@ -9,7 +9,7 @@ import json
 import math
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -75,6 +75,8 @@ class Record:
     files: Mapping[str, str] = field(default_factory=dict)
     error: Failure | None = None
     run: Mapping[str, Any] = field(default_factory=dict)
+    images: Sequence[str] = ()
+    """The image files that the job was given."""
     origin: Mapping[str, Any] = field(default_factory=dict)
     """What it was made of: the ``task`` as the job was told it, and the ``inputs`` as they were then."""
 
@@ -96,12 +98,24 @@ def read_record(path: str | Path) -> Record:
     ValueError
         The file is not a record.
     """
+    return parse_record(read_content(path))
+
+
+def read_content(path: str | Path) -> dict[str, Any]:
+    """A record as the JSON that it is, checked to be one; errors as those of `read_record`."""
     try:
-        content = json.loads(Path(path).read_bytes())
-        error = content.pop("error")
-        return Record(**content, error=Failure(**error) if error else None)
+        content: dict[str, Any] = json.loads(Path(path).read_bytes())
+        parse_record(dict(content))
+        return content
     except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as problem:
         raise ValueError(f"{path} is not a record of pixmake: {problem}") from problem
+
+
+def parse_record(content: dict[str, Any]) -> Record:
+    """A record from its JSON, which is taken apart."""
+    error = content.pop("error")
+    images = tuple(content.pop("images", ()))
+    return Record(**content, error=Failure(**error) if error else None, images=images)
 
 
 def missing_as_text(value: Any) -> Any:
@@ -153,3 +167,12 @@ def failure_counts(results: str | Path, step: str) -> dict[str, int]:
     except FileNotFoundError:
         return {}
     return {entry.name: Path(entry).read_bytes().count(b"\n") for entry in entries}
+
+
+def last_failures(results: str | Path, step: str) -> dict[str, str]:
+    """The last line of each job's list of failures, by id."""
+    folder = Path(results) / FAILURES / step
+    if not folder.is_dir():
+        return {}
+    lines = {path.name: path.read_text(encoding="utf-8").splitlines() for path in folder.iterdir()}
+    return {job_id: found[-1] for job_id, found in lines.items() if found}

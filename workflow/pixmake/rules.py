@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pixmake.attempts import at_attempt, is_expression
+from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step
-from pixmake.errors import PixmakeError
+from pixmake.environments import conda_of, runs_python
+from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
 from pixmake.job import LINKS
@@ -34,10 +36,25 @@ WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
 
+STAGED = ".snakemake/pixmake/package"
+"""Where a copy of the files that run a job lies, for containers."""
+
 CONDA = str(WORKFLOW / "envs" / "function.yaml")
 """The software of a step, of use with ``--sdm conda`` alone."""
 
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
+_ROOMS = (
+    "__init__",
+    "client",
+    "worker",
+    "job",
+    "records",
+    "task",
+    "placeholders",
+    "calls",
+    "gathering",
+    "images",
+)
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
@@ -123,26 +140,73 @@ def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
     return {"record": job.record} | ({"files": files} if job.files else {})
 
 
-def run(limits: str, python: str | None) -> Callable[[Any, Any], str]:
+def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
     """A params function: the command that hands a job of this process to the warm one, up to its words.
 
     As it asks for ``resources``, it is not among what Snakemake compares: an environment that moves or a
     longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
-
-    Parameters
-    ----------
-    limits
-        How the jobs are run, from `run_limits`.
-    python
-        The step's own interpreter.
     """
-    words = f"{os.getpid()} {shlex.quote(limits)} {shlex.quote(python or SAME_PYTHON)}"
-    command = f"{_CLIENT} {words}"
+    return run_command(
+        run_limits(planned.step, planned.keeps_going, planned.keep),
+        interpreter(planned.step),
+        planned.step.container,
+    )
+
+
+def run_command(limits: str, python: str, container: str | None) -> Callable[[Any, Any], str]:
+    """As `run`, from what `pixmake compile` writes out."""
+    owner, start = os.getpid(), _CLIENT
+    if container:
+        # Inside, neither our Python nor our files are there, but the working directory is
+        owner, start = CONTAINED, f"python3 -IS {stage_package()}/client.py"
+    command = f"{start} {owner} {shlex.quote(limits)} {shlex.quote(python)}"
 
     def not_compared(wildcards: Any, resources: Any) -> str:
         return command
 
     return _signed(not_compared)
+
+
+def interpreter(step: Step) -> str:
+    """The Python of a step's jobs, as `pixmake.client` reads it."""
+    return ACTIVATED if step.conda and runs_python(step) else step.python or SAME_PYTHON
+
+
+def software(step: Step) -> str | None:
+    """The ``conda:`` of a step's rules."""
+    return None if step.container else conda_of(step) or CONDA
+
+
+def require_deployment(plan: Plan, workflow: Any) -> None:
+    """See that Snakemake was told to use the environments that steps name: it passes over them otherwise.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: it was not.
+    """
+    methods = {str(method) for method in workflow.deployment_settings.deployment_method}
+    problems = []
+    for planned in plan.steps:
+        for key, method in (("conda", "conda"), ("container", "apptainer")):
+            if getattr(planned.step, key) and method not in methods:
+                hint = f"or write it into profiles/default/config.yaml: software-deployment-method: {method}"
+                what = f"is of use with: snakemake --sdm {method}"
+                problems.append(Problem(what, f"steps.{planned.name}.{key}", hint))
+    if problems:
+        print(f"pixmake: {PixmakeError(problems)}", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def stage_package() -> str:
+    """Copy the files that run a job to where a container sees them, below the working directory."""
+    for source in (*(HERE / f"{room}.py" for room in _ROOMS), *sorted((HERE / "runners").glob("*.py"))):
+        target = Path(STAGED) / source.relative_to(HERE)
+        content = source.read_bytes()
+        if not target.is_file() or target.read_bytes() != content:
+            with written_whole(target) as temporary:
+                temporary.write_bytes(content)
+    return STAGED
 
 
 def run_limits(step: Step, keep_going: bool, keep: str = "all") -> str:
@@ -220,16 +284,16 @@ def gatherings(plan: Plan) -> list[Gathering]:
     ]
 
 
-def step_names(plan: Plan) -> list[str]:
-    """All steps, those that find images in files first."""
-    splitting = [] if plan.containers is None else plan.containers.steps
-    return [planned.name for planned in (*splitting, *plan.steps)]
-
-
 def over_several(plan: Plan) -> list[str]:
     """The steps whose jobs are not one for each image."""
+    each_image = {planned.name for planned in plan.steps if planned.step.terms is None}
+    return [name for name in step_names(plan) if name not in each_image]
+
+
+def step_names(plan: Plan) -> list[str]:
+    """The steps; where images are found, the one that finds them first."""
     splitting = [] if plan.containers is None else [planned.name for planned in plan.containers.steps]
-    return [*splitting, *(planned.name for planned in plan.steps if planned.step.terms is not None)]
+    return [*splitting, *(planned.name for planned in plan.steps)]
 
 
 def columns(plan: Plan) -> str:
@@ -261,11 +325,6 @@ def collected(plan: Plan) -> list[Collected]:
                 path = f"{results}/{planned.name}.{name}.{suffix}"
                 found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
     return found
-
-
-def targets(plan: Plan) -> list[str]:
-    """What a whole run makes."""
-    return [*tables(plan).values(), *(table.path for table in collected(plan))]
 
 
 def tell_notes(plan: Plan) -> None:
@@ -318,8 +377,11 @@ def _linked(path: str) -> str:
 
 
 def _text_head(plan: Plan) -> Iterator[str]:
+    from pixmake.outcome_rules import as_text as outcome_text  # which is made of this module's parts
+    from pixmake.provenance_rules import as_text as provenance_text
+
     written = tables(plan)
-    yield f"""\
+    yield """\
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
@@ -329,29 +391,10 @@ from pixmake.verdict import conclude, stopped, unfinished
 show_progress(workflow)
 
 
-rule all:
-    default_target: True
-    input:
-        {listed_paths(targets(plan), 8)}
-
-
-rule aggregate:
-    input:
-        {listed_paths(records(plan), 8)}
-    output:
-        measurements={written["measurements"]!r},
-        failures={written["failures"]!r},
-    log:
-        {log_of("aggregate")!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        columns={one_line(list(plan.columns))!r},
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {_AGGREGATE!r}
-
+"""
+    yield from outcome_text(plan)
+    yield provenance_text(plan)
+    yield f"""
 
 run = []
 
@@ -383,7 +426,7 @@ onerror:
 
 rule {table.rule}:
     input:
-        {listed_paths(table.files, 8)}
+        {_listed(table.files, 8)}
     output:
         {table.path!r},
     log:
@@ -400,9 +443,10 @@ rule {table.rule}:
     for planned in plan.steps:
         yield f"""
 
-run_{planned.name} = pixmake_rules.run(
+run_{planned.name} = pixmake_rules.run_command(
     {run_limits(planned.step, planned.keeps_going, planned.keep)!r},
-    {planned.step.python!r},
+    {interpreter(planned.step)!r},
+    {planned.step.container!r},
 )
 """
 
@@ -420,8 +464,7 @@ rule {job.rule}:
 {_named(outputs(job), "files" if planned.temporary else "")}
     log:
         {job.log!r},
-    conda:
-        pixmake_rules.CONDA
+    {_text_software(planned.step)}
     params:
         task={job.task.as_json()!r},
         run=run_{planned.name},
@@ -434,13 +477,19 @@ rule {job.rule}:
 """
 
 
+def _text_software(step: Step) -> str:
+    if step.container:
+        return f"container:\n        {step.container!r}"
+    return f"conda:\n        {conda_of(step)!r}" if step.conda else "conda:\n        pixmake_rules.CONDA"
+
+
 def _text_gathering(plan: Plan, gathering: Gathering) -> str:
     return f"""
 
 rule {gathering.rule}:
     input:
-        records=[{listed_paths(gathering.records(plan), 17)}],
-        files=[{listed_paths(gathering.files(plan), 15)}],
+        records=[{_listed(gathering.records(plan), 17)}],
+        files=[{_listed(gathering.files(plan), 15)}],
     output:
         {gathering.output!r},
     log:
@@ -465,12 +514,12 @@ def _named(paths: Mapping[str, str | list[str]], temporary: str = "") -> str:
     """Named paths as the lines of a directive; those under one name may be temporary."""
     lines = []
     for name, value in paths.items():
-        text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
+        text = repr(value) if isinstance(value, str) else f"[{_listed(value, 10 + len(name))}]"
         lines.append(f"        {name}={f'temp({text})' if name == temporary else text},")
     return "\n".join(lines)
 
 
-def listed_paths(paths: Iterable[str], indent: int) -> str:
+def _listed(paths: Iterable[str], indent: int) -> str:
     """Paths as the lines of a directive, the first one without its indent."""
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
@@ -478,11 +527,6 @@ def listed_paths(paths: Iterable[str], indent: int) -> str:
 # the words of workflow/rules; a test holds them to each other
 _RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 _RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
-_AGGREGATE = (
-    "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
-    " --columns {params.columns:q} --measurements {output.measurements:q}"
-    " --failures {output.failures:q} 2> {log:q}"
-)
 _GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
 _COLLECT = (
     "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pixmake.errors import PixmakeError, Problem
 from pixmake.events import EVENTS, read_events
-from pixmake.outcome import Results
+from pixmake.frames import Results
 from pixmake.plan import Plan
 from pixmake.records import FAILURES
 
@@ -48,7 +48,8 @@ class Progress:
     """Since it was started."""
 
     def __str__(self) -> str:
-        jobs = f"{self.done} of {self.total} jobs" if self.total else "no jobs yet"
+        none = "no jobs yet" if self.state == "running" else "nothing was to do"
+        jobs = f"{self.done} of {self.total} jobs" if self.total else none
         failed = f", {self.failed} failed" if self.failed else ""
         return f"{self.state}: {jobs}{failed}, {self.seconds:.0f} s"
 
@@ -107,9 +108,10 @@ class Run:
     @property
     def progress(self) -> Progress:
         """How far it is, now."""
-        told = read_events(self._events)
+        state, told = self.state, read_events(self._events)
+        done = told.total if state == "done" else told.done
         seconds = time.monotonic() - self._begun if self._seconds is None else self._seconds
-        return Progress(self.state, told.done, told.total, self._failed(), seconds)
+        return Progress(state, done, told.total, self._failed(), seconds)
 
     @property
     def state(self) -> State:
@@ -271,8 +273,10 @@ def _new_log(folder: Path) -> Path:
 def _failure_sizes(results: Results) -> dict[tuple[str, str], int]:
     """The size of each file of failures: it grows by a line with each."""
     sizes: dict[tuple[str, str], int] = {}
-    for planned in results.plan.steps:
-        folder = results.folder / results.plan.config.results / FAILURES / planned.name
+    plan = results.plan
+    steps = plan.steps if plan.containers is None else (*plan.containers.steps, *plan.steps)
+    for planned in steps:
+        folder = results.folder / plan.config.results / FAILURES / planned.name
         try:
             entries = list(os.scandir(folder))
         except FileNotFoundError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from pixmake.config import Config, Step
 from pixmake.containers import TERMS, Checkpoint
-from pixmake.errors import PixmakeError, Problem
+from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.groups import template_columns
 from pixmake.imageset import Images
 from pixmake.source import read_signature, source_hash
 
@@ -86,6 +88,11 @@ def checkpoint_problems(config: Config, columns: list[str]) -> Iterator[Problem]
             what = f"the table has a column {term!r}, but found images get one of this name"
             yield Problem(what, where, "rename the column")
     if checkpoint.function is None:
+        # what a function says of its images is known only once it has run
+        known = [*columns, *TERMS[checkpoint.kind]]
+        for key, column in _named_columns(config):
+            if columns and column not in known:
+                yield Problem(f"found images have no column {column!r}", key, nearest(column, known))
         return
     file, _, name = checkpoint.function.rpartition(":")
     try:
@@ -101,6 +108,18 @@ def checkpoint_problems(config: Config, columns: list[str]) -> Iterator[Problem]
     for param in checkpoint.params:
         if not signature.accepts(param):
             yield Problem(f"{checkpoint.function} has no argument {param!r}", f"{where}.params")
+
+
+def _named_columns(config: Config) -> Iterator[tuple[str, str]]:
+    """The columns of found images that a config names, each with its key."""
+    images = config.images
+    with contextlib.suppress(PixmakeError):  # no template: told where the images are grouped
+        yield from (("images.id", column) for column in template_columns(images.id or ""))
+    yield from (("images.group_by", column) for column in images.group_by)
+    if images.name_by:
+        yield "images.name_by", images.name_by
+    for name, step in config.steps.items():
+        yield from ((f"steps.{name}.per", term) for term in step.terms or ())
 
 
 _OF_FOUND: dict[str, Any] = {

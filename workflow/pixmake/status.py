@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pixmake.arrivals import ASKED
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem, nearest
@@ -119,7 +120,7 @@ def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
             continue
         for job_id in ids or failure_counts(config.results, name):
             if job_id in jobs[name] and (ids or job_id in failed_ids(part, name)):
-                note_failure(config.results, name, job_id, "asked for by pixmake retry")
+                note_failure(config.results, name, job_id, ASKED)
                 asked.add(job_id)
     return len(asked)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections import Counter
@@ -21,6 +22,9 @@ TIMESTAMP = "timestamp"
 MISSING = "there is no such file"
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+_PLAIN = re.compile(r"[^./:][^:]*[^./:]")
+"""Most paths: neither absolute nor remote, without a dot or a slash at an end."""
 
 Rows = npt.NDArray[np.bool_]
 """One truth a row of a table."""
@@ -71,8 +75,11 @@ class Table:
 
     def place(self, position: int) -> str:
         """Where a row stands, for a message."""
-        label = self.frame.index[position]
-        return f"{self.source}, {label}" if isinstance(label, str) else f"{self.source}, row {label}"
+        return _place(self.source, self.frame.index[position])
+
+    def places(self) -> list[str]:
+        """Where each row stands."""
+        return [_place(self.source, label) for label in self.frame.index]
 
     def keep(self, rows: Rows) -> Table:
         """The rows for which the mask is true."""
@@ -195,9 +202,17 @@ def is_remote(path: str) -> bool:
 
 def located(path: str, root: str) -> str:
     """A table's path from the working directory, in the plain form that Snakemake wants."""
+    if _PLAIN.fullmatch(path) and "./" not in path and "/." not in path and "//" not in path:
+        return f"{_prefix(root)}{path}"
     if is_remote(path):
         return path
     return os.path.normpath(os.path.join(root, path))
+
+
+@functools.cache
+def _prefix(root: str) -> str:
+    folder = os.path.normpath(root)
+    return "" if folder == "." else folder if folder.endswith("/") else f"{folder}/"
 
 
 def path_faults(table: Table) -> dict[int, str]:
@@ -268,9 +283,9 @@ class _Folders:
         self._files: dict[str, set[str]] = {}
 
     def has(self, path: str) -> bool:
-        folder, name = os.path.split(path)
+        folder, slash, name = path.rpartition("/")
         if folder not in self._files:
-            self._files[folder] = self._list(folder or ".")
+            self._files[folder] = self._list(folder or slash or ".")
         return name in self._files[folder]
 
     @staticmethod
@@ -280,6 +295,10 @@ class _Folders:
                 return {entry.name for entry in entries if entry.is_file()}
         except OSError:
             return set()
+
+
+def _place(source: str, label: Any) -> str:
+    return f"{source}, {label}" if isinstance(label, str) else f"{source}, row {label}"
 
 
 def _row(table: Table, position: int) -> str:

@@ -89,7 +89,7 @@ def parse_task(text: str) -> Task:
         content[key] = tuple(content.get(key, ()))
     for key in ("needs", "needs_all", "needs_many"):
         content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}
-    return Task(**{"metadata": {}, "source": "", **content})
+    return Task(**{"work": {}, "source": "", "metadata": {}, **content})
 
 
 def parse_limits(text: str, attempt: int) -> Limits:

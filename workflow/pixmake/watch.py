@@ -1,142 +1,190 @@
-"""How far a project is, while it runs on this machine or on a cluster: from what is on disk."""
+"""Runs a project again and again, as its images arrive."""
 
 from __future__ import annotations
 
-import json
+import fcntl
+import hashlib
 import os
+import signal
+import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from pixmake.config import Config
-from pixmake.display import LiveDisplay, one_line
-from pixmake.records import FAILURES
-from pixmake.runstate import RunPlan, read_now, read_plan
-from pixmake.status import Count, project_status
-from pixmake.tally import Progress, StepProgress
+from pixmake.arrivals import ENVIRONMENT, Arrivals, look, write_arrived
+from pixmake.config import load_config
+from pixmake.errors import PixmakeError, Problem
+from pixmake.imageset import Images
+from pixmake.project import unlock
+from pixmake.runlock import is_running
+from pixmake.sources import SOURCES
+from pixmake.table import PATH, is_remote, located
 
-SECONDS = 2.0
-"""Between two looks; longer where a look takes long, so that a file server is not kept busy."""
+ARRIVED = ".snakemake/pixmake/arrived.json"
+LOCK = ".snakemake/pixmake/watch.lock"
+"""Held by the one that watches a project."""
 
 
-def watch(config: Config, as_json: bool) -> None:
-    """Show a run until it ends; without one, wait for it.
+@dataclass(frozen=True)
+class Watching:
+    """How a project is watched; times in seconds."""
 
-    On a terminal it is one display, elsewhere a line for each look at which something has changed.
+    every: float = 10
+    """Between two looks."""
+    settle: float = 10
+    """A file is whole once it has not changed for so long."""
+    idle: float | None = None
+    """The end, once nothing has come for so long."""
+    until: str | None = None
+    """A file whose being there means that no more images come."""
+    options: Sequence[str] = ()
+    """Of Snakemake."""
+
+
+def watch(config: str, how: Watching) -> int:
+    """Run each batch of images as it comes, until nothing more is to come.
+
+    Each run is an ordinary one, so whatever ends this, a new start goes on where it was.
+
+    Returns
+    -------
+    int
+        The exit status of the last run, which also tries the failed images once more.
+
+    Raises
+    ------
+    PixmakeError
+        The config has problems at the start, or someone else watches this project.
     """
-    display: LiveDisplay | None = None
-    looks: deque[Progress] = deque(maxlen=1)
-    told: object = None
-    try:
-        while True:
-            looked = time.monotonic()
-            plan = read_plan()
-            if plan is None and looks:
-                break
-            if plan is not None:
-                looks.append(run_progress(plan))
-                latest = looks[-1]
-                line = status_json(project_status(config), latest) if as_json else one_line(latest)
-                if not as_json and sys.stdout.isatty():
-                    display = display or LiveDisplay(lambda: looks[-1], sys.stdout)
-                elif told != (latest.failed, latest.steps):
-                    print(line, flush=True)
-                told = latest.failed, latest.steps
-            elif told is None:
-                told = plan, ()
-                print("no run is going on here; waiting for one", file=sys.stderr, flush=True)
-            time.sleep(max(SECONDS, 5 * (time.monotonic() - looked)))
-    except KeyboardInterrupt:
-        return
-    finally:
-        if display is not None:
-            display.stop()
-    counts = project_status(config)
-    if as_json:
-        print(status_json(counts))
-    else:
-        print("\n".join(["The run has ended.", *status_table(counts)]))
+    load_config(config)
+    with _only_one(), _Runs(how.options) as runs:
+        return _watch(config, how, runs)
 
 
-def status_json(counts: Mapping[str, Count], run: Progress | None = None) -> str:
-    """The counts of each step, and the run if there is one, as a line of JSON."""
-    steps = {step: asdict(count) for step, count in counts.items()}
-    return json.dumps({"steps": steps, "run": asdict(run) if run else None}, ensure_ascii=False)
+def _watch(config: str, how: Watching, runs: _Runs) -> int:
+    arrivals, done, told = Arrivals(), "", ""
+    content, paths, table = "", list[str](), ""
+    last_news = time.monotonic()
+    while not runs.ended_by:
+        closing = how.until is not None and Path(how.until).exists()
+        before = {path: stamp for path, (stamp, _) in arrivals.seen.items()}
+        try:
+            content, paths, table = _expected(load_config(config).images)
+            arrivals = look(arrivals, [*paths, table], time.monotonic(), how.settle)
+            told = ""
+        except PixmakeError as error:
+            # a table that is being written, a folder with no image yet: it is told, and looked at again
+            if str(error) != told:
+                told = str(error)
+                _say(f"waiting: {told}")
+        if {path: stamp for path, (stamp, _) in arrivals.seen.items()} != before:
+            last_news = time.monotonic()
+        arrived = [path for path in paths if is_remote(path) or path in arrivals.whole]
+        state = _digest(content, arrived, arrivals)
+        if arrived and state != done and not told and table not in arrivals.waiting:
+            left = len(paths) - len(arrived)
+            _say(f"{len(arrived)} images are here" + (f", {left} not yet, or not whole" if left else ""))
+            runs.run(arrived, again=False)
+            done, last_news = state, time.monotonic()
+            continue
+        quiet = time.monotonic() - last_news
+        enough = (closing and quiet >= how.settle) or (how.idle is not None and quiet >= how.idle)
+        if enough and not (arrivals.waiting and not told):
+            return _finish(arrived, paths, runs)
+        runs.wait(how.every)
+    return 128 + runs.ended_by
 
 
-def status_table(counts: Mapping[str, Count]) -> list[str]:
-    """The counts of each step as lines of a table."""
-    width = max(len("step"), *(len(step) for step in counts))
-    lines = [f"{'step':<{width}}  {'done':>8}  {'failed':>8}  {'to do':>8}"]
-    for step, count in counts.items():
-        lines.append(f"{step:<{width}}  {count.done:>8}  {count.failed:>8}  {count.to_do:>8}")
-    return lines
+def _finish(arrived: list[str], paths: list[str], runs: _Runs) -> int:
+    missing = [path for path in paths if path not in set(arrived)]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        _say(f"never came: {', '.join(missing[:5])}{more}")
+    if not arrived:
+        _say("no image came")
+        return 1
+    _say("no more images come: the last run, which tries failed ones again")
+    return runs.run(arrived, again=True)
 
 
-def run_progress(plan: RunPlan) -> Progress:
-    """How far a run is: a job is done when its record is newer than the run.
-
-    So the images of a cluster job count while it still runs. What runs now, and the last failure, are as
-    the run has last noted them.
-    """
-    steps: list[StepProgress] = []
-    open_images: set[str] = set()
-    lost: set[str] = set()
-    asked: set[str] = set()
-    ended = jobs = 0
-    for step in {**plan.done_before, **plan.to_run}:
-        before, to_run = plan.done_before.get(step, ()), set(plan.to_run.get(step, ()))
-        fresh = _newer(f"{plan.results}/{step}", ".json", plan.begun) & to_run
-        failed = _newer(f"{plan.results}/{FAILURES}/{step}", "", plan.begun) & fresh
-        asked |= to_run.union(before)
-        lost |= failed
-        open_images |= to_run - fresh
-        jobs += len(to_run)
-        ended += len(fresh)
-        # a record of a job whose needed step failed is fresh, too: it says that there is nothing
-        skipped = len((fresh - failed) & lost)
-        total = len(to_run) + len(before)
-        steps.append(
-            StepProgress(step, total, len(before) + len(fresh) - len(failed) - skipped, len(failed), skipped)
-        )
-    seconds = max(time.time() - plan.begun, 1e-3)
-    to_do = {image for ids in plan.to_run.values() for image in ids}
-    now = read_now()
-    rate = ended / seconds * len(to_do) / jobs if ended else None
-    progress = Progress(
-        images=len(asked),
-        done=len(asked - open_images - lost),
-        failed=len(lost),
-        before=len(asked - to_do),
-        steps=tuple(steps),
-        running=(),
-        running_jobs=0,
-        seconds=seconds,
-        rate=rate,
-        left=(jobs - ended) * seconds / ended if ended else None,
-        last_failure=None,
-    )
-    if now is None:
-        return progress
-    return replace(
-        progress, running=now.running, running_jobs=now.running_jobs, last_failure=now.last_failure
-    )
+def _expected(images: Images) -> tuple[str, list[str], str]:
+    """What the source says, in short, the files that it names, and the file that says so, if it is one."""
+    table = SOURCES[images.source](images)
+    paths = [located(path, table.root) for path in table.frame[PATH] if path is not None]
+    source = images.table.path if images.table is not None else ""
+    return str(table.frame.to_csv()), list(dict.fromkeys(paths)), source
 
 
-def _newer(folder: str, suffix: str, than: float) -> set[str]:
-    """The names of the files of a folder, without their suffix, that were written since a time."""
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        return set()
-    found = set()
-    for entry in entries:
-        if entry.name.endswith(suffix) and not entry.name.startswith("."):
-            try:
-                if entry.stat().st_mtime >= than:
-                    found.add(entry.name.removesuffix(suffix))
-            except FileNotFoundError:
-                continue  # written under another name in this moment
-    return found
+def _digest(content: str, arrived: Sequence[str], arrivals: Arrivals) -> str:
+    stamps = [f"{path}\0{arrivals.whole.get(path)}" for path in arrived]
+    return hashlib.sha256("\0".join([content, *stamps]).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class _Runs:
+    """Runs of Snakemake, one at a time, that end with whoever watches."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self.options = list(options)
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ended_by = 0
+        """The signal that is to end it all, if there was one."""
+
+    def __enter__(self) -> _Runs:
+        self.before = {each: signal.signal(each, self._end) for each in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each, handler in self.before.items():
+            signal.signal(each, handler)
+
+    def _end(self, number: int, _: Any) -> None:
+        self.ended_by = number
+        if self.process is not None and number == signal.SIGTERM:
+            self.process.terminate()  # a SIGINT of the terminal has reached it, too
+
+    def run(self, arrived: Sequence[str], *, again: bool) -> int:
+        """Run Snakemake for the images that have arrived; its exit status."""
+        write_arrived(ARRIVED, arrived, again=again)
+        self._wait_for_others()
+        if self.ended_by:
+            return 128 + self.ended_by
+        unlock()
+        command = [sys.executable, "-m", "snakemake", *self.options]
+        with subprocess.Popen(command, env={**os.environ, ENVIRONMENT: ARRIVED}) as self.process:
+            status = self.process.wait()
+        self.process = None
+        return status
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but no longer than until a signal comes."""
+        end = time.monotonic() + seconds
+        while not self.ended_by and time.monotonic() < end:
+            time.sleep(min(0.2, seconds))
+
+    def _wait_for_others(self) -> None:
+        """A run that a watch has left behind when it was killed is left to end."""
+        if is_running():
+            _say("waiting for another run in this folder to end")
+        while is_running() and not self.ended_by:
+            self.wait(1)
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    Path(LOCK).parent.mkdir(parents=True, exist_ok=True)
+    with Path(LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PixmakeError([Problem("another pixmake watch is at work in this folder")]) from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+def _say(line: str) -> None:
+    print(f"pixmake watch: {line}", file=sys.stderr, flush=True)

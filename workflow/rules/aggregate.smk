@@ -1,11 +1,29 @@
-# The tables of all images, and how a run ends.
+# The tables of all images, what is made of them, and how a run ends.
+from pixmake import outcome_rules
+
+
+# the one rule with an input for each image: Snakemake's cost is inputs times outputs
+rule records:
+    input:
+        pixmake_later.all_records(plan, checkpoints),
+    output:
+        outcome_rules.gathered(plan),
+    log:
+        pixmake_rules.log_of("records"),
+    localrule: True
+    conda:
+        pixmake_rules.CONDA
+    params:
+        pixmake=pixmake_rules.program,
+    shell:
+        "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
 
 
 rule aggregate:
     input:
-        pixmake_later.all_records(plan, checkpoints),
+        outcome_rules.gathered(plan),
     output:
-        **pixmake_rules.tables(plan),
+        **outcome_rules.in_report(outcome_rules.all_tables(plan)),
     log:
         pixmake_rules.log_of("aggregate"),
     localrule: True
@@ -13,11 +31,59 @@ rule aggregate:
         pixmake_rules.CONDA
     params:
         columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
+        formats=outcome_rules.formats(plan),
+        results=plan.config.results,
         pixmake=pixmake_rules.program,
     shell:
-        "printf '%s\\n' {input:q} | {params.pixmake} aggregate"
-        " --columns {params.columns:q} --measurements {output.measurements:q}"
-        " --failures {output.failures:q} 2> {log:q}"
+        "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
+        " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
+
+
+# the functions of tables that config.yaml names under `aggregate`
+for function in plan.functions:
+
+    rule:
+        name:
+            f"aggregate_{function.name}"
+        input:
+            outcome_rules.csv_tables(plan),
+            list(function.tables.values()),
+        output:
+            outcome_rules.function_outputs(function),
+        log:
+            pixmake_rules.log_of(f"aggregate_{function.name}"),
+        localrule: True
+        conda:
+            pixmake_rules.CONDA
+        params:
+            task=outcome_rules.function_task(plan, function),
+            results=plan.config.results,
+            pixmake=pixmake_rules.program,
+        shell:
+            "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"
+
+
+if plan.config.aggregate.report:
+
+    rule report:
+        input:
+            records=outcome_rules.gathered(plan),
+            parts=outcome_rules.function_files(plan),
+        output:
+            outcome_rules.marked_page(plan),
+        log:
+            pixmake_rules.log_of("report"),
+        localrule: True
+        conda:
+            pixmake_rules.CONDA
+        threads: outcome_rules.THREADS
+        params:
+            columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
+            project=outcome_rules.report_project(plan),
+            pixmake=pixmake_rules.program,
+        shell:
+            "{params.pixmake} page {input.records:q} {output:q} --columns {params.columns:q}"
+            " --project {params.project:q} --threads {threads} 2> {log:q}"
 
 
 run = []

@@ -18,9 +18,7 @@ for step, job in plan.containers.jobs():
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),
-            run=pixmake_rules.run(
-                pixmake_rules.run_limits(step.step, step.keeps_going), step.step.python
-            ),
+            run=pixmake_rules.run(step),
         shell:
             "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
 
@@ -53,7 +51,7 @@ for step in plan.steps:
 
     rule:
         name:
-            step.name
+            f"{step.name}_any"
         input:
             **pixmake_later.inputs_of_any(plan, checkpoints, step.name),
         output:
@@ -64,7 +62,9 @@ for step in plan.steps:
             id=pixmake_later.ID,
         retries: step.step.retries
         conda:
-            pixmake_rules.CONDA
+            pixmake_rules.software(step.step)
+        container:
+            step.step.container
         threads: step.step.threads
         resources:
             **pixmake_rules.resources(step.step),

@@ -1,12 +1,7 @@
 # One rule per image and step.
 
-pixmake_run = {
-    step.name: pixmake_rules.run(
-        pixmake_rules.run_limits(step.step, step.keeps_going, step.keep),
-        step.step.python,
-    )
-    for step in plan.steps
-}
+pixmake_rules.require_deployment(plan, workflow)
+pixmake_run = {step.name: pixmake_rules.run(step) for step in plan.steps}
 
 for step, job in plan.jobs(over_several=False):
 
@@ -21,7 +16,9 @@ for step, job in plan.jobs(over_several=False):
             job.log,
         retries: step.step.retries
         conda:
-            pixmake_rules.CONDA
+            pixmake_rules.software(step.step)
+        container:
+            step.step.container
         threads: step.step.threads
         resources:
             **pixmake_rules.resources(step.step),

@@ -4,9 +4,9 @@ from pixmake import provenance_rules
 
 rule provenance:
     input:
-        pixmake_later.all_records(plan, checkpoints),
+        outcome_rules.gathered(plan),
     output:
-        provenance_rules.provenance_file(plan),
+        provenance_rules.provenance_file(plan.config.results),
     log:
         pixmake_rules.log_of("provenance"),
     localrule: True
@@ -16,4 +16,4 @@ rule provenance:
         about=provenance_rules.about_line(plan, workflow),
         pixmake=pixmake_rules.program,
     shell:
-        "printf '%s\\n' {params.about:q} {input:q} | {params.pixmake} provenance {output:q} 2> {log:q}"
+        "printf '%s\\n' {params.about:q} | {params.pixmake} provenance {input:q} {output:q} 2> {log:q}"

@@ -13,7 +13,9 @@ for step, job in plan.jobs(over_several=True):
             job.log,
         retries: step.step.retries
         conda:
-            pixmake_rules.CONDA
+            pixmake_rules.software(step.step)
+        container:
+            step.step.container
         threads: step.step.threads
         resources:
             **pixmake_rules.resources(step.step),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import inspect
-import random
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,12 +14,16 @@ from pixmake.gathering import LazyList
 from pixmake.images import read_file, read_image, write_file
 from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
+from pixmake.runners.main_module import settle
 from pixmake.runners.measurements import measured
 
 
 def run(call: Call) -> Outcome:
     """Call the function with what it asks for by name, and keep what it returns."""
-    _settle(call)
+    import cv2  # noqa: F401
+    import numpy  # noqa: F401
+
+    settle(call)
     file, _, name = call.task.work["function"].rpartition(":")
     function = getattr(load_module(file), name)
     returned = function(**arguments(function, call))
@@ -106,14 +108,3 @@ def _read_images(path: str | dict[str, str]) -> Any:
     if isinstance(path, str):
         return read_image(path)
     return {name: read_image(each) for name, each in path.items()}
-
-
-def _settle(call: Call) -> None:
-    """Hold libraries to the step's threads, and chance to the image: runs can be repeated."""
-    import cv2
-    import numpy as np
-
-    cv2.setNumThreads(call.threads if call.threads > 1 else 0)
-    seed = hashlib.sha256(f"{call.task.step}/{call.task.id}".encode()).digest()
-    random.seed(seed)
-    np.random.seed(int.from_bytes(seed[:4], "big"))

@@ -64,7 +64,7 @@ def command_line(call: Call, space: Workspace, version: str) -> list[str]:
         # PlantCV's own notes on which images are done; here Snakemake knows
         words += ["--checkpoint", "False", "--tmpfile", str(space.result)]
     words += ["--names", ",".join(call.task.names or ("image1",))]
-    for name, value in call.task.params.items():
+    for name, value in {**call.task.params, **call.needed}.items():
         words += _option(name, value)
     if call.outputs:
         words.append("--writeimg")

@@ -81,19 +81,16 @@ def values(call: Call, space: Workspace) -> Values:
         "step": task.step,
         "threads": call.threads,
         "result": str(space.result),
-        "images": [_plain_path(path) for path in call.images],
+        "images": [_plain_path(path) for path in image_paths(call)],
         "measurements": str(space.measurements),
     }
     write_rows(call.gathered.measurements, space.measurements)
-    if task.members:
-        found["images"] = [_plain_path(path) for each in call.gathered.images for path in each.values()]
-    elif task.names:
+    if task.names:
         for name, path in zip(task.names, call.images, strict=True):
             found[f"images.{name}"] = _plain_path(path)
-    else:
+    elif call.images:
         found["image"] = _plain_path(call.images[0])
-    found.update({f"needs.{name}": list(paths) for name, paths in call.gathered.files.items()})
-    found.update({f"needs.{name}": path for name, path in call.needed.items()})
+    found.update({f"needs.{name}": path for name, path in needed_files(call).items()})
     found.update({f"files.{name}": path for name, path in space.files.items()})
     found.update({f"params.{name}": value for name, value in task.params.items()})
     return _Values(found, {f"meta.{name}": value for name, value in task.metadata.items()})
@@ -111,30 +108,44 @@ def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
             writer.writerow({k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in row.items()})
 
 
-def job_file(call: Call, space: Workspace) -> str:
-    """Write what a script is told of its job, as JSON, and say where."""
-    task = call.task
-    content = {
-        "step": task.step,
-        "id": task.id,
+def image_paths(call: Call) -> list[str]:
+    """The images of the job: its own, or those of all images that a job over several has."""
+    return [*call.images, *(path for images in call.gathered.images for path in images.values())]
+
+
+def needed_files(call: Call) -> dict[str, str | list[str]]:
+    """The files of needed steps by name: one, or a list where the step has several jobs for this one."""
+    return {**{name: list(paths) for name, paths in call.gathered.files.items()}, **call.needed}
+
+
+def job_content(call: Call, space: Workspace) -> dict[str, Any]:
+    """What a script is told of its job."""
+    task, gathered = call.task, call.gathered
+    content: dict[str, Any] = {"step": task.step, "id": task.id}
+    if task.names:
+        content["images"] = dict(zip(task.names, call.images, strict=True))
+    elif call.images:
+        content["image"] = call.images[0]
+    else:
+        content["images"] = image_paths(call)
+        content["rows"] = list(gathered.rows)
+    content |= {
         "meta": task.metadata,
         "params": task.params,
-        "needs": {**call.gathered.files, **call.needed},
-        "measurements": call.gathered.measurements,
-        "missing": call.gathered.missing,
+        "needs": needed_files(call),
+        "measurements": list(gathered.measurements),
+        "missing": list(gathered.missing),
         "files": space.files,
         "result": str(space.result),
         "threads": call.threads,
     }
-    if task.members:
-        content["images"] = [path for each in call.gathered.images for path in each.values()]
-        content["rows"] = call.gathered.rows
-    elif task.names:
-        content["images"] = dict(zip(task.names, call.images, strict=True))
-    else:
-        content["image"] = call.images[0]
+    return content
+
+
+def job_file(call: Call, space: Workspace) -> str:
+    """Write what a script is told of its job, as JSON, and say where."""
     path = space.folder / "job.json"
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    path.write_text(json.dumps(job_content(call, space), ensure_ascii=False, indent=1), encoding="utf-8")
     return str(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pixmake.arrivals import only_arrived
 from pixmake.exif import with_exif
 from pixmake.imageset import Images
 from pixmake.joins import joined
@@ -28,7 +29,7 @@ def read_images(images: Images) -> Table:
     PixmakeError
         With everything that is wrong with it.
     """
-    table = SOURCES[images.source](images)
+    table = only_arrived(SOURCES[images.source](images))
     for join in images.join:
         table = joined(table, join)
     if images.exif:

@@ -10,13 +10,14 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
-from pixmake import Parallel, ParallelConfig, PixmakeError, step
-from pixmake.functions import function_path
-from pixmake.pipeline import plain, steps_content
+from pixmake import Parallel, ParallelConfig, PixmakeError, map_images, step
+from pixmake.pipeline import images_content, plain, steps_content
 from pixmake.runners.function import load_module
+from pixmake.standalone import function_path
 
 NOTEBOOK = """
 import os.path as p
@@ -144,6 +145,38 @@ def test_values_as_yaml_has_them() -> None:
     assert type(plain(np.float64(1.5), "params")) is float
     with pytest.raises(PixmakeError, match=r"params: model: a object cannot be written"):
         plain({"model": object()}, "params")
+
+
+def test_images_of_any_shape(tmp_path: Path) -> None:
+    """A table, a folder, a DataFrame and paths; a person's own table is never written over."""
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/images.csv").write_text("path\n")
+    assert images_content("config/images.csv", tmp_path, "config") == {"table": "config/images.csv"}
+    assert images_content(tmp_path / "pictures", tmp_path, "config", base=Path("/elsewhere")) == {
+        "directory": str(tmp_path / "pictures")
+    }
+    frame = pd.DataFrame({"path": ["a.png"], "plant": ["007"]})
+    assert images_content(frame, tmp_path, "config", base=Path("/elsewhere")) == {
+        "table": "config/dataframe.csv",
+        "root": "/elsewhere",
+    }
+    assert (tmp_path / "config/dataframe.csv").read_text() == "path,plant\na.png,007\n"
+    images_content([Path("b.png"), "c.png"], tmp_path, "config")
+    assert (tmp_path / "config/dataframe.csv").read_text() == "path\nb.png\nc.png\n"
+    assert (tmp_path / "config/images.csv").read_text() == "path\n"
+    with pytest.raises(PixmakeError, match=r"nowhere: there is no such table or folder"):
+        images_content("nowhere", tmp_path, "config")
+    with pytest.raises(PixmakeError, match="no column 'path'"):
+        images_content(pd.DataFrame({"file": ["a"]}), tmp_path, "config")
+
+
+def test_a_project_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("mine: 1\n")
+    with pytest.raises(PixmakeError, match="would write over this config"):
+        map_images("a.py:b", tmp_path, results=tmp_path)
+    assert (tmp_path / "config/config.yaml").read_text() == "mine: 1\n"
 
 
 def test_steps_come_after_what_they_need(tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from pixmake.errors import PixmakeError
+from pixmake.found import found_plan
+from pixmake.inside import inside
 from pixmake.job import PREREQUISITE
 from pixmake.plan import Plan
 from pixmake.records import Record, read_record
@@ -29,6 +32,12 @@ class Results:
     folder: Path
 
     @property
+    def known(self) -> Plan:
+        """The plan of the images that are known; of those that a run finds, once it has found them."""
+        with inside(self.folder):
+            return known_plan(self.plan)
+
+    @property
     def measurements(self) -> pd.DataFrame:
         """One row an image and step: ``id``, ``step``, the metadata, the measurements."""
         rows, names = [], dict[str, None]()
@@ -37,7 +46,7 @@ class Results:
                 values = measured_values(record)
                 names.update(dict.fromkeys(values))
                 rows.append({**record.metadata, **values, "id": record.id, "step": record.step})
-        return _frame(rows, ["id", "step", *self.plan.columns, *names])
+        return _frame(rows, ["id", "step", *self.known.columns, *names])
 
     @property
     def failures(self) -> pd.DataFrame:
@@ -54,11 +63,11 @@ class Results:
             for record in self.records()
             if record.error is not None and record.error.type != PREREQUISITE
         ]
-        return _frame(rows, ["id", "step", "error", "message", "log", *self.plan.columns])
+        return _frame(rows, ["id", "step", "error", "message", "log", *self.known.columns])
 
     def records(self) -> Iterator[Record]:
         """The records that are there: image by image in the table's order, then those over several."""
-        for path in records(self.plan):
+        for path in records(self.known):
             try:
                 yield read_record(self.folder / path)
             except (FileNotFoundError, ValueError):
@@ -72,6 +81,16 @@ class Results:
         from pixmake.notebook import results_html
 
         return results_html(self)
+
+
+def known_plan(plan: Plan) -> Plan:
+    """A plan with its images: those that were found in files in the last run, or until then these files."""
+    if plan.containers is None:
+        return plan
+    try:
+        return found_plan(plan.config)
+    except PixmakeError:
+        return plan.containers
 
 
 def measured_values(record: Record) -> dict[str, Any]:

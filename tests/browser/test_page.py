@@ -1,0 +1,236 @@
+"""The page of results in a real browser: what a person does with it works."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tests.conftest as shared
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from pixmake.report import write_report
+
+CHROMIUM = os.environ.get("PIXMAKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here: apt-get install chromium"),
+]
+
+READY = "performance.getEntriesByName('pixmake-ready').length > 0"
+
+ANALYSIS = """\
+import numpy as np
+
+def segment(image):
+    return {"mask": image[..., 1] > 120}
+
+def measure(image, *, mask, meta):
+    if meta["plant"] == "P3" and meta["timestamp"] == "2024-01-02":
+        raise ValueError("there is <b>no</b> plant in this picture")
+    return {"area": int((mask > 0).sum()), "histogram": np.arange(20)}
+
+def growth(measurements):
+    "The largest area of each plant."
+    return measurements.groupby("plant", as_index=False)["area"].max()
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page without network; at the end nothing must have been said on its console."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
+    opened = context.new_page()
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    opened.on("pageerror", lambda error: said.append(f"error: {error}"))
+    yield opened
+    context.close()
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a small trial that Snakemake has run: 12 images, one of which fails."""
+    folder = tmp_path_factory.mktemp("page") / "my trial"
+    project = shared.Project(folder)
+    (folder / "profiles").mkdir(parents=True)
+    shutil.copy(shared.REPOSITORY / "Snakefile", folder)
+    shutil.copytree(shared.REPOSITORY / "profiles" / "default", folder / "profiles" / "default")
+    rows = []
+    for plant in range(4):
+        for day in range(3):
+            name = f"p{plant} #{day}.png"
+            project.draw(f"images/{name}", level=40 + 30 * plant + 10 * day)
+            terms = {"plant": f"P{plant}", "treatment": ("control", "drought")[plant % 2]}
+            rows.append({"path": name, **terms, "timestamp": f"2024-01-{day + 1:02}"})
+    project.list_images(rows)
+    project.write("scripts/trial.py", ANALYSIS)
+    project.configure(
+        images={"table": "config/images.csv", "root": "images", "id": "{plant}_{timestamp:%m-%d}"},
+        steps={
+            "segment": {"function": "scripts/trial.py:segment", "files": {"mask": "png"}},
+            "measure": {"function": "scripts/trial.py:measure", "needs": ["segment"]},
+        },
+        aggregate={"functions": {"growth": {"function": "scripts/trial.py:growth"}}},
+    )
+    ended = project.snakemake()
+    assert "1 of 12 images failed" in ended.err, ended.err
+    return folder / "results/report.html"
+
+
+def opened(page: Page, file: Path, view: str = "") -> Page:
+    """Open the page from its file."""
+    page.goto(f"{file.as_uri()}#{view}")
+    page.wait_for_function(READY)
+    return page
+
+
+def test_failures_come_first(page: Page, trial: Path) -> None:
+    """The page opens with the failed image: its picture, its reason as it is written, and its log."""
+    opened(page, trial)
+    failure = page.locator("#view-overview article.fail").first
+    expect(failure).to_contain_text("P3_01-02")
+    expect(failure).to_contain_text("ValueError: there is <b>no</b> plant in this picture")
+    failure.get_by_text("Log: logs/measure/P3_01-02.log").click()
+    expect(failure.locator("pre")).to_contain_text("raise ValueError")
+    assert failure.locator("img").first.evaluate("image => image.naturalWidth") == 32
+    expect(page.locator("#view-overview")).to_contain_text("The largest area of each plant.")
+    expect(page.get_by_role("tab", name="Failures 1")).to_be_visible()
+
+
+def test_filter_and_sort(page: Page, trial: Path) -> None:
+    """Search, a filter by a term, a range of a measurement, an order: the gallery and the count follow."""
+    opened(page, trial, "images")
+    cards = page.locator("#gallery .shot")
+    expect(cards).to_have_count(12)
+    page.keyboard.press("/")
+    page.keyboard.type("p1")
+    expect(cards).to_have_count(3)
+    expect(page.locator("#shown")).to_have_text("3 of 12 images")
+    page.get_by_role("button", name="Reset").click()
+    page.locator("#add-filter").select_option("treatment")
+    page.get_by_label("drought").uncheck()
+    expect(cards).to_have_count(6)
+    page.locator("#sort").select_option("area")
+    page.get_by_role("button", name="Descending").click()
+    areas = [int(text.split()[1].replace(",", "")) for text in cards.locator(".value").all_inner_texts()]
+    assert areas == sorted(areas, reverse=True)
+    page.locator("#state").select_option("failed")
+    expect(page.locator("#gallery")).to_contain_text("No image is like that")
+
+
+def test_an_image_opens(page: Page, trial: Path) -> None:
+    """A click opens the image at full size with its values and what runs it again; keys go on and close."""
+    opened(page, trial, "images")
+    page.locator("#gallery .shot").first.click()
+    dialog = page.locator("#picture")
+    expect(dialog).to_contain_text("P0_01-01")
+    expect(dialog).to_contain_text("snakemake --cores 1 results/measure/P0_01-01.json")
+    expect(dialog.locator("[data-several] canvas")).to_be_visible()
+    page.wait_for_function("document.querySelector('#picture .stage img').naturalWidth === 32")
+    dialog.get_by_label("Picture").select_option("segment: mask")
+    page.wait_for_function("document.querySelector('#picture .stage img').src.endsWith('mask.png')")
+    page.keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+    page.locator("#gallery .shot").nth(1).press("Enter")
+    page.keyboard.press("ArrowRight")
+    expect(dialog.get_by_role("heading", name="P0_01-03")).to_be_visible()
+
+
+def test_table_and_plots(page: Page, trial: Path) -> None:
+    """The table has all images and opens one; the plots are drawn and say in words what they show."""
+    opened(page, trial, "table")
+    expect(page.locator(".tabulator-row")).to_have_count(12)
+    page.locator(".tabulator-row").nth(2).click()
+    expect(page.locator("#picture")).to_contain_text("P0_01-03")
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Plots").click()
+    over_time = page.get_by_role("img", name="area against timestamp by treatment")
+    expect(over_time.locator("canvas")).to_be_visible()
+    box = over_time.bounding_box()
+    assert box is not None
+    assert box["height"] > 200
+
+
+def test_dark_and_print(page: Page, trial: Path) -> None:
+    """The button turns the page dark, also its charts; on paper the views follow one another."""
+    opened(page, trial)
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.get_by_role("button", name="Dark or light").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    assert len(page.pdf()) > 20_000
+
+
+def test_page_is_one_file(trial: Path, tmp_path: Path, page: Page) -> None:
+    """Copied alone, the page of a small run still shows its small pictures."""
+    alone = tmp_path / "alone.html"
+    shutil.copy(trial, alone)
+    opened(page, alone, "images")
+    page.wait_for_function("document.querySelector('#gallery .shot img').naturalWidth > 0")
+
+
+def synthetic(folder: Path, count: int) -> Path:
+    """The page of many images that are not there."""
+    records = folder / "records.jsonl"
+    with records.open("w") as lines:
+        for number in range(count):
+            terms: dict[str, Any] = {
+                "path": f"images/{number}.png",
+                "plant": f"P{number // 20}",
+                "treatment": ("control", "drought", "heat")[number // 20 % 3],
+                "row": "ABCDEFGH"[number // 20 % 8],
+                "column": number // 160 % 12 + 1,
+                "timestamp": f"2024-01-{number % 20 + 1:02}",
+            }
+            values = {f"trait{k}": {"value": (number * 7919 * (k + 3)) % 1000 / 10} for k in range(20)}
+            record = {"id": f"i{number:05}", "step": "measure", "status": "ok", "metadata": terms}
+            record |= {"measurements": values, "error": None, "images": [f"images/{number}.png"]}
+            lines.write(json.dumps(record) + "\n")
+    project = {"results": "results", "terms": list(terms), "steps": {}, "tables": []}
+    write_report(records, project, folder / "report.html")
+    return folder / "report.html"
+
+
+def test_twenty_thousand_images_stay_responsive(page: Page, tmp_path: Path) -> None:
+    """The page of 20,000 images with 20 measurements opens, filters, sorts and draws within seconds."""
+    opened(page, synthetic(tmp_path, 20_000), "images")
+    took = {
+        "ready": page.evaluate("performance.getEntriesByName('pixmake-ready')[0].startTime"),
+        "filter": timed(page, "addFilter('treatment', ['heat'])"),
+        "sort": timed(page, "state.sort = 'trait3'; applyFilters()"),
+        "search": timed(page, "state.search = 'p12'; applyFilters()"),
+        "table": timed(page, "resetFilters(); showView('table')"),
+        "plots": timed(page, "showView('plots')"),
+    }
+    print(took)
+    expect(page.locator("#shown")).to_have_text("20,000 images")
+    # a shared machine may be ten times slower than these seconds are long
+    assert took["ready"] < 30_000
+    assert max(took["filter"], took["sort"], took["search"]) < 2_000
+    assert max(took["table"], took["plots"]) < 20_000
+
+
+def timed(page: Page, action: str) -> float:
+    """Milliseconds until the next frame is painted."""
+    script = f"""new Promise((done) => {{
+        const begun = performance.now();
+        {action};
+        requestAnimationFrame(() => setTimeout(() => done(performance.now() - begun)));
+    }})"""
+    took: float = page.evaluate(script)
+    return took

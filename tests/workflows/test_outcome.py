@@ -1,0 +1,86 @@
+"""What a run makes once its images are done: tables, functions of tables."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pyarrow.parquet as pq
+from tests.conftest import Project
+
+SUMMARY = """\
+def by_level(measurements, *, unit="levels"):
+    table = measurements.groupby("plant", as_index=False)["mean"].max()
+    return table.assign(unit=unit)
+
+def curve(by_level):
+    from matplotlib import pyplot as plt
+    figure, axes = plt.subplots()
+    axes.plot(by_level["mean"])
+    return figure
+"""
+
+
+def with_functions(project: Project, **aggregate: object) -> None:
+    """Give a project two functions of its tables, the second of which needs the first."""
+    project.write("scripts/summary.py", SUMMARY)
+    functions = {
+        "curve": {"function": "scripts/summary.py:curve", "needs": ["by_level"], "files": {"curve": "svg"}},
+        "by_level": {"function": "scripts/summary.py:by_level"},
+    }
+    project.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+        aggregate={"functions": functions, **aggregate},
+    )
+
+
+def test_tables_and_functions(small: Project) -> None:
+    """A run writes the tables in all formats, and runs the functions; a second run has nothing to do."""
+    with_functions(small, tables=["csv", "parquet", "sqlite"], plantcv=True)
+    ended = small.snakemake()
+    assert ended.code == 0, ended.err
+    results = small.folder / "results"
+    assert [row["plant"] for row in small.rows("by_level.csv")] == ["P0", "P1", "P2", "P3"]
+    assert b"</svg>" in (results / "curve.svg").read_bytes()
+    assert pq.read_table(results / "measurements.parquet").num_rows == 4
+    count = sqlite3.connect(results / "tables.sqlite").execute("SELECT count(*) FROM runs").fetchone()
+    assert count == (4,)
+    entities = json.loads((results / "plantcv.json").read_text())["entities"]
+    assert len(entities) == 4
+    assert "Nothing to be done" in small.snakemake().err
+
+
+def test_only_what_a_change_touches(small: Project) -> None:
+    """A changed function runs again with what needs it; no image runs again."""
+    with_functions(small)
+    assert small.snakemake().code == 0
+    before = small.started()
+    small.write("scripts/summary.py", SUMMARY.replace(".max()", ".min()"))
+    assert "would run: 1 × aggregate_by_level, 1 × aggregate_curve" in small.snakemake("-n").err
+    assert small.snakemake().code == 0
+    with_functions(small, bom=True)
+    assert small.snakemake().code == 0
+    assert small.started() == before
+    assert (small.folder / "results/measurements.csv").read_bytes().startswith(b"\xef\xbb\xbf")
+
+
+def test_a_function_that_fails_loses_no_table(small: Project) -> None:
+    """The run fails, says where the log is; the tables are there."""
+    with_functions(small)
+    small.write("scripts/summary.py", SUMMARY.replace("return figure", "raise ValueError('no curve')"))
+    ended = small.snakemake()
+    assert ended.code == 1
+    assert "aggregate_curve failed; its log: logs/aggregate_curve.log" in ended.err
+    assert "no curve" in (small.folder / "logs/aggregate_curve.log").read_text()
+    assert len(small.rows()) == 4
+    assert len(small.rows("by_level.csv")) == 4
+
+
+def test_compiled_text_does_the_same(small: Project) -> None:
+    """What `pixmake compile` prints makes the same files."""
+    with_functions(small)
+    assert small.pixmake("compile", "-o", "plan.smk").code == 0
+    ended = small.snakemake("-s", "plan.smk")
+    assert ended.code == 0, ended.err
+    assert (small.folder / "results/curve.svg").exists()

@@ -1,0 +1,97 @@
+"""The part of config.yaml that says what is made of the records of all images."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
+Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+$")]
+
+TABLES = ("measurements", "measurements_long", "failures", "runs", "files", "columns")
+"""The tables of a run; each format has them all, and a function asks for them by these names."""
+
+PICTURES = "report_files"
+"""The folder with the small pictures of the page, beside it."""
+
+DATABASE = "tables.sqlite"
+PLANTCV = ("plantcv.json", "plantcv-single-value-traits.csv", "plantcv-multi-value-traits.csv")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class TableFunction(_Model):
+    """A function of the tables of all images, run once these are there."""
+
+    function: Annotated[str, Field(pattern=FUNCTION)]
+    """`FILE.py:NAME`, the function that does it; it asks for tables by name."""
+
+    needs: list[str] = []
+    """Steps, whose rows alone it gets (default: those of all steps), and other functions of tables, whose
+    tables it gets by name."""
+
+    per: str | None = None
+    """A metadata term: the function is called for each of its values, with the rows of that value."""
+
+    params: dict[Name, Any] = {}
+    """Arguments of the function, by name."""
+
+    files: dict[Name, Suffix] = {}
+    """The tables and figures that it returns, by name, with their suffix; default: a CSV of its own name."""
+
+    @property
+    def file(self) -> str:
+        """The Python file of the function."""
+        return self.function.rpartition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.function.rpartition(":")[2]
+
+
+class Aggregate(_Model):
+    """What is made of the records of all images."""
+
+    tables: list[Literal["csv", "parquet", "sqlite"]] = ["csv"]
+    """Formats of the tables; CSV is always written."""
+
+    bom: bool = False
+    """Start CSV files with a byte order mark, which Excel needs to read umlauts."""
+
+    plantcv: bool = False
+    """Write PlantCV's own result files, too: its merged JSON and its tables of traits."""
+
+    report: bool = True
+    """Make the page `report.html`."""
+
+    function: Annotated[str, Field(pattern=FUNCTION)] | None = None
+    """Short for an entry of `functions` that has the function's name and nothing else to say."""
+
+    functions: dict[Name, TableFunction] = {}
+    """Functions of the tables of all images, by name."""
+
+    @property
+    def all_functions(self) -> dict[str, TableFunction]:
+        """The functions by name, `function` among them."""
+        if self.function is None:
+            return dict(self.functions)
+        short = TableFunction(function=self.function)
+        return {short.name: short, **self.functions}
+
+
+def table_files(results: str, wanted: Aggregate) -> dict[str, str]:
+    """What the aggregation writes: each file by a name for it."""
+    files = {name: f"{results}/{name}.csv" for name in TABLES}
+    if "parquet" in wanted.tables:
+        files |= {f"{name}_parquet": f"{results}/{name}.parquet" for name in TABLES}
+    if "sqlite" in wanted.tables:
+        files["sqlite"] = f"{results}/{DATABASE}"
+    if wanted.plantcv:
+        names = ("plantcv", "plantcv_single_value", "plantcv_multi_value")
+        files |= {name: f"{results}/{file}" for name, file in zip(names, PLANTCV, strict=True)}
+    return files

@@ -1,0 +1,237 @@
+"""What the rules of ``workflow/rules/aggregate.smk`` are made of, and the same as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from pixmake.aggregation import TABLES, table_files
+from pixmake.plan import Plan
+from pixmake.provenance import provenance_file
+from pixmake.rules import WORKFLOW, collected, columns, log_of, over_several, records
+from pixmake.tablefunctions import PlannedFunction
+from pixmake.task import one_line
+
+THREADS = 8
+"""Cores that the page takes to make its small pictures, at the most; fewer if the run has fewer."""
+
+CAPTIONS = WORKFLOW / "report"
+"""The folder with the captions of Snakemake's own report."""
+
+
+def gathered(plan: Plan) -> str:
+    """The file that holds the records of all jobs."""
+    return f"{plan.config.results}/.records.jsonl"
+
+
+def all_tables(plan: Plan) -> dict[str, str]:
+    """What the aggregation writes, in every format, by name."""
+    return table_files(plan.config.results, plan.config.aggregate)
+
+
+def csv_tables(plan: Plan) -> list[str]:
+    """The tables that functions and the page are made of."""
+    files = all_tables(plan)
+    return [files[name] for name in TABLES]
+
+
+def in_report(files: dict[str, str]) -> dict[str, Any]:
+    """The tables, with those that a person reads marked for Snakemake's own report."""
+    from snakemake.io import report
+
+    marked = {
+        name: report(files[name], caption=str(CAPTIONS / f"{name}.rst"), category="Tables")
+        for name in ("measurements", "failures")
+    }
+    return {**files, **marked}
+
+
+def formats(plan: Plan) -> str:
+    """What the aggregation is to write, as JSON."""
+    wanted = plan.config.aggregate
+    return one_line({"tables": sorted(wanted.tables), "bom": wanted.bom, "plantcv": wanted.plantcv})
+
+
+def function_task(plan: Plan, function: PlannedFunction) -> str:
+    """What a function of tables is told, as JSON."""
+    return one_line(function.task(plan.config.images.timestamp_format))
+
+
+def function_outputs(function: PlannedFunction) -> list[Any]:
+    """The files of a function of tables, marked for Snakemake's own report."""
+    from snakemake.io import directory, report
+
+    outputs = []
+    for name, path in function.files.items():
+        caption = str(CAPTIONS / "function.rst")
+        if function.is_folder(name):
+            outputs.append(directory(path))
+        else:
+            labels = {"function": function.name, "file": name}
+            outputs.append(report(path, caption=caption, category="Summaries", labels=labels))
+    return outputs
+
+
+def page(plan: Plan) -> str:
+    """The page of results."""
+    return f"{plan.config.results}/report.html"
+
+
+def marked_page(plan: Plan) -> Any:
+    """The page, marked for Snakemake's own report."""
+    from snakemake.io import report
+
+    return report(page(plan), caption=str(CAPTIONS / "page.rst"), category="Page")
+
+
+def function_files(plan: Plan) -> list[str]:
+    """What the functions of tables make."""
+    return [path for function in plan.functions for path in function.files.values()]
+
+
+def report_project(plan: Plan) -> str:
+    """What the page says of the project, as JSON: see `pixmake.report.content`."""
+    config = plan.config
+    containers = [] if plan.containers is None else [step.name for step in plan.containers.steps]
+    tables_ = [path.removeprefix(f"{config.results}/") for path in all_tables(plan).values()]
+    return one_line(
+        {
+            "results": config.results,
+            "timestamp_format": config.images.timestamp_format,
+            "images": _said(config.images),
+            "steps": {planned.name: _said(planned.step) for planned in plan.steps},
+            "over_several": [*over_several(plan), *containers],
+            "functions": [
+                {"name": function.name, "about": function.about, "files": dict(function.files)}
+                for function in plan.functions
+            ],
+            "tables": tables_,
+        }
+    )
+
+
+def _said(part: BaseModel) -> dict[str, Any]:
+    """What a part of the config says beyond its defaults, but for how it is run."""
+    how = {"threads", "resources", "retries", "timeout", "on_error", "executor"}
+    return part.model_dump(mode="json", exclude_defaults=True, exclude=how)
+
+
+def targets(plan: Plan) -> list[str]:
+    """All that a run makes once its images are done."""
+    pages = [page(plan)] if plan.config.aggregate.report else []
+    of_steps = [table.path for table in collected(plan)]
+    provenance = provenance_file(plan.config.results)
+    return [*all_tables(plan).values(), provenance, *of_steps, *function_files(plan), *pages]
+
+
+def as_text(plan: Plan) -> Iterator[str]:
+    """The rules of the outcome as text."""
+    outputs = ",\n        ".join(f"{name}={path!r}" for name, path in all_tables(plan).items())
+    yield f"""\
+rule all:
+    default_target: True
+    input:
+        {_listed(targets(plan))}
+
+
+rule records:
+    input:
+        {_listed(records(plan))}
+    output:
+        {gathered(plan)!r},
+    log:
+        {log_of("records")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {RECORDS!r}
+
+
+rule aggregate:
+    input:
+        {gathered(plan)!r},
+    output:
+        {outputs}
+    log:
+        {log_of("aggregate")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        columns={columns(plan)!r},
+        formats={formats(plan)!r},
+        results={plan.config.results!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {AGGREGATE!r}
+
+"""
+    for function in plan.functions:
+        files = [
+            f"directory({path!r})" if function.is_folder(name) else repr(path)
+            for name, path in function.files.items()
+        ]
+        yield f"""
+rule aggregate_{function.name}:
+    input:
+        {_listed([*csv_tables(plan), *function.tables.values()])}
+    output:
+        {", ".join(files)}
+    log:
+        {log_of(f"aggregate_{function.name}")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        task={function_task(plan, function)!r},
+        results={plan.config.results!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {SUMMARISE!r}
+
+"""
+
+    if plan.config.aggregate.report:
+        yield f"""
+rule report:
+    input:
+        records={gathered(plan)!r},
+        parts=[{_listed(function_files(plan))}],
+    output:
+        {page(plan)!r},
+    log:
+        {log_of("report")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        columns={columns(plan)!r},
+        project={report_project(plan)!r},
+        pixmake=pixmake_rules.program,
+    threads: {THREADS}
+    localrule: True
+    shell:
+        {REPORT!r}
+
+"""
+
+
+def _listed(paths: Iterable[str]) -> str:
+    return ",\n        ".join(repr(path) for path in paths)
+
+
+# the words of workflow/rules/aggregate.smk; a test holds them to each other
+RECORDS = "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
+AGGREGATE = (
+    "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
+    " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
+)
+SUMMARISE = "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"
+REPORT = (
+    "{params.pixmake} page {input.records:q} {output:q} --columns {params.columns:q}"
+    " --project {params.project:q} --threads {threads} 2> {log:q}"
+)

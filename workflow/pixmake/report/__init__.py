@@ -1,0 +1,41 @@
+"""The page of results: one HTML file that needs no network, with small pictures beside it for many images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pixmake import __version__
+from pixmake.aggregate import gathered
+from pixmake.aggregation import PICTURES
+from pixmake.records import written_whole
+from pixmake.report.content import collect
+from pixmake.report.page import render
+from pixmake.report.thumbnails import make_thumbnails
+
+
+def write_report(records: str | Path, project: Mapping[str, Any], page: str | Path, threads: int = 1) -> None:
+    """Write the page, and the small pictures that are missing.
+
+    Parameters
+    ----------
+    records
+        The file with the records of all jobs.
+    project
+        What is known of the project: see `pixmake.outcome_rules.report_project`.
+    page
+        Where to write it; the pictures lie in `PICTURES` beside it.
+    threads
+        How many pictures are made at a time.
+    """
+    versions = {"pixmake": __version__, "Snakemake": version("snakemake")}
+    known = {"title": Path.cwd().name, "versions": versions, **project}
+    content = collect(gathered(records), known, Path(page).parent)
+    thumbnails = make_thumbnails(content.pictures, Path(page).parent / PICTURES, threads)
+    with (
+        written_whole(page) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="\n") as file,
+    ):
+        file.writelines(render(content, thumbnails, Path(page).parent, PICTURES))

@@ -1,0 +1,191 @@
+// ---- data: what the page knows, and what follows from it --------------------------------------------
+
+let data;
+const columns = new Map();
+
+/** Unpack the data that stand in the page. */
+async function readData() {
+  const text = document.getElementById('data').textContent;
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
+  data = await new Response(unpacked).json();
+  document.getElementById('data').remove();
+  for (const column of data.columns) columns.set(column.key, column);
+  data.failuresOf = new Map();
+  for (const failure of data.failures) {
+    if (!data.failuresOf.has(failure.row)) data.failuresOf.set(failure.row, []);
+    data.failuresOf.get(failure.row).push(failure);
+  }
+}
+
+const ofKind = (kind) => data.columns.filter((column) => column.kind === kind);
+const isNumeric = (column) => column.type === 'number' || column.type === 'time';
+const measurements = () => ofKind('measurement').filter((column) => column.type === 'number');
+
+/** The values of a column, each once, in a natural order. */
+function distinct(column) {
+  column.distinct ??= [...new Set(column.values)].filter((value) => value !== null)
+    .sort((a, b) => (typeof a === 'string' ? collator.compare(a, b) : a - b));
+  return column.distinct;
+}
+const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+
+/** Terms that sort images into a few groups, the likeliest treatment first. */
+function groupings() {
+  const likely = ['treatment', 'condition', 'genotype', 'dose', 'group', 'line', 'camera'];
+  const rank = (column) => (likely.indexOf(column.key.toLowerCase()) + likely.length + 1) % (likely.length + 1);
+  return ofKind('term')
+    .filter((column) => column.type !== 'time' && distinct(column).length > 1 && distinct(column).length <= 20)
+    .sort((a, b) => rank(a) - rank(b));
+}
+
+/** Columns that can be a time axis, the timestamp first. */
+function timeAxes() {
+  const named = /^(day|das|dap|dai|age|week|hour|time|t|frame|date)s?$/i;
+  return ofKind('term')
+    .filter((column) => distinct(column).length > 1 && (column.type === 'time' || (column.type === 'number' && named.test(column.key))))
+    .sort((a, b) => (b.type === 'time') - (a.type === 'time'));
+}
+
+/** Where each image stands on a plate or bench, if the metadata say it: rows and columns, or wells such as B07. */
+function positions() {
+  const find = (pattern) => ofKind('term').find((column) => pattern.test(column.key) && distinct(column).length <= 500);
+  const row = find(/(^|[_ ])row$/i);
+  const column = find(/(^|[_ ])col(umn)?$/i);
+  if (row && column) return { of: (index) => [row.values[index], column.values[index]], keys: [row.key, column.key] };
+  const well = ofKind('term').find((each) => distinct(each).length > 3
+    && distinct(each).every((value) => /^[A-Za-z]{1,2}0*\d{1,2}$/.test(value)) && /well|position|pos|pot/i.test(each.key));
+  if (!well) return null;
+  const parsed = new Map(distinct(well).map((value) => {
+    const [, letters, digits] = /^([A-Za-z]+)0*(\d+)$/.exec(value);
+    return [value, [letters.toUpperCase(), Number(digits)]];
+  }));
+  return { of: (index) => parsed.get(well.values[index]) ?? [null, null], keys: [well.key] };
+}
+
+const number = new Intl.NumberFormat('en', { maximumSignificantDigits: 5 });
+const whole = new Intl.NumberFormat('en');
+
+/** A value as a person reads it. */
+function shown(column, value) {
+  if (value === null || value === undefined) return '–';
+  if (column.type === 'time') return asDate(value, distinct(column).every((each) => each % 86400000 === 0));
+  if (column.type === 'number') return Number.isInteger(value) ? whole.format(value) : number.format(value);
+  return String(value);
+}
+const withUnit = (column, value) => (column.unit && value !== null && value !== undefined ? `${shown(column, value)} ${column.unit}` : shown(column, value));
+const title = (column) => (column.unit ? `${column.key} (${column.unit})` : column.key);
+
+function asDate(value, daysOnly) {
+  const text = new Date(value).toISOString();
+  return daysOnly ? text.slice(0, 10) : text.slice(0, 16).replace('T', ' ');
+}
+
+function duration(seconds) {
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 90) return `${number.format(Number(seconds.toPrecision(3)))} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(seconds < 36000 ? 1 : 0)} h`;
+}
+
+function median(sorted) {
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Which images lie far from the others of their treatment and time: |robust z| > 3.5, by the median's deviation. */
+function outliers(column) {
+  if (column.outliers) return column.outliers;
+  column.outliers = new Map();
+  const axis = timeAxes()[0];
+  const group = groupings()[0];
+  for (const keys of [[group, axis], [group], []]) {
+    const cells = new Map();
+    column.values.forEach((value, row) => {
+      if (value === null) return;
+      const cell = keys.map((key) => key?.values[row]).join('\u0000');
+      if (!cells.has(cell)) cells.set(cell, []);
+      cells.get(cell).push(row);
+    });
+    const large = [...cells.values()].filter((rows) => rows.length >= 8);
+    if (large.length < cells.size / 2) continue; // too few in a cell to say what is usual there
+    for (const rows of large) markOutliers(column, rows);
+    break;
+  }
+  return column.outliers;
+}
+
+function markOutliers(column, rows) {
+  const middle = median(Float64Array.from(rows, (row) => column.values[row]).sort());
+  const spread = median(Float64Array.from(rows, (row) => Math.abs(column.values[row] - middle)).sort());
+  if (spread === 0) return;
+  for (const row of rows) {
+    const z = (0.6745 * (column.values[row] - middle)) / spread;
+    if (Math.abs(z) > 3.5) column.outliers.set(row, z);
+  }
+}
+
+/** The outliers of all measurements: by row, how far off in the measurement where it is most. */
+function allOutliers() {
+  if (data.outliers) return data.outliers;
+  data.outliers = new Map();
+  for (const column of measurements()) {
+    for (const [row, z] of outliers(column)) {
+      if (Math.abs(z) > Math.abs(data.outliers.get(row)?.z ?? 0)) data.outliers.set(row, { z, column });
+    }
+  }
+  return data.outliers;
+}
+
+/** How many of a hundred images have less. */
+function percentile(column, value) {
+  column.sorted ??= Float64Array.from(column.values.filter((each) => each !== null)).sort();
+  let low = 0;
+  let high = column.sorted.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (column.sorted[middle] < value) low = middle + 1; else high = middle;
+  }
+  return column.sorted.length < 2 ? 50 : (100 * low) / (column.sorted.length - 1);
+}
+
+/** An element: make('p', {class: 'quiet'}, 'text', child, …). */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+function option(value, text, chosen) {
+  return make('option', { value, selected: chosen }, text);
+}
+
+/** The address of a small picture, outline or large copy. */
+function address(name) {
+  return name.startsWith('data:') ? name : `${data.folder}/${encodeURIComponent(name)}`;
+}
+
+/** The file itself in place of a small picture: a browser shows also a part of a damaged one. */
+function wholePicture(row) {
+  const none = () => make('span', { class: 'none' }, 'no picture could be read');
+  const path = data.files[row][0]?.[1];
+  if (!path || !SHOWN.test(path)) return none();
+  const image = make('img', { src: encoded(path), alt: '', loading: 'lazy', decoding: 'async' });
+  const stack = make('span', { class: 'stack' }, image);
+  image.addEventListener('error', () => stack.replaceWith(none()));
+  return stack;
+}
+
+/** A small picture with its outline over it. */
+function smallPicture(row) {
+  const [small, outline, , damaged] = data.pictures[row];
+  if (!small) return damaged ? wholePicture(row) : make('span', { class: 'none' }, 'no picture');
+  return make('span', { class: 'stack' },
+    make('img', { src: address(small), alt: '', loading: 'lazy', decoding: 'async' }),
+    outline && make('img', { src: address(outline), alt: '', class: 'outline', loading: 'lazy', decoding: 'async' }));
+}

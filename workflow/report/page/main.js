@@ -1,0 +1,111 @@
+// ---- the page as a whole -----------------------------------------------------------------------------
+
+const VIEWS = {
+  overview: ['Overview', makeOverview, false],
+  failures: ['Failures', makeFailures, false],
+  images: ['Images', makeGallery, true],
+  table: ['Table', makeTable, true],
+  plots: ['Plots', makePlots, true],
+  run: ['Run', makeRun, false],
+};
+const made = new Map();
+const stale = new Set();
+let current = null;
+
+function showView(name, focus = true) {
+  if (!VIEWS[name] || !document.getElementById(`tab-${name}`)) name = 'overview';
+  current = name;
+  for (const view of document.querySelectorAll('.view')) view.hidden = view.id !== `view-${name}`;
+  for (const tab of document.querySelectorAll('.views button')) {
+    const chosen = tab.id === `tab-${name}`;
+    tab.setAttribute('aria-selected', chosen);
+    tab.tabIndex = chosen ? 0 : -1;
+  }
+  document.getElementById('filters').hidden = !VIEWS[name][2];
+  drawView(name);
+  if (location.hash !== `#${name}`) history.replaceState(null, '', `#${name}`);
+  if (focus) window.scrollTo({ top: 0 });
+}
+
+function drawView(name) {
+  if (!made.has(name)) {
+    made.set(name, VIEWS[name][1](document.getElementById(`view-${name}`)));
+    stale.add(name);
+  }
+  if (stale.delete(name)) made.get(name)();
+}
+
+function makeTabs() {
+  const tabs = document.querySelector('.views');
+  const failed = data.failures.length;
+  for (const [name, [text]] of Object.entries(VIEWS)) {
+    if (name === 'failures' && !failed) continue;
+    const count = name === 'failures' ? make('span', { class: 'count bad' }, whole.format(failed)) : name === 'images' ? make('span', { class: 'count' }, whole.format(data.ids.length)) : null;
+    tabs.append(make('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `view-${name}`, onclick: () => showView(name) }, text, count && ' ', count));
+    const view = document.getElementById(`view-${name}`);
+    view.setAttribute('role', 'tabpanel');
+    view.setAttribute('aria-labelledby', `tab-${name}`);
+  }
+  tabs.addEventListener('keydown', (event) => {
+    const all = [...tabs.children];
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = all[(all.indexOf(document.activeElement) + step + all.length) % all.length];
+    next.focus();
+    next.click();
+  });
+}
+
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+}
+
+/** Draw again what has colours of its own. */
+function repaint() {
+  charts.forEach((drawn, element) => { if (!element.isConnected) { drawn.dispose(); charts.delete(element); } });
+  for (const name of made.keys()) if (['overview', 'plots'].includes(name)) stale.add(name);
+  drawView(current);
+}
+
+async function main() {
+  document.getElementById('theme').addEventListener('click', () => {
+    document.documentElement.dataset.theme = isDark() ? 'light' : 'dark';
+    try { localStorage.setItem('pixmake-theme', document.documentElement.dataset.theme); } catch { /* no storage for files */ }
+    repaint();
+  });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
+  await readData();
+  makeTabs();
+  makeFilters();
+  makePictureDialog();
+  listeners.push(() => {
+    for (const [name, [, , filtered]] of Object.entries(VIEWS)) if (filtered && made.has(name)) stale.add(name);
+    if (current && VIEWS[current][2]) drawView(current);
+  });
+  applyFilters();
+  document.querySelector('main > .loading').remove();
+  document.getElementById('main').removeAttribute('aria-busy');
+  showView(location.hash.slice(1) || 'overview', false);
+  window.addEventListener('hashchange', () => { if (location.hash.slice(1) !== current) showView(location.hash.slice(1)); });
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== '/' || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || document.getElementById('picture').open) return;
+    event.preventDefault();
+    if (!VIEWS[current][2]) showView('images');
+    document.getElementById('search').focus();
+  });
+  window.addEventListener('beforeprint', () => {
+    for (const name of ['overview', 'plots', 'run']) {
+      document.getElementById(`view-${name}`).hidden = false;
+      drawView(name);
+    }
+  });
+  window.addEventListener('afterprint', () => showView(current, false));
+  performance.mark('pixmake-ready');
+}
+
+main().catch((error) => {
+  const place = document.querySelector('main > .loading') ?? document.getElementById('main');
+  place.textContent = `The page cannot be shown: ${error.message}. A browser of 2023 or later is needed.`;
+  throw error;
+});

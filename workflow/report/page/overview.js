@@ -1,0 +1,177 @@
+// ---- overview, failures, run -------------------------------------------------------------------------
+
+const FAILURES_A_PAGE = 40;
+
+function makeOverview(view) {
+  const failed = data.states.filter((each) => each === 'failed').length;
+  if (data.failures.length) view.append(failuresCard(6, true));
+  view.append(tiles(failed));
+  const measured = measurements();
+  const [axis] = timeAxes();
+  const [group] = groupings();
+  const rows = data.ids.map((_, row) => row);
+  const later = [];
+  if (measured.length) {
+    const pair = make('div', { class: 'columns' });
+    view.append(pair);
+    const panel = (heading, note, parent) => {
+      const element = make('div', { class: 'chart' });
+      const all = make('button', { type: 'button', class: 'link', onclick: () => showView('plots') }, 'all plots');
+      parent.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), all), element));
+      return element;
+    };
+    if (axis) {
+      const element = panel(`${measured[0].key} over time`, group ? `by ${group.key}; a point an image, lines are medians` : '', pair);
+      later.push(() => drawPoints(element, axis, measured[0], group, rows, true));
+    }
+    const where = positions();
+    if (where) {
+      const element = panel(`${measured[0].key} by position`, `median by ${where.keys.join(' and ')}`, pair);
+      later.push(() => drawPlate(element, measured[0], rows, where));
+    } else {
+      const element = panel(`${measured[0].key} by ${group?.key ?? 'image'}`, 'median, quartiles, whiskers', pair);
+      later.push(() => drawBoxes(element, measured[0], group, rows));
+    }
+  }
+  view.append(...data.parts.map(part));
+  view.append(...(allOutliers().size ? oddStrip() : imageStrip()));
+  if (measured.length > 1) {
+    const grid = make('div', { class: 'columns', style: 'grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr))' });
+    for (const column of measured.slice(0, 12)) {
+      const element = make('div', { class: 'chart low' });
+      grid.append(make('div', {}, make('h3', {}, title(column)), element));
+      later.push(() => drawDistribution(element, column, group, rows, true));
+    }
+    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Distributions'), make('p', {}, 'a click on a bar shows its images')), grid));
+  }
+  return () => { for (const draw of later) draw(); };
+}
+
+function tiles(failed) {
+  const done = data.states.filter((each) => each === 'done').length;
+  const seconds = data.steps.reduce((sum, step) => sum + step.all_seconds, 0);
+  const odd = allOutliers().size;
+  const tile = (value, words, kind, onclick) => make(onclick ? 'button' : 'div', { class: `tile ${kind ?? ''}`, type: onclick ? 'button' : null, onclick }, make('b', {}, value), make('span', {}, words));
+  return make('div', { class: 'tiles' },
+    tile(whole.format(data.ids.length), 'images'),
+    tile(whole.format(done), 'done', '', () => showOnly({}, 'done')),
+    tile(whole.format(failed), 'failed', failed ? 'bad' : '', failed ? () => showOnly({}, 'failed') : null),
+    tile(whole.format(odd), 'outliers', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
+    tile(whole.format(ofKind('measurement').length + Object.keys(data.several).length), 'measurements'),
+    tile(duration(seconds), 'of computing'),
+    data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`, 'long'));
+}
+
+/** The strip of those that lie farthest from the others. */
+function oddStrip() {
+  const odd = [...allOutliers()].sort(([, a], [, b]) => Math.abs(b.z) - Math.abs(a.z)).slice(0, 12);
+  if (!odd.length) return [];
+  return [make('section', { class: 'card' },
+    make('header', {}, make('h2', {}, 'Worth a look'), make('p', {}, 'farthest from the other images of their treatment and time: more than 3.5 robust deviations'), make('span', { class: 'grow' }),
+      make('button', { type: 'button', class: 'link', onclick: () => showOnly({}, 'outliers') }, 'all outliers')),
+    make('div', { class: 'strip' }, ...odd.map(([row, { column }]) => card(row, column))))];
+}
+
+/** Some images, from all over the table. */
+function imageStrip() {
+  const count = Math.min(10, data.ids.length);
+  const rows = Array.from({ length: count }, (_, index) => Math.floor((index * data.ids.length) / count));
+  return [make('section', { class: 'card' },
+    make('header', {}, make('h2', {}, 'Images'), make('span', { class: 'grow' }), make('button', { type: 'button', class: 'link', onclick: () => showView('images') }, 'all images')),
+    make('div', { class: 'strip' }, ...rows.map((row) => card(row, ofKind('measurement')[0]))))];
+}
+
+/** What a function of the project made: a figure, or the first rows of a table. */
+function part(given) {
+  const heading = given.value ? `${given.name}: ${given.value}` : given.name;
+  const header = make('header', {}, make('h2', {}, heading), make('p', {}, given.about), make('span', { class: 'grow' }), given.path && make('a', { href: encoded(given.path) }, given.path));
+  let body = make('a', { href: encoded(given.path) }, given.path);
+  if (given.kind === 'figure') body = make('img', { src: given.url, alt: heading });
+  if (given.kind === 'frame') body = make('iframe', { src: encoded(given.path), title: heading, loading: 'lazy' });
+  if (given.kind === 'table') {
+    const [head, ...lines] = given.rows;
+    const numeric = (head ?? []).map((_, index) => lines.every((line) => line[index] === '' || Number.isFinite(Number(line[index]))));
+    const row = (cells, tag) => make('tr', {}, ...cells.map((cell, index) => make(tag, { class: numeric[index] ? 'number' : null, scope: tag === 'th' ? 'col' : null }, tag === 'td' && numeric[index] && cell !== '' && !Number.isInteger(Number(cell)) ? number.format(Number(cell)) : cell)));
+    body = make('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': heading },
+      make('table', { class: 'plain-table' }, make('thead', {}, row(head ?? [], 'th')), make('tbody', {}, ...lines.map((line) => row(line, 'td')))),
+      given.more && make('p', { class: 'quiet' }, 'More rows are in the file.'));
+  }
+  return make('section', { class: 'card part' }, header, body);
+}
+
+/** The failures, the most frequent reason first said. */
+function failuresCard(most, onOverview) {
+  const list = make('div', { class: 'fails' });
+  const card_ = make('section', { class: 'card bad', 'aria-labelledby': onOverview ? 'failed-first' : 'failed-all' });
+  const errors = new Map();
+  for (const failure of data.failures) errors.set(failure.error, (errors.get(failure.error) ?? 0) + 1);
+  const counted = [...errors].sort((a, b) => b[1] - a[1]).slice(0, 5).map(([error, count]) => `${whole.format(count)} × ${error}`).join(', ');
+  const failed = data.failures.length;
+  const choice = make('select', { 'aria-label': 'Reason' }, option('', 'all reasons'), ...[...errors.keys()].map((error) => option(error, error)));
+  let page = 0;
+  const draw = () => {
+    const some = data.failures.filter((failure) => !choice.value || failure.error === choice.value);
+    const shownNow = onOverview ? some.slice(0, most) : some.slice(page * most, (page + 1) * most);
+    list.replaceChildren(...shownNow.map(failureRow));
+    const count = Math.ceil(some.length / most);
+    if (onOverview && some.length > most) list.append(make('p', {}, make('button', { type: 'button', class: 'plain', onclick: () => showView('failures') }, `All ${whole.format(some.length)} failures`)));
+    if (!onOverview && count > 1) {
+      const turn = (step) => { page = Math.max(0, Math.min(count - 1, page + step)); draw(); window.scrollTo({ top: 0 }); };
+      list.append(make('nav', { class: 'pages', 'aria-label': 'Pages of failures' },
+        make('button', { type: 'button', class: 'plain', disabled: page === 0, onclick: () => turn(-1) }, '← Previous'),
+        make('span', { class: 'quiet' }, `${page + 1} of ${count}`),
+        make('button', { type: 'button', class: 'plain', disabled: page === count - 1, onclick: () => turn(1) }, 'Next →')));
+    }
+  };
+  choice.addEventListener('change', () => { page = 0; draw(); });
+  card_.append(make('header', {}, make('h2', { id: onOverview ? 'failed-first' : 'failed-all' }, failedWords()), make('p', {}, `${counted}. The next run tries ${failed === 1 ? 'it' : 'them'} again.`), make('span', { class: 'grow' }), !onOverview && errors.size > 1 && choice), list);
+  draw();
+  return card_;
+}
+
+function failedWords() {
+  const images = data.states.filter((each) => each === 'failed').length;
+  const groups = data.failures.filter((failure) => failure.row < 0).length;
+  return [images && `${whole.format(images)} ${images === 1 ? 'image' : 'images'}`, groups && `${whole.format(groups)} ${groups === 1 ? 'group' : 'groups'}`].filter(Boolean).join(' and ') + ' failed';
+}
+
+function failureRow(failure) {
+  return make('article', { class: 'fail' },
+    failure.row < 0 ? make('span', { class: 'frame' }, make('span', { class: 'none' }, 'several images'))
+      : make('button', { type: 'button', class: 'frame', 'data-row': failure.row, 'aria-label': `Open ${failure.id}`, onclick: () => openPicture(failure.row) }, smallPicture(failure.row)),
+    make('div', {}, make('h3', {}, failure.row < 0 ? failure.id : make('button', { type: 'button', class: 'link', onclick: () => openPicture(failure.row) }, failure.id), make('span', { class: 'quiet' }, `step ${failure.step}`)), ...reason(failure, false)));
+}
+
+function makeFailures(view) {
+  view.append(data.failures.length ? failuresCard(FAILURES_A_PAGE, false) : make('p', { class: 'empty' }, 'No image failed.'));
+  return () => {};
+}
+
+function makeRun(view) {
+  const row = (tag, cells, numbers) => make('tr', {}, ...cells.map((cell, index) => make(tag, { class: numbers.includes(index) ? 'number' : null, scope: tag === 'th' ? 'col' : null }, cell)));
+  const numbers = [3, 4, 5, 6, 7, 8];
+  const steps = make('table', { class: 'plain-table' },
+    make('thead', {}, row('th', ['Step', 'What it does', 'Params', 'Done', 'Failed', 'Left out', 'An image (median)', 'All', 'Memory at most'], numbers)),
+    make('tbody', {}, ...data.steps.map((step) => row('td', [
+      make('b', {}, step.name), make('code', {}, doing(step.settings)), make('code', {}, asText(step.settings.params)), whole.format(step.done), whole.format(step.failed), whole.format(step.left_out),
+      step.seconds === null ? '–' : duration(step.seconds), duration(step.all_seconds), step.most_mb === null ? '–' : `${whole.format(Math.round(step.most_mb))} MB`], numbers))));
+  const versions = { ...data.project.versions, ...Object.fromEntries(Object.entries(data.facts.versions).map(([name, values]) => [name, values.join(', ')])) };
+  const pairs = [
+    ['First job begun', data.facts.started?.replace('T', ' ').slice(0, 19)], ['Last job begun', data.facts.last_started?.replace('T', ' ').slice(0, 19)],
+    ['Computers', data.facts.hosts.join(', ')], ...Object.entries(versions), ['Images from', asText(data.project.images)],
+  ];
+  view.append(
+    make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Steps')), make('div', { class: 'scroll' }, steps)),
+    make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'When, where, with what')),
+      make('table', { class: 'plain-table' }, make('tbody', {}, ...pairs.filter(([, value]) => value).map(([name, value]) => make('tr', {}, make('th', { scope: 'row' }, name), make('td', {}, value)))))),
+    make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Files')), make('ul', {}, ...data.project.tables.map((path) => make('li', {}, make('a', { href: encoded(path) }, path))))));
+  return () => {};
+}
+
+const asText = (value) => (value && Object.keys(value).length ? Object.entries(value).map(([key, each]) => `${key}: ${typeof each === 'object' ? JSON.stringify(each) : each}`).join(', ') : '');
+
+function doing(settings) {
+  for (const kind of ['function', 'plantcv', 'script', 'notebook', 'shell']) if (settings[kind]) return `${kind} ${typeof settings[kind] === 'object' ? JSON.stringify(settings[kind]) : settings[kind]}`;
+  const [kind] = Object.keys(settings);
+  return kind ? `${kind} ${asText({ [kind]: settings[kind] })}` : '';
+}

@@ -1,0 +1,145 @@
+// ---- one image: at full size, with all that is known of it -------------------------------------------
+
+const SHOWN = /\.(png|jpe?g|webp|gif|bmp|avif|svg)$/i;
+let opened = null;
+
+function openPicture(row) {
+  const dialog = document.getElementById('picture');
+  opened = row;
+  dialog.replaceChildren(viewer(row));
+  if (!dialog.open) dialog.showModal();
+  drawSeveral(row);
+  dialog.querySelector('.viewer').focus();
+}
+
+function makePictureDialog() {
+  const dialog = document.getElementById('picture');
+  dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener('keydown', (event) => {
+    if (/^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+    if (event.key === 'ArrowRight') go(1);
+    if (event.key === 'ArrowLeft') go(-1);
+  });
+  dialog.addEventListener('close', () => {
+    const row = opened;
+    opened = null;
+    document.querySelector(`section:not([hidden]) [data-row="${row}"]`)?.focus();
+  });
+}
+
+/** The next image of those shown. */
+function go(step) {
+  const place = visible.indexOf(opened) + step;
+  if (visible[place] !== undefined) openPicture(visible[place]);
+}
+
+function viewer(row) {
+  const place = visible.indexOf(row);
+  const close = make('button', { type: 'button', class: 'plain', 'aria-label': 'Close', onclick: () => document.getElementById('picture').close() }, '✕');
+  const stage = make('div', { class: 'stage fit' });
+  const choice = pictureChoice(row, stage);
+  return make('article', { class: 'viewer', tabindex: -1 },
+    make('header', {},
+      make('h2', { id: 'picture-title' }, data.ids[row]),
+      data.states[row] !== 'done' && make('span', { class: 'badge', style: 'position: static' }, data.states[row]),
+      make('span', { class: 'grow' }),
+      choice,
+      place >= 0 && make('span', { class: 'quiet' }, `${whole.format(place + 1)} of ${whole.format(visible.length)}`),
+      make('button', { type: 'button', class: 'plain', 'aria-label': 'Previous image', disabled: place <= 0, onclick: () => go(-1) }, '←'),
+      make('button', { type: 'button', class: 'plain', 'aria-label': 'Next image', disabled: place < 0 || place === visible.length - 1, onclick: () => go(1) }, '→'),
+      close),
+    stage,
+    make('aside', {}, ...facts(row)));
+}
+
+/** A choice of the image and of the pictures that its steps made; the first is shown. */
+function pictureChoice(row, stage) {
+  const [small, outline, large] = data.pictures[row];
+  const pictures = [];
+  data.files[row].forEach(([name, path], index) => {
+    if (SHOWN.test(path)) pictures.push({ name, url: encoded(path), outline: index === 0 });
+    else if (index === 0 && large) pictures.push({ name, url: address(large), outline: true });
+  });
+  const show = (picture) => {
+    if (!picture) { stage.replaceChildren(make('p', { class: 'empty' }, 'This image cannot be shown here.')); return; }
+    const image = make('img', { src: picture.url, alt: `${data.ids[row]}: ${picture.name}` });
+    image.addEventListener('error', () => {
+      if (small && image.getAttribute('src') !== address(small) && picture.outline) image.src = address(small);
+      else stage.replaceChildren(make('p', { class: 'empty' }, `${picture.name} cannot be shown: `, make('a', { href: picture.url }, picture.url.slice(0, 200))));
+    });
+    const stack = make('span', { class: 'stack', title: 'Full size, or fit' }, image, picture.outline && outline && make('img', { src: address(outline), alt: '', class: 'outline' }));
+    stack.addEventListener('click', () => { stage.classList.toggle('fit'); stage.classList.toggle('full'); });
+    stage.replaceChildren(stack);
+  };
+  show(pictures[0]);
+  if (pictures.length < 2) return null;
+  const select = make('select', { 'aria-label': 'Picture' }, ...pictures.map((picture, index) => option(index, picture.name)));
+  select.addEventListener('change', () => show(pictures[select.value]));
+  return select;
+}
+
+const encoded = (path) => (path.includes('://') ? path : path.split('/').map(encodeURIComponent).join('/'));
+
+function facts(row) {
+  const parts = [];
+  for (const failure of data.failuresOf.get(row) ?? []) parts.push(make('section', {}, make('h3', {}, `Failed in ${failure.step}`), ...reason(failure, true)));
+  for (const [kind, heading] of [['measurement', 'Measurements'], ['term', 'Metadata'], ['run', 'Run']]) {
+    const some = ofKind(kind).filter((column) => column.values[row] !== null && column.values[row] !== undefined);
+    if (some.length) parts.push(make('section', {}, make('h3', {}, heading), make('table', { class: 'values' }, make('tbody', {}, ...some.map((column) => valueRow(column, row))))));
+  }
+  for (const [key, measurement] of Object.entries(data.several)) {
+    if (measurement.rows[row]) parts.push(make('section', {}, make('h3', {}, key), make('div', { class: 'chart low', 'data-several': key })));
+  }
+  const files = data.files[row];
+  parts.push(make('section', {}, make('h3', {}, 'Files'), ...files.map(([name, path]) => make('div', {}, `${name}: `, make('a', { href: encoded(path) }, path.split('/').at(-1))))));
+  const steps = data.steps.map((step) => step.name);
+  const again = data.states[row] === 'done' ? `pixmake retry ${data.ids[row]}\nsnakemake --cores 1 ${record(steps.at(-1), row)}` : `snakemake --cores 1 ${record(steps.at(-1), row)}`;
+  parts.push(make('section', {}, make('h3', {}, 'Run it again'), copied(again)));
+  return parts;
+}
+
+const record = (step, row) => `${data.project.results}/${step}/${data.ids[row]}.json`;
+
+function valueRow(column, row) {
+  const value = column.values[row];
+  const z = column.kind === 'measurement' && column.type === 'number' ? outliers(column).get(row) : undefined;
+  const cell = make('td', { class: z === undefined ? null : 'odd', title: z === undefined ? null : oddWords(z) }, withUnit(column, value));
+  if (column.kind === 'measurement' && column.type === 'number') {
+    const place = percentile(column, value);
+    cell.append(make('span', { class: 'rank', title: `${Math.round(place)} % of the images have less` }, make('i', { style: `left: ${place}%` })));
+  }
+  return make('tr', {}, make('th', { scope: 'row' }, column.key), cell);
+}
+
+/** Measurements of several values, e.g. histograms, as lines. */
+function drawSeveral(row) {
+  for (const element of document.querySelectorAll('[data-several]')) {
+    const measurement = data.several[element.dataset.several];
+    const values = measurement.rows[row].map((value) => (typeof value === 'number' ? value : null));
+    const labels = Array.isArray(measurement.labels) && measurement.labels.length === values.length ? measurement.labels : values.map((_, index) => index);
+    chart(element, {
+      words: `${element.dataset.several}: ${values.length} values`,
+      grid: { left: 46, right: 8, top: 10, bottom: 24 },
+      tooltip: { trigger: 'axis' },
+      xAxis: { type: 'category', data: labels },
+      yAxis: { type: 'value', scale: true, splitNumber: 3 },
+      series: [{ type: values.length > 12 ? 'line' : 'bar', data: values, showSymbol: false, areaStyle: values.length > 12 ? { opacity: 0.15 } : undefined }],
+    });
+  }
+}
+
+/** Why an image failed, and the end of its log. */
+function reason(failure, open) {
+  return [
+    make('p', { class: 'reason', style: 'color: var(--bad)' }, make('b', {}, failure.error), `: ${failure.message}`),
+    make('details', { open }, make('summary', {}, `Log: ${failure.log}`), make('pre', { tabindex: 0 }, failure.tail || 'The log is not in this page; see the file.')),
+  ];
+}
+
+function copied(text) {
+  const button = make('button', { type: 'button', class: 'plain' }, 'Copy');
+  button.addEventListener('click', async () => {
+    try { await navigator.clipboard.writeText(text); button.textContent = 'Copied'; } catch { getSelection().selectAllChildren(button.previousSibling); }
+  });
+  return make('div', { class: 'copy' }, make('pre', { tabindex: 0 }, text), button);
+}

@@ -1,0 +1,219 @@
+// ---- plots: distribution, over time, one against the other, plate ------------------------------------
+
+// Okabe and Ito's colours, which colour-blind readers tell apart
+const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#d55e00', '#56b4e9', '#b8a900', '#7f7f7f', '#8c5a2b', '#6a51a3', '#a6bddb', '#bcbd22'];
+const charts = new Map();
+
+const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/** Draw a chart in an element, in the page's colours; a click on a point that knows its row opens its image. */
+function chart(element, options, clicked) {
+  let drawn = charts.get(element);
+  if (!drawn) {
+    drawn = echarts.init(element, null, { renderer: 'canvas' });
+    charts.set(element, drawn);
+    new ResizeObserver(() => drawn.resize()).observe(element);
+  }
+  const quiet = css('--quiet');
+  const axis = (given) => given && [].concat(given).map((each) => ({
+    nameLocation: 'middle', nameGap: 30, nameTextStyle: { color: quiet }, axisLabel: { color: quiet, hideOverlap: true, ...each.axisLabel },
+    axisLine: { lineStyle: { color: css('--line-strong') } }, splitLine: { lineStyle: { color: css('--line') } }, ...each,
+  }));
+  drawn.clear();
+  drawn.setOption({
+    animation: false, color: COLOURS, textStyle: { color: css('--text'), fontFamily: getComputedStyle(document.body).fontFamily },
+    grid: { left: 62, right: 20, top: options.legend ? 38 : 16, bottom: 48 },
+    aria: { enabled: true, label: { description: options.words } },
+    ...options,
+    legend: options.legend && { top: 2, left: 'center', type: 'scroll', itemWidth: 14, itemHeight: 9, textStyle: { color: css('--text') }, pageTextStyle: { color: quiet }, pageIconColor: quiet, ...options.legend },
+    tooltip: { backgroundColor: css('--raised'), borderColor: css('--line-strong'), textStyle: { color: css('--text'), fontSize: 13 }, confine: true, ...options.tooltip },
+    xAxis: axis(options.xAxis), yAxis: axis(options.yAxis),
+  });
+  drawn.off('click');
+  drawn.on('click', clicked ?? ((event) => { if (event.data?.row !== undefined) openPicture(event.data.row); }));
+  element.setAttribute('role', 'img');
+  element.setAttribute('aria-label', options.words);
+  return drawn;
+}
+
+/** Rows by the value of a term, in the order of its values; all in one without a term. */
+function grouped(rows, group) {
+  if (!group) return [['', rows]];
+  const cells = new Map(distinct(group).map((value) => [value, []]));
+  cells.set(null, []);
+  for (const row of rows) cells.get(group.values[row])?.push(row);
+  return [...cells].filter(([, members]) => members.length).map(([value, members]) => [value === null ? '(empty)' : shown(group, value), members]);
+}
+
+function drawDistribution(element, column, group, rows, low) {
+  const some = rows.filter((row) => column.values[row] !== null);
+  let [least, most] = [Infinity, -Infinity];
+  for (const row of some) { least = Math.min(least, column.values[row]); most = Math.max(most, column.values[row]); }
+  const bins = most > least ? Math.max(6, Math.min(40, Math.round(Math.sqrt(some.length) * 1.6))) : 1;
+  const width = (most - least) / bins || 1;
+  const binOf = (value) => Math.min(bins - 1, Math.floor((value - least) / width));
+  const groups = grouped(some, group);
+  const series = groups.map(([name, members], index) => {
+    const counts = new Array(bins).fill(0);
+    for (const row of members) counts[binOf(column.values[row])]++;
+    return { name, type: 'bar', stack: 'all', barCategoryGap: '6%', data: counts, itemStyle: { color: COLOURS[index % COLOURS.length] } };
+  });
+  const edge = (index) => shown({ ...column, type: 'number' }, Number((least + index * width).toPrecision(4)));
+  chart(element, {
+    words: `Distribution of ${title(column)} in ${some.length} images, from ${edge(0)} to ${edge(bins)}`,
+    legend: groups.length > 1 && !low ? { data: groups.map(([name]) => name) } : undefined,
+    tooltip: { trigger: 'axis', axisPointer: { type: 'shadow' }, formatter: (items) => [`${edge(items[0].dataIndex)} to ${edge(items[0].dataIndex + 1)}`, ...items.filter((item) => item.value).map((item) => `${item.marker}${escaped(item.seriesName || 'images')}: ${item.value}`)].join('<br>') },
+    xAxis: { type: 'category', data: Array.from({ length: bins }, (_, index) => edge(index)), name: low ? '' : title(column), axisTick: { show: false } },
+    yAxis: { type: 'value', name: low ? '' : 'images', nameGap: 42, minInterval: 1, splitNumber: low ? 3 : 5 },
+    series,
+    ...(low ? { grid: { left: 44, right: 8, top: 8, bottom: 26 } } : {}),
+  }, (event) => {
+    if (event.dataIndex === undefined) return;
+    addFilter(column.key);
+    const filter = state.filters.get(column.key);
+    Object.assign(filter, { least: least + event.dataIndex * width, most: least + (event.dataIndex + 1) * width });
+    document.querySelector(`#chips [data-key="${CSS.escape(column.key)}"]`).open = false;
+    applyFilters();
+    showView('images');
+  });
+}
+
+const escaped = (text) => make('i', {}, String(text)).innerHTML;
+
+function pointTip(x, y) {
+  return { trigger: 'item', formatter: (item) => (item.data?.row === undefined ? '' : `<b>${escaped(data.ids[item.data.row])}</b><br>${escaped(x.key)}: ${escaped(withUnit(x, x.values[item.data.row]))}<br>${escaped(y.key)}: ${escaped(withUnit(y, y.values[item.data.row]))}${outliers(y).has(item.data.row) ? `<br>${oddWords(outliers(y).get(item.data.row))}` : ''}`) };
+}
+
+/** Points, an outlier as a diamond; over a time axis with the median of each group as a line. */
+function drawPoints(element, x, y, group, rows, line) {
+  const odd = outliers(y);
+  const groups = grouped(rows.filter((row) => x.values[row] !== null && y.values[row] !== null), group);
+  const few = rows.length <= 3000;
+  const series = [];
+  groups.forEach(([name, members], index) => {
+    const colour = COLOURS[index % COLOURS.length];
+    series.push({
+      name, type: 'scatter', symbolSize: few ? 8 : 4, itemStyle: { color: colour, opacity: few ? 0.75 : 0.45 }, progressive: 4000,
+      data: members.map((row) => (odd.has(row)
+        ? { value: [x.values[row], y.values[row]], row, symbol: 'diamond', symbolSize: few ? 14 : 9, itemStyle: { color: colour, opacity: 1, borderColor: css('--text'), borderWidth: 1.4 } }
+        : { value: [x.values[row], y.values[row]], row })),
+    });
+    if (!line) return;
+    const at = new Map();
+    for (const row of members) { if (!at.has(x.values[row])) at.set(x.values[row], []); at.get(x.values[row]).push(y.values[row]); }
+    if (at.size < 2 || at.size > 400) return;
+    const points = [...at].sort(([a], [b]) => a - b).map(([value, values]) => [value, median(values.sort((a, b) => a - b))]);
+    series.push({ name, type: 'line', data: points, showSymbol: false, silent: true, lineStyle: { color: colour, width: 2.5 }, itemStyle: { color: colour }, z: 5, tooltip: { show: false } });
+  });
+  const count = [...odd.keys()].length;
+  chart(element, {
+    words: `${title(y)} against ${title(x)}${group ? ` by ${group.key}` : ''}: ${rows.length} images, ${count} outliers`,
+    legend: groups.length > 1 ? { data: groups.map(([name]) => name) } : undefined,
+    tooltip: pointTip(x, y),
+    xAxis: { type: x.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: title(x), ...(x.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(x).every((each) => each % 86400000 === 0)) } } : {}) },
+    yAxis: { type: 'value', scale: true, name: title(y), nameGap: 46 },
+    ...(x.type === 'time' ? { useUTC: true } : {}),
+    series,
+  });
+}
+
+/** Median, quartiles and whiskers of each group, single images beyond them as points. */
+function drawBoxes(element, column, group, rows) {
+  const groups = grouped(rows.filter((row) => column.values[row] !== null), group);
+  const beyond = [];
+  const boxes = groups.map(([, members], index) => {
+    const sorted = [...members].sort((a, b) => column.values[a] - column.values[b]);
+    const at = (part) => { const place = part * (sorted.length - 1); const low = Math.floor(place); const [a, b] = [column.values[sorted[low]], column.values[sorted[Math.min(low + 1, sorted.length - 1)]]]; return a + (b - a) * (place - low); };
+    const [first, middle, third] = [at(0.25), at(0.5), at(0.75)];
+    const reach = 1.5 * (third - first);
+    const inside = sorted.filter((row) => column.values[row] >= first - reach && column.values[row] <= third + reach);
+    for (const row of sorted) if (column.values[row] < first - reach || column.values[row] > third + reach) beyond.push({ value: [index, column.values[row]], row });
+    return { value: [column.values[inside[0]], first, middle, third, column.values[inside.at(-1)]], itemStyle: { color: `${COLOURS[index % COLOURS.length]}55`, borderColor: COLOURS[index % COLOURS.length], borderWidth: 1.6 } };
+  });
+  const tip = pointTip(group ?? column, column).formatter;
+  const value = (each) => shown(column, Number(each.toPrecision(5)));
+  chart(element, {
+    words: `${title(column)}${group ? ` by ${group.key}` : ''}: median, quartiles, whiskers`,
+    tooltip: { trigger: 'item', formatter: (item) => (item.seriesType === 'scatter' ? tip(item) : `<b>${escaped(item.name)}</b><br>median ${value(item.data.value[2])}<br>half of the images: ${value(item.data.value[1])} to ${value(item.data.value[3])}<br>${groups[item.dataIndex][1].length} images`) },
+    xAxis: { type: 'category', data: groups.map(([name]) => name || 'all images'), name: group?.key ?? '', splitLine: { show: false } },
+    yAxis: { type: 'value', scale: true, name: title(column), nameGap: 46 },
+    series: [{ type: 'boxplot', data: boxes, boxWidth: [14, 60] }, { type: 'scatter', data: beyond, symbolSize: 7, itemStyle: { color: css('--quiet') } }],
+  });
+}
+
+function drawPlate(element, column, rows, where) {
+  const cells = new Map();
+  for (const row of rows) {
+    const [line, place] = where.of(row);
+    if (line === null || place === null || column.values[row] === null) continue;
+    const key = `${line}\u0000${place}`;
+    if (!cells.has(key)) cells.set(key, { line, place, values: [], rows: [] });
+    cells.get(key).values.push(column.values[row]);
+    cells.get(key).rows.push(row);
+  }
+  const order = (a, b) => (typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b)));
+  const lines = [...new Set([...cells.values()].map((cell) => cell.line))].sort(order);
+  const places = [...new Set([...cells.values()].map((cell) => cell.place))].sort(order);
+  const points = [...cells.values()].map((cell) => ({ value: [places.indexOf(cell.place), lines.indexOf(cell.line), median(cell.values.sort((a, b) => a - b))], cell }));
+  const values = points.map((point) => point.value[2]).sort((a, b) => a - b);
+  chart(element, {
+    words: `Median of ${title(column)} at each of ${points.length} positions`,
+    tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${item.data.cell.rows.length} images` },
+    grid: { left: 62, right: 90, top: 12, bottom: 46 },
+    xAxis: { type: 'category', data: places, name: where.keys.at(-1), splitLine: { show: false } },
+    yAxis: { type: 'category', data: lines, inverse: true, name: where.keys[0], nameGap: 42, splitLine: { show: false } },
+    visualMap: { min: values[0], max: values.at(-1), calculable: true, right: 0, top: 'middle', textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
+    series: [{ type: 'heatmap', data: points, itemStyle: { borderWidth: 1, borderColor: css('--surface') }, emphasis: { itemStyle: { borderColor: css('--text') } } }],
+  }, (event) => {
+    if (!event.data?.cell) return;
+    const { rows: members } = event.data.cell;
+    if (members.length === 1) openPicture(members[0]);
+    else showOnly(Object.fromEntries(where.keys.map((key) => [key, columns.get(key).values[members[0]]])));
+  });
+}
+
+function makePlots(view) {
+  const measured = measurements();
+  if (!measured.length) {
+    view.append(make('p', { class: 'empty' }, 'There is no measurement to draw.'));
+    return () => {};
+  }
+  const groups = groupings();
+  const axes = timeAxes();
+  const where = positions();
+  const select = (label, some, none) => {
+    const element = make('select', {}, none !== undefined && option('', none), ...some.map((column) => option(column.key, title(column))));
+    element.addEventListener('change', () => draw());
+    return [make('label', {}, label, element), () => columns.get(element.value)];
+  };
+  const [measurementLabel, measurement] = select('Measurement ', measured);
+  const [groupLabel, group] = select('Colour by ', groups, 'nothing');
+  const [axisLabel, axis] = select('Time axis ', axes);
+  const [otherLabel, other] = select('against ', [...measured.slice(1), measured[0], ...ofKind('run')]);
+  if (groups.length) groupLabel.querySelector('select').value = groups[0].key;
+  view.append(make('div', { class: 'controls' }, measurementLabel, groups.length > 0 && groupLabel, axes.length > 1 && axisLabel,
+    make('span', { class: 'quiet' }, 'The plots show the images that the filters leave. Diamonds are outliers; a click opens an image.')));
+  const panel = (heading, note, extra) => {
+    const element = make('div', { class: 'chart' });
+    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), extra ? make('span', { class: 'controls' }, extra) : ''), element));
+    return element;
+  };
+  const pair = make('div', { class: 'columns' });
+  const time = axes.length && panel('Over time', 'a point an image, lines are medians');
+  time && (time.className = 'chart high');
+  view.append(pair);
+  const inPair = (element) => { pair.append(element.parentElement); return element; };
+  const distribution = inPair(panel('Distribution', 'a click on a bar shows its images'));
+  const boxes = inPair(panel('By group', 'median, quartiles, 1.5 × the quartiles’ distance'));
+  const plate = where && inPair(panel('By position', `median by ${where.keys.join(' and ')}`));
+  const against = measured.length > 1 && inPair(panel('One against the other', '', otherLabel));
+  const draw = () => {
+    const [column, by] = [measurement(), group()];
+    if (time) drawPoints(time, axis() ?? axes[0], column, by, visible, true);
+    drawDistribution(distribution, column, by, visible);
+    drawBoxes(boxes, column, by ?? groups[0], visible);
+    if (plate) drawPlate(plate, column, visible, where);
+    if (against) drawPoints(against, other(), column, by, visible, false);
+  };
+  return draw;
+}

@@ -1,0 +1,48 @@
+// ---- table: all values -------------------------------------------------------------------------------
+
+function makeTable(view) {
+  const holder = make('div', { id: 'table' });
+  const links = make('span', { class: 'quiet' }, 'Whole tables: ',
+    ...data.project.tables.flatMap((path, index) => [index ? ' · ' : '', make('a', { href: path }, path)]));
+  view.append(make('div', { class: 'controls' }, links), holder);
+  let table;
+  const rowOf = (row) => {
+    const cells = { row, id: data.ids[row], state: data.states[row] };
+    data.columns.forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
+    return cells;
+  };
+  const draw = () => {
+    const rows = visible.map(rowOf);
+    if (table) { table.replaceData(rows); return; }
+    table = new Tabulator(holder, {
+      data: rows,
+      index: 'row',
+      height: Math.max(360, window.innerHeight - 210),
+      layout: 'fitDataFill',
+      placeholder: 'No image is like that.',
+      columnDefaults: { headerSortTristate: true, maxWidth: 340, headerTooltip: true, resizable: 'header' },
+      rowFormatter: (row) => row.getElement().classList.toggle('failed', row.getData().state !== 'done'),
+      columns: [
+        { title: 'id', field: 'id', frozen: true, minWidth: 130 },
+        { title: 'state', field: 'state' },
+        ...data.columns.map((column, index) => ({
+          title: title(column),
+          field: `c${index}`,
+          hozAlign: column.type === 'number' ? 'right' : 'left',
+          sorter: column.type === 'text' ? 'string' : 'number',
+          sorterParams: { alignEmptyValues: 'bottom' },
+          formatter: (cell) => shown(column, cell.getValue()),
+        })),
+      ],
+    });
+    table.on('rowClick', (_, row) => openPicture(row.getData().row));
+    table.on('tableBuilt', () => {
+      holder.querySelector('.tabulator-tableholder').setAttribute('aria-label', 'A row an image; Enter opens it');
+    });
+    holder.addEventListener('keydown', (event) => {
+      const element = event.target.closest?.('.tabulator-row');
+      if (event.key === 'Enter' && element) openPicture(table.getRow(element).getData().row);
+    });
+  };
+  return draw;
+}
