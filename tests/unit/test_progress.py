@@ -17,11 +17,11 @@ from snakemake.settings.enums import Quietness
 
 from pixmake import display, progress, runstate
 from pixmake.display import PlainLines, one_line
+from pixmake.follow import run_progress
 from pixmake.progress import BEGIN, Reporter, failure_in
 from pixmake.records import Failure, Record, write_record
 from pixmake.runstate import RunPlan, forget_run, note_now, note_plan, read_now, read_plan
 from pixmake.tally import Tally, Work
-from pixmake.follow import run_progress
 
 EVENTS = st.tuples(
     st.sampled_from(["started", "finished", "lost", "left out", "failed"]),

@@ -77,20 +77,21 @@ def test_live_display(two_steps: Project) -> None:
     assert code == 1
     frames = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", written)
     assert "0 of 4 images done" in frames
-    assert re.search(r"find +\S+ +1 of 4", frames)
+    assert re.search(r"find +\S+ +[1-3] of 4", frames)
     assert re.search(r"now: find of p\d", frames)
     assert "last failure: find of p2: ValueError: blurred" in frames
     assert "\x1b[1A" in written  # it is drawn over itself
     assert "rule find_p0" not in frames
     for done, total in re.findall(r"(\d+) of (\d+)", frames):
         assert int(done) <= int(total)
-    last = frames.replace("\r", "").splitlines()[-4:]
+    last = frames.replace("\r", "").splitlines()[-5:]
     assert last[0].endswith("3 of 4 images done")
     assert last[1:3] == [
         "1 of 4 images failed: see results/failures.csv. The next run tries them again.",
         "Tables: results/measurements.csv, results/failures.csv",
     ]
-    assert last[3].startswith("Time: ")
+    assert last[3] == "Page: results/report.html"
+    assert last[4].startswith("Time: ")
     assert written.rfind("\x1b[?25h") > written.rfind("\x1b[?25l")  # the cursor is back
 
 
