@@ -35,7 +35,7 @@ def test_memory_grows_and_each_step_has_its_own_way_to_fail(small: Project) -> N
     small.configure(images=images, steps={"hungry": hungry}, max_failures="25%")
     ended = small.snakemake()
     assert ended.code == 0, ended.err
-    assert ended.last_words.startswith("3 of 4 images done")
+    assert ended.last_words.startswith("1 of 4 images failed, as max_failures allows")
     assert small.record("hungry", "p1")["run"]["attempt"] == 2
     assert small.record("hungry", "p1")["measurements"]["sum"]["value"] == 4e7
     (lost,) = small.rows("failures.csv")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake import kept
+from pixmake.fingerprint import fingerprint
 from pixmake.gathering import (
     MEMBERS,
     MISSING,
@@ -129,6 +130,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
                 files=dict(job.files),
                 run={**_run(job, started, warm), **outcome.run},
                 images=job.images,
+                origin=origin(job),
             ),
             job.record,
         )
@@ -186,6 +188,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             error=failure,
             run=run or {},
             images=job.images,
+            origin=origin(job),
         ),
         job.record,
     )
@@ -196,6 +199,11 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             for source, kept in _kept_inputs(job).items():
                 shutil.copy(source, kept)
     return DONE
+
+
+def origin(job: Job) -> dict[str, Any]:
+    """What a result is made of: what the job was told, and its images as they are."""
+    return {"task": job.task.as_made(), "inputs": [fingerprint(path) for path in job.images]}
 
 
 def run_facts(

@@ -88,21 +88,33 @@ if plan.config.aggregate.report:
             " --project {params.project:q} --threads {threads} 2> {log:q}"
 
 
-asked = []
+run = []
 
 
 onstart:
     pixmake_rules.tell_notes(plan)
-    asked.extend(asked_records(workflow.dag.jobs))
     pixmake_rules.begin(plan, workflow)
+    run.append(
+        begin_run(
+            workflow,
+            plan.config.results,
+            pixmake_rules.step_names(plan),
+            pixmake_rules.over_several(plan),
+        )
+    )
 
 
 onsuccess:
     pixmake_rules.end()
     conclude(
-        pixmake_later.asked_now(plan, asked),
+        *run,
+        pixmake_later.asked_now(plan, run[0].records),
         **pixmake_rules.tables(plan),
         max_failures=plan.config.max_failures,
         over_several=pixmake_rules.over_several(plan),
         keep=plan.config.keep,
     )
+
+
+onerror:
+    stopped(*run, unfinished(workflow.dag), pixmake_rules.over_several(plan))
