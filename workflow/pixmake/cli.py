@@ -145,7 +145,8 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     status = add("status", _status, "Say how many images are done, failed and to do, step by step.")
-    status.add_argument("--json", action="store_true", help="as JSON")
+    status.add_argument("--json", action="store_true", help="as JSON, with --watch a line at each look")
+    status.add_argument("--watch", action="store_true", help="follow a run, from any terminal, until it ends")
 
     show = add("config", _config, "Print every value that is in force, and the file that it came from.")
     show.usage = "pixmake config show [--config FILE] [--parallel-config FILE]"
@@ -175,6 +176,33 @@ def _parser() -> argparse.ArgumentParser:
     scheduler.add_argument("action", choices=["submit", "status"])
     scheduler.add_argument(
         "what", metavar="SCRIPT_OR_ID", nargs="+", help="after options of the submit command"
+    )
+    explain = add("explain", _explain, "Say what made a result, and whether the next run makes it again.")
+    explain.add_argument("result", metavar="ID", help="an image's id, or one of its files")
+    explain.add_argument("--step", metavar="STEP", help="only this step (default: all)")
+    explain.add_argument("--json", action="store_true", help="as JSON")
+
+    diff = add("diff", _diff, "Say what differs between two folders of results.", config=False)
+    diff.add_argument("old", type=Path, metavar="OLD", help="a folder of results")
+    diff.add_argument("new", type=Path, metavar="NEW", help="another one, of the same images")
+    diff.add_argument(
+        "--tolerance",
+        action="append",
+        default=[],
+        type=_tolerance,
+        metavar="[NAME=]SHARE",
+        help="differences up to this share of the old value do not count, of all measurements or of one: "
+        "0.01 or area=0.05 (default: 0)",
+    )
+    diff.add_argument("--csv", metavar="FILE", help="write every change to this file")
+    diff.add_argument("--json", action="store_true", help="as JSON")
+
+    crate = add("crate", _crate, "Describe the project and its run as a Workflow Run RO-Crate.")
+    crate.add_argument("--name", default="", help="what it is called (default: the folder's name)")
+    crate.add_argument("--description", default="", help="what it is, in a sentence or more")
+    crate.add_argument("--license", default="", help="an address or words (default: the file LICENSE)")
+    crate.add_argument(
+        "--author", action="append", default=[], metavar="NAME", help="a name, with an ORCID's address or not"
     )
     try_ = add("try", _try, "Run one image at once, beside the results, and print what was measured.")
     try_.add_argument("id", metavar="ID", help="the image's id")
@@ -267,6 +295,13 @@ def _add_commands_of_the_outcome(commands: Any) -> None:
     aggregate.add_argument("gathered")
     for option in ("--columns", "--formats", "--results"):
         aggregate.add_argument(option, required=True)
+    provenance = commands.add_parser(
+        "provenance",
+        description="The provenance from gathered records and what stdin says of the project, as JSON.",
+    )
+    provenance.set_defaults(command=_provenance)
+    provenance.add_argument("gathered")
+    provenance.add_argument("output")
     summarise = commands.add_parser("summarise", description="A function of the tables.")
     summarise.set_defaults(command=_summarise)
     summarise.add_argument("task")
@@ -415,16 +450,24 @@ def _config(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     from pixmake.config import load_config
+    from pixmake.display import one_line
+    from pixmake.follow import follow, run_progress, status_json, status_table
+    from pixmake.runstate import read_plan
     from pixmake.status import project_status
 
-    counts = project_status(load_config(arguments.config))
-    if arguments.json:
-        print(json.dumps({step: count.__dict__ for step, count in counts.items()}, indent=2))
+    config = load_config(arguments.config)
+    if arguments.watch:
+        follow(config, arguments.json)
         return 0
-    width = max(len("step"), *(len(step) for step in counts))
-    print(f"{'step':<{width}}  {'done':>8}  {'failed':>8}  {'to do':>8}")
-    for step, count in counts.items():
-        print(f"{step:<{width}}  {count.done:>8}  {count.failed:>8}  {count.to_do:>8}")
+    plan = read_plan()
+    run = run_progress(plan) if plan else None
+    counts = project_status(config)
+    if arguments.json:
+        print(status_json(counts, run))
+    else:
+        print("\n".join(status_table(counts)))
+        if run is not None:
+            print(f"a run is going on: {one_line(run)}")
     return 0
 
 
@@ -446,6 +489,60 @@ def _scheduler(arguments: argparse.Namespace) -> int:
         if arguments.action == "submit"
         else phase(arguments.system, what)
     )
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from pixmake.config import read_config
+    from pixmake.explain import as_content, explained, lines
+    from pixmake.plan import plan_project
+
+    plan = plan_project(read_config(arguments.config), [arguments.config])
+    found = explained(plan, arguments.result, arguments.step)
+    if arguments.json:
+        print(json.dumps([as_content(each) for each in found], indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join("\n".join(lines(each)) for each in found))
+    return 0
+
+
+def _tolerance(text: str) -> tuple[str, float]:
+    name, _, share = text.rpartition("=")
+    value = float(share)
+    if not value >= 0:
+        raise ValueError(text)
+    return name, value
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from pixmake.diff import Tolerance, as_content, compare, lines, write_changes
+
+    by_name = dict(arguments.tolerance)
+    tolerance = Tolerance(by_name.pop("", 0.0), by_name)
+    try:
+        if arguments.csv:
+            found = write_changes(arguments.csv, arguments.old, arguments.new, tolerance)
+        else:
+            found = compare(arguments.old, arguments.new, tolerance)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        return 2  # as `diff` does: 1 is a difference
+    if arguments.json:
+        print(json.dumps(as_content(found), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(lines(found)))
+    return 1 if found.any else 0
+
+
+def _crate(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.crate import Words, write_crate
+
+    name = arguments.name or Path.cwd().name
+    description = arguments.description or f"An image analysis and its results: {name}"
+    words = Words(name, description, arguments.license, tuple(arguments.author))
+    path = write_crate(load_config(arguments.config).results, words)
+    print(f"{path} describes this folder as a Workflow Run RO-Crate")
     return 0
 
 
@@ -554,6 +651,17 @@ def _page(arguments: argparse.Namespace) -> int:
     try:
         project = {"terms": json.loads(arguments.columns), **json.loads(arguments.project)}
         write_report(arguments.gathered, project, arguments.page, arguments.threads)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _provenance(arguments: argparse.Namespace) -> int:
+    from pixmake.aggregate import gathered
+    from pixmake.provenance import write_provenance
+
+    try:
+        write_provenance(gathered(arguments.gathered), json.loads(sys.stdin.readline()), arguments.output)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake import kept
+from pixmake.fingerprint import fingerprint
 from pixmake.gathering import (
     MEMBERS,
     MISSING,
@@ -54,6 +55,7 @@ PREREQUISITE = "PrerequisiteFailed"
 LINKS = ".snakemake/pixmake/links"
 """Where images lie whose names Snakemake would take for patterns; see `pixmake.rules`."""
 
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -128,6 +130,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
                 files=dict(job.files),
                 run={**_run(job, started, warm), **outcome.run},
                 images=job.images,
+                origin=origin(job),
             ),
             job.record,
         )
@@ -185,6 +188,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             error=failure,
             run=run or {},
             images=job.images,
+            origin=origin(job),
         ),
         job.record,
     )
@@ -195,6 +199,11 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             for source, kept in _kept_inputs(job).items():
                 shutil.copy(source, kept)
     return DONE
+
+
+def origin(job: Job) -> dict[str, Any]:
+    """What a result is made of: what the job was told, and its images as they are."""
+    return {"task": job.task.as_made(), "inputs": [fingerprint(path) for path in job.images]}
 
 
 def run_facts(
@@ -306,10 +315,10 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def _is_ours(file: str) -> bool:
-    return file.startswith("<frozen ") or Path(file).parent in (
-        Path(__file__).parent,
-        Path(__file__).parent / "runners",
-    )
+    """Whether a frame is of pixmake's, or of what Python itself puts around it."""
+    if file.startswith(("<frozen ", _STANDARD_LIBRARY)):
+        return "site-packages" not in file
+    return Path(file).parent in (Path(__file__).parent, Path(__file__).parent / "runners")
 
 
 def _kept_inputs(job: Job) -> dict[str, str]:

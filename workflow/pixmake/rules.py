@@ -438,34 +438,48 @@ def _linked(path: str) -> str:
 
 def _text_head(plan: Plan) -> Iterator[str]:
     from pixmake.outcome_rules import as_text as outcome_text  # which is made of this module's parts
+    from pixmake.provenance_rules import as_text as provenance_text
 
     written = tables(plan)
     yield """\
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
-from pixmake.verdict import asked_records, conclude
+from pixmake.progress import begin_run, show_progress
+from pixmake.verdict import conclude, stopped, unfinished
+
+show_progress(workflow)
 
 
 """
     yield from outcome_text(plan)
+    yield provenance_text(plan)
     yield f"""
 
-asked = []
+run = []
 
 
 onstart:
-    asked.extend(asked_records(workflow.dag.jobs))
+    run.append(
+        begin_run(
+            workflow, {plan.config.results!r}, {step_names(plan)!r}, {over_several(plan)!r}
+        )
+    )
 
 
 onsuccess:
     conclude(
-        asked,
+        *run,
+        run[0].records,
         **{written!r},
         max_failures={plan.config.max_failures!r},
         over_several={over_several(plan)!r},
         keep={plan.config.keep!r},
     )
+
+
+onerror:
+    stopped(*run, unfinished(workflow.dag), {over_several(plan)!r})
 """
     for table in collected(plan):
         yield f"""

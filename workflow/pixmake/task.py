@@ -56,6 +56,13 @@ class Task:
         """
         return one_line({key: value for key, value in vars(self).items() if value not in _NOTHING})
 
+    def as_made(self) -> dict[str, Any]:
+        """The task as it stands in a record, without what the record says elsewhere."""
+        elsewhere = ("step", "id", "metadata")
+        return {
+            key: value for key, value in vars(self).items() if key not in elsewhere and value not in _NOTHING
+        }
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -95,6 +95,13 @@ def _take(spooled: _Spooled, record: Record) -> None:
         _end_entity(spooled)
         spooled.current_id = record.id
         spooled.current = {"metadata": _metadata(record), "observations": {}}
+    if "plantcv" in record.run:
+        # what PlantCV itself notes of a run; these two alone differ from run to run
+        for term, value in (
+            ("run_date", record.run.get("started")),
+            ("plantcv_version", record.run["plantcv"]),
+        ):
+            spooled.current["metadata"][term] = {"datatype": TEXT, "value": [value]}
     observations = spooled.current["observations"]
     for name, content in record.measurements.items():
         if "term" in content:  # what a PlantCV script added to the metadata
@@ -120,7 +127,8 @@ def _metadata(record: Record) -> dict[str, Any]:
         }
         for term, value in given.items()
     }
-    metadata["image"] = {"label": LABELS["image"], "datatype": TEXT, "value": list(record.images)}
+    name = "filepath" if str(record.run.get("plantcv", "4")).startswith("5") else "image"
+    metadata[name] = {"label": LABELS["image"], "datatype": TEXT, "value": list(record.images)}
     return metadata
 
 

@@ -80,7 +80,7 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
 def about(content: Content) -> str:
     """The page in a sentence, for who looks at it without its program."""
     failed = content.states.count("failed")
-    return f"{len(content.ids)} images, {content.states.count('done')} done, {failed} failed"
+    return f"{len(content.ids):,} images, {content.states.count('done'):,} done, {failed:,} failed"
 
 
 def packed(data: Any) -> str:

@@ -47,6 +47,17 @@ function timeAxes() {
     .sort((a, b) => (b.type === 'time') - (a.type === 'time'));
 }
 
+const DAY = 86400000;
+
+/** Where a row stands on a time axis; where there are many times, on which day. */
+function stepped(axis) {
+  const all = distinct(axis);
+  const byDay = axis.type === 'time' && all.length > 40 && all.at(-1) - all[0] > 3 * DAY;
+  // the middle of the images' hours, so that a line runs through its points
+  const hours = byDay ? median(Float64Array.from(axis.values.filter((value) => value !== null), (value) => value % DAY).sort()) : 0;
+  return byDay ? (row) => (axis.values[row] === null ? null : Math.floor(axis.values[row] / DAY) * DAY + hours) : (row) => axis.values[row];
+}
+
 /** Where each image stands on a plate or bench, if the metadata say it: rows and columns, or wells such as B07. */
 function positions() {
   const find = (pattern) => ofKind('term').find((column) => pattern.test(column.key) && distinct(column).length <= 500);
@@ -99,11 +110,13 @@ function outliers(column) {
   column.outliers = new Map();
   const axis = timeAxes()[0];
   const group = groupings()[0];
-  for (const keys of [[group, axis], [group], []]) {
+  const inGroup = (row) => group?.values[row];
+  const atTime = axis && stepped(axis);
+  for (const keys of [[inGroup, atTime], [inGroup], []]) {
     const cells = new Map();
     column.values.forEach((value, row) => {
       if (value === null) return;
-      const cell = keys.map((key) => key?.values[row]).join('\u0000');
+      const cell = keys.map((key) => key?.(row)).join('\u0000');
       if (!cells.has(cell)) cells.set(cell, []);
       cells.get(cell).push(row);
     });

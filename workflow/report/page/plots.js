@@ -1,14 +1,17 @@
 // ---- plots: distribution, over time, one against the other, plate ------------------------------------
 
-// Okabe and Ito's colours, which colour-blind readers tell apart
-const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#d55e00', '#56b4e9', '#b8a900', '#7f7f7f', '#8c5a2b', '#6a51a3', '#a6bddb', '#bcbd22'];
+// after Okabe and Ito, whose colours colour-blind readers tell apart; brighter ones on dark ground
+const ON_DARK = ['#4ea8de', '#f0b030', '#2fc79a', '#e3a1c8', '#ff8b4d', '#a5d8f5', '#e6db55', '#b3b3b3', '#cfa276', '#a994e6', '#d5e4ef', '#d6dc5c'];
+const ON_LIGHT = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#d55e00', '#56b4e9', '#b8a900', '#7f7f7f', '#8c5a2b', '#6a51a3', '#a6bddb', '#bcbd22'];
 const charts = new Map();
+let COLOURS = ON_LIGHT;
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /** Draw a chart in an element, in the page's colours; a click on a point that knows its row opens its image. */
 function chart(element, options, clicked) {
   let drawn = charts.get(element);
+  COLOURS = isDark() ? ON_DARK : ON_LIGHT;
   if (!drawn) {
     drawn = echarts.init(element, null, { renderer: 'canvas' });
     charts.set(element, drawn);
@@ -16,8 +19,9 @@ function chart(element, options, clicked) {
   }
   const quiet = css('--quiet');
   const axis = (given) => given && [].concat(given).map((each) => ({
-    nameLocation: 'middle', nameGap: 30, nameTextStyle: { color: quiet }, axisLabel: { color: quiet, hideOverlap: true, ...each.axisLabel },
+    nameLocation: 'middle', nameGap: 30, nameTextStyle: { color: quiet },
     axisLine: { lineStyle: { color: css('--line-strong') } }, splitLine: { lineStyle: { color: css('--line') } }, ...each,
+    axisLabel: { color: quiet, hideOverlap: true, ...each.axisLabel },
   }));
   drawn.clear();
   drawn.setOption({
@@ -52,6 +56,7 @@ function drawDistribution(element, column, group, rows, low) {
   const bins = most > least ? Math.max(6, Math.min(40, Math.round(Math.sqrt(some.length) * 1.6))) : 1;
   const width = (most - least) / bins || 1;
   const binOf = (value) => Math.min(bins - 1, Math.floor((value - least) / width));
+  COLOURS = isDark() ? ON_DARK : ON_LIGHT;
   const groups = grouped(some, group);
   const series = groups.map(([name, members], index) => {
     const counts = new Array(bins).fill(0);
@@ -87,6 +92,7 @@ function pointTip(x, y) {
 /** Points, an outlier as a diamond; over a time axis with the median of each group as a line. */
 function drawPoints(element, x, y, group, rows, line) {
   const odd = outliers(y);
+  COLOURS = isDark() ? ON_DARK : ON_LIGHT;
   const groups = grouped(rows.filter((row) => x.values[row] !== null && y.values[row] !== null), group);
   const few = rows.length <= 3000;
   const series = [];
@@ -100,7 +106,8 @@ function drawPoints(element, x, y, group, rows, line) {
     });
     if (!line) return;
     const at = new Map();
-    for (const row of members) { if (!at.has(x.values[row])) at.set(x.values[row], []); at.get(x.values[row]).push(y.values[row]); }
+    const place = stepped(x);
+    for (const row of members) { const key = place(row); if (!at.has(key)) at.set(key, []); at.get(key).push(y.values[row]); }
     if (at.size < 2 || at.size > 400) return;
     const points = [...at].sort(([a], [b]) => a - b).map(([value, values]) => [value, median(values.sort((a, b) => a - b))]);
     series.push({ name, type: 'line', data: points, showSymbol: false, silent: true, lineStyle: { color: colour, width: 2.5 }, itemStyle: { color: colour }, z: 5, tooltip: { show: false } });
@@ -110,7 +117,7 @@ function drawPoints(element, x, y, group, rows, line) {
     words: `${title(y)} against ${title(x)}${group ? ` by ${group.key}` : ''}: ${rows.length} images, ${count} outliers`,
     legend: groups.length > 1 ? { data: groups.map(([name]) => name) } : undefined,
     tooltip: pointTip(x, y),
-    xAxis: { type: x.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: title(x), ...(x.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(x).every((each) => each % 86400000 === 0)) } } : {}) },
+    xAxis: { type: x.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: title(x), ...(x.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(x).at(-1) - distinct(x)[0] > 2 * DAY) } } : {}) },
     yAxis: { type: 'value', scale: true, name: title(y), nameGap: 46 },
     ...(x.type === 'time' ? { useUTC: true } : {}),
     series,
@@ -121,6 +128,7 @@ function drawPoints(element, x, y, group, rows, line) {
 function drawBoxes(element, column, group, rows) {
   const groups = grouped(rows.filter((row) => column.values[row] !== null), group);
   const beyond = [];
+  COLOURS = isDark() ? ON_DARK : ON_LIGHT;
   const boxes = groups.map(([, members], index) => {
     const sorted = [...members].sort((a, b) => column.values[a] - column.values[b]);
     const at = (part) => { const place = part * (sorted.length - 1); const low = Math.floor(place); const [a, b] = [column.values[sorted[low]], column.values[sorted[Math.min(low + 1, sorted.length - 1)]]]; return a + (b - a) * (place - low); };
@@ -159,10 +167,10 @@ function drawPlate(element, column, rows, where) {
   chart(element, {
     words: `Median of ${title(column)} at each of ${points.length} positions`,
     tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${item.data.cell.rows.length} images` },
-    grid: { left: 62, right: 90, top: 12, bottom: 46 },
+    grid: { left: 62, right: 96, top: 12, bottom: 46 },
     xAxis: { type: 'category', data: places, name: where.keys.at(-1), splitLine: { show: false } },
     yAxis: { type: 'category', data: lines, inverse: true, name: where.keys[0], nameGap: 42, splitLine: { show: false } },
-    visualMap: { min: values[0], max: values.at(-1), calculable: true, right: 0, top: 'middle', textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
+    visualMap: { min: values[0], max: values.at(-1), calculable: true, align: 'left', right: 4, top: 'middle', itemWidth: 14, textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
     series: [{ type: 'heatmap', data: points, itemStyle: { borderWidth: 1, borderColor: css('--surface') }, emphasis: { itemStyle: { borderColor: css('--text') } } }],
   }, (event) => {
     if (!event.data?.cell) return;
@@ -198,7 +206,7 @@ function makePlots(view) {
     view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), extra ? make('span', { class: 'controls' }, extra) : ''), element));
     return element;
   };
-  const pair = make('div', { class: 'columns' });
+  const pair = make('div', { class: 'columns wide' });
   const time = axes.length && panel('Over time', 'a point an image, lines are medians');
   time && (time.className = 'chart high');
   view.append(pair);
