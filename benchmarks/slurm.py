@@ -39,6 +39,7 @@ def measure(images: int, by_hand: int) -> str:
     if not slurm.installed():
         slurm.install()
     folder = Path(tempfile.mkdtemp(prefix="pixmake-slurm-"))
+    folder.chmod(0o755)  # the database runs as another user
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     try:
         slurm.start(folder / "cluster")
