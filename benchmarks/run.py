@@ -43,8 +43,8 @@ grouped. Seconds, those of the CPU, and peak memory of one process. Aims: 100,00
 
 ## On a cluster
 
-500 images on a real SLURM of two nodes on this machine, in groups, beside a Snakefile by hand with one job an image, which is
-measured for fewer of them. Aims: 20 times fewer submissions, 5 times less wall time.
+500 images on a real SLURM of two nodes on this machine, in groups, beside a Snakefile by hand with one
+job an image, which is measured for fewer of them. Aims: 20 times fewer submissions, 5 times less wall time.
 
 {cluster}
 """

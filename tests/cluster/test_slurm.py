@@ -133,7 +133,8 @@ def test_why_a_job_ended(sent: Project, words: tuple[str, ...]) -> None:
     sent.write("scripts/analysis.py", ENDS)
     plants = ["exits", "slow", "greedy", "cancelled", "good"]
     if words is PLUGIN:
-        plants.remove("slow")  # SLURM counts time in minutes, and each is tried twice
+        # SLURM counts time in minutes, and the plugin asks ever more seldom how jobs are
+        plants = ["exits", "greedy", "good"]
     for number, plant in enumerate(plants):
         sent.draw(f"images/{plant}.png", level=30 * number)
     sent.list_images([{"path": f"{plant}.png", "plant": plant} for plant in plants])

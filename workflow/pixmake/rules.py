@@ -279,8 +279,10 @@ def retries(planned: PlannedStep) -> int:
     """How often Snakemake tries a job again.
 
     Beyond the step's own retries, one that ended without a word is tried once more, and after that once
-    again to leave a record that says why.
+    again to leave a record that says why. That is for the Snakemake that submits, not for one on a node.
     """
+    if allowed_rules():
+        return planned.step.retries
     return planned.step.retries + (LOST_ATTEMPTS + 1 if planned.keeps_going else 0)
 
 
