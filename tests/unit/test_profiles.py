@@ -260,6 +260,20 @@ def test_what_a_scheduler_says(
     assert (state.phase, state.explanation) == (phase, explanation)
 
 
+@pytest.mark.parametrize(
+    ("listed", "kind"),
+    [
+        ("FAILED||300M\nFAILED|10.70M|\nCANCELLED by 0|568.15M|\n", "MemoryError"),
+        ("FAILED||300M\nOUT_OF_MEMORY|10M|\n", "MemoryError"),
+        ("FAILED||300M\nFAILED|100M|\n", "ClusterJobError"),
+    ],
+)
+def test_memory_of_a_step_is_the_reason(monkeypatch: pytest.MonkeyPatch, listed: str, kind: str) -> None:
+    """Where a job says only that it failed, its steps say whether memory was the reason."""
+    monkeypatch.setattr(schedulers, "_asked", lambda command: listed if "MaxRSS" in command else "FAILED|1:0")
+    assert schedulers.lost_type(schedulers.lost_state("slurm", "7")) == kind
+
+
 def test_job_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job is not given up in the moment after it was sent, and not waited for when it is forgotten."""
     monkeypatch.chdir(tmp_path)

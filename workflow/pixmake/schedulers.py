@@ -81,8 +81,8 @@ class Scheduler:
     """What its states mean."""
     otherwise: Phase = "running"
     """What any other state means."""
-    details: Sequence[tuple[str, str]] = ()
-    """As `queries`, for a job that has failed: what they find is nearer to the cause."""
+    nearer: Callable[[str], str] | None = None
+    """Of the id of a job that has failed: a state that is nearer to the cause, or nothing."""
 
 
 def _slurm(need: Need) -> list[str]:
@@ -180,7 +180,9 @@ SCHEDULERS: Mapping[str, Scheduler] = {
         "scancel",
         "SLURM_JOB_ID",
         _SLURM_ENDS,
-        details=(("sacct -n -P -j {id} -o State", r"^(?P<state>OUT_OF_MEMORY)"),),
+        nearer=lambda job_id: _slurm_memory(
+            _asked(f"sacct -n -P --units=M -j {shlex.quote(job_id)} -o State,MaxRSS,ReqMem")
+        ),
     ),
     "pbs": Scheduler(_pbs, r"^(\S+)", _PBS_QUERIES, _PBS_PHASES, "qdel", "PBS_JOBID"),
     "torque": Scheduler(_torque, r"^(\S+)", _PBS_QUERIES, _PBS_PHASES, "qdel", "PBS_JOBID"),
@@ -272,9 +274,10 @@ def lost_state(name: str, job_id: str) -> State:
     """Why a job ended that left its work undone; a scheduler's books may be some seconds late."""
     scheduler = find_scheduler(name)
     for _ in range(BOOKED_SECONDS):
-        found = _first(scheduler, [*scheduler.details, *scheduler.queries], job_id)
+        found = _first(scheduler, scheduler.queries, job_id)
         if found and found.phase != "running":
-            return found
+            word = scheduler.nearer(job_id) if scheduler.nearer else ""
+            return State("failed", word, scheduler.explained[word]) if word else found
         time.sleep(1)
     return State("failed", "", "ended without a word of its scheduler")
 
@@ -285,6 +288,19 @@ def _first(scheduler: Scheduler, queries: Sequence[tuple[str, str]], job_id: str
         if found:
             return _state(scheduler, found)
     return None
+
+
+def _slurm_memory(listed: str) -> str:
+    """``OUT_OF_MEMORY`` if a step of a job says so, or held more than the job had asked for."""
+    rows = [line.split("|") for line in listed.splitlines() if line.count("|") == 2]
+    asked = max((_megabytes(row[2]) for row in rows), default=0.0)
+    over = any(row[0] == "OUT_OF_MEMORY" or 0 < asked < _megabytes(row[1]) for row in rows)
+    return "OUT_OF_MEMORY" if over else ""
+
+
+def _megabytes(text: str) -> float:
+    found = re.match(r"[\d.]+", text)
+    return float(found[0]) if found else 0.0
 
 
 def _state(scheduler: Scheduler, found: re.Match[str]) -> State:

@@ -108,7 +108,9 @@ onsuccess:
     pixmake_rules.end()
     conclude(
         *run,
-        pixmake_later.asked_now(plan, run[0].records or pixmake_rules.done_before(plan)),
+        pixmake_later.asked_now(
+            plan, run[0].records or pixmake_rules.done_before(plan)
+        ),
         **pixmake_rules.tables(plan),
         max_failures=plan.config.max_failures,
         over_several=pixmake_rules.over_several(plan),
