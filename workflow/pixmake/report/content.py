@@ -382,7 +382,11 @@ def _facts(found: _Collected) -> dict[str, Any]:
     begun = sorted(str(run["started"]) for run in runs if "started" in run)
     versions: dict[str, dict[str, None]] = {}
     for run in runs:
-        for name, value in (("Python", run.get("python")), ("PlantCV", run.get("plantcv")), *(run.get("versions") or {}).items()):
+        for name, value in (
+            ("Python", run.get("python")),
+            ("PlantCV", run.get("plantcv")),
+            *(run.get("versions") or {}).items(),
+        ):
             if value:
                 versions.setdefault(name, {})[str(value)] = None
     return {
