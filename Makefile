@@ -14,11 +14,11 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format docs bench clean \
+.PHONY: help install demo test test-cluster check format docs bench clean \
 	check-format check-style check-types check-snakefmt check-schema lint
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Make .venv, with pixmake and all that its tests need (the others do it by themselves)
 
@@ -32,6 +32,9 @@ demo: $(INSTALLED) ## Draw 24 pictures of plants, measure them, and say where th
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
 	$(BIN)/pytest $(ARGS)
+
+test-cluster: $(INSTALLED) ## Start a real SLURM on this machine (Debian, root) and run the tests that need it
+	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
 
 check: check-format check-style check-types check-snakefmt lint check-schema docs ## Check format, style, types, rules, schema and docs
 

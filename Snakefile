@@ -6,8 +6,8 @@ min_version("9.27")
 try:
     from pixmake import later as pixmake_later
     from pixmake import rules as pixmake_rules
-    from pixmake.progress import show_progress
-    from pixmake.verdict import asked_records, conclude
+    from pixmake.progress import begin_run, show_progress
+    from pixmake.verdict import conclude, stopped, unfinished
 except ImportError as error:
     raise SystemExit(f"pixmake is missing here ({error}): pip install pixmake")
 
@@ -15,13 +15,14 @@ except ImportError as error:
 configfile: "config/config.yaml"
 
 
-plan = pixmake_rules.compile_project(config, workflow.configfiles)
-show_progress(workflow, pixmake_rules.step_names(plan))
+plan = pixmake_rules.compile_project(config, workflow.configfiles, workflow.resource_settings.cores)
+show_progress(workflow)
 
 
 include: pixmake_rules.smk("images")
 include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")
+include: pixmake_rules.smk("provenance")
 include: pixmake_rules.smk("collect")
 
 

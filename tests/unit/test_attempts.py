@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.config import Step, load_config
 from pixmake.errors import PixmakeError
+from pixmake.executors import place_steps
+from pixmake.plan import PlannedStep
 from pixmake.rules import run_limits
+from pixmake.settings import FoundSettings, Settings
 from pixmake.task import parse_limits
 from pixmake.verdict import allowed_failures
 
@@ -37,7 +40,8 @@ def load(tmp_path: Path, step: dict[str, Any], **keys: Any) -> Any:
 def test_memory_limit_follows_the_attempt(tmp_path: Path, given_value: Any, values: list[int]) -> None:
     """The process of an image is held to the memory of its own attempt."""
     config = load(tmp_path, {"retries": 2, "resources": {"mem_mb": given_value}})
-    text = run_limits(config.steps["s"], keep_going=True)
+    placement = place_steps(config, FoundSettings(Settings(), "default"), "config.yaml")["s"]
+    text = run_limits(PlannedStep("s", config.steps["s"], "", True, placement))
     assert [parse_limits(text, attempt).mem_mb for attempt in (1, 2, 3)] == values
 
 

@@ -12,7 +12,7 @@ import sys
 from tests.conftest import REPOSITORY
 
 import pixmake
-from pixmake import outcome_rules, rules
+from pixmake import outcome_rules, provenance_rules, rules
 from pixmake.config import KINDS
 
 
@@ -66,6 +66,7 @@ def test_rules_and_compiled_text_have_one_command() -> None:
             *(outcome_rules.SUMMARISE, outcome_rules.REPORT),
         ],
         "collect": [rules._COLLECT],
+        "provenance": [provenance_rules.SHELL],
     }
     for name, commands in files.items():
         text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()

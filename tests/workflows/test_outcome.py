@@ -63,7 +63,7 @@ def test_only_what_a_change_touches(small: Project) -> None:
     assert small.snakemake().code == 0
     before = small.started()
     small.write("scripts/summary.py", SUMMARY.replace(".max()", ".min()"))
-    assert "would run: 1 × aggregate_by_level, 1 × aggregate_curve" in small.snakemake("-n").err
+    assert "would run: 1 × aggregate_by_level, 1 × aggregate_curve" in small.snakemake("-n").out
     assert small.snakemake().code == 0
     with_functions(small, bom=True)
     assert small.snakemake().code == 0

@@ -33,7 +33,7 @@ def test_options_that_only_look(two_steps: Project) -> None:
     """`-n` counts by step, `--list` names every rule, `--dag` draws them, `--lint` finds nothing."""
     dry = two_steps.snakemake("-n")
     assert dry.code == 0
-    assert "would run: 4 × find, 4 × share, 1 × records, 1 × aggregate" in dry.err
+    assert "would run: 4 × find, 4 × share, 1 × aggregate, 1 × provenance, 1 × records" in dry.out
     assert not (two_steps.folder / "results").exists()
     listed = two_steps.snakemake("--list")
     rules = [f"{step}_p{number}" for step in ("find", "share") for number in range(4)]

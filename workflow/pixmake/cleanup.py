@@ -13,7 +13,6 @@ from pixmake.aggregation import PICTURES
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.found import found_path
-from pixmake.gathering import MEMBERS
 from pixmake.job import LINKS
 from pixmake.outcome_rules import gathered, page, targets
 from pixmake.plan import GATHERED, LOGS, Plan, PlannedStep, file_paths, gathering_rule
@@ -147,8 +146,8 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
         ]
     )
     yield from (Path(log_of(gathering_rule(step))) for step in config.steps)
-    for folder in (results / FAILURES, results / GATHERED, results / PICTURES, Path(LINKS), Path(MEMBERS)):
-        yield from _files_below(folder)
+    for folder in (results / FAILURES, results / GATHERED, results / PICTURES, Path(LINKS).parent):
+        yield from (path for path in _files_below(folder) if path.suffix != ".lock")
 
 
 def _known_ids(config: Config) -> dict[str, list[str]]:

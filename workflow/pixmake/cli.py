@@ -104,6 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     plantcv.add_argument("file", metavar="FILE", help="the JSON file that PlantCV's WorkflowConfig saved")
     _add_output(plantcv)
 
+    summary = "Make settings, and a profile, from QIIME 2's or Parsl's executors."
+    qiime2 = systems.add_parser("qiime2", help=summary, description=summary)
+    qiime2.set_defaults(command=_import_qiime2)
+    qiime2.add_argument("file", metavar="FILE", help="its file, e.g. qiime2_config.toml")
+    qiime2.add_argument(
+        "-o", "--output", metavar="FILE", default="settings.yaml", help="the settings to write (%(default)s)"
+    )
+
     compile_ = add("compile", _compile, "Print the plan as a Snakefile that runs by itself.")
     compile_.add_argument("-o", "--output", metavar="FILE", help="write it there instead")
 
@@ -113,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         "Run the project: the same as `snakemake`, to which all options are passed on. A lock that "
         "a killed run left behind is removed first.",
         config=False,
-    ).usage = "pixmake run [SNAKEMAKE OPTION …]"
+    ).usage = "pixmake run [--parallel-config FILE] [SNAKEMAKE OPTION …]"
 
     watch = add(
         "watch",
@@ -137,12 +145,65 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     status = add("status", _status, "Say how many images are done, failed and to do, step by step.")
-    status.add_argument("--json", action="store_true", help="as JSON")
+    status.add_argument("--json", action="store_true", help="as JSON, with --watch a line at each look")
+    status.add_argument("--watch", action="store_true", help="follow a run, from any terminal, until it ends")
+
+    show = add("config", _config, "Print every value that is in force, and the file that it came from.")
+    show.usage = "pixmake config show [--config FILE] [--parallel-config FILE]"
+    show.add_argument("what", choices=["show"], help="the values of this machine and of this project")
+    show.add_argument("--parallel-config", metavar="FILE", help="settings to use instead of this machine's")
+
+    profile = add("profile", _profile, "Write a profile for a cluster into this project.", config=False)
+    profile.add_argument("name", metavar="NAME", help="slurm, slurm-plugin, lsf, pbs, sge, …")
+    profile.add_argument("--partition", metavar="NAME", help="the partition or queue")
+    profile.add_argument("--account", metavar="NAME", help="the account or project that jobs are booked on")
+    profile.add_argument("--cores", metavar="N", type=int, help="cores of one cluster job")
+    profile.add_argument("--jobs", metavar="N", type=int, help="cluster jobs that wait or run at a time")
+    profile.add_argument(
+        "--mem-mb", metavar="MB", type=int, help="memory of one image, if its step says none"
+    )
+    profile.add_argument(
+        "--minutes", metavar="N", type=int, help="minutes of one image, if its step says none"
+    )
 
     retry = add("retry", _retry, "Have images run again in the next run, whatever they gave.")
     retry.add_argument("ids", metavar="ID", nargs="*", help="ids of images (default: all failed ones)")
     retry.add_argument("--step", metavar="STEP", help="only this step (default: all)")
 
+    scheduler = commands.add_parser("scheduler", description="What a profile for a cluster calls.")
+    scheduler.set_defaults(command=_scheduler)
+    scheduler.add_argument("system", metavar="SYSTEM", help="slurm, pbs, torque, moab, sge or oar")
+    scheduler.add_argument("action", choices=["submit", "status"])
+    scheduler.add_argument(
+        "what", metavar="SCRIPT_OR_ID", nargs="+", help="after options of the submit command"
+    )
+    explain = add("explain", _explain, "Say what made a result, and whether the next run makes it again.")
+    explain.add_argument("result", metavar="ID", help="an image's id, or one of its files")
+    explain.add_argument("--step", metavar="STEP", help="only this step (default: all)")
+    explain.add_argument("--json", action="store_true", help="as JSON")
+
+    diff = add("diff", _diff, "Say what differs between two folders of results.", config=False)
+    diff.add_argument("old", type=Path, metavar="OLD", help="a folder of results")
+    diff.add_argument("new", type=Path, metavar="NEW", help="another one, of the same images")
+    diff.add_argument(
+        "--tolerance",
+        action="append",
+        default=[],
+        type=_tolerance,
+        metavar="[NAME=]SHARE",
+        help="differences up to this share of the old value do not count, of all measurements or of one: "
+        "0.01 or area=0.05 (default: 0)",
+    )
+    diff.add_argument("--csv", metavar="FILE", help="write every change to this file")
+    diff.add_argument("--json", action="store_true", help="as JSON")
+
+    crate = add("crate", _crate, "Describe the project and its run as a Workflow Run RO-Crate.")
+    crate.add_argument("--name", default="", help="what it is called (default: the folder's name)")
+    crate.add_argument("--description", default="", help="what it is, in a sentence or more")
+    crate.add_argument("--license", default="", help="an address or words (default: the file LICENSE)")
+    crate.add_argument(
+        "--author", action="append", default=[], metavar="NAME", help="a name, with an ORCID's address or not"
+    )
     try_ = add("try", _try, "Run one image at once, beside the results, and print what was measured.")
     try_.add_argument("id", metavar="ID", help="the image's id")
     try_.add_argument("--step", metavar="STEP", help="this step, and those that it needs (default: all)")
@@ -234,6 +295,13 @@ def _add_commands_of_the_outcome(commands: Any) -> None:
     aggregate.add_argument("gathered")
     for option in ("--columns", "--formats", "--measurements"):
         aggregate.add_argument(option, required=True)
+    provenance = commands.add_parser(
+        "provenance",
+        description="The provenance from gathered records and what stdin says of the project, as JSON.",
+    )
+    provenance.set_defaults(command=_provenance)
+    provenance.add_argument("gathered")
+    provenance.add_argument("output")
     summarise = commands.add_parser("summarise", description="A function of the tables.")
     summarise.set_defaults(command=_summarise)
     summarise.add_argument("task")
@@ -321,21 +389,84 @@ def _compile(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from pixmake.project import run_snakemake
 
-    return run_snakemake(arguments.passed_on)
+    own, passed_on = _own_options(arguments.passed_on)
+    return run_snakemake(passed_on, own.parallel_config)
+
+
+def _own_options(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The options of `pixmake run` itself, and the words that are Snakemake's."""
+    parser = argparse.ArgumentParser(prog="pixmake run", add_help=False, allow_abbrev=False)
+    parser.add_argument("--parallel-config", metavar="FILE")
+    return parser.parse_known_args(words)
+
+
+def _profile(arguments: argparse.Namespace) -> int:
+    from pixmake.profiles import Site, write_profile
+
+    keys = ("partition", "account", "cores", "jobs", "mem_mb", "minutes")
+    folder = write_profile(arguments.name, Site(**{key: getattr(arguments, key) for key in keys}))
+    print(f"{folder} is written. Run it: snakemake --workflow-profile {folder}")
+    return 0
+
+
+def _import_qiime2(arguments: argparse.Namespace) -> int:
+    import yaml
+
+    from pixmake.importers.qiime2 import read_qiime2
+    from pixmake.profiles import write_profile
+    from pixmake.records import written_whole
+
+    imported = read_qiime2(arguments.file)
+    if Path(arguments.output).exists():
+        raise PixmakeError([Problem("is there already", arguments.output, "name another with --output")])
+    with written_whole(arguments.output) as temporary:
+        temporary.write_text(yaml.safe_dump(dict(imported.settings), sort_keys=False), encoding="utf-8")
+    print(
+        f"{arguments.output} is written: use it with --parallel-config, or see docs/cluster.md for its place"
+    )
+    for name, site in imported.profiles.items():
+        folder = write_profile(name, site)
+        print(f"{folder} is written. Run it: pixmake run --workflow-profile {folder}")
+    for note in imported.notes:
+        print(f"note: {note}")
+    return 0
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.effective import as_lines, project_lines, settings_lines
+    from pixmake.settings import read_settings
+
+    found = read_settings(arguments.parallel_config)
+    if arguments.config == CONFIG and not Path(CONFIG).exists():
+        lines = list(settings_lines(found))
+    else:
+        lines = list(project_lines(load_config(arguments.config), found, arguments.config))
+    for line in as_lines(lines):
+        print(line)
+    return 0
 
 
 def _status(arguments: argparse.Namespace) -> int:
     from pixmake.config import load_config
+    from pixmake.display import one_line
+    from pixmake.follow import follow, run_progress, status_json, status_table
+    from pixmake.runstate import read_plan
     from pixmake.status import project_status
 
-    counts = project_status(load_config(arguments.config))
-    if arguments.json:
-        print(json.dumps({step: count.__dict__ for step, count in counts.items()}, indent=2))
+    config = load_config(arguments.config)
+    if arguments.watch:
+        follow(config, arguments.json)
         return 0
-    width = max(len("step"), *(len(step) for step in counts))
-    print(f"{'step':<{width}}  {'done':>8}  {'failed':>8}  {'to do':>8}")
-    for step, count in counts.items():
-        print(f"{step:<{width}}  {count.done:>8}  {count.failed:>8}  {count.to_do:>8}")
+    plan = read_plan()
+    run = run_progress(plan) if plan else None
+    counts = project_status(config)
+    if arguments.json:
+        print(status_json(counts, run))
+    else:
+        print("\n".join(status_table(counts)))
+        if run is not None:
+            print(f"a run is going on: {one_line(run)}")
     return 0
 
 
@@ -345,6 +476,72 @@ def _retry(arguments: argparse.Namespace) -> int:
 
     asked = ask_again(load_config(arguments.config), arguments.ids, arguments.step)
     print(f"{asked} images will run again in the next run")
+    return 0
+
+
+def _scheduler(arguments: argparse.Namespace) -> int:
+    from pixmake.schedulers import phase, submit
+
+    *flags, what = arguments.what
+    print(
+        submit(arguments.system, what, flags)
+        if arguments.action == "submit"
+        else phase(arguments.system, what)
+    )
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from pixmake.config import read_config
+    from pixmake.explain import as_content, explained, lines
+    from pixmake.plan import plan_project
+
+    plan = plan_project(read_config(arguments.config), [arguments.config])
+    found = explained(plan, arguments.result, arguments.step)
+    if arguments.json:
+        print(json.dumps([as_content(each) for each in found], indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join("\n".join(lines(each)) for each in found))
+    return 0
+
+
+def _tolerance(text: str) -> tuple[str, float]:
+    name, _, share = text.rpartition("=")
+    value = float(share)
+    if not value >= 0:
+        raise ValueError(text)
+    return name, value
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    from pixmake.diff import Tolerance, as_content, compare, lines, write_changes
+
+    by_name = dict(arguments.tolerance)
+    tolerance = Tolerance(by_name.pop("", 0.0), by_name)
+    try:
+        if arguments.csv:
+            found = write_changes(arguments.csv, arguments.old, arguments.new, tolerance)
+        else:
+            found = compare(arguments.old, arguments.new, tolerance)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        return 2  # as `diff` does: 1 is a difference
+    if arguments.json:
+        print(json.dumps(as_content(found), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(lines(found)))
+    return 1 if found.any else 0
+
+
+def _crate(arguments: argparse.Namespace) -> int:
+    from pixmake.config import load_config
+    from pixmake.crate import Words, write_crate
+
+    name = arguments.name or Path.cwd().name
+    description = arguments.description or f"An image analysis and its results: {name}"
+    words = Words(name, description, arguments.license, tuple(arguments.author))
+    path = write_crate(load_config(arguments.config).results, words)
+    print(f"{path} describes this folder as a Workflow Run RO-Crate")
     return 0
 
 
@@ -453,6 +650,17 @@ def _page(arguments: argparse.Namespace) -> int:
     try:
         project = {"terms": json.loads(arguments.columns), **json.loads(arguments.project)}
         write_report(arguments.gathered, project, arguments.page, arguments.threads)
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+    return 0
+
+
+def _provenance(arguments: argparse.Namespace) -> int:
+    from pixmake.aggregate import gathered
+    from pixmake.provenance import write_provenance
+
+    try:
+        write_provenance(gathered(arguments.gathered), json.loads(sys.stdin.readline()), arguments.output)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

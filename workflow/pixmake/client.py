@@ -14,7 +14,7 @@ TYPE_CHECKING = False  # `typing` takes longer to import than the rest
 if TYPE_CHECKING:
     from types import ModuleType
 
-_DONE, _TOLD = 64, 65  # as in job.py
+_DONE, _TOLD, _REPLACED = 64, 65, 66  # as in job.py
 
 CONTAINED = 0
 """Stands for the Snakemake process where that cannot be seen: inside a container."""
@@ -41,6 +41,9 @@ def main(owner: int, words: list[str]) -> int:
     status = reply.split(" ", 1)[0]
     if status == str(_DONE):
         return 0
+    if status == str(_REPLACED):
+        os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
+        return 1
     if status != str(_TOLD):
         return int(_worker().explain(words, reply))
     return 1

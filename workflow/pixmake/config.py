@@ -105,6 +105,38 @@ def _number_or_share(given: Any) -> Any:
 _SHARE = re.compile(r"\d+(\.\d+)? ?%")
 
 
+class Executor(_Model):
+    """Where jobs run, and with what: a step names one, and its own `threads` and `resources` win."""
+
+    threads: Annotated[int, Field(gt=0)] | None = None
+    """Cores of one image's job."""
+
+    resources: Resources = Resources()  # type: ignore[call-arg]  # as in a step
+    """As a step's `resources`."""
+
+    partition: str | None = None
+    """The cluster's partition or queue."""
+
+    account: str | None = None
+    """The account, or project, that a cluster job is booked on."""
+
+    gpu: Annotated[int, Field(ge=0)] | None = None
+    """Devices for one image's job; on a local machine each job sees its own."""
+
+    flags: str | None = None
+    """More options for the cluster's submit command, e.g. `--qos=long`."""
+
+    local: bool = False
+    """Run in the Snakemake process itself, though the other jobs go to a cluster."""
+
+    images_per_job: Annotated[int, Field(gt=0)] | Literal["auto"] | None = None
+    """How many images one cluster job holds; `auto`: as many as fill `job_minutes`, by the seconds
+    that images took before. Default: each image is a cluster job of its own."""
+
+    job_minutes: Annotated[float, Field(gt=0)] | None = None
+    """How long one cluster job should run, for `auto`; default: 20."""
+
+
 class Step(_Model):
     """One thing that is done to each image."""
 
@@ -164,6 +196,9 @@ class Step(_Model):
     timeout: Annotated[float, Field(gt=0)] | None = None
     """Seconds after which one image's process is ended, with its children."""
 
+    executor: Name | None = None
+    """The executor that runs the step; default: what the machine's settings say, or `default`."""
+
     python: str | None = None
     """The Python interpreter that runs the step; default: the one that runs Snakemake."""
 
@@ -213,6 +248,9 @@ class Config(_Model):
 
     results: str = "results"
     """The folder of all results."""
+
+    executors: dict[Name, Executor] = {}
+    """Where jobs run, by name; they come on top of those of the machine's settings."""
 
     on_error: Literal["continue", "stop"] = "continue"
     """`continue`: a failed image is recorded and the rest goes on; `stop`: the run ends at the first."""
@@ -269,7 +307,7 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
-        problems += [_explain(detail, places, default) for detail in error.errors()]
+        problems += [explain(detail, places, default) for detail in error.errors()]
         raise PixmakeError(sorted(problems, key=_line)) from None
     problems += [
         Problem(what, _place(places, keys, default), hint) for keys, what, hint in _inconsistencies(config)
@@ -452,15 +490,15 @@ def _cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
     return []
 
 
-def _explain(detail: Any, places: Places, default: str) -> Problem:
-    """A validation error of pydantic in words that a user understands."""
+def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Problem:
+    """A validation error of pydantic, of the model ``top``, in words that a user understands."""
     keys: Keys = tuple(detail["loc"])
     kind, given = detail["type"], detail["input"]
     keys = tuple(key for key in keys if not (isinstance(key, str) and _UNION_BRANCH.search(key)))
     dotted = _dotted(keys)
     where = _place(places, keys, default)
     if kind == "extra_forbidden":
-        return Problem(f"unknown key {dotted}", where, nearest(str(keys[-1]), _known_keys(keys)))
+        return Problem(f"unknown key {dotted}", where, nearest(str(keys[-1]), _known_keys(keys, top)))
     if kind == "missing":
         return Problem(f"the key {dotted} is missing", _place(places, keys[:-1], default))
     if kind == "string_pattern_mismatch" and keys[-1] == "function":
@@ -477,12 +515,14 @@ def _explain(detail: Any, places: Places, default: str) -> Problem:
     return Problem(f"{dotted}: {message[:1].lower()}{message[1:]}{shown}", where)
 
 
-_UNION_BRANCH = re.compile(r"^(str|int|float|bool|none|date|datetime|list\[.*|.*\[.*\]|\[key\])$")
+_UNION_BRANCH = re.compile(
+    r"^(str|int|float|bool|none|date|datetime|constrained-\w+|list\[.*|.*\[.*\]|\[key\])$"
+)
 
 
-def _known_keys(keys: Keys) -> list[str]:
+def _known_keys(keys: Keys, top: Any) -> list[str]:
     """The keys that the schema has where ``keys`` ends."""
-    model: type[BaseModel] | None = Config
+    model: type[BaseModel] | None = top
     inside = iter(keys[:-1])
     for key in inside:
         if isinstance(key, int) or model is None:

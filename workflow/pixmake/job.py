@@ -19,6 +19,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pixmake import kept
+from pixmake.fingerprint import fingerprint
 from pixmake.gathering import (
     MEMBERS,
     MISSING,
@@ -44,12 +46,16 @@ DONE = 64
 TOLD = 65
 """Exit status: the job failed, has said so, and has left no record: it is to be tried again."""
 
+REPLACED = 66
+"""Exit status: another cluster job works on this image by now; this one and its Snakemake are to end."""
+
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
 
 LINKS = ".snakemake/pixmake/links"
 """Where images lie whose names Snakemake would take for patterns; see `pixmake.rules`."""
 
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -91,9 +97,18 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     Returns
     -------
     int
-        `DONE` or `TOLD`.
+        `DONE`, `TOLD` or `REPLACED`.
     """
     started = time.time()
+    key = _key(job) if kept.on_node() else ""
+    if key:
+        if kept.replaced():
+            _restore(job, key)
+            return REPLACED
+        if _restore(job, key):
+            return DONE
+    if job.limits.is_lost:
+        return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, started, warm))
     try:
         gathered = gathered_for(job)
     except PrerequisiteError as error:
@@ -102,6 +117,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     try:
         runner = import_module(MODULES[job.task.kind])
         outcome = runner.run(call_of(job, threads, gathered))
+        if key and kept.replaced():
+            _restore(job, key)
+            return REPLACED
         write_record(
             Record(
                 id=job.task.id,
@@ -112,9 +130,12 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
                 files=dict(job.files),
                 run={**_run(job, started, warm), **outcome.run},
                 images=job.images,
+                origin=origin(job),
             ),
             job.record,
         )
+        if key:
+            kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
     except BaseException as error:
         _lift_memory_limit()
         traceback.print_exc()
@@ -123,6 +144,14 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         for path in _kept_inputs(job).values():
             Path(path).unlink(missing_ok=True)
     return DONE
+
+
+def _key(job: Job) -> str:
+    return kept.result_key(job.task.as_json(), job.images, job.needed)
+
+
+def _restore(job: Job, key: str) -> bool:
+    return kept.restore(key, job.task.step, job.task.id, [job.record, *job.files.values()])
 
 
 def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
@@ -159,6 +188,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             error=failure,
             run=run or {},
             images=job.images,
+            origin=origin(job),
         ),
         job.record,
     )
@@ -169,6 +199,11 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             for source, kept in _kept_inputs(job).items():
                 shutil.copy(source, kept)
     return DONE
+
+
+def origin(job: Job) -> dict[str, Any]:
+    """What a result is made of: what the job was told, and its images as they are."""
+    return {"task": job.task.as_made(), "inputs": [fingerprint(path) for path in job.images]}
 
 
 def run_facts(
@@ -280,10 +315,10 @@ def _is_memory(error: BaseException) -> bool:
 
 
 def _is_ours(file: str) -> bool:
-    return file.startswith("<frozen ") or Path(file).parent in (
-        Path(__file__).parent,
-        Path(__file__).parent / "runners",
-    )
+    """Whether a frame is of pixmake's, or of what Python itself puts around it."""
+    if file.startswith(("<frozen ", _STANDARD_LIBRARY)):
+        return "site-packages" not in file
+    return Path(file).parent in (Path(__file__).parent, Path(__file__).parent / "runners")
 
 
 def _kept_inputs(job: Job) -> dict[str, str]:

@@ -98,6 +98,11 @@ def found_table(plan: Plan) -> str:
     return found_path(plan.config.results)
 
 
+def what_tells_columns(plan: Plan) -> list[str]:
+    """An ``input`` of the rules that name the terms of found images: Snakemake asks for it."""
+    return [] if plan.containers is None else [found_table(plan)]
+
+
 def found_terms(plan: Plan) -> str:
     """What decides the table of found images, besides the images: a change makes it again."""
     images = plan.config.images.model_dump(mode="json", exclude_defaults=True)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from pixmake.aggregation import TABLES, table_files
 from pixmake.plan import Plan
+from pixmake.provenance import provenance_file
 from pixmake.rules import WORKFLOW, collected, columns, log_of, over_several, records
 from pixmake.tablefunctions import PlannedFunction
 from pixmake.task import one_line
@@ -121,7 +122,8 @@ def targets(plan: Plan) -> list[str]:
     """All that a run makes once its images are done."""
     pages = [page(plan)] if plan.config.aggregate.report else []
     of_steps = [table.path for table in collected(plan)]
-    return [*all_tables(plan).values(), *of_steps, *function_files(plan), *pages]
+    provenance = provenance_file(plan.config.results)
+    return [*all_tables(plan).values(), provenance, *of_steps, *function_files(plan), *pages]
 
 
 def as_text(plan: Plan) -> Iterator[str]:
@@ -152,7 +154,7 @@ rule records:
 
 rule aggregate:
     input:
-        {gathered(plan)!r},
+        records={gathered(plan)!r},
     output:
         {outputs}
     log:
@@ -224,7 +226,7 @@ def _listed(paths: Iterable[str]) -> str:
 # the words of workflow/rules/aggregate.smk; a test holds them to each other
 RECORDS = "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
 AGGREGATE = (
-    "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
+    "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
     " --formats {params.formats:q} --measurements {output.measurements:q} 2> {log:q}"
 )
 SUMMARISE = "{params.pixmake} summarise {params.task:q} --measurements {input.measurements:q} > {log:q} 2>&1"

@@ -9,7 +9,7 @@ import gc
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,14 @@ from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
 from pixmake.environments import environment_problems
 from pixmake.errors import PixmakeError, Problem
+from pixmake.executors import Placement, place_steps
 from pixmake.gathering import members_text
 from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.imageset import Images
 from pixmake.kinds import KINDS, takes_images
 from pixmake.selection import select_rows
+from pixmake.settings import read_settings
 from pixmake.sources import read_images
 from pixmake.splitting import (
     SPLIT,
@@ -32,6 +34,7 @@ from pixmake.splitting import (
     split_source,
     split_work,
 )
+from pixmake.submissions import Standing, group_names, stages
 from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.tablefunctions import PlannedFunction, plan_functions
 from pixmake.task import Task
@@ -56,6 +59,8 @@ class Job:
     """What the job depends on that is not among the words of its command: see ``members``."""
     members: str = ""
     """The list of its images, as JSON, of a job of a step with ``per``."""
+    group: str | None = None
+    """The group of jobs that share one cluster job."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class PlannedStep:
     step: Step
     source: str
     keeps_going: bool
+    placement: Placement = field(default_factory=Placement)
     takes_images: bool = True
     """Whether a job over several images depends on their files, not only on what other steps made."""
     temporary: bool = False
@@ -94,6 +100,11 @@ class Plan:
     """Where images are found during the run: the plan of the files that hold them. The plan itself then
     has no groups; `pixmake.found` has the plan of what was found."""
 
+    cores: int | None = None
+    """Of one cluster job, if that is known."""
+    planned_before: tuple[tuple[PlannedStep, Job], ...] | None = None
+    """On a cluster node: the jobs that are to run there."""
+
     @property
     def levels(self) -> Levels:
         """Which jobs each step has."""
@@ -101,17 +112,40 @@ class Plan:
 
     def jobs(self, *, over_several: bool | None = None) -> Iterator[tuple[PlannedStep, Job]]:
         """Every job, all of the first step, then of the next; or only those of `per`, or none of those."""
+        if self.planned_before is not None:
+            for planned, job in self.planned_before:
+                if over_several in (None, planned.step.terms is not None):
+                    yield planned, job
+            return
         index = self.levels.index()
+        shared = self._shared()
         for planned in self.steps:
             if over_several is not None and over_several != (planned.step.terms is not None):
                 continue
             failures = failures_to_retry(self.config.results, planned.name)
+            names = shared.get(planned.name)
             for group in self.levels.of(planned.name):
-                yield planned, self._job(planned, group, failures.get(group.id, 0), index)
+                job = self._job(planned, group, failures.get(group.id, 0), index)
+                yield planned, job if names is None else replace(job, group=names[group.id])
 
     def records(self, step: str) -> list[str]:
         """The record files of a step, in the table's order."""
         return [record_path(self.config.results, step, group.id) for group in self.levels.of(step)]
+
+    def _shared(self) -> dict[str, Mapping[str, str]]:
+        """Of each step whose images go to the cluster in groups, the group of each image."""
+        ids = [group.id for group in self.groups]
+        shared: dict[str, Mapping[str, str]] = {}
+        standing = [
+            Standing(
+                each.name, each.placement, each.step.needs, each.step.needs_all, each.step.terms is not None
+            )
+            for each in self.steps
+        ]
+        for stage in stages(standing):
+            names = group_names(stage, ids, self.config.results, self.cores)
+            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
+        return shared
 
     def files(self, step: str) -> list[str]:
         """The files of all jobs of a step."""
@@ -227,7 +261,7 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     except PixmakeError as error:
         images = parse_images(content)
         raise PixmakeError([*error.problems, *(table_problems(images) if images else ())]) from None
-    return make_plan(config)
+    return make_plan(config, str(files[0]) if files else "config")
 
 
 def table_problems(images: Images) -> tuple[Problem, ...]:
@@ -242,8 +276,15 @@ def table_problems(images: Images) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def make_plan(config: Config) -> Plan:
+def make_plan(config: Config, source: str = "config") -> Plan:
     """Read, select and group the images, and plan what is done to them.
+
+    Parameters
+    ----------
+    config
+        The project.
+    source
+        Its file, for messages.
 
     Raises
     ------
@@ -252,7 +293,7 @@ def make_plan(config: Config) -> Plan:
     """
     with _no_garbage():
         containers = config.images.checkpoint is not None
-        return _plan_of_containers(config) if containers else _plan_of_table(config)
+        return _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
 
 
 @contextmanager
@@ -267,7 +308,7 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _plan_of_table(config: Config) -> Plan:
+def _plan_of_table(config: Config, source: str) -> Plan:
     problems: list[Problem] = []
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
@@ -276,7 +317,7 @@ def _plan_of_table(config: Config) -> Plan:
     functions: tuple[PlannedFunction, ...] = ()
     notes: tuple[Note, ...] = ()
     try:
-        steps = _planned_steps(config)
+        steps = _planned_steps(config, source)
     except PixmakeError as error:
         problems += error.problems
     try:
@@ -303,7 +344,7 @@ def _plan_of_table(config: Config) -> Plan:
     return plan
 
 
-def _plan_of_containers(config: Config) -> Plan:
+def _plan_of_containers(config: Config, source: str) -> Plan:
     """The plan of a project whose images are found during the run."""
     checkpoint = config.images.checkpoint
     assert checkpoint is not None
@@ -313,7 +354,7 @@ def _plan_of_containers(config: Config) -> Plan:
     groups: tuple[Group, ...] = ()
     table: Table | None = None
     try:
-        steps = _planned_steps(config)
+        steps = _planned_steps(config, source)
     except PixmakeError as error:
         problems += error.problems
     try:
@@ -365,9 +406,14 @@ def selected_table(images: Images) -> Table:
     return selected
 
 
-def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
+def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
     problems: list[Problem] = []
     planned = []
+    placements: dict[str, Placement] = {}
+    try:
+        placements = place_steps(config, read_settings(), source)
+    except PixmakeError as error:
+        problems += error.problems
     for name in _in_order(config):
         step = config.steps[name]
         kind = KINDS[step.kind]
@@ -377,6 +423,7 @@ def _planned_steps(config: Config) -> tuple[PlannedStep, ...]:
             planned.append(
                 PlannedStep(
                     name=name,
+                    placement=placements.get(name, Placement()),
                     step=step,
                     source=kind.source(step),
                     keeps_going=config.keeps_going(step),

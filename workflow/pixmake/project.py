@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 from pixmake.errors import PixmakeError, Problem
 from pixmake.rules import WORKFLOW
 from pixmake.runlock import left_locked
+from pixmake.settings import VARIABLE, read_settings
 
 SCHEMA = "config.schema.json"
 
@@ -32,7 +35,7 @@ def make_project(folder: Path) -> list[str]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         hint = "name a folder that is new or empty"
         raise PixmakeError([Problem("exists and is not empty", str(folder), hint)])
-    template = _template()
+    template = project_template()
     (folder / "profiles").mkdir(parents=True)
     shutil.copy(template / "Snakefile", folder)
     for name in ("config", "scripts", "profiles/default"):
@@ -48,6 +51,11 @@ def make_project(folder: Path) -> list[str]:
         "  snakemake --cores 1",
         "Then put your own images into config/images.csv and your own function into scripts/.",
     ]
+
+
+def project_template() -> Path:
+    """The folder with what a new project is made of: inside the package where that is installed."""
+    return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
 
 
 def complete_project(folder: Path) -> list[str]:
@@ -68,23 +76,36 @@ def complete_project(folder: Path) -> list[str]:
         if not (folder / name).exists():
             try:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(_template() / name, folder / name)
+                shutil.copy(project_template() / name, folder / name)
             except OSError as error:
                 raise PixmakeError([Problem(f"cannot be written: {error.strerror}", name)]) from None
             written.append(f"wrote {name}")
     return written
 
 
-def run_snakemake(options: Sequence[str]) -> int:
+def run_snakemake(options: Sequence[str], parallel_config: str | None = None) -> int:
     """Run ``snakemake`` with these options in the working directory.
+
+    Parameters
+    ----------
+    options
+        Snakemake's.
+    parallel_config
+        A file of settings to use instead of this machine's.
 
     Returns
     -------
     int
         Its exit status.
     """
+    found = read_settings(parallel_config)
+    environment = dict(os.environ)
+    if parallel_config:
+        environment[VARIABLE] = os.path.abspath(parallel_config)
+    if found.settings.cores and not _says_cores(options):
+        options = ["--cores", str(found.settings.cores), *options]
     unlock()
-    with subprocess.Popen([sys.executable, "-m", "snakemake", *options]) as process:
+    with subprocess.Popen([sys.executable, "-m", "snakemake", *options], env=environment) as process:
         while True:
             try:
                 return process.wait()
@@ -100,6 +121,7 @@ def unlock() -> None:
         subprocess.run(command, check=False)
 
 
-def _template() -> Path:
-    """The folder that holds the project which `make_project` copies."""
-    return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
+def _says_cores(options: Sequence[str]) -> bool:
+    """Whether a command line says how much runs at a time, by itself or in a profile."""
+    saying = r"-[cj]\d*|--(cores|jobs|profile|workflow-profile)(=.*)?"
+    return any(re.fullmatch(saying, option) for option in options)

@@ -65,7 +65,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Record:
-    """What one job left behind. All that differs from run to run is under ``run``."""
+    """What one job left behind. What differs from run to run is under ``run`` and ``origin`` alone."""
 
     id: str
     step: str
@@ -77,6 +77,8 @@ class Record:
     run: Mapping[str, Any] = field(default_factory=dict)
     images: Sequence[str] = ()
     """The image files that the job was given."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """What it was made of: the ``task`` as the job was told it, and the ``inputs`` as they were then."""
 
 
 def write_record(record: Record, path: str | Path) -> None:

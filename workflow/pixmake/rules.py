@@ -8,13 +8,15 @@ import inspect
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pixmake import kept
 from pixmake.attempts import at_attempt, is_expression
 from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step
@@ -23,11 +25,15 @@ from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
 from pixmake.job import LINKS
+from pixmake.node import allowed_rules, enter, leave_plan, read_plan
+from pixmake.node import attempt as attempt_number
+from pixmake.orphans import cancel_orphans
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
 from pixmake.records import written_whole
-from pixmake.runlock import hold_run_lock
+from pixmake.runlock import alone, hold_run_lock
+from pixmake.schedulers import SUBMISSIONS
 from pixmake.table import counted_notes, is_remote
-from pixmake.task import one_line
+from pixmake.task import LOST_ATTEMPTS, one_line
 
 HERE = Path(__file__).resolve().parent
 WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
@@ -42,12 +48,18 @@ STAGED = ".snakemake/pixmake/package"
 CONDA = str(WORKFLOW / "envs" / "function.yaml")
 """The software of a step, of use with ``--sdm conda`` alone."""
 
+GROUPS = "images"
+"""Of which group all groups of images are parts. By itself Snakemake makes a cluster job of each part
+of a group that needs no other part; a profile's `group-components` has it keep them together."""
+
 _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
 _ROOMS = (
     "__init__",
     "client",
     "worker",
     "job",
+    "kept",
+    "devices",
     "records",
     "task",
     "placeholders",
@@ -70,8 +82,17 @@ class Gathering:
     output: str
 
 
-def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
+def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], cores: int | None = None) -> Plan:
     """The plan of a project, from the configuration as Snakemake has read and merged it.
+
+    On a cluster node it is the plan of the rules that Snakemake is to run there.
+
+    Parameters
+    ----------
+    config, files
+        The configuration, and the files that it was read from.
+    cores
+        What one cluster job has of them.
 
     Raises
     ------
@@ -79,10 +100,17 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path]) -> P
         With status 1, once everything that is wrong has been printed. An exception of Snakemake's would
         show where in our files it was raised.
     """
-    hold_run_lock()
     _collect_less_often()
+    rules = allowed_rules()
+    there = read_plan(rules) if rules else None
+    if there is not None:
+        enter(there, attempt_number())
+        return there
+    if not rules:
+        hold_run_lock()
     try:
-        return plan_project(config, files)
+        known = cores if cores is not None and cores < sys.maxsize else None
+        return replace(plan_project(config, files), cores=known)
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -94,6 +122,22 @@ def _collect_less_often() -> None:
     They live as long as Snakemake does, and at 10,000 of them those walks took a fifth of its time.
     """
     gc.set_threshold(200_000, 20, 100)
+
+
+def begin(plan: Plan, workflow: Any) -> None:
+    """Before a run's first job: end what a killed run left on the cluster, leave the plan for its nodes."""
+    if workflow.local_exec:
+        return
+    if alone():
+        cancel_orphans()
+    if plan.containers is None:  # else its jobs become known later
+        leave_plan(plan)
+
+
+def end() -> None:
+    """After a run that went well: forget what was kept for one that did not."""
+    for folder in (kept.FOLDER, SUBMISSIONS):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def smk(name: str) -> str:
@@ -147,7 +191,7 @@ def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
     longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
     """
     return run_command(
-        run_limits(planned.step, planned.keeps_going, planned.keep),
+        run_limits(planned),
         interpreter(planned.step),
         planned.step.container,
     )
@@ -209,24 +253,34 @@ def stage_package() -> str:
     return STAGED
 
 
-def run_limits(step: Step, keep_going: bool, keep: str = "all") -> str:
+def run_limits(planned: PlannedStep) -> str:
     """The limits of a step's jobs as JSON; memory for each attempt, if it grows."""
+    step, given = planned.step, planned.placement.resources
     attempts = step.retries + 1
-    memory = [step.resources.at(attempt).get("mem_mb") for attempt in range(1, attempts + 1)]
-    return one_line(
-        {
-            "attempts": attempts,
-            "keep_going": keep_going,
-            "keep": keep,
-            "timeout": step.timeout,
-            "mem_mb": memory if len(set(memory)) > 1 else memory[0],
-        }
-    )
+    memory = [at_attempt(given.get("mem_mb"), attempt) for attempt in range(1, attempts + 1)]
+    gpu = at_attempt(given.get("gpu"), 1)
+    limits = {
+        "attempts": attempts,
+        "keep_going": planned.keeps_going,
+        "keep": planned.keep,
+        "timeout": step.timeout,
+        "mem_mb": memory if len(set(memory)) > 1 else memory[0],
+    }
+    return one_line({**limits, "gpu": gpu} if gpu else limits)
 
 
-def resources(step: Step) -> dict[str, Any]:
+def retries(planned: PlannedStep) -> int:
+    """How often Snakemake tries a job again.
+
+    Beyond the step's own retries, one that ended without a word is tried once more, and after that once
+    again to leave a record that says why.
+    """
+    return planned.step.retries + (LOST_ATTEMPTS + 1 if planned.keeps_going else 0)
+
+
+def resources(planned: PlannedStep) -> dict[str, Any]:
     """A step's resources as Snakemake takes them: those that grow as functions of the attempt."""
-    return {name: _growing(value) for name, value in step.resources.given().items()}
+    return {name: _growing(value) for name, value in planned.placement.resources.items()}
 
 
 def _growing(given: Any) -> Any:
@@ -378,34 +432,48 @@ def _linked(path: str) -> str:
 
 def _text_head(plan: Plan) -> Iterator[str]:
     from pixmake.outcome_rules import as_text as outcome_text  # which is made of this module's parts
+    from pixmake.provenance_rules import as_text as provenance_text
 
     written = tables(plan)
     yield """\
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
-from pixmake.verdict import asked_records, conclude
+from pixmake.progress import begin_run, show_progress
+from pixmake.verdict import conclude, stopped, unfinished
+
+show_progress(workflow)
 
 
 """
     yield from outcome_text(plan)
+    yield provenance_text(plan)
     yield f"""
 
-asked = []
+run = []
 
 
 onstart:
-    asked.extend(asked_records(workflow.dag.jobs))
+    run.append(
+        begin_run(
+            workflow, {plan.config.results!r}, {step_names(plan)!r}, {over_several(plan)!r}
+        )
+    )
 
 
 onsuccess:
     conclude(
-        asked,
+        *run,
+        run[0].records,
         **{written!r},
         max_failures={plan.config.max_failures!r},
         over_several={over_several(plan)!r},
         keep={plan.config.keep!r},
     )
+
+
+onerror:
+    stopped(*run, unfinished(workflow.dag), {over_several(plan)!r})
 """
     for table in collected(plan):
         yield f"""
@@ -430,7 +498,7 @@ rule {table.rule}:
         yield f"""
 
 run_{planned.name} = pixmake_rules.run_command(
-    {run_limits(planned.step, planned.keeps_going, planned.keep)!r},
+    {run_limits(planned)!r},
     {interpreter(planned.step)!r},
     {planned.step.container!r},
 )
@@ -439,7 +507,7 @@ run_{planned.name} = pixmake_rules.run_command(
 
 def _text_rule(planned: PlannedStep, job: Job) -> str:
     resources = "".join(
-        f"\n        {name}={_resource_text(value)}," for name, value in planned.step.resources.given().items()
+        f"\n        {name}={_resource_text(value)}," for name, value in planned.placement.resources.items()
     )
     return f"""
 
@@ -454,10 +522,11 @@ rule {job.rule}:
     params:
         task={job.task.as_json()!r},
         run=run_{planned.name},
-    threads: {planned.step.threads}
+    threads: {planned.placement.threads}
+    localrule: {planned.placement.local}
     resources:
         attempt=pixmake_rules.attempt,{resources}
-    retries: {planned.step.retries}
+    retries: {retries(planned)}
     shell:
         {_RUN_SEVERAL if job.members else _RUN!r}
 """

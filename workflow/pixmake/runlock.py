@@ -29,6 +29,18 @@ def hold_run_lock() -> None:
     _held.append(lock)
 
 
+def alone() -> bool:
+    """Whether no other Snakemake works in this folder, as far as the file system can tell."""
+    if not _held:
+        return False
+    try:
+        fcntl.flock(_held[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(_held[0], fcntl.LOCK_SH)
+    return True
+
+
 def left_locked() -> bool:
     """Whether Snakemake's lock is there, but no Snakemake of this project runs any more."""
     locks = Path(".snakemake/locks")

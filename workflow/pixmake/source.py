@@ -85,7 +85,7 @@ def source_hash(file: str, function: str) -> str:
     for statement in _used(module, function):
         digest.update(ast.unparse(_without_docstrings(statement)).encode())
         digest.update(b"\0")
-    for imported in sorted(_local_modules(file)):
+    for imported in sorted(local_modules(file)):
         digest.update(_digest_of_file(imported))
     return digest.hexdigest()[:16]
 
@@ -101,7 +101,7 @@ def file_hash(file: str) -> str:
         with contextlib.suppress(SyntaxError, ValueError):  # it fails when it is run, with its own message
             module = ast.parse(content)
             content = "\0".join(ast.unparse(_without_docstrings(node)) for node in module.body).encode()
-        for imported in sorted(_local_modules(file)):
+        for imported in sorted(local_modules(file)):
             digest.update(_digest_of_file(imported))
     digest.update(content)
     return digest.hexdigest()[:16]
@@ -201,7 +201,7 @@ def _without_docstrings(statement: ast.stmt) -> ast.stmt:
     return statement
 
 
-def _local_modules(file: str) -> set[Path]:
+def local_modules(file: str) -> set[Path]:
     """The project's own modules that a file imports, directly or through others."""
     found: set[Path] = set()
     waiting = [Path(file)]

@@ -11,6 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+LOST_ATTEMPTS = 1
+"""How often a job is sent again that ended without a word, since its node or cluster job was lost."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -53,6 +56,13 @@ class Task:
         """
         return one_line({key: value for key, value in vars(self).items() if value not in _NOTHING})
 
+    def as_made(self) -> dict[str, Any]:
+        """The task as it stands in a record, without what the record says elsewhere."""
+        elsewhere = ("step", "id", "metadata")
+        return {
+            key: value for key, value in vars(self).items() if key not in elsewhere and value not in _NOTHING
+        }
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -68,6 +78,13 @@ class Limits:
     timeout: float | None = None
     """Seconds."""
     mem_mb: int | None = None
+    gpu: int = 0
+    """Devices that this job gets for itself."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this attempt is there only to say why the others left nothing."""
+        return self.attempt > self.attempts + LOST_ATTEMPTS
 
     @property
     def is_last(self) -> bool:

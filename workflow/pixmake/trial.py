@@ -104,7 +104,7 @@ def _run(jobs: Iterable[tuple[PlannedStep, Job]]) -> Iterator[Tried]:
         words = _words(planned, job)
         for path in (job.log, job.record):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        os.environ["OMP_NUM_THREADS"] = str(planned.step.threads)
+        os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
         reply = worker.run_plain(words, os.getppid())
         if reply.split(" ", 1)[0] != str(worker.DONE):
             worker.explain(words, reply)
@@ -116,7 +116,9 @@ def _run(jobs: Iterable[tuple[PlannedStep, Job]]) -> Iterator[Tried]:
 
 def _words(planned: PlannedStep, job: Job) -> list[str]:
     """The words of a rule's command; see `pixmake.client`."""
-    limits = run_limits(planned.step.model_copy(update={"retries": 0}), keep_going=True)
+    limits = run_limits(
+        replace(planned, step=planned.step.model_copy(update={"retries": 0}), keeps_going=True)
+    )
     paths = (job.log, job.record, *job.files, *job.images, *job.needed)
     return [job.task.as_json(), limits, interpreter(planned.step), "1", *paths]
 

@@ -1,26 +1,28 @@
-"""How a run ends: an exit status that tells whether images failed, and a last line that says it."""
+"""How a run ends: an exit status that tells whether images failed, and five lines that say it."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from pixmake.display import duration, speed
 from pixmake.job import PREREQUISITE
 from pixmake.plan import LOGS
+from pixmake.progress import Run, end_run
 from pixmake.records import failure_counts, read_record
 
-
-def asked_records(jobs: Iterable[Any]) -> list[str]:
-    """The records that a run is to make; asked before the run, since Snakemake forgets ended jobs."""
-    return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
+PAGE = "report.html"
+"""The page of results, beside the tables."""
 
 
 def conclude(
+    run: Run,
     records: Sequence[str],
     measurements: str,
     failures: str,
@@ -28,12 +30,14 @@ def conclude(
     over_several: Sequence[str] = (),
     keep: str = "all",
 ) -> None:
-    """Say how many images are done and how many failed.
+    """Say how many images are done and failed, where the tables and the page are, and how long it took.
 
     Parameters
     ----------
+    run
+        The run as it began; see `pixmake.progress.begin_run`.
     records
-        The records of this run; see `asked_records`.
+        What it was to make.
     measurements, failures
         The tables.
     max_failures
@@ -51,21 +55,59 @@ def conclude(
     if keep == "failed":
         remove_logs(records)
     of_step = {step: [path for path in records if Path(path).parent.name == step] for step in over_several}
-    images = {_id(path) for path in records if Path(path).parent.name not in over_several}
+    images = _images(records, over_several)
     failed = failed_images(path for path in records if Path(path).parent.name not in over_several)
     lost = {step: len(failed_images(paths)) for step, paths in of_step.items()}
     total = len(failed) + sum(lost.values())
     counts = [f"{len(failed)} of {len(images)} images"] if failed or not total else []
     counts += [f"{lost[step]} of {len(of_step[step])} jobs of {step}" for step in lost if lost[step]]
-    tables = f"see {failures}" if Path(failures).exists() else "see their logs under logs/"
-    if total > allowed_failures(max_failures, len(images)):
+    tables = [table for table in (measurements, failures) if Path(table).exists()]
+    where = f"see {failures}" if failures in tables else "see their logs under logs/"
+    too_many = total > allowed_failures(max_failures, len(images))
+    lines = [f"{len(images) - len(failed)} of {len(images)} images done"]
+    if too_many:
+        lines.append(f"{' and '.join(counts)} failed: {where}. The next run tries them again.")
+    elif total:
+        lines.append(f"{' and '.join(counts)} failed, as max_failures allows: {where}")
+    else:
+        lines.append("No image failed")
+    if tables:
+        lines.append(f"Tables: {', '.join(tables)}")
+    page = Path(measurements).parent / PAGE
+    if page.exists():
+        lines.append(f"Page: {page}")
+    _say([*lines, _time(run, len(images) - run.before)])
+    if too_many:
         # not an exception of Snakemake's: it would print where in our files it was raised
-        again = "The next run tries them again."
-        print(f"{' and '.join(counts)} failed: {tables}. {again}", file=sys.stderr)
         raise SystemExit(1)
-    allowed = f", {total} failed as max_failures allows: {tables}" if total else ""
-    table = f": {measurements}" if Path(measurements).exists() else ""
-    print(f"{len(images) - len(failed)} of {len(images)} images done{table}{allowed}", file=sys.stderr)
+
+
+def stopped(run: Run, unfinished: Iterable[str], over_several: Sequence[str] = ()) -> None:
+    """Say how far a run came that an error or its user ended.
+
+    Parameters
+    ----------
+    run
+        The run as it began.
+    unfinished
+        The records that were not made.
+    over_several
+        Steps whose jobs are over several images.
+    """
+    images = _images(run.records, over_several)
+    done = len(images - _images(unfinished, over_several) - failed_images(run.records))
+    lines = [
+        f"{done} of {len(images)} images done; the run ended early",
+        "The next run goes on from here. Logs are under logs/",
+        "Tables: not written",
+    ]
+    _say([*lines, _time(run, max(done - run.before, 0))])
+
+
+def unfinished(dag: Any) -> list[str]:
+    """The records that Snakemake's jobs have not made."""
+    jobs = dag.needrun_jobs(exclude_finished=True)
+    return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
 
 
 def remove_logs(records: Iterable[str]) -> None:
@@ -84,6 +126,10 @@ def remove_logs(records: Iterable[str]) -> None:
     for folder in failed:
         with contextlib.suppress(OSError):  # it holds the log of an image that failed
             (Path(LOGS) / folder.name).rmdir()
+
+
+def _images(records: Iterable[str], over_several: Sequence[str]) -> set[str]:
+    return {_id(path) for path in records if Path(path).parent.name not in over_several}
 
 
 def _id(record: str) -> str:
@@ -121,3 +167,15 @@ def failed_images(records: Iterable[str]) -> set[str]:
             if error is not None and error.type != PREREQUISITE:
                 failed.add(job_id)
     return failed
+
+
+def _time(run: Run, images: int) -> str:
+    seconds = time.time() - run.begun
+    before = f"; {run.before} were done before" if run.before else ""
+    pace = f", {speed(images / seconds)}" if images else ""
+    return f"Time: {duration(seconds)}{pace}{before}"
+
+
+def _say(lines: list[str]) -> None:
+    end_run()
+    print("\n".join(lines), file=sys.stderr, flush=True)

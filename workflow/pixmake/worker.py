@@ -183,8 +183,10 @@ def run_child(words: list[str], *, warm: bool = False, learned: int | None = Non
         os.close(spare)
     faulthandler.enable(sys.stderr)
     _load_package()
-    task = importlib.import_module("pixmake.task")
-    _limit_memory(task.parse_limits(words[1], int(words[3])).mem_mb)
+    limits = importlib.import_module("pixmake.task").parse_limits(words[1], int(words[3]))
+    _limit_memory(limits.mem_mb)
+    if limits.gpu:
+        importlib.import_module("pixmake.devices").claim_devices(limits.gpu)
     job = importlib.import_module("pixmake.job")
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     status = job.run_job(job.parse_job(words), threads=threads, warm=warm)

@@ -21,7 +21,8 @@ rule records:
 
 rule aggregate:
     input:
-        outcome_rules.gathered(plan),
+        records=outcome_rules.gathered(plan),
+        found=pixmake_later.what_tells_columns(plan),
     output:
         **outcome_rules.in_report(outcome_rules.all_tables(plan)),
     log:
@@ -34,7 +35,7 @@ rule aggregate:
         formats=outcome_rules.formats(plan),
         pixmake=pixmake_rules.program,
     shell:
-        "{params.pixmake} aggregate {input:q} --columns {params.columns:q}"
+        "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
         " --formats {params.formats:q} --measurements {output.measurements:q} 2> {log:q}"
 
 
@@ -68,6 +69,7 @@ if plan.config.aggregate.report:
     rule report:
         input:
             records=outcome_rules.gathered(plan),
+            found=pixmake_later.what_tells_columns(plan),
             parts=outcome_rules.function_files(plan),
         output:
             outcome_rules.marked_page(plan),
@@ -86,19 +88,33 @@ if plan.config.aggregate.report:
             " --project {params.project:q} --threads {threads} 2> {log:q}"
 
 
-asked = []
+run = []
 
 
 onstart:
     pixmake_rules.tell_notes(plan)
-    asked.extend(asked_records(workflow.dag.jobs))
+    pixmake_rules.begin(plan, workflow)
+    run.append(
+        begin_run(
+            workflow,
+            plan.config.results,
+            pixmake_rules.step_names(plan),
+            pixmake_rules.over_several(plan),
+        )
+    )
 
 
 onsuccess:
+    pixmake_rules.end()
     conclude(
-        pixmake_later.asked_now(plan, asked),
+        *run,
+        pixmake_later.asked_now(plan, run[0].records),
         **pixmake_rules.tables(plan),
         max_failures=plan.config.max_failures,
         over_several=pixmake_rules.over_several(plan),
         keep=plan.config.keep,
     )
+
+
+onerror:
+    stopped(*run, unfinished(workflow.dag), pixmake_rules.over_several(plan))

@@ -11,7 +11,7 @@ for step, job in plan.containers.jobs():
             **pixmake_rules.outputs(job),
         log:
             job.log,
-        retries: step.step.retries
+        retries: pixmake_rules.retries(step)
         conda:
             pixmake_rules.CONDA
         resources:
@@ -60,14 +60,15 @@ for step in plan.steps:
             pixmake_later.log_of_any(step.name),
         wildcard_constraints:
             id=pixmake_later.ID,
-        retries: step.step.retries
+        retries: pixmake_rules.retries(step)
         conda:
             pixmake_rules.software(step.step)
         container:
             step.step.container
-        threads: step.step.threads
+        localrule: step.placement.local
+        threads: step.placement.threads
         resources:
-            **pixmake_rules.resources(step.step),
+            **pixmake_rules.resources(step),
             attempt=pixmake_rules.attempt,
         params:
             task=pixmake_later.task_of_any(plan, checkpoints, step.name),

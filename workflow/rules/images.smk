@@ -4,6 +4,8 @@ pixmake_rules.require_deployment(plan, workflow)
 pixmake_run = {step.name: pixmake_rules.run(step) for step in plan.steps}
 
 for step, job in plan.jobs(over_several=False):
+    if job.group:
+        workflow.parent_groupids[job.group] = pixmake_rules.GROUPS
 
     rule:
         name:
@@ -14,14 +16,16 @@ for step, job in plan.jobs(over_several=False):
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:
             job.log,
-        retries: step.step.retries
+        retries: pixmake_rules.retries(step)
         conda:
             pixmake_rules.software(step.step)
         container:
             step.step.container
-        threads: step.step.threads
+        localrule: step.placement.local
+        group: job.group
+        threads: step.placement.threads
         resources:
-            **pixmake_rules.resources(step.step),
+            **pixmake_rules.resources(step),
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),

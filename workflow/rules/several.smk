@@ -11,14 +11,15 @@ for step, job in plan.jobs(over_several=True):
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:
             job.log,
-        retries: step.step.retries
+        retries: pixmake_rules.retries(step)
         conda:
             pixmake_rules.software(step.step)
         container:
             step.step.container
-        threads: step.step.threads
+        localrule: step.placement.local
+        threads: step.placement.threads
         resources:
-            **pixmake_rules.resources(step.step),
+            **pixmake_rules.resources(step),
             attempt=pixmake_rules.attempt,
         params:
             task=job.task.as_json(),

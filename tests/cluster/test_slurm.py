@@ -1,0 +1,270 @@
+"""Whole workflows on a real SLURM: the tables of a laptop, and what becomes of jobs that come to grief."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from tests.cluster.conftest import PLUGIN_QUICK, QUICK, jobs_of, queue
+from tests.cluster.slurm import Cluster
+from tests.conftest import REPOSITORY, Project
+
+GENERIC = ("snakemake", "--workflow-profile", "profiles/slurm", *QUICK)
+PLUGIN = ("snakemake", "--workflow-profile", "profiles/slurm-plugin", *PLUGIN_QUICK)
+
+COUNTED = """\
+import os
+import time
+from pathlib import Path
+
+
+def measure(image, path, meta, *, seconds=0.0):
+    executed = Path("executed") / meta["plant"]
+    executed.parent.mkdir(exist_ok=True)
+    with executed.open("a") as lines:
+        lines.write(os.environ.get("SLURM_JOB_ID", "here") + "\\n")
+    print("measured", meta["plant"])
+    time.sleep(seconds)
+    while Path("hold").exists() and len(list(Path("results/measure").glob("*.json"))) >= 4:
+        time.sleep(0.1)
+    return {"mean": float(image.mean())}
+"""
+
+
+def draw(project: Project, count: int) -> None:
+    """Images and their table."""
+    for number in range(count):
+        project.draw(f"images/p{number:02}.png", level=3 * number)
+    project.list_images([{"path": f"p{number:02}.png", "plant": f"P{number:02}"} for number in range(count)])
+
+
+def counted(project: Project, count: int, *, seconds: float, **executor: object) -> None:
+    """A project whose analysis notes each time that it runs."""
+    project.write("scripts/analysis.py", COUNTED)
+    draw(project, count)
+    project.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/analysis.py:measure", "params": {"seconds": seconds}}},
+        executors={"default": {"resources": {"mem_mb": 300}, **executor}},
+    )
+
+
+def executions(project: Project) -> dict[str, list[str]]:
+    """The cluster jobs that ran each image."""
+    return {path.name: path.read_text().split() for path in sorted((project.folder / "executed").iterdir())}
+
+
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.2)
+
+
+def records(project: Project) -> int:
+    return len(list((project.folder / "results/measure").glob("*.json")))
+
+
+def start(project: Project, *words: str) -> subprocess.Popen[bytes]:
+    with (project.folder / "run.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", *words], cwd=project.folder, stdout=log, stderr=log, start_new_session=True
+        )
+
+
+@pytest.mark.parametrize(("words", "count"), [(GENERIC, 24), (PLUGIN, 3)], ids=["generic", "plugin"])
+def test_demo_gives_the_tables_of_a_laptop(sent: Project, words: tuple[str, ...], count: int) -> None:
+    """The same project gives the same bytes, here and on the cluster; each image's log arrives."""
+    for name in ("config", "scripts"):
+        shutil.copytree(REPOSITORY / name, sent.folder / name, dirs_exist_ok=True)
+    assert sent.run("scripts.draw_trial").code == 0
+    table = sent.folder / "config/images.csv"
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[: count + 1]))
+    with (sent.folder / "config/config.yaml").open("a") as config:
+        config.write("executors: {default: {images_per_job: 12, resources: {mem_mb: 1300}}}\n")
+    assert sent.snakemake().code == 0
+    tables = sent.tables()
+    for folder in ("results", "logs"):
+        shutil.rmtree(sent.folder / folder)
+    ended = sent.run(*words, timeout=300)
+    assert ended.code == 0, ended.err
+    assert sent.tables() == tables
+    with table.open(newline="") as rows:
+        assert len(list(csv.DictReader(rows))) == count
+    for step in ("segment", "measure"):
+        assert len(list((sent.folder / f"logs/{step}").glob("*.log"))) == count
+    hosts = {sent.record("measure", row["id"])["run"]["host"] for row in sent.rows()}
+    assert hosts <= {"node1", "node2"}
+    if words is GENERIC:
+        # both steps of twelve images are one cluster job
+        assert len(jobs_of(sent)) == 2
+
+
+ENDS = """\
+import mmap
+import os
+import time
+
+
+def measure(image, meta):
+    plant = meta["plant"]
+    if plant == "exits":
+        os._exit(3)
+    if plant == "greedy":
+        taken = mmap.mmap(-1, 3_000_000_000)  # shared memory, which no limit of a process counts
+        for start in range(0, len(taken), 4096):
+            taken[start] = 1
+    if plant in ("slow", "greedy", "cancelled"):
+        time.sleep(600)
+    return {"mean": float(image.mean())}
+"""
+
+
+@pytest.mark.parametrize("words", [GENERIC, PLUGIN], ids=["generic", "plugin"])
+def test_why_a_job_ended(sent: Project, words: tuple[str, ...]) -> None:
+    """What fails on a cluster is recorded with the true reason, whoever ended it; the rest is done."""
+    sent.write("scripts/analysis.py", ENDS)
+    plants = ["exits", "slow", "greedy", "cancelled", "good"]
+    if words is PLUGIN:
+        plants.remove("slow")  # SLURM counts time in minutes, and each is tried twice
+    for number, plant in enumerate(plants):
+        sent.draw(f"images/{plant}.png", level=30 * number)
+    sent.list_images([{"path": f"{plant}.png", "plant": plant} for plant in plants])
+    sent.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={
+            "measure": {
+                "function": "scripts/analysis.py:measure",
+                "resources": {"mem_mb": 800, "runtime": 30},
+            }
+        },
+    )
+    run = start(sent, *words)
+    touched: set[str] = set()
+    times: dict[str, int] = {}
+    ends = ("measure_slow", "measure_cancelled")
+
+    def end_some() -> bool:
+        """Shorten the time of one job, and cancel another, both times that they are to do something."""
+        for job_id, (_, state, _) in queue(sent).items():
+            rule = works_on(sent, job_id)
+            if state != "RUNNING" or job_id in touched or rule not in ends or times.get(rule, 0) > 1:
+                continue
+            touched.add(job_id)
+            times[rule] = times.get(rule, 0) + 1
+            time.sleep(0.5)
+            if rule == "measure_slow":
+                limit = ["scontrol", "update", f"JobId={job_id}", "TimeLimit=0-00:00:05"]
+                subprocess.run(limit, check=True)
+            else:
+                subprocess.run(["scancel", job_id], check=True)
+        return run.poll() is not None
+
+    try:
+        wait_for(end_some, "the run ends", 400)
+    finally:
+        if run.poll() is None:
+            run.kill()
+    log = (sent.folder / "run.log").read_text()
+    assert run.returncode == 1, log
+    assert f"{len(plants) - 1} of {len(plants)} images failed: see results/failures.csv" in log
+    failures = {row["id"]: (row["error"], row["message"]) for row in sent.rows("failures.csv")}
+    assert failures["exits"] == ("CrashError", "its process ended by itself with exit status 3")
+    expected = {
+        "slow": ("TimeoutError", "ran past its `runtime`"),
+        "greedy": ("MemoryError", "exceeded its memory (`mem_mb`)"),
+        "cancelled": ("CancelledError", "was cancelled"),
+    }
+    for plant, (kind, reason) in expected.items():
+        if plant not in plants:
+            continue
+        error, message = failures[plant]
+        assert error == kind, (plant, message)
+        assert message.startswith("its cluster job (slurm "), message
+        assert reason in message
+    assert [row["id"] for row in sent.rows()] == ["good"]
+
+
+def works_on(project: Project, job_id: str) -> str:
+    """The rule that a running cluster job works on."""
+    for path in (project.folder / ".snakemake/pixmake/submissions").glob("*"):
+        if f"slurm {job_id}" in path.read_text().splitlines():
+            return path.name
+    return ""
+
+
+def test_bad_image_fails_alone(sent: Project) -> None:
+    """In a group of images one that crashes is tried again, recorded, and costs the others nothing."""
+    counted(sent, 8, seconds=0, images_per_job=8)
+    text = (sent.folder / "scripts/analysis.py").read_text()
+    crash = "    if meta['plant'] == 'P03':\n        os.abort()\n    time.sleep"
+    sent.write("scripts/analysis.py", text.replace("    time.sleep", crash))
+    config = (sent.folder / "config/config.yaml").read_text()
+    sent.write("config/config.yaml", config.replace("    function:", "    retries: 1\n    function:"))
+    ended = sent.run(*GENERIC, timeout=120)
+    assert ended.code == 1
+    assert ended.last_words.startswith("1 of 8 images failed")
+    assert len(jobs_of(sent)) == 1
+    assert {name: len(jobs) for name, jobs in executions(sent).items()} == {
+        f"P{number:02}": 2 if number == 3 else 1 for number in range(8)
+    }
+    # the next run sends the failed one alone
+    assert sent.run(*GENERIC, timeout=120).code == 1
+    assert len(jobs_of(sent)) == 2
+    assert len(executions(sent)["P02"]) == 1
+
+
+def test_node_is_lost(cluster: Cluster, sent: Project) -> None:
+    """A node's end costs the images that were running there; the finished ones are not run again."""
+    counted(sent, 16, seconds=1.5, images_per_job=16)
+    run = start(sent, *GENERIC, "--cores", "2")
+    wait_for(lambda: records(sent) >= 5, "some images are done")
+    ((_, _, node),) = queue(sent).values()
+    cluster.power_cut(node)
+    finished = records(sent)
+    try:
+        assert run.wait(180) == 0, (sent.folder / "run.log").read_text()
+    finally:
+        run.kill()
+        cluster.power_on(node)
+    assert len(sent.rows()) == 16
+    times = [len(jobs) for jobs in executions(sent).values()]
+    assert sum(times) <= 16 + 2, "only what was running is run again"
+    assert times.count(1) >= finished
+    assert [state.split("|")[1].split()[0] for state in jobs_of(sent)][-1] == "COMPLETED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_killed_snakemake_starts_again(sent: Project, number: signal.Signals) -> None:
+    """Nothing is lost, nothing that had finished runs again, and no orphan works beside its replacement."""
+    counted(sent, 24, seconds=0.3, images_per_job=12)
+    hold = sent.write("hold", "after some images, so that the others run for as long as the test likes")
+    run = start(sent, *GENERIC, "--cores", "2")
+    wait_for(lambda: records(sent) >= 4 and len(queue(sent)) == 2, "some images are done")
+    os.kill(run.pid, number)
+    if number == signal.SIGTERM:
+        hold.unlink()
+    run.wait(120)
+    before = executions(sent)
+    orphans = set(queue(sent))
+    assert len(orphans) == (2 if number == signal.SIGKILL else 0)
+    again = start(sent, "pixmake", "run", *GENERIC[1:], "--cores", "2")
+    wait_for(lambda: not orphans & set(queue(sent)), "the orphans are ended")
+    hold.unlink(missing_ok=True)
+    assert again.wait(180) == 0, (sent.folder / "run.log").read_text()
+    assert len(sent.rows()) == 24
+    after = executions(sent)
+    # what had finished, and what had not begun, ran once; what two jobs of two cores had in hand, twice
+    assert sum(map(len, after.values())) <= 24 + 4, after
+    states = dict(line.split("|") for line in jobs_of(sent))
+    assert {job_id for job_id, state in states.items() if state.startswith("CANCELLED")} == orphans
+    begun_later = [jobs[-1] for name, jobs in after.items() if jobs != before.get(name)]
+    assert not orphans & set(begun_later), "an orphan worked on"
+    assert not (sent.folder / ".snakemake/pixmake/kept").exists()
