@@ -33,7 +33,7 @@ rule aggregate:
     params:
         columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
         formats=outcome_rules.formats(plan),
-        results=plan.config.results,
+        results=lambda wildcards: plan.config.results,
         pixmake=pixmake_rules.program,
     shell:
         "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
