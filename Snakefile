@@ -15,7 +15,9 @@ except ImportError as error:
 configfile: "config/config.yaml"
 
 
-plan = pixmake_rules.compile_project(config, workflow.configfiles, workflow.resource_settings.cores)
+plan = pixmake_rules.compile_project(
+    config, workflow.configfiles, workflow.resource_settings.cores
+)
 show_progress(workflow)
 
 

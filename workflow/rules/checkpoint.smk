@@ -61,11 +61,11 @@ for step in plan.steps:
         wildcard_constraints:
             id=pixmake_later.ID,
         retries: pixmake_rules.retries(step)
+        localrule: step.placement.local
         conda:
             pixmake_rules.software(step.step)
         container:
             step.step.container
-        localrule: step.placement.local
         threads: step.placement.threads
         resources:
             **pixmake_rules.resources(step),

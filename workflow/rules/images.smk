@@ -17,12 +17,13 @@ for step, job in plan.jobs(over_several=False):
         log:
             job.log,
         retries: pixmake_rules.retries(step)
+        group:
+            job.group
+        localrule: step.placement.local
         conda:
             pixmake_rules.software(step.step)
         container:
             step.step.container
-        localrule: step.placement.local
-        group: job.group
         threads: step.placement.threads
         resources:
             **pixmake_rules.resources(step),

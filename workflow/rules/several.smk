@@ -12,11 +12,11 @@ for step, job in plan.jobs(over_several=True):
         log:
             job.log,
         retries: pixmake_rules.retries(step)
+        localrule: step.placement.local
         conda:
             pixmake_rules.software(step.step)
         container:
             step.step.container
-        localrule: step.placement.local
         threads: step.placement.threads
         resources:
             **pixmake_rules.resources(step),
