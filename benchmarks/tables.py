@@ -26,9 +26,15 @@ def main() -> None:
         for formats in (["csv"], ["csv", "parquet"], ["csv", "sqlite"]):
             words = ["aggregate", str(folder / "all.jsonl"), "--columns", '["path", "plant", "treatment"]']
             wanted = json.dumps({"tables": formats, "plantcv": False})
-            say(" + ".join(formats), [*words, "--formats", wanted, "--results", str(folder / "r")])
+            say(
+                " + ".join(formats),
+                [*words, "--formats", wanted, "--measurements", str(folder / "r" / "measurements.csv")],
+            )
         wanted = json.dumps({"plantcv": True})
-        say("csv + PlantCV's", [*words, "--formats", wanted, "--results", str(folder / "r")])
+        say(
+            "csv + PlantCV's",
+            [*words, "--formats", wanted, "--measurements", str(folder / "r" / "measurements.csv")],
+        )
 
 
 def write_records(folder: Path, count: int) -> list[str]:

@@ -27,7 +27,7 @@ PLUGINS = {
 
 IMPORTED = (
     *("htcondor==24.12.24", "kubernetes==32.0.1", "durationpy", "websocket-client", "requests-oauthlib"),
-    *("oauthlib", "google-auth", "pyasn1", "pyasn1-modules", "cryptography", "cffi"),
+    *("oauthlib", "google-auth", "pyasn1", "pyasn1-modules", "cryptography", "cffi", "six"),
 )
 """What these plugins import, beyond what is here."""
 

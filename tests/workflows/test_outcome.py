@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import zipfile
+from pathlib import Path
 
 import pyarrow.parquet as pq
 from tests.conftest import Project
@@ -49,6 +51,10 @@ def test_tables_and_functions(small: Project) -> None:
     entities = json.loads((results / "plantcv.json").read_text())["entities"]
     assert len(entities) == 4
     assert "Nothing to be done" in small.snakemake().err
+    assert small.snakemake("--report", "report.zip").code == 0
+    with zipfile.ZipFile(small.folder / "report.zip") as report:
+        names = {Path(name).name for name in report.namelist()}
+    assert {"report.html", "measurements.csv", "by_level.csv", "curve.svg"} <= names
 
 
 def test_only_what_a_change_touches(small: Project) -> None:

@@ -293,7 +293,7 @@ def _add_commands_of_the_outcome(commands: Any) -> None:
     aggregate = commands.add_parser("aggregate", description="The tables from gathered records.")
     aggregate.set_defaults(command=_aggregate)
     aggregate.add_argument("gathered")
-    for option in ("--columns", "--formats", "--results"):
+    for option in ("--columns", "--formats", "--measurements"):
         aggregate.add_argument(option, required=True)
     provenance = commands.add_parser(
         "provenance",
@@ -305,7 +305,7 @@ def _add_commands_of_the_outcome(commands: Any) -> None:
     summarise = commands.add_parser("summarise", description="A function of the tables.")
     summarise.set_defaults(command=_summarise)
     summarise.add_argument("task")
-    summarise.add_argument("--results", required=True)
+    summarise.add_argument("--measurements", required=True)
     page = commands.add_parser("page", description="The page of results from gathered records.")
     page.set_defaults(command=_page)
     page.add_argument("gathered")
@@ -632,7 +632,7 @@ def _aggregate(arguments: argparse.Namespace) -> int:
     try:
         columns = json.loads(arguments.columns)
         formats = Aggregate.model_validate_json(arguments.formats)
-        write_tables(arguments.gathered, columns, arguments.results, formats)
+        write_tables(arguments.gathered, columns, str(Path(arguments.measurements).parent), formats)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0
@@ -641,7 +641,7 @@ def _aggregate(arguments: argparse.Namespace) -> int:
 def _summarise(arguments: argparse.Namespace) -> int:
     from pixmake.summarise import summarise
 
-    summarise(json.loads(arguments.task), arguments.results)
+    summarise(json.loads(arguments.task), str(Path(arguments.measurements).parent))
     return 0
 
 

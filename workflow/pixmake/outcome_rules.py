@@ -166,7 +166,6 @@ rule aggregate:
     params:
         columns={columns(plan)!r},
         formats={formats(plan)!r},
-        results={plan.config.results!r},
         pixmake=pixmake_rules.program,
     localrule: True
     shell:
@@ -181,7 +180,8 @@ rule aggregate:
         yield f"""
 rule aggregate_{function.name}:
     input:
-        {_listed([*csv_tables(plan), *function.tables.values()])}
+        measurements={csv_tables(plan)[0]!r},
+        others=[{_listed([*csv_tables(plan)[1:], *function.tables.values()])}],
     output:
         {", ".join(files)}
     log:
@@ -190,7 +190,6 @@ rule aggregate_{function.name}:
         pixmake_rules.CONDA
     params:
         task={function_task(plan, function)!r},
-        results={plan.config.results!r},
         pixmake=pixmake_rules.program,
     localrule: True
     shell:
@@ -230,9 +229,9 @@ def _listed(paths: Iterable[str]) -> str:
 RECORDS = "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
 AGGREGATE = (
     "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
-    " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
+    " --formats {params.formats:q} --measurements {output.measurements:q} 2> {log:q}"
 )
-SUMMARISE = "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"
+SUMMARISE = "{params.pixmake} summarise {params.task:q} --measurements {input.measurements:q} > {log:q} 2>&1"
 REPORT = (
     "{params.pixmake} page {input.records:q} {output:q} --columns {params.columns:q}"
     " --project {params.project:q} --threads {threads} 2> {log:q}"

@@ -33,11 +33,10 @@ rule aggregate:
     params:
         columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
         formats=outcome_rules.formats(plan),
-        results=plan.config.results,
         pixmake=pixmake_rules.program,
     shell:
         "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
-        " --formats {params.formats:q} --results {params.results:q} 2> {log:q}"
+        " --formats {params.formats:q} --measurements {output.measurements:q} 2> {log:q}"
 
 
 # the functions of tables that config.yaml names under `aggregate`
@@ -47,8 +46,9 @@ for function in plan.functions:
         name:
             f"aggregate_{function.name}"
         input:
-            outcome_rules.csv_tables(plan),
-            list(function.tables.values()),
+            measurements=outcome_rules.csv_tables(plan)[0],
+            others=outcome_rules.csv_tables(plan)[1:],
+            needed=list(function.tables.values()),
         output:
             outcome_rules.function_outputs(function),
         log:
@@ -58,10 +58,10 @@ for function in plan.functions:
             pixmake_rules.CONDA
         params:
             task=outcome_rules.function_task(plan, function),
-            results=plan.config.results,
             pixmake=pixmake_rules.program,
         shell:
-            "{params.pixmake} summarise {params.task:q} --results {params.results:q} > {log:q} 2>&1"
+            "{params.pixmake} summarise {params.task:q} --measurements {input.measurements:q}"
+            " > {log:q} 2>&1"
 
 
 if plan.config.aggregate.report:
