@@ -202,7 +202,7 @@ def synthetic(folder: Path, count: int) -> Path:
             record |= {"measurements": values, "error": None, "images": [f"images/{number}.png"]}
             lines.write(json.dumps(record) + "\n")
     project = {"results": "results", "terms": list(terms), "steps": {}, "tables": []}
-    write_report(records, project, folder / "report.html")
+    write_report(records, project, folder / "report.html", folder / "kept")
     return folder / "report.html"
 
 

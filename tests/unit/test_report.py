@@ -33,7 +33,7 @@ def page_of(folder: Path, records: list[Record], **project: Any) -> tuple[str, d
             write_record(record, folder / "one.json")
             lines.write(json.dumps(json.loads((folder / "one.json").read_text())) + "\n")
     known = {"results": "results", "terms": [], "steps": {}, "tables": [], "functions": [], **project}
-    write_report(folder / "records.jsonl", known, folder / "report.html")
+    write_report(folder / "records.jsonl", known, folder / "report.html", folder / "kept")
     page = (folder / "report.html").read_text(encoding="utf-8")
     found = re.search(r'id="data">([^<]+)<', page)
     assert found is not None

@@ -167,7 +167,8 @@ def test_problems_stop_before_anything_runs(two_steps: Project) -> None:
     expected = [
         "pixmake: 3 problems:",
         "  - config/config.yaml:11: unknown key steps.share.neds (did you mean 'needs'?)",
-        "  - config/images.csv, row 3: images/nope.png: there is no such file (`root` is images)",
+        "  - config/images.csv, row 3: images/nope.png: there is no such file"
+        " (`missing: skip` leaves such images out)",
         "  - config/images.csv, row 4: p0.png stands in row 2 already (one row an image)",
     ]
     for ended in (two_steps.snakemake(), two_steps.pixmake("check")):

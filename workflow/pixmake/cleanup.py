@@ -140,7 +140,7 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
     yield from (
         Path(log_of(rule))
         for rule in [
-            *("records", "aggregate", "report", "find_images"),
+            *("records", "aggregate", "provenance", "report", "find_images"),
             *(f"aggregate_{name}" for name in functions),
             *(table.rule for table in collected(plan)),
         ]

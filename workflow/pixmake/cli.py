@@ -310,7 +310,7 @@ def _add_commands_of_the_outcome(commands: Any) -> None:
     page.set_defaults(command=_page)
     page.add_argument("gathered")
     page.add_argument("page")
-    for option in ("--columns", "--project"):
+    for option in ("--columns", "--project", "--kept"):
         page.add_argument(option, required=True)
     page.add_argument("--threads", type=int, default=1)
 
@@ -650,7 +650,7 @@ def _page(arguments: argparse.Namespace) -> int:
 
     try:
         project = {"terms": json.loads(arguments.columns), **json.loads(arguments.project)}
-        write_report(arguments.gathered, project, arguments.page, arguments.threads)
+        write_report(arguments.gathered, project, arguments.page, arguments.kept, arguments.threads)
     except (ValueError, OSError) as error:
         raise PixmakeError([Problem(str(error))]) from None
     return 0

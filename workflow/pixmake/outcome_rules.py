@@ -7,12 +7,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pixmake.aggregation import TABLES, table_files
+from pixmake.aggregation import PICTURES, TABLES, table_files
 from pixmake.plan import Plan
 from pixmake.provenance import provenance_file
 from pixmake.rules import WORKFLOW, collected, columns, log_of, over_several, records
 from pixmake.tablefunctions import PlannedFunction
 from pixmake.task import one_line
+
+KEPT = ".snakemake/pixmake/pictures"
+"""Where the page's small pictures stay from run to run."""
 
 THREADS = 8
 """Cores that the page takes to make its small pictures, at the most; fewer if the run has fewer."""
@@ -84,6 +87,11 @@ def marked_page(plan: Plan) -> Any:
     from snakemake.io import report
 
     return report(page(plan), caption=str(CAPTIONS / "page.rst"), category="Page")
+
+
+def pictures(plan: Plan) -> str:
+    """The folder of the page's small pictures."""
+    return f"{plan.config.results}/{PICTURES}"
 
 
 def function_files(plan: Plan) -> list[str]:
@@ -204,7 +212,8 @@ rule report:
         records={gathered(plan)!r},
         parts=[{_listed(function_files(plan))}],
     output:
-        {page(plan)!r},
+        page={page(plan)!r},
+        pictures=directory({pictures(plan)!r}),
     log:
         {log_of("report")!r},
     conda:
@@ -212,6 +221,7 @@ rule report:
     params:
         columns={columns(plan)!r},
         project={report_project(plan)!r},
+        kept={KEPT!r},
         pixmake=pixmake_rules.program,
     threads: {THREADS}
     localrule: True
@@ -233,6 +243,6 @@ AGGREGATE = (
 )
 SUMMARISE = "{params.pixmake} summarise {params.task:q} --measurements {input.measurements:q} > {log:q} 2>&1"
 REPORT = (
-    "{params.pixmake} page {input.records:q} {output:q} --columns {params.columns:q}"
-    " --project {params.project:q} --threads {threads} 2> {log:q}"
+    "{params.pixmake} page {input.records:q} {output.page:q} --columns {params.columns:q}"
+    " --kept {params.kept:q} --project {params.project:q} --threads {threads} 2> {log:q}"
 )

@@ -65,6 +65,7 @@ _ROOMS = (
     "task",
     "placeholders",
     "calls",
+    "fingerprint",
     "gathering",
     "images",
 )

@@ -72,7 +72,8 @@ if plan.config.aggregate.report:
             found=pixmake_later.what_tells_columns(plan),
             parts=outcome_rules.function_files(plan),
         output:
-            outcome_rules.marked_page(plan),
+            page=outcome_rules.marked_page(plan),
+            pictures=directory(outcome_rules.pictures(plan)),
         log:
             pixmake_rules.log_of("report"),
         localrule: True
@@ -82,10 +83,11 @@ if plan.config.aggregate.report:
         params:
             columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
             project=outcome_rules.report_project(plan),
+            kept=outcome_rules.KEPT,
             pixmake=pixmake_rules.program,
         shell:
-            "{params.pixmake} page {input.records:q} {output:q} --columns {params.columns:q}"
-            " --project {params.project:q} --threads {threads} 2> {log:q}"
+            "{params.pixmake} page {input.records:q} {output.page:q} --columns {params.columns:q}"
+            " --kept {params.kept:q} --project {params.project:q} --threads {threads} 2> {log:q}"
 
 
 run = []

@@ -13,11 +13,13 @@ from pixmake.aggregation import PICTURES
 from pixmake.records import written_whole
 from pixmake.report.content import collect
 from pixmake.report.page import render
-from pixmake.report.thumbnails import make_thumbnails
+from pixmake.report.thumbnails import lay_out, make_thumbnails
 
 
-def write_report(records: str | Path, project: Mapping[str, Any], page: str | Path, threads: int = 1) -> None:
-    """Write the page, and the small pictures that are missing.
+def write_report(
+    records: str | Path, project: Mapping[str, Any], page: str | Path, kept: str | Path, threads: int = 1
+) -> None:
+    """Write the page and its small pictures, of which only those that are missing are made.
 
     Parameters
     ----------
@@ -27,13 +29,17 @@ def write_report(records: str | Path, project: Mapping[str, Any], page: str | Pa
         What is known of the project: see `pixmake.outcome_rules.report_project`.
     page
         Where to write it; the pictures lie in `PICTURES` beside it.
+    kept
+        The folder in which pictures stay from run to run: Snakemake removes a rule's output before it
+        runs the rule again.
     threads
         How many pictures are made at a time.
     """
     versions = {"pixmake": __version__, "Snakemake": version("snakemake")}
     known = {"title": Path.cwd().name, "versions": versions, **project}
     content = collect(gathered(records), known, Path(page).parent)
-    thumbnails = make_thumbnails(content.pictures, Path(page).parent / PICTURES, threads)
+    thumbnails = make_thumbnails(content.pictures, Path(kept), threads)
+    lay_out(thumbnails, Path(kept), Path(page).parent / PICTURES)
     with (
         written_whole(page) as temporary,
         open(temporary, "w", encoding="utf-8", newline="\n") as file,

@@ -7,6 +7,7 @@ or changed images are made, and a page that was interrupted goes on where it was
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -69,10 +70,25 @@ def make_thumbnails(pictures: Sequence[Picture], folder: Path, workers: int) -> 
     there = {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(folder)}
     with ThreadPoolExecutor(workers) as pool:
         made = dict(pool.map(lambda picture: _make(picture, masks, folder, there), pictures, chunksize=16))
-    used = {name for each in made.values() for name in (each.small, each.large, each.outline)}
-    for name in there.keys() - used:
+    for name in there.keys() - _names(made):
         (folder / name).unlink(missing_ok=True)
     return made
+
+
+def lay_out(thumbnails: Mapping[str, Thumbnail], kept: Path, folder: Path) -> None:
+    """Put the pictures that are kept in one folder into another: as the same files, where that can be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _names(thumbnails):
+        (folder / name).unlink(missing_ok=True)
+        try:
+            os.link(kept / name, folder / name)
+        except OSError:  # another file system, or one without such links
+            shutil.copy2(kept / name, folder / name)
+
+
+def _names(thumbnails: Mapping[str, Thumbnail]) -> set[str]:
+    found = {name for each in thumbnails.values() for name in (each.small, each.large, each.outline)}
+    return found - {""}
 
 
 def _make(
