@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-cluster check format docs bench clean \
+.PHONY: help install demo test test-slow test-cluster check format docs bench clean \
 	check-format check-style check-types check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -31,7 +31,10 @@ demo: $(INSTALLED) ## Draw 24 pictures of plants, measure them, and say where th
 	@echo "Done. The table of measurements is results/measurements.csv"
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+
+test-slow: $(INSTALLED) ## Run the tests that install PlantCV and others for themselves first
+	$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 test-cluster: $(INSTALLED) ## Start a real SLURM on this machine (Debian, root) and run the tests that need it
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
