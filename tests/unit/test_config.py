@@ -133,3 +133,27 @@ def test_every_key_is_explained() -> None:
     models = [definitions, *definitions["$defs"].values()]
     keys = {key for model in models for key in model.get("properties", {})}
     assert {key for key in keys if f"`{key}`" not in text} == set()
+
+
+def test_what_only_looks_like_a_date_is_told_by_its_line(tmp_path: Path) -> None:
+    """YAML itself trips over 2024-13-01; a user gets its line, not a traceback."""
+    path = tmp_path / "config.yaml"
+    path.write_text("images:\n  table: a.csv\n  select:\n    start: 2024-13-01\nsteps: {}\n")
+    with pytest.raises(PixmakeError) as caught:
+        load_config(path)
+    (problem,) = caught.value.problems
+    assert problem.where == f"{path}:4"
+    assert "2024-13-01 is no date" in problem.what
+
+
+def test_unknown_needs_are_told_beside_other_problems(tmp_path: Path) -> None:
+    """A step that is not there is told in the same go as a wrong key of another step."""
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "images: {table: a.csv}\nsteps:\n  one: {functoin: a.py:f}\n  two: {function: a.py:g, needs: [oen]}\n"
+    )
+    with pytest.raises(PixmakeError) as caught:
+        load_config(path)
+    told = [problem.what for problem in caught.value.problems]
+    assert any("steps.one.functoin" in what for what in told)
+    assert told[-1] == "there is no step 'oen'"

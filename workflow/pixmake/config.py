@@ -308,6 +308,7 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
         config = Config.model_validate(content)
     except ValidationError as error:
         problems += [explain(detail, places, default) for detail in error.errors()]
+        problems += _unknown_needs(content.get("steps"), places, default)
         raise PixmakeError(sorted(problems, key=_line)) from None
     problems += [
         Problem(what, _place(places, keys, default), hint) for keys, what, hint in _inconsistencies(config)
@@ -315,6 +316,17 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
     if problems:
         raise PixmakeError(problems)
     return config
+
+
+def _unknown_needs(steps: Any, places: Places, default: str) -> Iterator[Problem]:
+    """The steps that are needed and are not there, of steps that have other problems, too."""
+    for name, step in steps.items() if isinstance(steps, dict) else ():
+        for key in ("needs", "needs_all"):
+            needs = step.get(key) if isinstance(step, dict) else None
+            for need in needs if isinstance(needs, list) else ():
+                if isinstance(need, str) and need not in steps:
+                    where = _place(places, ("steps", name, key), default)
+                    yield Problem(f"there is no step {need!r}", where, nearest(need, steps))
 
 
 def parse_images(content: Mapping[str, Any]) -> Images | None:
@@ -344,16 +356,34 @@ def read_config(path: str | Path) -> dict[str, Any]:
     PixmakeError
         It is missing, is not YAML, or holds no keys.
     """
+    text = ""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8-sig"))
+        text = Path(path).read_text(encoding="utf-8-sig")
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         hint = "run from the project's folder, or make a project with: pixmake init DIR"
         raise PixmakeError([Problem("there is no such file", str(path), hint)]) from None
-    except (yaml.YAMLError, ValueError, OSError) as error:  # ValueError: a date such as 2024-13-01
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        problems = [] if isinstance(error, (yaml.YAMLError, OSError)) else list(_false_dates(text, path))
+        if problems:
+            raise PixmakeError(problems) from None
         raise PixmakeError([Problem(f"cannot be read as YAML: {error}", str(path))]) from None
     if not isinstance(content, dict):
         raise PixmakeError([Problem("holds no keys", str(path), "it needs `images` and `steps`")])
     return content
+
+
+def _false_dates(text: str, path: str | Path) -> Iterator[Problem]:
+    """Values that look like dates to YAML and are none, such as 2024-13-01."""
+    for event in yaml.parse(text):
+        if isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+            try:
+                yaml.safe_load(event.value)
+            except ValueError as error:
+                where = f"{path}:{event.start_mark.line + 1}" if event.start_mark else str(path)
+                yield Problem(f"{event.value} is no date: {error}", where, "dates are YYYY-MM-DD")
+            except yaml.YAMLError:
+                continue  # a text that is no document of its own
 
 
 def key_lines(path: str | Path) -> tuple[dict[Keys, str], list[Problem]]:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from pixmake import kept
 from pixmake.attempts import at_attempt, is_expression
 from pixmake.client import ACTIVATED, CONTAINED
-from pixmake.config import Step
+from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
 from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import MEMBERS
@@ -82,6 +82,22 @@ class Gathering:
     """Of a plan: the one at hand, or the one of images that a run has yet to find."""
     files: Callable[[Plan], list[str]]
     output: str
+
+
+def look_at(file: str) -> None:
+    """See that a config is YAML before Snakemake reads it, whose message would be a traceback.
+
+    Raises
+    ------
+    SystemExit
+        With status 1, once what is wrong has been printed.
+    """
+    if Path(file).exists():
+        try:
+            read_config(file)
+        except PixmakeError as error:
+            print(f"pixmake: {error}", file=sys.stderr)
+            raise SystemExit(1) from None
 
 
 def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], cores: int | None = None) -> Plan:

@@ -1,0 +1,19 @@
+# All rules of a project, and the display of its runs.
+from pixmake import later as pixmake_later
+from pixmake.outcome_rules import targets as pixmake_targets
+from pixmake.progress import begin_run, show_progress
+from pixmake.verdict import conclude, stopped, unfinished
+
+show_progress(workflow)
+
+
+include: pixmake_rules.smk("images")
+include: pixmake_rules.smk("several")
+include: pixmake_rules.smk("aggregate")
+include: pixmake_rules.smk("provenance")
+include: pixmake_rules.smk("collect")
+
+
+if plan.containers is not None:
+
+    include: pixmake_rules.smk("checkpoint")
