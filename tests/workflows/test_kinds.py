@@ -290,7 +290,7 @@ def test_a_changed_script_runs_its_own_step_again(ran: Project) -> None:
 
 def test_nothing_else_is_left(ran: Project) -> None:
     """No temporary file or folder stays behind, of killed jobs either."""
-    left = {path.name for path in (ran.folder / "results").glob("*/.*")}
+    left = {path.name for step in STEPS for path in (ran.folder / "results" / step).glob(".*")}
     assert left == set()
 
 
