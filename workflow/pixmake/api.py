@@ -21,11 +21,12 @@ from pixmake.config import read_config
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.frames import Results, known_plan, measured_values
 from pixmake.inside import inside
+from pixmake.installed import WORKFLOW
 from pixmake.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.plan import Plan, plan_project, selected_table
 from pixmake.project import complete_project
 from pixmake.records import written_whole
-from pixmake.rules import WORKFLOW, as_text
+from pixmake.rules import as_text
 from pixmake.runs import Run, RunError
 from pixmake.status import Count, project_status
 from pixmake.table import PATH, located

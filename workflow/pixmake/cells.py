@@ -9,6 +9,9 @@ import re
 from decimal import Decimal
 from typing import Any
 
+TIMESTAMP = "timestamp"
+"""The term that says when an image was taken."""
+
 _INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})")
 _DECIMAL = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,17}([eE][-+]?\d{1,3})?|-?[1-9]e[-+]\d{2,3}")
 _LARGEST = 10**15

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pixmake.cells import TIMESTAMP
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.plan import Plan, make_plan, record_path
 from pixmake.records import read_record, written_whole
 from pixmake.splitting import LISTED, SPLIT, found_config
-from pixmake.table import PATH, TIMESTAMP
+from pixmake.table import PATH
 
 
 def found_path(results: str) -> str:

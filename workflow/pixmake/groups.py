@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixmake.cells import as_metadata, comparable, typed_cell
+from pixmake.cells import TIMESTAMP, as_metadata, comparable, typed_cell
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
 from pixmake.imageset import Images
-from pixmake.table import PATH, TIMESTAMP, Note, Table, is_remote, located
+from pixmake.table import PATH, Note, Table, is_remote, located
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pixmake.errors import PixmakeError, Problem
-from pixmake.rules import WORKFLOW
+from pixmake.installed import WORKFLOW
 from pixmake.runlock import left_locked
 from pixmake.settings import VARIABLE, read_settings
 from pixmake.slices import run_slices

@@ -14,13 +14,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pixmake.cells import TIMESTAMP
 from pixmake.config import Config, Keys, parse_config
 from pixmake.configtext import as_yaml, write_new
 from pixmake.filenames import NameMismatch, name_parser, without_suffix
 from pixmake.imageset import FORMATS, Images
 from pixmake.sources import read_images
 from pixmake.sources.directory import NO_FORMAT
-from pixmake.table import PATH, TIMESTAMP, Table, is_remote
+from pixmake.table import PATH, Table, is_remote
 
 STARTER = "scripts/measure.py:measure"
 """The function of a project that has none yet."""

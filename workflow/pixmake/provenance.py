@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixmake.fingerprint import fingerprint
-from pixmake.plan import Plan
 from pixmake.records import Record, written_whole
 from pixmake.source import local_modules
+
+if TYPE_CHECKING:
+    from pixmake.plan import Plan  # only its front end has one
 
 FORMAT = "pixmake provenance 1"
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pixmake.cells import TIMESTAMP
 from pixmake.export.delimited import as_it_was
-from pixmake.table import TIMESTAMP
 from pixmake.tables import DESCRIPTION
 
 if TYPE_CHECKING:

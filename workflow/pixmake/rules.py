@@ -24,6 +24,7 @@ from pixmake.environments import conda_of, runs_python
 from pixmake.errors import PixmakeError, Problem
 from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
+from pixmake.installed import HERE, WORKFLOW
 from pixmake.job import LINKS
 from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
@@ -35,10 +36,6 @@ from pixmake.schedulers import SUBMISSIONS
 from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
 from pixmake.task import LOST_ATTEMPTS, one_line
-
-HERE = Path(__file__).resolve().parent
-WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
-"""The folder with ``rules``, ``schemas`` and ``report``: inside the package where that is installed."""
 
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""

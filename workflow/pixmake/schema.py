@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from pixmake.config import Config
+from pixmake.installed import WORKFLOW
 from pixmake.records import written_whole
-from pixmake.rules import WORKFLOW
 
 
 def config_schema() -> str:

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from pixmake.cells import comparable, end_of, is_day, parse_time
+from pixmake.cells import TIMESTAMP, comparable, end_of, is_day, parse_time
 from pixmake.errors import PixmakeError, Problem
 from pixmake.imageset import Range, Sample, Select
 from pixmake.query import QueryError, column_of, matching, parse_query
-from pixmake.table import PATH, TIMESTAMP, Rows, Table
+from pixmake.table import PATH, Rows, Table
 
 
 @dataclass(frozen=True)

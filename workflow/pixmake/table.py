@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pixmake.cells import parse_time, typed_cell
+from pixmake.cells import TIMESTAMP, parse_time, typed_cell
 from pixmake.errors import PixmakeError, Problem, nearest
 
 PATH = "path"
-TIMESTAMP = "timestamp"
 MISSING = "there is no such file"
 
 _REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pixmake.cells import parse_time, typed_cell
+from pixmake.cells import TIMESTAMP, parse_time, typed_cell
 from pixmake.config import ARGUMENTS
 from pixmake.configtext import as_yaml
 from pixmake.errors import PixmakeError, Problem
@@ -24,7 +24,7 @@ from pixmake.imageset import Images
 from pixmake.importers.dask import LOCAL, put_cluster
 from pixmake.importers.draft import Draft, settle
 from pixmake.proposal import source_of
-from pixmake.table import PATH, TIMESTAMP
+from pixmake.table import PATH
 
 ALL_FORMATS = "all"
 AUTOMATIC_NAMES = "auto"

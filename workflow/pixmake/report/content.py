@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pixmake.cells import TIMESTAMP
 from pixmake.images import IMAGES
 from pixmake.job import PREREQUISITE
 from pixmake.records import Record
 from pixmake.report.thumbnails import Picture
-from pixmake.table import TIMESTAMP
 from pixmake.tables import NOT_FINITE, type_of
 
 MOST_LOGS = 300

@@ -11,10 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pixmake.installed import WORKFLOW
 from pixmake.report.content import Content
 from pixmake.report.parts import parts
 from pixmake.report.thumbnails import Thumbnail
-from pixmake.rules import WORKFLOW
 
 TEMPLATE = WORKFLOW / "report"
 LIBRARIES = ("tabulator.min.js", "echarts.min.js")
