@@ -8,7 +8,8 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -615,13 +616,20 @@ def _agreed(question: str) -> bool:
         return False
 
 
+@contextmanager
+def _told_in_words() -> Iterator[None]:
+    """What a command of a rule trips over, as a message instead of a traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
+
+
 def _records(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import gather
 
-    try:
+    with _told_in_words():
         gather((line.rstrip("\n") for line in sys.stdin), arguments.gathered)
-    except (ValueError, OSError) as error:
-        raise PixmakeError([Problem(str(error))]) from None
     return 0
 
 
@@ -629,12 +637,10 @@ def _aggregate(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import write_tables
     from pixmake.aggregation import Aggregate
 
-    try:
+    with _told_in_words():
         columns = json.loads(arguments.columns)
         formats = Aggregate.model_validate_json(arguments.formats)
         write_tables(arguments.gathered, columns, str(Path(arguments.measurements).parent), formats)
-    except (ValueError, OSError) as error:
-        raise PixmakeError([Problem(str(error))]) from None
     return 0
 
 
@@ -648,11 +654,9 @@ def _summarise(arguments: argparse.Namespace) -> int:
 def _page(arguments: argparse.Namespace) -> int:
     from pixmake.report import write_report
 
-    try:
+    with _told_in_words():
         project = {"terms": json.loads(arguments.columns), **json.loads(arguments.project)}
         write_report(arguments.gathered, project, arguments.page, arguments.kept, arguments.threads)
-    except (ValueError, OSError) as error:
-        raise PixmakeError([Problem(str(error))]) from None
     return 0
 
 
@@ -660,20 +664,16 @@ def _provenance(arguments: argparse.Namespace) -> int:
     from pixmake.aggregate import gathered
     from pixmake.provenance import write_provenance
 
-    try:
+    with _told_in_words():
         write_provenance(gathered(arguments.gathered), json.loads(sys.stdin.readline()), arguments.output)
-    except (ValueError, OSError) as error:
-        raise PixmakeError([Problem(str(error))]) from None
     return 0
 
 
 def _gather(arguments: argparse.Namespace) -> int:
     from pixmake.gathering import write_gathered
 
-    try:
+    with _told_in_words():
         write_gathered([line.rstrip("\n") for line in sys.stdin], arguments.output)
-    except (ValueError, OSError) as error:
-        raise PixmakeError([Problem(str(error))]) from None
     return 0
 
 
@@ -681,10 +681,8 @@ def _collect(arguments: argparse.Namespace) -> int:
     from pixmake.collect import collect_tables
 
     files = [line.rstrip("\n") for line in sys.stdin]
-    try:
+    with _told_in_words():
         collect_tables(files, arguments.ending, arguments.target)
-    except (ValueError, OSError) as error:
-        raise PixmakeError([Problem(str(error))]) from None
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -325,8 +325,12 @@ def _unknown_needs(steps: Any, places: Places, default: str) -> Iterator[Problem
             needs = step.get(key) if isinstance(step, dict) else None
             for need in needs if isinstance(needs, list) else ():
                 if isinstance(need, str) and need not in steps:
-                    where = _place(places, ("steps", name, key), default)
-                    yield Problem(f"there is no step {need!r}", where, nearest(need, steps))
+                    keys, what, hint = _unknown_need(("steps", name, key), need, steps)
+                    yield Problem(what, _place(places, keys, default), hint)
+
+
+def _unknown_need(at: Keys, need: str, steps: Iterable[str]) -> tuple[Keys, str, str]:
+    return at, f"there is no step {need!r}", nearest(need, steps)
 
 
 def parse_images(content: Mapping[str, Any]) -> Images | None:
@@ -437,7 +441,7 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
         files: dict[str, str] = {}
         for key, need in [("needs", n) for n in step.needs] + [("needs_all", n) for n in step.needs_all]:
             if need not in config.steps:
-                yield (*at, key), f"there is no step {need!r}", nearest(need, config.steps)
+                yield _unknown_need((*at, key), need, config.steps)
                 continue
             for file in config.steps[need].files:
                 if files.get(file, need) != need:

@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 
 from pixmake.config import Config
-from pixmake.errors import PixmakeError
 from pixmake.executors import (
     DEFAULT,
     chosen_executors,
@@ -44,9 +43,7 @@ def project_lines(config: Config, found: FoundSettings, source: str) -> Iterator
     PixmakeError
         Steps that name executors which nobody defines.
     """
-    names, problems = chosen_executors(config, found, source)
-    if problems:
-        raise PixmakeError(problems)
+    names = chosen_executors(config, found, source)
     yield "cores", found.settings.cores or "all", found.source if found.settings.cores else DEFAULT
     for key in ("results", "on_error", "max_failures"):
         yield key, getattr(config, key), source if key in config.model_fields_set else DEFAULT

@@ -61,19 +61,21 @@ def place_steps(config: Config, found: FoundSettings, source: str) -> dict[str, 
     PixmakeError
         Steps that name executors which nobody defines.
     """
-    names, problems = chosen_executors(config, found, source)
-    if problems:
-        raise PixmakeError(problems)
+    names = chosen_executors(config, found, source)
     return {
         step: _placement(name, config.steps[step], list(_layers(name, config, found, source)), source)
         for step, (name, _) in names.items()
     }
 
 
-def chosen_executors(
-    config: Config, found: FoundSettings, source: str
-) -> tuple[dict[str, tuple[str, str]], list[Problem]]:
-    """The name of each step's executor and where it came from, and what is wrong with them."""
+def chosen_executors(config: Config, found: FoundSettings, source: str) -> dict[str, tuple[str, str]]:
+    """The name of each step's executor and where it came from.
+
+    Raises
+    ------
+    PixmakeError
+        Steps that name executors which nobody defines.
+    """
     known = defined_executors(config, found)
     problems = []
     names = {}
@@ -91,7 +93,9 @@ def chosen_executors(
             listed = "known: " + ", ".join(sorted(known))
             hint = near if near == listed else f"{near} {listed}"
             problems.append(Problem(f"there is no executor {name!r}", where, hint))
-    return names, problems
+    if problems:
+        raise PixmakeError(problems)
+    return names
 
 
 def defined_executors(config: Config, found: FoundSettings) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,7 +11,7 @@ from pixmake.aggregation import PICTURES, TABLES, table_files
 from pixmake.installed import WORKFLOW
 from pixmake.plan import Plan
 from pixmake.provenance import provenance_file
-from pixmake.rules import collected, columns, log_of, over_several, records
+from pixmake.rules import collected, columns, listed_paths, log_of, over_several, records
 from pixmake.tablefunctions import PlannedFunction
 from pixmake.task import one_line
 
@@ -144,12 +144,12 @@ def as_text(plan: Plan) -> Iterator[str]:
 rule all:
     default_target: True
     input:
-        {_listed(targets(plan))}
+        {listed_paths(targets(plan))}
 
 
 rule records:
     input:
-        {_listed(records(plan))}
+        {listed_paths(records(plan))}
     output:
         {gathered(plan)!r},
     log:
@@ -190,7 +190,7 @@ rule aggregate:
 rule aggregate_{function.name}:
     input:
         measurements={csv_tables(plan)[0]!r},
-        others=[{_listed([*csv_tables(plan)[1:], *function.tables.values()])}],
+        others=[{listed_paths([*csv_tables(plan)[1:], *function.tables.values()])}],
     output:
         {", ".join(files)}
     log:
@@ -211,7 +211,7 @@ rule aggregate_{function.name}:
 rule report:
     input:
         records={gathered(plan)!r},
-        parts=[{_listed(function_files(plan))}],
+        parts=[{listed_paths(function_files(plan))}],
     output:
         page={page(plan)!r},
         pictures=directory({pictures(plan)!r}),
@@ -230,10 +230,6 @@ rule report:
         {REPORT!r}
 
 """
-
-
-def _listed(paths: Iterable[str]) -> str:
-    return ",\n        ".join(repr(path) for path in paths)
 
 
 # the words of workflow/rules/aggregate.smk; a test holds them to each other

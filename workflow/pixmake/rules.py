@@ -502,7 +502,7 @@ onerror:
 
 rule {table.rule}:
     input:
-        {_listed(table.files, 8)}
+        {listed_paths(table.files)}
     output:
         {table.path!r},
     log:
@@ -565,8 +565,8 @@ def _text_gathering(plan: Plan, gathering: Gathering) -> str:
 
 rule {gathering.rule}:
     input:
-        records=[{_listed(gathering.records(plan), 17)}],
-        files=[{_listed(gathering.files(plan), 15)}],
+        records=[{listed_paths(gathering.records(plan), 17)}],
+        files=[{listed_paths(gathering.files(plan), 15)}],
     output:
         {gathering.output!r},
     log:
@@ -591,12 +591,12 @@ def _named(paths: Mapping[str, str | list[str]], temporary: str = "") -> str:
     """Named paths as the lines of a directive; those under one name may be temporary."""
     lines = []
     for name, value in paths.items():
-        text = repr(value) if isinstance(value, str) else f"[{_listed(value, 10 + len(name))}]"
+        text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
         lines.append(f"        {name}={f'temp({text})' if name == temporary else text},")
     return "\n".join(lines)
 
 
-def _listed(paths: Iterable[str], indent: int) -> str:
+def listed_paths(paths: Iterable[str], indent: int = 8) -> str:
     """Paths as the lines of a directive, the first one without its indent."""
     return f",\n{' ' * indent}".join(repr(path) for path in paths)
 
