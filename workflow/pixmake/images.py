@@ -1,6 +1,7 @@
-"""Reads and writes the arrays that analyses work on.
+"""Reads and writes the arrays that analyses work on, by what a path is.
 
-What a file becomes (OpenCV's order of channels throughout):
+OME-Zarr is `pixmake.ngff`'s, TIFF of which a part or certain axes are asked for `pixmake.tiffs`'. What
+OpenCV reads becomes (in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
 - 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32
@@ -11,8 +12,12 @@ What a file becomes (OpenCV's order of channels throughout):
 from __future__ import annotations
 
 import os
+import re
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from pixmake.axes import WHOLE, Described, Format, ImageError, Part, fit_axes, index_of, left_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,32 +31,81 @@ IMAGES = {"png", "tif", "tiff", "jpg", "jpeg", "bmp", "webp", "jp2", "pgm", "ppm
 TABLES = {"csv", "tsv", "parquet"}
 """Suffixes of files that are tables: the aggregation gathers those of all images."""
 
+_ZARR = re.compile(r"\.zarr(/|$)", re.IGNORECASE)
+_TIFF = re.compile(r"\.(tiff?|btf|tf8)$", re.IGNORECASE)
 _SIXTEEN_BITS = {"png", "tif", "tiff", "jp2", "pgm", "ppm"}
 _FLOATS = {"tif", "tiff"}
 
 
-class ImageError(Exception):
-    """A file that is not the image it should be; the message says why."""
-
-
-def read_image(path: str | Path) -> Array:
-    """Decode an image file whole.
+def read_image(path: str | Path, part: Part | None = None, axes: str | None = None) -> Array:
+    """Decode an image, or a part of it; of a large one no more than that part is read.
 
     Parameters
     ----------
     path
-        A file of a format that OpenCV reads.
+        A file of a format that OpenCV reads, a TIFF or OME-TIFF, or an OME-Zarr.
+    part
+        Which part: indices ``t``, ``c``, ``z``, a ``level``, a region ``y``, ``x``, ``height``, ``width``,
+        a ``page``; see `pixmake.axes`. Default: all of it.
+    axes
+        The axes that the array is to have, such as ``yx`` or ``zyx``. Default: those that it has.
 
     Returns
     -------
     ndarray
-        H × W, H × W × 3 (BGR) or H × W × 4 (BGRA); uint8, uint16 or float32.
+        In the axes that were asked for. By default of what OpenCV reads H × W, H × W × 3 (BGR) or
+        H × W × 4 (BGRA), uint8, uint16 or float32; of all else the image's own axes without those of size 1.
 
     Raises
     ------
     ImageError
-        The file is missing, empty, cut short, of several pages, or no image.
+        The file is missing, empty, cut short or no image, has no such part or not those axes.
     """
+    format_ = format_of(str(path), whole=not part and axes is None)
+    if format_ is not None:
+        return format_.read(str(path), part or WHOLE, axes)
+    image = _decoded(path)
+    if not part and axes is None:
+        return image
+    described = _described(image)
+    index = index_of(described, part or WHOLE, str(path))
+    return fit_axes(image[index], left_of(described, part or WHOLE).axes, axes, str(path))
+
+
+def describe(path: str | Path, level: int = 0) -> Described:
+    """What an image is: its axes, shape, type, pixel sizes and channels.
+
+    Of TIFF and OME-Zarr no pixel is read for it.
+
+    Raises
+    ------
+    ImageError
+        The file is missing or is no image, or has no such level.
+    """
+    format_ = format_of(str(path), whole=False)
+    return _described(_decoded(path)) if format_ is None else format_.describe(str(path), level)
+
+
+def is_zarr(path: str) -> bool:
+    """Whether a path is an OME-Zarr, or an image inside one such as ``plate.zarr/A/1/0``."""
+    return _ZARR.search(path) is not None
+
+
+def format_of(path: str, *, whole: bool) -> Format | None:
+    """The module that decodes a path; none for what OpenCV does: also a TIFF, if it is asked for ``whole``."""
+    if is_zarr(path):
+        return cast(Format, import_module("pixmake.ngff"))
+    if _TIFF.search(path) and not whole:
+        return cast(Format, import_module("pixmake.tiffs"))
+    return None
+
+
+def _described(image: Array) -> Described:
+    return Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
+
+
+def _decoded(path: str | Path) -> Array:
+    """A file as OpenCV decodes it."""
     import cv2
     import numpy as np
 
