@@ -21,6 +21,7 @@ from pydantic import (
 
 from pixmake.aggregation import Aggregate
 from pixmake.attempts import at_attempt, expression_problem, is_expression
+from pixmake.axes import NAMED
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
 
@@ -93,6 +94,13 @@ class Resources(_Model):
         return {name: at_attempt(value, attempt) for name, value in self.given().items()}
 
 
+def _axes(given: str) -> str:
+    """Letters of axes, each once, with ``y`` and ``x``."""
+    if set(given) <= set(NAMED) and {"y", "x"} <= set(given) and len(set(given)) == len(given):
+        return given
+    raise ValueError(f"{given!r} are no axes: y and x, and of t, c, z those that are to be there, e.g. zyx")
+
+
 def _number_or_share(given: Any) -> Any:
     """A count, or a percentage as text."""
     if type(given) is int and given >= 0:
@@ -161,6 +169,10 @@ class Step(_Model):
 
     notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
     """A Jupyter notebook, run with the job's inputs as its parameters."""
+
+    axes: Annotated[str, AfterValidator(_axes)] | None = None
+    """The axes that an image is to have, such as `yx`, `yxc`, `zyx` or `tczyx`: those of one pixel are
+    dropped or added, the others brought into this order; default: those that it has."""
 
     args: list[str | int | float] = []
     """The words behind the name of a `script`, with placeholders as in `shell`."""
@@ -492,6 +504,7 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 _OF_KINDS = {
+    "axes": ("function", "notebook"),
     "args": ("script",),
     "measurements": ("script", "shell"),
     "python": ("function", "plantcv", "script", "notebook"),

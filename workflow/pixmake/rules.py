@@ -65,6 +65,10 @@ _ROOMS = (
     "fingerprint",
     "gathering",
     "images",
+    "axes",
+    "errors",
+    "tiffs",
+    "tiffmetadata",
 )
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
