@@ -17,6 +17,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pixmake.outputs import duplicate, rename
+
 FOLDER = ".snakemake/pixmake/kept"
 
 SUBMISSION = "PIXMAKE_SUBMISSION"
@@ -97,5 +99,5 @@ def lost_reason() -> tuple[str, str]:
 
 def _link(source: Path, target: Path) -> None:
     temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}"
-    os.link(source, temporary)
-    temporary.replace(target)
+    duplicate(source, temporary, os.link)
+    rename(temporary, target)

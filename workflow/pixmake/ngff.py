@@ -116,6 +116,18 @@ def metadata_file(path: str) -> str:
     return f"{path.rstrip('/')}/{METADATA[0]}"
 
 
+def image_of(path: str) -> str:
+    """The image of a `metadata_file`; any other path stays as it is.
+
+    Examples
+    --------
+    >>> image_of("p1.zarr/A/1/0/.zattrs"), image_of("a/zarr.json")
+    ('p1.zarr/A/1/0', 'a/zarr.json')
+    """
+    folder, _, name = path.rpartition("/")
+    return folder if name in METADATA and is_zarr(folder) else path
+
+
 def open_group(path: str) -> Any:
     """Open the store of an OME-Zarr, or of a part of it, for reading: the one place where that is done.
 

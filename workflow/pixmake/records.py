@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pixmake.outputs import remove, rename
+
 FAILURES = ".failures"
 """The folder below ``results`` with one file per job that has ever failed for good: a line a failure."""
 
@@ -138,9 +140,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp{path.suffix}"
     try:
         yield temporary
-        temporary.replace(path)
+        rename(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
 
 
 def note_failure(results: str | Path, step: str, job_id: str, reason: str) -> None:

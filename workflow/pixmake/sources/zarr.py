@@ -33,6 +33,7 @@ COLUMNS = (
 )
 """In this order; a column of which no row has a value is left out."""
 
+
 @dataclass(frozen=True)
 class _Image:
     """One image, from the source's folder, with what a plate says of it."""
