@@ -6,6 +6,7 @@ columns. ``i`` stands for pages that their file does not name. Standard library 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -32,6 +33,9 @@ Part = Mapping[str, int]
 level; a page of a TIFF. Empty: the whole image."""
 
 WHOLE: Part = MappingProxyType({})
+
+
+_ZARR = re.compile(r"\.zarr(/|$)", re.IGNORECASE)
 
 
 class ImageError(Exception):
@@ -74,6 +78,11 @@ class Format(Protocol):
     def read(self, path: str, part: Part, axes: str | None) -> Array:
         """The part of an image, in the axes that are asked for; see `fit_axes`."""
         ...
+
+
+def is_zarr(path: str) -> bool:
+    """Whether a path is an OME-Zarr, or an image inside one such as ``plate.zarr/A/1/0``."""
+    return _ZARR.search(path) is not None
 
 
 def left_of(described: Described, part: Part, path: str = "") -> Described:
