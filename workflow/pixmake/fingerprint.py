@@ -9,7 +9,8 @@ import hashlib
 import os
 from typing import Any
 
-from pixmake.ngff import is_zarr, metadata_file
+from pixmake.axes import is_zarr
+from pixmake.zarrpaths import metadata_file
 
 WHOLE = 32 * 1024 * 1024
 """Bytes up to which a job takes the checksum of its image, some milliseconds while the file is in memory

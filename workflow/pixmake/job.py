@@ -5,6 +5,7 @@ Standard library only, but for what the kind of step needs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -29,7 +30,6 @@ from pixmake.gathering import (
     gather_members,
     gather_single,
 )
-from pixmake.ngff import image_of
 from pixmake.outputs import duplicate, make_blank, remove
 from pixmake.records import (
     Failure,
@@ -40,6 +40,7 @@ from pixmake.records import (
 )
 from pixmake.runners import MODULES, Call
 from pixmake.task import Limits, Task, parse_limits, parse_task
+from pixmake.zarrpaths import image_of
 
 DONE = 64
 """Exit status: the record is there. Not 0, which any library may exit with."""
@@ -337,7 +338,8 @@ def _remove_leftovers(job: Job) -> None:
     """Files that a killed process was writing."""
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
-            remove(leftover)
+            with contextlib.suppress(OSError):
+                remove(leftover)
 
 
 def _real(path: str) -> str:

@@ -8,8 +8,6 @@ Standard library only at import: it runs in whatever Python environment a step n
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -22,10 +20,6 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-METADATA = (".zattrs", "zarr.json")
-"""The file that says what a group is: of Zarr v2, of v3."""
-
-_ZARR = re.compile(r"\.zarr(/|$)", re.IGNORECASE)
 _BY_TYPE = {"time": "t", "channel": "c"}
 
 
@@ -79,53 +73,6 @@ class Field:
     column: str
     field: str
     acquisition: int | None = None
-
-
-def is_zarr(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is that of an OME-Zarr, or of something inside one, by its name.
-
-    Examples
-    --------
-    >>> is_zarr("plates/p1.ome.zarr"), is_zarr("p1.zarr/A/1/0"), is_zarr("zarr/p1.tif")
-    (True, True, False)
-    """
-    return _ZARR.search(str(path)) is not None
-
-
-def outermost(path: str) -> str:
-    """The OME-Zarr that a path is of or inside of.
-
-    Examples
-    --------
-    >>> outermost("plates/p1.zarr/A/1/0")
-    'plates/p1.zarr'
-    """
-    found = _ZARR.search(path)
-    return path if found is None else path[: found.start() + len(".zarr")]
-
-
-def metadata_file(path: str) -> str:
-    """The file of a local OME-Zarr that changes when the image is written anew.
-
-    Where neither is there, the one that Zarr v2 would have.
-    """
-    for name in reversed(METADATA):
-        found = f"{path.rstrip('/')}/{name}"
-        if os.path.isfile(found):
-            return found
-    return f"{path.rstrip('/')}/{METADATA[0]}"
-
-
-def image_of(path: str) -> str:
-    """The image of a `metadata_file`; any other path stays as it is.
-
-    Examples
-    --------
-    >>> image_of("p1.zarr/A/1/0/.zattrs"), image_of("a/zarr.json")
-    ('p1.zarr/A/1/0', 'a/zarr.json')
-    """
-    folder, _, name = path.rpartition("/")
-    return folder if name in METADATA and is_zarr(folder) else path
 
 
 def open_group(path: str) -> Any:

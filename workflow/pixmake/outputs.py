@@ -6,7 +6,6 @@ Standard library only: it runs in whatever Python environment a step names.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -47,6 +46,8 @@ def make_blank(path: str | os.PathLike[str]) -> None:
 def remove(path: str | os.PathLike[str]) -> None:
     """Remove a file or a folder, if it is there."""
     if os.path.isdir(path) and not os.path.islink(path):
+        import shutil  # a job that writes plain files does without it
+
         shutil.rmtree(path)
     else:
         Path(path).unlink(missing_ok=True)
@@ -62,9 +63,13 @@ def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> No
 def duplicate(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    copy: Callable[[str, str], object] = shutil.copy2,
+    copy: Callable[[str, str], object] | None = None,
 ) -> None:
     """Copy a file or a folder, each file by ``copy``: it may link instead."""
+    if copy is None or os.path.isdir(source):
+        import shutil
+
+        copy = copy or shutil.copy2
     if os.path.isdir(source):
         shutil.copytree(source, target, copy_function=copy)
     else:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pixmake import kept
+from pixmake.axes import is_zarr
 from pixmake.attempts import at_attempt, is_expression
 from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
@@ -26,7 +27,6 @@ from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
 from pixmake.installed import HERE, WORKFLOW
 from pixmake.job import LINKS
-from pixmake.ngff import is_zarr, metadata_file
 from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
 from pixmake.orphans import cancel_orphans
@@ -38,6 +38,7 @@ from pixmake.schedulers import SUBMISSIONS
 from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
 from pixmake.task import LOST_ATTEMPTS, one_line
+from pixmake.zarrpaths import metadata_file
 
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
@@ -69,7 +70,10 @@ _ROOMS = (
     "outputs",
     "errors",
     "axes",
+    "zarrpaths",
     "ngff",
+    "pyramid",
+    "stitch",
     "images",
 )
 _Function = TypeVar("_Function", bound=Callable[..., Any])

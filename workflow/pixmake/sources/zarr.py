@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pixmake import ngff
-from pixmake.axes import Described, ImageError
+from pixmake.axes import Described, ImageError, is_zarr
 from pixmake.errors import PixmakeError, Problem
 from pixmake.imageset import Images, Tile, Zarr
 from pixmake.table import PATH, Table, is_remote, make_table
+from pixmake.zarrpaths import outermost
 
 COLUMNS = (
     "plate",
@@ -106,8 +107,8 @@ def _listed(path: str) -> tuple[str, list[str]]:
         There is none.
     """
     path = path.rstrip("/") or path
-    if ngff.is_zarr(path):
-        root = ngff.outermost(path).rpartition("/")[0]
+    if is_zarr(path):
+        root = outermost(path).rpartition("/")[0]
         return root or ("/" if path.startswith("/") else "."), [path[len(root) :].lstrip("/")]
     found = sorted(_zarrs_below(path))
     if not found:
@@ -124,10 +125,10 @@ def _zarrs_below(folder: str) -> Iterator[str]:
     for here, folders, _ in os.walk(folder, followlinks=True):
         inner = os.path.relpath(here, folder)
         for name in folders:
-            if ngff.is_zarr(name) and not name.startswith("."):
+            if is_zarr(name) and not name.startswith("."):
                 yield name if inner == "." else f"{inner}/{name}"
         # what is inside an OME-Zarr are its chunks
-        folders[:] = [name for name in folders if not ngff.is_zarr(name) and not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_zarr(name) and not name.startswith(".")]
 
 
 def _images(root: str, path: str, level: int) -> Iterator[_Image]:
@@ -195,5 +196,5 @@ def _joined(root: str, path: str) -> str:
 
 def _stem(path: str) -> str:
     """The name of an OME-Zarr without its suffixes."""
-    name = ngff.outermost(path).rpartition("/")[2][: -len(".zarr")]
+    name = outermost(path).rpartition("/")[2][: -len(".zarr")]
     return name[: -len(".ome")] if name.lower().endswith(".ome") else name
