@@ -205,8 +205,8 @@ def inputs_of_several(job: Job) -> dict[str, list[str]]:
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    gathered = dict.fromkeys(_takeable(dependency(path)) for path in job.gathered)
-    return {"needed": list(job.needed), "gathered": list(gathered)}
+    images = [_takeable(dependency(path)) for path in job.several]
+    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
 
 
 def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
@@ -229,10 +229,7 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
 
 
 def dependency(path: str) -> str:
-    """What Snakemake looks at to see whether an image has changed: the file, or of an OME-Zarr its metadata.
-
-    An OME-Zarr that another step has made is a folder with a time of its own.
-    """
+    """What Snakemake looks at to see whether an image has changed: the file, or of an OME-Zarr its metadata."""
     return metadata_file(path) if is_zarr(path) and not is_remote(path) else path
 
 

@@ -197,4 +197,4 @@ def _joined(root: str, path: str) -> str:
 def _stem(path: str) -> str:
     """The name of an OME-Zarr without its suffixes."""
     name = outermost(path).rpartition("/")[2][: -len(".zarr")]
-    return name[: -len(".ome")] if name.lower().endswith(".ome") else name
+    return name[: -len(".ome")] if name.endswith(".ome") else name
