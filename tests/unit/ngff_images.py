@@ -17,12 +17,18 @@ PIXEL = 0.5
 
 
 def write(
-    pixels: np.ndarray, path: Path | zarr.Group, axes: str, version: str = "0.4", *, channels: tuple[str, ...] = ()
+    pixels: np.ndarray,
+    path: Path | zarr.Group,
+    axes: str,
+    version: str = "0.4",
+    *,
+    channels: tuple[str, ...] = (),
 ) -> None:
     """An image of two levels, in chunks of one plane of 32 × 32 pixels."""
     chunks = tuple(32 if axis in "yx" else 1 for axis in axes)
     named = [
-        {"label": name, "color": "FFFFFF", "window": {"min": 0, "max": 1, "start": 0, "end": 1}} for name in channels
+        {"label": name, "color": "FFFFFF", "window": {"min": 0, "max": 1, "start": 0, "end": 1}}
+        for name in channels
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

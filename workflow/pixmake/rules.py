@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pixmake import kept
-from pixmake.axes import is_zarr
 from pixmake.attempts import at_attempt, is_expression
+from pixmake.axes import is_zarr
 from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
@@ -229,7 +229,7 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
 
 
 def dependency(path: str) -> str:
-    """What Snakemake looks at to see whether an image has changed: the file, or of an OME-Zarr its metadata."""
+    """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
     return metadata_file(path) if is_zarr(path) and not is_remote(path) else path
 
 

@@ -73,7 +73,8 @@ def _reader(files: Sequence[str], regions: Sequence[Region]) -> Callable[[int], 
     """Reads what a step made of a tile; rows and columns first."""
 
     def read(number: int) -> Array:
-        array, region = read_file(files[number]), regions[number]
+        array: Array = read_file(files[number])
+        region = regions[number]
         size = (region.height, region.width)
         if not hasattr(array, "shape"):
             raise TypeError(f"{files[number]}: is no image")
