@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.arrivals import failures_to_retry
+from pixmake.axes import named
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
 from pixmake.environments import environment_problems
@@ -469,7 +470,8 @@ def collisions(plan: Plan) -> Iterator[Problem]:
     for group in plan.groups:
         twin = groups.setdefault(rule_name("", group.id), group)
         if twin is not group:
-            what = f"{' and '.join([*twin.paths, *group.paths])} get one id, {group.id!r}"
+            images = [named(*image) for image in (*twin.images, *group.images)]
+            what = f"{' and '.join(images)} get one id, {group.id!r}"
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
             hint = "set images.id to a template that tells them apart, e.g. with one more column"

@@ -23,6 +23,7 @@ from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
 from pixmake.errors import PixmakeError, Problem
+from pixmake.fitting import SOME, fitting_problems
 from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
 from pixmake.installed import HERE, WORKFLOW
@@ -139,7 +140,11 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         hold_run_lock()
     try:
         known = cores if cores is not None and cores < sys.maxsize else None
-        return sliced(replace(plan_project(config, files), cores=known))
+        plan = plan_project(config, files)
+        problems = fitting_problems(plan, SOME)
+        if problems:
+            raise PixmakeError(problems)
+        return sliced(replace(plan, cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
