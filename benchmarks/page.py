@@ -155,7 +155,10 @@ def _circumstances(results: Results) -> str:
     for each in results.measured:
         words = ", ".join(f"{name} {version}" for name, version in each.versions.items())
         versions.setdefault(words, {})[each.contestant] = None
-    said = "; ".join(f"{' and '.join(names)}: {words}" for words, names in versions.items() if words)
+    alike = len(versions) == 1
+    said = "; ".join(
+        words if alike else f"{' and '.join(names)}: {words}" for words, names in versions.items() if words
+    )
     period = " to ".join(dict.fromkeys((dates[0], dates[-1])))
     return f"*{period}, {results.machine}. {said}{'.' if said else ''}*"
 

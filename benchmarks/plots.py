@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
 from measured import OURS, number
 
 if TYPE_CHECKING:
     from frame import Benchmark
+    from matplotlib.figure import Figure
     from measured import Results
 
 INK = "#767676"
@@ -37,6 +36,9 @@ STYLE = {
 
 def draw(pairs: Sequence[tuple[Benchmark, Results]], folder: Path) -> None:
     """Draw a plot of each benchmark that has one, and one of all headlines."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
         for benchmark, results in pairs:

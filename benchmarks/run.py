@@ -8,8 +8,13 @@ import sys
 from pathlib import Path
 
 SCRIPTS = (
+    "plantcv",
     "snakefile",
     "pool",
+    "dryrun",
+    "sources",
+    "tables",
+    "slurm",
 )
 """In the order in which they run and stand on the page; each has a `frame.Benchmark`, its ``BENCHMARK``."""
 
