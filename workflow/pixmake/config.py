@@ -28,7 +28,7 @@ from pixmake.imageset import Images, image_inconsistencies
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-KINDS = ("function", "plantcv", "script", "shell", "notebook")
+KINDS = ("function", "plantcv", "script", "shell", "notebook", "stitch")
 """The kinds of step: the keys of which a step has exactly one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -169,6 +169,11 @@ class Step(_Model):
 
     notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
     """A Jupyter notebook, run with the job's inputs as its parameters."""
+
+    stitch: Annotated[dict[Name, Literal["labels", "image", "table"]], Field(min_length=1)] | None = None
+    """Files of a needed step that ran on tiles, by name, and what they are: they become files of whole
+    images, which `files` names, too. `labels`: an object has one number in all tiles; `table`: a row is an
+    object, with the coordinates of the whole image; `image`: tiles are put beside one another."""
 
     axes: Annotated[str, AfterValidator(_axes)] | None = None
     """The axes that an image is to have, such as `yx`, `yxc`, `zyx` or `tczyx`: those of one pixel are
@@ -508,7 +513,7 @@ _OF_KINDS = {
     "args": ("script",),
     "measurements": ("script", "shell"),
     "python": ("function", "plantcv", "script", "notebook"),
-    "per": ("function", "script", "shell", "notebook"),
+    "per": ("function", "script", "shell", "notebook", "stitch"),
     "needs_all": ("function", "script", "shell", "notebook"),
 }
 """The keys of a step that some kinds alone know."""

@@ -56,6 +56,8 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
+    several: tuple[str, ...] = ()
+    """The images of a job over several, if it depends on them."""
     gathered: tuple[str, ...] = ()
     """What the job depends on that is not among the words of its command: see ``members``."""
     members: str = ""
@@ -175,7 +177,7 @@ class Plan:
             (one,) = self.levels.related(group, need, index)
             needed += self._results(need, one.id)
         needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
-        members, gathered = "", [*([] if step.terms is None else group_images(planned, group))]
+        members, gathered = "", list[str]()
         many = [need for need in sorted(step.needs) if need not in singles]
         if step.terms is not None:
             of_each = {
@@ -212,6 +214,7 @@ class Plan:
             record=record,
             files=tuple(files),
             log=f"{LOGS}/{planned.name}/{group.id}.log",
+            several=tuple([] if step.terms is None else group_images(planned, group)),
             gathered=tuple(gathered),
             members=members,
         )
