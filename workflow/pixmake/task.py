@@ -35,8 +35,6 @@ class Task:
     params: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     """The names of a group's images; empty for a single image."""
-    parts: tuple[Mapping[str, int], ...] = ()
-    """Which part of each image is meant, see `pixmake.axes`; empty if all are whole."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each needed step that has one job for this one."""
     files: tuple[str, ...] = ()
@@ -50,6 +48,8 @@ class Task:
     """The name of the list of images of a job of a step with `per`."""
     needs_many: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each needed step that has several jobs in that list."""
+    parts: tuple[Mapping[str, int], ...] = ()
+    """Which part of each image is meant, see `pixmake.axes`; empty if all are whole."""
 
     def as_json(self) -> str:
         """One line of JSON, always the same for the same task.
