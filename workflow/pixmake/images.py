@@ -14,6 +14,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.omero import fetch_plane, is_grey, is_plane
+
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
@@ -40,7 +42,7 @@ def read_image(path: str | Path) -> Array:
     Parameters
     ----------
     path
-        A file of a format that OpenCV reads.
+        A file of a format that OpenCV reads, or a rendered plane of an OMERO server.
 
     Returns
     -------
@@ -55,8 +57,9 @@ def read_image(path: str | Path) -> Array:
     import cv2
     import numpy as np
 
+    rendered = is_plane(str(path))
     try:
-        content = Path(path).read_bytes()
+        content = fetch_plane(str(path)) if rendered else Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     if not content:
@@ -67,6 +70,8 @@ def read_image(path: str | Path) -> Array:
     # UNCHANGED keeps alpha and depth but leaves a JPEG unturned; a JPEG has neither alpha nor 16 bits
     jpeg = content.startswith(b"\xff\xd8")
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if jpeg else cv2.IMREAD_UNCHANGED
+    if rendered and is_grey(str(path)):
+        flags = cv2.IMREAD_GRAYSCALE
     try:
         image = cv2.imdecode(buffer, flags)
     except cv2.error as error:

@@ -8,7 +8,7 @@ from pixmake.arrivals import only_arrived
 from pixmake.exif import with_exif
 from pixmake.imageset import Images
 from pixmake.joins import joined
-from pixmake.sources import directory, lemnatec, phenodata
+from pixmake.sources import directory, lemnatec, omero, phenodata
 from pixmake.sources import table as table_source
 from pixmake.table import Table, with_times
 
@@ -17,6 +17,7 @@ SOURCES: dict[str, Callable[[Images], Table]] = {
     "directory": directory.read,
     "lemnatec": lemnatec.read,
     "phenodata": phenodata.read,
+    "omero": omero.read,
 }
 """By the key of `Images` that names it; a new source is a module, a line here and a key there."""
 
