@@ -13,12 +13,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import cv2
 import numpy as np
 from flask import Flask, Response, jsonify, redirect, request
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 USER, PASSWORD, SESSION_KEY = "ben", "correct horse battery staple", "0b30ee4a-c0b2-4b0f-9c61-f48b31bcad8c"
 DATASET, SCREEN, PLATE, FORBIDDEN = 51, 3, 7, 99
@@ -278,22 +278,38 @@ def omero_server(**behaviour: Any) -> Iterator[Omero]:
     """A running server, on a free port of loopback."""
     held = Omero(**behaviour)
 
-    class Handler(WSGIRequestHandler):
-        protocol_version = "HTTP/1.1"  # else a connection ends with each answer
+    app = application(held)
+
+    class Handler(BaseHTTPRequestHandler):
+        """Keeps connections alive, which Flask's own server does not."""
+
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def setup(self) -> None:
             held.connections += 1
             super().setup()
 
-        def send_header(self, keyword: str, value: str) -> None:
-            if keyword.lower() != "connection":  # werkzeug closes each one
-                super().send_header(keyword, value)
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            client = app.test_client(use_cookies=False)
+            words = {"method": self.command, "headers": list(self.headers.items()), "data": body}
+            answer = client.open(self.path, **words)
+            self.send_response(answer.status_code)
+            for name, value in answer.headers:
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.data)
 
-        def log(self, *words: Any) -> None:
+        do_POST = do_GET
+
+        def log_message(self, *words: Any) -> None:
             pass
 
-    running = make_server("127.0.0.1", 0, application(held), threaded=True, request_handler=Handler)
-    held.url = f"http://127.0.0.1:{running.port}"
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.daemon_threads = True
+    running.block_on_close = False  # connections that are kept alive would hold it up
+    held.url = f"http://127.0.0.1:{running.server_port}"
     thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
     try:
