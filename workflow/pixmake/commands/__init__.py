@@ -27,6 +27,7 @@ HOMES = {
     "explain": "explain",
     "diff": "diff",
     "crate": "crate",
+    "export": "export",
     "try": "try_",
     "clean": "clean",
     # what rules run; no user needs them
