@@ -166,7 +166,7 @@ def application(server: Omero) -> Flask:
         data = objects[offset : offset + limit]
         if server.unstable and offset:
             server.unstable = False
-            data = objects[offset - 1 : offset - 1 + limit]
+            data[0] = objects[offset - 1]
         return answer({"data": data, "meta": meta})
 
     @app.get("/webclient/login/")
@@ -310,7 +310,7 @@ def omero_server(**behaviour: Any) -> Iterator[Omero]:
     running.daemon_threads = True
     running.block_on_close = False  # connections that are kept alive would hold it up
     held.url = f"http://127.0.0.1:{running.server_port}"
-    thread = threading.Thread(target=running.serve_forever, daemon=True)
+    thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield held

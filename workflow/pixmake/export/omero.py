@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.export.delimited import as_it_was
 from pixmake.records import written_whole
 from pixmake.results import read_csv_table, read_table
 
@@ -57,7 +56,7 @@ class OmeroTable:
     def write(self, path: str | Path) -> None:
         """Write it as CSV, in UTF-8."""
         with written_whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as lines:
-            write = csv.writer(lines, lineterminator="\n").writerow
+            write = csv.writer(lines).writerow  # which quotes what has either of its line ends in it
             write([f"# header {self.types[0]}", *self.types[1:]])
             write(self.columns)
             for row in self.rows:
@@ -143,8 +142,8 @@ def _of_images(
             for name in names:
                 shared = (said["column"] == name).sum() > 1
                 target[f"{step}.{name}" if shared else name] = row[name]
-    order = {job: number for number, job in enumerate(dict.fromkeys(measured[_ID]))}
-    return pd.DataFrame(sorted(rows.values(), key=lambda row: order[row[_ID]]), dtype=object)
+    in_order = [rows[job] for job in dict.fromkeys(measured[_ID].tolist()) if job in rows]
+    return pd.DataFrame(in_order, dtype=object)
 
 
 def _of_objects(table: str | Path, metadata: pd.DataFrame) -> pd.DataFrame:
@@ -200,8 +199,9 @@ def _renamed(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """The columns by names that mean nothing to the importer, and that OMERO's tables can be asked for."""
     made: dict[str, list[Any]] = {}
     for name, cells in columns.items():
-        plain = re.sub(r"\W+", "_", name).strip("_") or "column"
-        if plain[0].isdigit() or plain.lower() in _RESERVED:
+        plain = "".join(letter if f"_{letter}".isidentifier() else "_" for letter in name)
+        plain = re.sub("_+", "_", plain).strip("_") or "column"
+        if not plain.isidentifier() or plain.lower() in _RESERVED:
             plain = f"pixmake_{plain}"
         number, free = 2, plain
         while free in made:
@@ -216,7 +216,7 @@ def _plain(value: Any) -> Any:
         value = value.item()
     if value is None or (isinstance(value, float) and math.isnan(value)) or str(value) in ("<NA>", "NaT"):
         return None
-    return as_it_was(value) if isinstance(value, str) else value
+    return value
 
 
 def _type(cells: Sequence[Any]) -> str:

@@ -252,7 +252,7 @@ def _rows(asked: Omero, image: _Image, row: Mapping[str, Any]) -> Iterator[dict[
             hint = f"a rendered plane has one of each: `split: [{needed}]`"
             raise PixmakeError([Problem(f"has {said}", hint=hint)])
     for indices in itertools.product(*(range(image.sizes[axis]) for axis in asked.split)):
-        part = dict(zip(asked.split, indices, strict=True))
+        part = dict(zip(map(str, asked.split), indices, strict=True))
         made = {**row, **part}
         channel = part.get("c")
         if channel is not None and channel < len(image.channels):
