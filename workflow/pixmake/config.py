@@ -27,7 +27,7 @@ from pixmake.imageset import Images, image_inconsistencies
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-KINDS = ("function", "plantcv", "script", "shell", "notebook")
+KINDS = ("function", "plantcv", "script", "shell", "notebook", "stitch")
 """The kinds of step: the keys of which a step has exactly one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -161,6 +161,11 @@ class Step(_Model):
 
     notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
     """A Jupyter notebook, run with the job's inputs as its parameters."""
+
+    stitch: Annotated[dict[Name, Literal["labels", "image", "table"]], Field(min_length=1)] | None = None
+    """Files of a needed step that ran on tiles, by name, and what they are: they become files of whole
+    images, which `files` names, too. `labels`: an object has one number in all tiles; `table`: a row is an
+    object, with the coordinates of the whole image; `image`: tiles are put beside one another."""
 
     args: list[str | int | float] = []
     """The words behind the name of a `script`, with placeholders as in `shell`."""
@@ -495,7 +500,7 @@ _OF_KINDS = {
     "args": ("script",),
     "measurements": ("script", "shell"),
     "python": ("function", "plantcv", "script", "notebook"),
-    "per": ("function", "script", "shell", "notebook"),
+    "per": ("function", "script", "shell", "notebook", "stitch"),
     "needs_all": ("function", "script", "shell", "notebook"),
 }
 """The keys of a step that some kinds alone know."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixmake.axes import Part
 from pixmake.cells import TIMESTAMP, as_metadata, comparable, typed_cell
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
@@ -35,6 +36,8 @@ class Group:
     """Of a job of a step with `per`: the groups that belong to it, by time; see `pixmake.cohorts`."""
     rows: tuple[int, ...] = ()
     """The positions of its rows in the table that was grouped."""
+    parts: tuple[Part, ...] = ()
+    """Which part of each image is meant, in the order of ``paths``; empty if all are whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,7 @@ class Plan:
             metadata=group.metadata,
             params=step.params,
             names=group.names,
+            parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",

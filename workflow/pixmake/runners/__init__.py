@@ -14,7 +14,7 @@ from pixmake.task import Task
 
 MODULES = {
     kind: f"pixmake.runners.{kind}"
-    for kind in ("function", "plantcv", "script", "shell", "notebook", "split")
+    for kind in ("function", "plantcv", "script", "shell", "notebook", "split", "stitch")
 }
 """The module of each kind of step; imported where a job needs it."""
 
