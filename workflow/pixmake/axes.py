@@ -35,7 +35,7 @@ level; a page of a TIFF. Empty: the whole image."""
 WHOLE: Part = MappingProxyType({})
 
 
-_ZARR = re.compile(r"\.zarr(/|$)", re.IGNORECASE)
+_ZARR = re.compile(r"\.zarr(/|$)")
 
 
 class ImageError(Exception):

@@ -75,6 +75,10 @@ _ROOMS = (
     "pyramid",
     "stitch",
     "images",
+    "axes",
+    "errors",
+    "tiffs",
+    "tiffmetadata",
 )
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
