@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixmake.axes import Part, is_zarr
 from pixmake.cells import TIMESTAMP, as_metadata, comparable, typed_cell
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
 from pixmake.imageset import Images
 from pixmake.omero import is_plane, plane_name
+from pixmake.parts import part_id
 from pixmake.table import PATH, Note, Table, is_remote, located
+
+_STORE = re.compile(r"(\.ome)?\.zarr(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Group:
     """Of a job of a step with `per`: the groups that belong to it, by time; see `pixmake.cohorts`."""
     rows: tuple[int, ...] = ()
     """The positions of its rows in the table that was grouped."""
+    parts: tuple[Part, ...] = ()
+    """Which part of each image is meant, in the order of ``paths``; empty if all are whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +184,13 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
         where=cells.places[rows[0]],
         when=_when(cells, rows),
         rows=tuple(rows),
+        parts=_parts(cells.table, rows),
     )
+
+
+def _parts(table: Table, rows: Sequence[int]) -> tuple[Part, ...]:
+    parts = tuple([table.part(row) for row in rows])
+    return parts if any(parts) else ()
 
 
 def _when(cells: _Cells, rows: Sequence[int]) -> datetime.datetime | None:
@@ -196,8 +209,14 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
         path = str(cells.columns[PATH][first])
         if is_plane(path):
             return safe_id(plane_name(path))
-        return safe_id(path if is_remote(path) else os.path.splitext(located(path, "."))[0])
+        return safe_id(_without_suffix(path) + part_id(cells.table.part(first)))
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
+
+
+def _without_suffix(path: str) -> str:
+    if is_zarr(path):
+        return _STORE.sub("", path if is_remote(path) else located(path, "."))
+    return path if is_remote(path) else os.path.splitext(located(path, "."))[0]
 
 
 def _from_template(template: str, cells: _Cells, rows: Sequence[int]) -> str:

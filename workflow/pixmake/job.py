@@ -5,10 +5,10 @@ Standard library only, but for what the kind of step needs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
-import shutil
 import sys
 import time
 import traceback
@@ -30,6 +30,7 @@ from pixmake.gathering import (
     gather_members,
     gather_single,
 )
+from pixmake.outputs import duplicate, make_blank, remove
 from pixmake.records import (
     Failure,
     Record,
@@ -39,6 +40,7 @@ from pixmake.records import (
 )
 from pixmake.runners import MODULES, Call
 from pixmake.task import Limits, Task, parse_limits, parse_task
+from pixmake.zarrpaths import image_of
 
 DONE = 64
 """Exit status: the record is there. Not 0, which any library may exit with."""
@@ -142,7 +144,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         return fail(job, _failure(job, error), run=_run(job, started, warm))
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
-            Path(path).unlink(missing_ok=True)
+            remove(path)
     return DONE
 
 
@@ -176,9 +178,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
         if not job.limits.is_last or not job.limits.keep_going:
             return TOLD
-    # Snakemake wants every declared output; an empty file stands for one that could not be made
+    # Snakemake wants every declared output; an empty one stands for one that could not be made
     for path in job.files.values():
-        Path(path).write_bytes(b"")
+        make_blank(path)
     write_record(
         Record(
             id=job.task.id,
@@ -197,7 +199,8 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
         if job.limits.keep == "failed":
             for source, kept in _kept_inputs(job).items():
-                shutil.copy(source, kept)
+                remove(kept)
+                duplicate(source, kept)
     return DONE
 
 
@@ -335,13 +338,11 @@ def _remove_leftovers(job: Job) -> None:
     """Files that a killed process was writing."""
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                remove(leftover)
 
 
 def _real(path: str) -> str:
-    """The image behind a link that stands in for a name that Snakemake cannot take."""
+    """The image behind what a rule names: a link, for a name that Snakemake cannot take; metadata of a Zarr."""
     link = Path(path)
-    return str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path
+    return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)

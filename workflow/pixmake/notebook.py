@@ -11,8 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.axes import ImageError
 from pixmake.frames import Results, measured_values
-from pixmake.images import IMAGES, ImageError, read_image
+from pixmake.images import IMAGES, read_image
 from pixmake.plan import Plan
 from pixmake.records import Record
 from pixmake.status import Count

@@ -193,6 +193,7 @@ class Plan:
             metadata=group.metadata,
             params=step.params,
             names=group.names,
+            parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
@@ -222,12 +223,16 @@ class Plan:
 
 def group_images(planned: PlannedStep, group: Group) -> list[str]:
     """The images of a job over several, if it asks for them."""
-    return [path for each in group.members for path in each.paths] if planned.takes_images else []
+    if not planned.takes_images:
+        return []
+    return list(dict.fromkeys(path for each in group.members for path in each.paths))
 
 
 def _image_of(group: Group) -> dict[str, Any]:
-    images = dict(zip(group.names or ("",), group.paths, strict=True))
-    return {"id": group.id, "metadata": group.metadata, "images": images}
+    names = group.names or ("",)
+    images = dict(zip(names, group.paths, strict=True))
+    parts = {"parts": dict(zip(names, group.parts, strict=True))} if group.parts else {}
+    return {"id": group.id, "metadata": group.metadata, "images": images, **parts}
 
 
 def gathering_rule(step: str) -> str:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from pixmake.axes import ImageError
 from pixmake.errors import PixmakeError, Problem
-from pixmake.images import ImageError, read_image
+from pixmake.images import read_image
 
 MOST_KINDS = 20
 """Kinds of images that are listed; the rest is counted."""

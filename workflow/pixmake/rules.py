@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from pixmake import kept
 from pixmake.attempts import at_attempt, is_expression
+from pixmake.axes import is_zarr
 from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
@@ -29,6 +30,7 @@ from pixmake.job import LINKS
 from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
 from pixmake.orphans import cancel_orphans
+from pixmake.outputs import is_folder
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
 from pixmake.records import written_whole
 from pixmake.runlock import alone, hold_run_lock
@@ -36,6 +38,7 @@ from pixmake.schedulers import SUBMISSIONS
 from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
 from pixmake.task import LOST_ATTEMPTS, one_line
+from pixmake.zarrpaths import metadata_file
 
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
@@ -64,7 +67,18 @@ _ROOMS = (
     "calls",
     "fingerprint",
     "gathering",
+    "outputs",
+    "errors",
+    "axes",
+    "zarrpaths",
+    "ngff",
+    "pyramid",
+    "stitch",
     "images",
+    "axes",
+    "errors",
+    "tiffs",
+    "tiffmetadata",
 )
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
@@ -181,7 +195,7 @@ def inputs(job: Job) -> dict[str, list[str]]:
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_takeable(path) for path in job.images]
+    images = [_takeable(dependency(path)) for path in job.images]
     return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
@@ -191,17 +205,35 @@ def inputs_of_several(job: Job) -> dict[str, list[str]]:
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    return {"needed": list(job.needed), "gathered": [_takeable(path) for path in job.gathered]}
+    gathered = dict.fromkeys(_takeable(dependency(path)) for path in job.gathered)
+    return {"needed": list(job.needed), "gathered": list(gathered)}
 
 
 def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
     """The ``output`` of a job's rule: its record, then its files, if any."""
-    files: Any = list(job.files)
+    return {"record": job.record} | ({"files": marked(job.files, temporary=temporary)} if job.files else {})
+
+
+def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
+    """Outputs as Snakemake takes them: folders are flagged, and what is removed once it has been used."""
+    found: list[Any] = list(paths)
+    if any(is_folder(path) for path in paths):
+        from snakemake.io import directory
+
+        found = [directory(path) if is_folder(path) else path for path in paths]
     if temporary:
         from snakemake.io import temp
 
-        files = temp(files)
-    return {"record": job.record} | ({"files": files} if job.files else {})
+        found = [temp(path) for path in found]
+    return found
+
+
+def dependency(path: str) -> str:
+    """What Snakemake looks at to see whether an image has changed: the file, or of an OME-Zarr its metadata.
+
+    An OME-Zarr that another step has made is a folder with a time of its own.
+    """
+    return metadata_file(path) if is_zarr(path) and not is_remote(path) else path
 
 
 def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
@@ -537,7 +569,7 @@ rule {job.rule}:
     input:
 {_named(inputs_of_several(job) if job.members else inputs(job))}
     output:
-{_named(outputs(job), "files" if planned.temporary else "")}
+{_text_outputs(job, temporary=planned.temporary)}
     log:
         {job.log!r},
     {_text_software(planned.step)}
@@ -587,12 +619,22 @@ def _resource_text(given: Any) -> str:
     return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
 
 
-def _named(paths: Mapping[str, str | list[str]], temporary: str = "") -> str:
-    """Named paths as the lines of a directive; those under one name may be temporary."""
+def _named(paths: Mapping[str, str | list[str]]) -> str:
+    """Named paths as the lines of a directive."""
     lines = []
     for name, value in paths.items():
         text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
-        lines.append(f"        {name}={f'temp({text})' if name == temporary else text},")
+        lines.append(f"        {name}={text},")
+    return "\n".join(lines)
+
+
+def _text_outputs(job: Job, *, temporary: bool) -> str:
+    """As `outputs`."""
+    lines = [f"        record={job.record!r},"]
+    if job.files:
+        paths = [f"directory({path!r})" if is_folder(path) else repr(path) for path in job.files]
+        text = f"[{f',{chr(10)}{chr(32) * 15}'.join(paths)}]"
+        lines.append(f"        files={f'temp({text})' if temporary else text},")
     return "\n".join(lines)
 
 

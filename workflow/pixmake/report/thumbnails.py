@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.images import ImageError, read_image
+from pixmake.axes import ImageError
+from pixmake.images import read_image
 from pixmake.records import written_whole
 
 if TYPE_CHECKING:
