@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pixmake import kept
-from pixmake.attempts import at_attempt, is_expression
 from pixmake.axes import is_zarr
+from pixmake.attempts import at_attempt, is_expression
 from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python

@@ -34,9 +34,7 @@ def check(config: Config, name: str) -> Iterator[Problem]:
         for made_by, suffix in (("the needed step", known.get(file)), ("this step", step.files.get(file))):
             if suffix is not None and not _fits(suffix, what):
                 kind = "a table" if what == "table" else "an image"
-                yield Problem(
-                    f"the file {file!r} of {made_by} is no {kind.split()[1]}, but a {suffix}", where
-                )
+                yield Problem(f"the file {file!r} of {made_by} is no {kind.split()[1]}, but a {suffix}", where)
     for file in sorted(set(step.stitch) ^ set(step.files)):
         what = f"{file!r} stands in one of `stitch` and `files`"
         yield Problem(what, where, "each file has an entry in both: what it is, and its suffix")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pixmake.images import write_file
+from pixmake.images import describe, read_file, read_table, write_file
+from pixmake.outputs import is_folder
 from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
-from pixmake.stitch import LEAST_SHARED, Numbers, Region, match_labels
+from pixmake.stitch import LEAST_SHARED, Numbers, Region, cores, match_labels, moved, object_rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
