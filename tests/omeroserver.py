@@ -35,6 +35,8 @@ class Omero:
     public: bool = False
     fails_every: int = 0
     """Every so many requests it answers 503."""
+    fails_always: str = ""
+    """The path of which it answers 500."""
     sizes: dict[str, int] = field(default_factory=lambda: {"t": 1, "c": 2, "z": 1})
     """Of the dataset's images."""
     unstable: bool = False
@@ -133,6 +135,8 @@ def application(server: Omero) -> Flask:
         with lock:
             server.asked[request.path] += 1
             number = server.asked.total()
+        if request.path == server.fails_always:
+            return Response("Internal Server Error", 500)
         if server.fails_every and number % server.fails_every == 0:
             return Response("Service Unavailable", 503)
         return None
