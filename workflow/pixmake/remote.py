@@ -9,11 +9,9 @@ Standard library only at import: it runs in whatever Python environment a step n
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
-import random
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -310,6 +308,8 @@ def _copy(uri: str) -> copies.Copy:
 
 
 async def _versions(filesystem: Any, scheme: str, uris: Sequence[str]) -> dict[str, str | None]:
+    import asyncio
+
     limit = asyncio.Semaphore(AT_ONCE)
 
     async def one(uri: str) -> str | None:
@@ -483,6 +483,9 @@ async def ask(uri: str, request: Callable[[], Awaitable[T]]) -> T:
     RemoteError
         It was refused, or never came through. FileNotFoundError is left as it is.
     """
+    import asyncio
+    import random
+
     tries = _STATE.access.retries + 1
     for number in range(1, tries + 1):
         try:
