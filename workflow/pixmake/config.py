@@ -24,6 +24,7 @@ from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.axes import NAMED
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
+from pixmake.storage import Storage
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
@@ -266,6 +267,9 @@ class Config(_Model):
     results: str = "results"
     """The folder of all results."""
 
+    storage: Storage = Storage()
+    """How images at `s3://`, `gs://` and `https://` are reached, and where local copies stay."""
+
     executors: dict[Name, Executor] = {}
     """Where jobs run, by name; they come on top of those of the machine's settings."""
 
@@ -356,6 +360,14 @@ def parse_images(content: Mapping[str, Any]) -> Images | None:
         return Images.model_validate(content.get("images"))
     except ValidationError:
         return None
+
+
+def parse_storage(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The `storage` part alone, as far as it is in order."""
+    try:
+        return Storage.model_validate(content.get("storage") or {}).given()
+    except ValidationError:
+        return {}
 
 
 def load_config(path: str | Path) -> Config:

@@ -15,7 +15,7 @@ import hashlib
 import os
 import re
 import secrets
-import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,8 @@ def folder_of(given: str) -> Path:
         raise OSError(errno.EINVAL, "it names a variable that is not set here")
     if not given.startswith("~") or path.startswith("/"):
         return Path(path)
+    import tempfile
+
     return Path(tempfile.gettempdir()) / f"pixmake-{os.getuid()}"  # a user without a home
 
 
@@ -190,8 +192,6 @@ def _close(lock: int | None) -> None:
 def _touch(path: Path) -> None:
     """Note that a copy was used, by its time of access; the other time stays."""
     with contextlib.suppress(OSError):
-        import time
-
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 

@@ -13,13 +13,13 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pixmake import kept
+from pixmake import kept, remote
 from pixmake.fingerprint import fingerprint
 from pixmake.gathering import (
     MEMBERS,
@@ -89,7 +89,8 @@ def parse_job(words: Sequence[str]) -> Job:
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
-    images = tuple(_real(path) for path in inputs)
+    local = iter(inputs)
+    images = tuple(uri or _real(next(local)) for uri in task.images) or tuple(map(_real, inputs))
     return Job(task, limits, log, record, named, images, needed, gathered)
 
 
@@ -161,13 +162,28 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         needed.update(zip(files, job.needed[step][1:], strict=False))
-    return Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
+    remote.configure(job.limits.storage, {**_versions(job), **gathered.versions})
+    images = job.images
+    if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
+        images, gathered = _opened_by_name(images, gathered)
+    return Call(job.task, images, needed, job.files, threads, job.record, job.log, gathered)
 
 
 def preloads(kind: str) -> Sequence[str]:
     """The modules that every job of a kind of step needs."""
     runner = import_module(MODULES[kind])
     return getattr(runner, "PRELOAD", ())
+
+
+def _opened_by_name(images: tuple[str, ...], gathered: Gathered) -> tuple[tuple[str, ...], Gathered]:
+    """The images for a program that opens them by itself: of objects the local copies."""
+    several = tuple({name: remote.local(path) for name, path in each.items()} for each in gathered.images)
+    return tuple(remote.local(path) for path in images), replace(gathered, images=several)
+
+
+def _versions(job: Job) -> dict[str, str]:
+    """What the images at URIs were when the plan was made."""
+    return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
 
 
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:
@@ -206,7 +222,12 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
 
 def origin(job: Job) -> dict[str, Any]:
     """What a result is made of: what the job was told, and its images as they are."""
-    return {"task": job.task.as_made(), "inputs": [fingerprint(path) for path in job.images]}
+    versions = _versions(job)
+    inputs = [
+        {"path": path, "version": versions.get(path, "")} if remote.is_remote(path) else fingerprint(path)
+        for path in job.images
+    ]
+    return {"task": job.task.as_made(), "inputs": inputs}
 
 
 def run_facts(

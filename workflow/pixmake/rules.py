@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pixmake import kept
-from pixmake.axes import is_zarr
 from pixmake.attempts import at_attempt, is_expression
+from pixmake.axes import is_zarr
 from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
@@ -70,13 +70,14 @@ _ROOMS = (
     "outputs",
     "errors",
     "axes",
+    "copies",
+    "remote",
+    "omero",
     "zarrpaths",
     "ngff",
     "pyramid",
     "stitch",
     "images",
-    "axes",
-    "errors",
     "tiffs",
     "tiffmetadata",
 )
@@ -192,10 +193,11 @@ def log_of(rule: str) -> str:
 def inputs(job: Job) -> dict[str, list[str]]:
     """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
+    Images at URIs are no inputs: the task names them, with the versions that they have.
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_takeable(dependency(path)) for path in job.images]
+    images = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
     return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
@@ -205,7 +207,7 @@ def inputs_of_several(job: Job) -> dict[str, list[str]]:
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    gathered = dict.fromkeys(_takeable(dependency(path)) for path in job.gathered)
+    gathered = dict.fromkeys(_takeable(dependency(path)) for path in job.gathered if not is_remote(path))
     return {"needed": list(job.needed), "gathered": list(gathered)}
 
 
@@ -233,7 +235,7 @@ def dependency(path: str) -> str:
 
     An OME-Zarr that another step has made is a folder with a time of its own.
     """
-    return metadata_file(path) if is_zarr(path) and not is_remote(path) else path
+    return metadata_file(path) if is_zarr(path) else path
 
 
 def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
@@ -318,7 +320,8 @@ def run_limits(planned: PlannedStep) -> str:
         "timeout": step.timeout,
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    return one_line({**limits, "gpu": gpu} if gpu else limits)
+    storage = {"storage": planned.storage} if planned.storage else {}
+    return one_line({**limits, **({"gpu": gpu} if gpu else {}), **storage})
 
 
 def retries(planned: PlannedStep) -> int:
@@ -461,7 +464,7 @@ def as_text(plan: Plan) -> Iterator[str]:
 
 
 def _takeable(path: str) -> str:
-    return _linked(path) if _PATTERN.search(path) and not is_remote(path) else path
+    return _linked(path) if _PATTERN.search(path) else path
 
 
 def _written(path: Path, text: str) -> None:

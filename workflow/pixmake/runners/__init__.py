@@ -1,6 +1,7 @@
 """How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``.
 
-A module may have ``PRELOAD``, the modules that the warm process imports before the first image.
+A module may have ``PRELOAD``, the modules that the warm process imports before the first image, and
+``OPENS_FILES``, if its images are opened by their names: it gets local copies of those at URIs.
 """
 
 from __future__ import annotations
