@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from tests.conftest import Project
 from tests.omeroserver import DATASET, PASSWORD, PLATE, USER, omero_server, plane
@@ -42,28 +43,29 @@ def test_plate(project: Project) -> None:
         exported = project.pixmake("export", "omero-csv")
         assert f"omero metadata populate Plate:{PLATE} --file omero.csv" in exported.out
         lines = (project.folder / "omero.csv").read_text().splitlines()
-        assert lines[:2] == ["# header image,s,s,s,s,l,d", "Image,id,cell_line,compound,channel,c,mean"]
-        assert lines[2] == f"1,omero_1_t0_c0_z0,HeLa,,DAPI,0,{float(rows[0]['mean'])}"
+        assert lines[:2] == ["# header image,s,s,l,s,s,d", "Image,id,channel,c,cell_line,compound,mean"]
+        assert lines[2] == f"1,omero_1_t0_c0_z0,DAPI,0,HeLa,,{float(rows[0]['mean'])}"
         assert "is there already" in project.pixmake("export", "omero-csv").err
     assert holding(project.folder, PASSWORD) == []
     for cookie in server.sessions:
         assert holding(project.folder, cookie) == []
 
 
-def test_image_that_cannot_be_fetched(project: Project) -> None:
-    """It fails alone, and says why; scripts get the picture as a file."""
+def test_programs_and_an_image_that_cannot_be_fetched(project: Project) -> None:
+    """A command gets the picture as a file; a plane that the server does not give fails alone."""
     with omero_server(public=True, fails_always="/webgateway/render_image/105/0/0/") as server:
-        configured(project, server.url, dataset=DATASET)
-        project.write(
-            "scripts/size.py",
-            "import sys, pathlib\nprint('size', pathlib.Path(sys.argv[1]).stat().st_size)\n",
+        project.configure(
+            images={"omero": {"server": server.url, "dataset": DATASET}},
+            steps={"look": {"shell": "cp {image} {copy}", "files": {"copy": "jpg"}}},
+            storage={"cache": str(project.folder / "cache")},
         )
         ended = project.snakemake()
         assert ended.code == 1
         (failure,) = project.rows("failures.csv")
         assert failure["id"] == "omero_105_t0_z0"
         assert "the server answers 500" in failure["message"]
-        assert len(project.rows()) == 4
+        copied = project.folder / "results/look/omero_101_t0_z0.copy.jpg"
+        assert np.array_equal(cv2.imread(str(copied)), plane(101, 0, 0, None))
 
 
 def test_wrong_password(project: Project) -> None:

@@ -55,8 +55,8 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     Parameters
     ----------
     path
-        A file of a format that OpenCV reads, a TIFF or OME-TIFF, or an OME-Zarr; or the URI of one, or of a plane
-        that an OMERO server renders.
+        A file of a format that OpenCV reads, a TIFF or OME-TIFF, or an OME-Zarr; or the URI of one, or
+        of a plane that an OMERO server renders.
     part
         Which part: indices ``t``, ``c``, ``z``, a ``level``, a region ``y``, ``x``, ``height``, ``width``,
         a ``page``; see `pixmake.axes`. Default: all of it.
