@@ -70,10 +70,13 @@ def write_zarr(array: Any, path: str | Path, source: Source | None = None, *, na
         from ome_zarr.writer import add_metadata, write_image
     except ImportError:
         raise ImageError("writing OME-Zarr needs ome-zarr: pip install 'pixmake[zarr]'") from None
+    if 0 in array.shape:
+        raise ImageError(f"an array of {' × '.join(map(str, array.shape))} has no pixels")
     source = source or Source()
     axes = axes_of(array.shape, source.described.axes)
     is_label = _is_label(array.dtype, name, path)
-    blocks = dask.array.from_array(array, chunks=_chunks(axes, array.shape))
+    from_array: Any = dask.array.from_array  # it has no types
+    blocks = from_array(array, chunks=_chunks(axes, array.shape))
     if is_label:
         blocks = blocks.astype(_label_type(array))
     order = sorted(range(len(axes)), key=lambda n: NAMED.index(axes[n]))
@@ -106,8 +109,8 @@ def axes_of(shape: Sequence[int], given: str) -> str:
 
     Examples
     --------
-    >>> axes_of((5, 6), "zyx"), axes_of((2, 5, 6), "zyx"), axes_of((2, 5, 6), "czyx"), axes_of((5, 6, 3), "yx")
-    ('yx', 'zyx', 'zyx', 'yxc')
+    >>> axes_of((5, 6), "zyx"), axes_of((2, 5, 6), "czyx"), axes_of((5, 6, 3), "yx")
+    ('yx', 'zyx', 'yxc')
     """
     for axes in (given, given.replace("c", "")):
         if len(axes) == len(shape) and set(axes) <= set(NAMED):
