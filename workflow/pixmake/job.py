@@ -368,6 +368,6 @@ def _remove_leftovers(job: Job) -> None:
 
 
 def _real(path: str) -> str:
-    """The image behind what a rule names: a link, where Snakemake cannot take its name, or a Zarr's metadata."""
+    """The image behind what a rule names: a link (Snakemake cannot take its name) or a Zarr's metadata."""
     link = Path(path)
     return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)
