@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 MOST_SHOWN = 40
@@ -50,6 +51,15 @@ class MissingExtraError(PixmakeError):
                 )
             ]
         )
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """What a command of a rule trips over, as a message instead of a traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise PixmakeError([Problem(str(error))]) from None
 
 
 def listed(problems: Iterable[Problem], most: int = MOST_SHOWN) -> str:

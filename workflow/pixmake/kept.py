@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def keep(key: str, step: str, job_id: str, paths: Sequence[str]) -> None:
         for number, path in enumerate(paths):
             _link(Path(path), folder / f"{job_id}.{number}")
         # the last one, since it says that the others are there
-        key_file = folder / f".{job_id}.{secrets.token_hex(4)}"
+        key_file = folder / f".{job_id}.{os.urandom(4).hex()}"
         key_file.write_text(key, encoding="utf-8")
         key_file.replace(folder / f"{job_id}.key")
 
@@ -96,6 +95,6 @@ def lost_reason() -> tuple[str, str]:
 
 
 def _link(source: Path, target: Path) -> None:
-    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}"
+    temporary = target.parent / f".{target.name}.{os.urandom(4).hex()}"
     os.link(source, temporary)
     temporary.replace(target)
