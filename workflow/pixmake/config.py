@@ -23,11 +23,12 @@ from pixmake.aggregation import Aggregate
 from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
+from pixmake.pixeltraining import Training
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-KINDS = ("function", "plantcv", "script", "shell", "notebook")
+KINDS = ("function", "plantcv", "script", "shell", "notebook", "pixel_classification")
 """The kinds of step: the keys of which a step has exactly one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -161,6 +162,12 @@ class Step(_Model):
 
     notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
     """A Jupyter notebook, run with the job's inputs as its parameters."""
+
+    pixel_classification: str | None = None
+    """A pixel classifier, the file that `pixmake train` wrote."""
+
+    training: Training | None = None
+    """What `pixmake train` makes that classifier from."""
 
     args: list[str | int | float] = []
     """The words behind the name of a `script`, with placeholders as in `shell`."""
@@ -494,6 +501,7 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 _OF_KINDS = {
     "args": ("script",),
     "measurements": ("script", "shell"),
+    "training": ("pixel_classification",),
     "python": ("function", "plantcv", "script", "notebook"),
     "per": ("function", "script", "shell", "notebook"),
     "needs_all": ("function", "script", "shell", "notebook"),

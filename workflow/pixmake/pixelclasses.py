@@ -58,6 +58,11 @@ def channels_first(image: Image, axes: str) -> Image:
     return np.moveaxis(image, axes.index("c"), 0)
 
 
+def axes_of(image: Image, asked: str | None) -> str:
+    """The axes of an image that was read, if none were asked for: a plane, or a plane of channels."""
+    return asked or {2: "yx", 3: "yxc"}.get(image.ndim, f"{image.ndim} dimensions")
+
+
 def misfit(description: Description, shape: Sequence[int], dtype: str, axes: str) -> str:
     """Why a classifier is not for such an image, if so; the image has its channels first."""
     if spatial(axes) != spatial(description.axes):
@@ -144,7 +149,7 @@ def tiles(shape: Sequence[int], size: Sequence[int]) -> Iterator[Region]:
 
 
 def tile_size(description: Description, shape: Sequence[int], threads: int) -> tuple[int, ...]:
-    """The edges of a tile whose features take `TILE_BYTES`; smaller where that leaves threads without work."""
+    """The edges of a tile whose features take `TILE_BYTES`; smaller if threads would have no work."""
     count = description.channels * len(feature_names(description.filters, description.dimensions))
     pixels = min(TILE_BYTES / 4 / count, math.prod(shape) / threads)
     edge = max(32, math.ceil(pixels ** (1 / len(shape))))

@@ -65,17 +65,17 @@ def feature_planes(
 ) -> None:
     """Compute the features of a region of one channel.
 
-    What ilastik computes (its operator `OpPixelFeaturesPresmoothed`): at a scale σ > 1 the image is first
-    smoothed by √(σ² - 1), and filters of σ = 1 work on that; then, with G a Gaussian
+    What ilastik computes (its operator `OpPixelFeaturesPresmoothed`): at a scale s > 1 the image is first
+    smoothed by √(s² - 1), and filters of s = 1 work on that; then, with G a Gaussian
 
-    - GaussianSmoothing: G(σ)
-    - LaplacianOfGaussian: the sum of the second derivatives of G(σ)
-    - GaussianGradientMagnitude: the length of the gradient of G(σ)
-    - DifferenceOfGaussians: G(σ) - G(0.66 σ)
-    - StructureTensorEigenvalues: of the gradient's products, smoothed by G(0.5 σ)
-    - HessianOfGaussianEigenvalues: of the matrix of second derivatives of G(σ)
+    - GaussianSmoothing: G(s)
+    - LaplacianOfGaussian: the sum of the second derivatives of G(s)
+    - GaussianGradientMagnitude: the length of the gradient of G(s)
+    - DifferenceOfGaussians: G(s) - G(0.66 s)
+    - StructureTensorEigenvalues: of the gradient's products, smoothed by G(0.5 s)
+    - HessianOfGaussianEigenvalues: of the matrix of second derivatives of G(s)
 
-    where σ in the last step is at most 1. Eigenvalues stand in falling order.
+    where s in the last step is at most 1. Eigenvalues stand in falling order.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def _at_scale(
     smooth, first, second = _gaussian(sigma), _first(sigma), _second(sigma)
 
     def derivative(*along: int) -> Array:
-        kernels = {axis: smooth for axis in axes}
+        kernels = dict.fromkeys(axes, smooth)
         if len(along) == 2 and along[0] == along[1]:
             kernels[along[0]] = second
         else:
@@ -232,7 +232,7 @@ def _radius(sigma: float) -> int:
 def _gaussian(sigma: float) -> Array:
     x = np.arange(-_radius(sigma), _radius(sigma) + 1)
     kernel = np.exp(-0.5 * np.square(x / sigma))
-    return (kernel / kernel.sum()).astype(np.float32)
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 @lru_cache
@@ -240,7 +240,7 @@ def _first(sigma: float) -> Array:
     """The first derivative of a Gaussian, such that a ramp of slope 1 gives 1."""
     x = np.arange(-_radius(sigma), _radius(sigma) + 1)
     kernel = x * np.exp(-0.5 * np.square(x / sigma))
-    return (kernel / (kernel * x).sum()).astype(np.float32)
+    return np.asarray(kernel / (kernel * x).sum(), np.float32)
 
 
 @lru_cache
@@ -249,4 +249,4 @@ def _second(sigma: float) -> Array:
     x = np.arange(-_radius(sigma), _radius(sigma) + 1)
     kernel = (np.square(x / sigma) - 1) * np.exp(-0.5 * np.square(x / sigma))
     kernel -= kernel.mean()
-    return (2 * kernel / (kernel * np.square(x)).sum()).astype(np.float32)
+    return np.asarray(2 * kernel / (kernel * np.square(x)).sum(), np.float32)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from pixmake.errors import MissingExtraError, PixmakeError, Problem
 from pixmake.fingerprint import fingerprint
-from pixmake.pixelclasses import channels_first, features_of, misfit, tile_size, tiles
+from pixmake.pixelclasses import axes_of, channels_first, features_of, misfit, tile_size, tiles
 from pixmake.pixelmodel import Description, Forest
 from pixmake.pixelterms import AXES, Filter
 
@@ -83,11 +83,6 @@ def learn(samples: Sequence[Sample], method: Method, threads: int = 1) -> tuple[
         ),
         _as_arrays(forest, description),
     )
-
-
-def axes_of(image: Array, asked: str | None) -> str:
-    """The axes of an image that was read, if none were asked for: a plane, or a plane of channels."""
-    return asked or {2: "yx", 3: "yxc"}.get(image.ndim, f"{image.ndim} dimensions")
 
 
 _ENOUGH = 10
@@ -233,4 +228,3 @@ def _software() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-

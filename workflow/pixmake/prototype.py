@@ -126,7 +126,24 @@ def _shell(call: Call, space: Workspace) -> Iterator[str]:
     yield f"print(open({str(space.result)!r}).read())" if "{result}" in call.task.work["command"] else ""
 
 
-_CELLS = {"function": _function, "plantcv": _plantcv, "script": _script, "shell": _shell}
+def _pixel_classification(call: Call, space: Workspace) -> Iterator[str]:
+    yield (
+        "from pixmake.images import read_image\n"
+        "from pixmake.pixelclasses import axes_of, channels_first, classify, load_classifier\n\n"
+        f"classifier = load_classifier({call.task.work['model']!r})\n"
+        f"image = read_image({call.images[0]!r})\n"
+        f"axes = axes_of(image, {call.task.work.get('axes')!r})"
+    )
+    yield "labels, probabilities = classify(classifier, channels_first(image, axes), probabilities=True)"
+
+
+_CELLS = {
+    "function": _function,
+    "plantcv": _plantcv,
+    "script": _script,
+    "shell": _shell,
+    "pixel_classification": _pixel_classification,
+}
 
 
 def _assigned(parameters: Mapping[str, Any]) -> str:

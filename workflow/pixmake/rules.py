@@ -65,6 +65,11 @@ _ROOMS = (
     "fingerprint",
     "gathering",
     "images",
+    "pixelclasses",
+    "pixelfeatures",
+    "pixelmodel",
+    "pixelobjects",
+    "pixelterms",
 )
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")

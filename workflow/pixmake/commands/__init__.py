@@ -28,6 +28,7 @@ HOMES = {
     "diff": "diff",
     "crate": "crate",
     "try": "try_",
+    "train": "train",
     "clean": "clean",
     # what rules run; no user needs them
     "records": "outcome",

@@ -1,6 +1,7 @@
 """How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``.
 
-A module may have ``PRELOAD``, the modules that the warm process imports before the first image.
+A module may have ``PRELOAD``, the modules that the warm process imports before the first image, and
+``prepare(work, folder)``, which reads there what every image of a step needs; paths start from the folder.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pixmake.task import Task
 
 MODULES = {
     kind: f"pixmake.runners.{kind}"
-    for kind in ("function", "plantcv", "script", "shell", "notebook", "split")
+    for kind in ("function", "plantcv", "script", "shell", "notebook", "pixel_classification", "split")
 }
 """The module of each kind of step; imported where a job needs it."""
 
