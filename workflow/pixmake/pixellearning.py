@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pixmake.errors import MissingExtraError, PixmakeError, Problem
 from pixmake.fingerprint import fingerprint
+from pixmake.images import ImageError
 from pixmake.pixelclasses import axes_of, channels_first, features_of, misfit, tile_size, tiles
 from pixmake.pixelmodel import Description, Forest
 from pixmake.pixelterms import AXES, Filter
@@ -99,11 +100,8 @@ def _pixels(samples: Sequence[Sample], method: Method) -> tuple[Description, Arr
     for sample in samples:
         try:
             image, labels = sample.image(), sample.labels()
-        except (OSError, ValueError, RuntimeError) as error:
+        except ImageError as error:
             problems.append(Problem(str(error), sample.name))
-            continue
-        except Exception as error:  # of a format's own library
-            problems.append(Problem(f"{type(error).__name__}: {error}", sample.name))
             continue
         axes = axes_of(image, method.axes)
         if axes not in AXES:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pixmake.config import Config, Step, explain, parse_config
 from pixmake.errors import PixmakeError, Problem
+from pixmake.groups import make_groups
 from pixmake.images import IMAGES, read_image
 from pixmake.pixellearning import Method, Sample, learn
 from pixmake.pixelmodel import Description, Forest
@@ -119,9 +120,10 @@ def _in_folder(folder: str) -> dict[str, list[str]]:
 
 
 def _of_project(config: Config | None) -> dict[str, list[str]]:
-    """The images of a project by their names without suffixes."""
+    """The images of a project by their ids, and by their names without suffixes."""
     assert config is not None
     found: dict[str, list[str]] = {}
-    for path in selected_table(config.images).frame["path"].tolist():
-        found.setdefault(Path(path).stem, []).append(str(path))
+    for group in make_groups(selected_table(config.images), config.images):
+        for name in dict.fromkeys((group.id, *(Path(path).stem for path in group.paths))):
+            found.setdefault(name, []).extend(group.paths)
     return found

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pixmake.pixelterms import FEATURES, SCALES
+from pixmake.pixelterms import SCALES
 
 FeatureName = Literal[
     "GaussianSmoothing",
@@ -36,7 +36,7 @@ class Training(BaseModel):
     classes: list[str] = []
     """The names of the classes, the first one of label 1; default: `class_1`, `class_2`, …"""
 
-    features: Annotated[list[FeatureName], Field(min_length=1)] = list(FEATURES)
+    features: Annotated[list[FeatureName], Field(min_length=1)] = list(get_args(FeatureName))
     """The filters, by ilastik's names; default: all."""
 
     scales: Annotated[list[Annotated[float, Field(gt=0, le=50)]], Field(min_length=1)] = list(SCALES)

@@ -99,8 +99,8 @@ def _told(path: str, description: Description) -> list[str]:
     lines += [f"  {name:{widest}}  {count:,} pixels" for name, count in description.pixels.items()]
     if description.out_of_bag is not None:
         lines.append(
-            f"  out-of-bag accuracy: {100 * description.out_of_bag:.1f} % of these pixels. Those of one stroke "
-            "resemble each other: look at how an image without labels is classified, too."
+            f"  out-of-bag accuracy: {100 * description.out_of_bag:.1f} % of these pixels. Those of one "
+            "stroke resemble each other: look at how an image without labels is classified, too."
         )
     return lines
 
