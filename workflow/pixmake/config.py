@@ -21,6 +21,7 @@ from pydantic import (
 
 from pixmake.aggregation import Aggregate
 from pixmake.attempts import at_attempt, expression_problem, is_expression
+from pixmake.axes import NAMED
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
 from pixmake.pixeltraining import Training
@@ -92,6 +93,13 @@ class Resources(_Model):
     def at(self, attempt: int) -> dict[str, Any]:
         """The resources of one attempt, the first one being 1."""
         return {name: at_attempt(value, attempt) for name, value in self.given().items()}
+
+
+def _axes(given: str) -> str:
+    """Letters of axes, each once, with ``y`` and ``x``."""
+    if set(given) <= set(NAMED) and {"y", "x"} <= set(given) and len(set(given)) == len(given):
+        return given
+    raise ValueError(f"{given!r} are no axes: y and x, and of t, c, z those that are to be there, e.g. zyx")
 
 
 def _number_or_share(given: Any) -> Any:
@@ -168,6 +176,10 @@ class Step(_Model):
 
     training: Training | None = None
     """What `pixmake train` makes that classifier from."""
+
+    axes: Annotated[str, AfterValidator(_axes)] | None = None
+    """The axes that an image is to have, such as `yx`, `yxc`, `zyx` or `tczyx`: those of one pixel are
+    dropped or added, the others brought into this order; default: those that it has."""
 
     args: list[str | int | float] = []
     """The words behind the name of a `script`, with placeholders as in `shell`."""
@@ -499,6 +511,7 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 _OF_KINDS = {
+    "axes": ("function", "notebook", "pixel_classification"),
     "args": ("script",),
     "measurements": ("script", "shell"),
     "training": ("pixel_classification",),

@@ -19,6 +19,7 @@ FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "web
 Scalar = str | int | float | bool | datetime.datetime | datetime.date | None
 Day = datetime.datetime | datetime.date | str
 ExifTerm = Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]
+PartColumn = Literal["t", "c", "z", "level", "y", "x", "height", "width", "page"]
 Format = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 
 
@@ -234,6 +235,12 @@ class Images(_Model):
     exif: list[ExifTerm] = []
     """Columns that are added from the headers of the image files."""
 
+    read_by: Annotated[list[PartColumn], Field(json_schema_extra={"uniqueItems": True})] | None = None
+    """Columns that say which part of its image a row means: indices `t`, `c`, `z` from 0, a resolution
+    `level` (0 is the full one), a region `y`, `x`, `height`, `width` in pixels of that level, a `page` of
+    a TIFF. One image may then stand in many rows. Default: those of them that are there, for rows whose
+    image is an OME-Zarr; none for others."""
+
     id: str | None = None
     """A template of column names, e.g. `{plant}_{timestamp:%Y-%m-%d}`; default: the image's path
     without its suffix, or the values of `group_by`."""
@@ -289,5 +296,7 @@ def image_inconsistencies(images: Images) -> Iterator[tuple[str, str, str]]:
         yield "name_by", "names the images of a group", "set group_by, too"
     if images.require and not images.name_by:
         yield "require", "names images of a group by the column `name_by`", "set name_by, too"
+    if images.read_by and images.checkpoint is not None:
+        yield "read_by", "is not for images that are found during the run: each is one file", "remove it"
     if "root" in images.model_fields_set and images.table is None:
         yield "root", f"is for `table`: in a {images.source} paths start from its own folder", "remove it"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake import kept
-from pixmake.fingerprint import fingerprint
+from pixmake.fingerprint import WHOLE, fingerprint
 from pixmake.gathering import (
     MEMBERS,
     MISSING,
@@ -210,7 +210,10 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
 
 def origin(job: Job) -> dict[str, Any]:
     """What a result is made of: what the job was told, and its images as they are."""
-    return {"task": job.task.as_made(), "inputs": [fingerprint(path) for path in job.images]}
+    # a file of which many jobs read a part each is not read as a whole by each of them
+    most = 0 if job.task.parts else WHOLE
+    inputs = [fingerprint(path, most=most) for path in dict.fromkeys(job.images)]
+    return {"task": job.task.as_made(), "inputs": inputs}
 
 
 def run_facts(

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from pixmake.pixelfeatures import Region, feature_names, feature_planes
 from pixmake.pixelmodel import Description, Forest, ModelError, read_model
-from pixmake.pixelterms import spatial
 
 Image = npt.NDArray[Any]
 Labels = npt.NDArray[np.uint8]
@@ -58,17 +57,10 @@ def channels_first(image: Image, axes: str) -> Image:
     return np.moveaxis(image, axes.index("c"), 0)
 
 
-def axes_of(image: Image, asked: str | None) -> str:
-    """The axes of an image that was read, if none were asked for: a plane, or a plane of channels."""
-    return asked or {2: "yx", 3: "yxc"}.get(image.ndim, f"{image.ndim} dimensions")
-
-
-def misfit(description: Description, shape: Sequence[int], dtype: str, axes: str) -> str:
-    """Why a classifier is not for such an image, if so; the image has its channels first."""
-    if spatial(axes) != spatial(description.axes):
-        return f"has axes {axes}; the classifier was trained on {description.axes}"
-    if shape[0] != description.channels:
-        return f"has {shape[0]} channel(s); the classifier was trained on {description.channels}"
+def misfit(description: Description, channels: int, dtype: str) -> str:
+    """Why a classifier is not for such an image, if so."""
+    if channels != description.channels:
+        return f"has {channels} channel(s); the classifier was trained on {description.channels}"
     if dtype != description.dtype:
         return f"has {dtype} values; the classifier was trained on {description.dtype}"
     return ""

@@ -186,7 +186,7 @@ def _eigenvalues(matrix: dict[tuple[int, int], Array], axes: Sequence[int]) -> l
     d, e, f = matrix[z, y], matrix[z, x], matrix[y, x]
     # Smith (1961), Eigenvalues of a symmetric 3 × 3 matrix, doi:10.1145/355578.366316
     spread = np.sqrt((a * a + b * b + c * c + 2 * (d * d + e * e + f * f)) / np.float32(6))
-    safe = np.where(spread > 0, spread, np.float32(1)).astype(np.float32)
+    safe = np.maximum(spread, np.finfo(np.float32).tiny)
     a, b, c, d, e, f = (each / safe for each in (a, b, c, d, e, f))
     half_determinant = (a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)) * np.float32(0.5)
     angle = np.arccos(np.clip(half_determinant, -1, 1)) / np.float32(3)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixmake.axes import ImageError
 from pixmake.errors import MissingExtraError, PixmakeError, Problem
 from pixmake.fingerprint import fingerprint
-from pixmake.images import ImageError
-from pixmake.pixelclasses import axes_of, channels_first, features_of, misfit, tile_size, tiles
+from pixmake.pixelclasses import channels_first, features_of, misfit, tile_size, tiles
 from pixmake.pixelmodel import Description, Forest
-from pixmake.pixelterms import AXES, Filter
+from pixmake.pixelterms import Filter, spatial
 
 Array = npt.NDArray[Any]
 
@@ -30,8 +30,9 @@ class Sample:
 
     name: str
     """For messages: the labels' file."""
-    image: Callable[[], Array]
-    labels: Callable[[], Array]
+    image: Callable[[str], Array]
+    """The image in the axes that it is given."""
+    labels: Callable[[str], Array]
     """As the image without its channels; 0 where nothing is said."""
     files: dict[str, str] = field(default_factory=dict)
     """The files of both, by `image` and `labels`."""
@@ -42,8 +43,8 @@ class Method:
     """How a classifier is to be learnt."""
 
     filters: tuple[Filter, ...]
-    axes: str | None = None
-    """The axes of the images; default: by the number of dimensions, `yx` or `yxc`."""
+    axes: str
+    """The axes of the images."""
     classes: tuple[str, ...] = ()
     """Default: `class_1`, `class_2`, … as far as the labels go."""
     trees: int = 100
@@ -99,20 +100,16 @@ def _pixels(samples: Sequence[Sample], method: Method) -> tuple[Description, Arr
     highest = 0
     for sample in samples:
         try:
-            image, labels = sample.image(), sample.labels()
+            image, labels = sample.image(method.axes), sample.labels(spatial(method.axes))
         except ImageError as error:
             problems.append(Problem(str(error), sample.name))
             continue
-        axes = axes_of(image, method.axes)
-        if axes not in AXES:
-            problems.append(Problem(f"the image has {axes}", sample.name, "give --axes, e.g. zyx"))
-            continue
-        image = channels_first(image, axes)
+        image = channels_first(image, method.axes)
         why = _wrong_labels(labels, image.shape[1:], len(method.classes))
         if description is None:
             description = Description(
                 classes=(),
-                axes=axes,
+                axes=method.axes,
                 channels=len(image),
                 dtype=str(image.dtype),
                 filters=method.filters,
@@ -120,10 +117,8 @@ def _pixels(samples: Sequence[Sample], method: Method) -> tuple[Description, Arr
                 seed=method.seed,
             )
         elif not why:
-            unlike = misfit(description, image.shape, str(image.dtype), axes)
-            first = samples[0].name
-            why = f"its image {unlike.replace('the classifier was trained on', f'that of {first} has')}"
-            why = why if unlike else ""
+            unlike = misfit(description, len(image), str(image.dtype))
+            why = unlike and f"its image {unlike.partition(';')[0]}, unlike that of {samples[0].name}"
         if why:
             problems.append(Problem(why, sample.name))
             continue
@@ -159,8 +154,6 @@ def _labelled(description: Description, image: Array, labels: Array) -> tuple[Ar
 def _wrong_labels(labels: Array, shape: tuple[int, ...], classes: int) -> str:
     if not np.issubdtype(labels.dtype, np.integer):
         return f"holds {labels.dtype} values; labels are whole numbers, 0 where nothing is said"
-    if labels.ndim == len(shape) + 1:
-        return "is a colour image; labels are a grey image of whole numbers: 0, 1, 2, …"
     if labels.shape != shape:
         size, whole = (" × ".join(map(str, each)) for each in (labels.shape, shape))
         return f"is of {size} pixels, its image of {whole}"

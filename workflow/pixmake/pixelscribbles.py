@@ -9,15 +9,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pixmake.axes import WHOLE, ImageError, Part, left_of, named
 from pixmake.config import Config, Step, explain, parse_config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.groups import make_groups
-from pixmake.images import IMAGES, read_image
+from pixmake.images import IMAGES, describe, read_image
 from pixmake.pixellearning import Method, Sample, learn
 from pixmake.pixelmodel import Description, Forest
 from pixmake.pixelterms import AXES, selected
 from pixmake.pixeltraining import Training
 from pixmake.plan import selected_table
+
+Images = Mapping[str, Sequence[tuple[str, Part]]]
+"""Images, and which part of each is meant, by the names that labels may have."""
 
 LABELS = ("_labels", "-labels", " labels")
 """What may stand behind an image's name in that of its labels, so that both fit into one folder."""
@@ -59,20 +63,33 @@ def train(
     if not filters:
         what = "no feature is left: below a scale of 0.7 there is GaussianSmoothing alone"
         raise PixmakeError([Problem(what, "features, scales")])
+    assert training.labels is not None
+    images = _in_folder(training.images) if training.images else _of_project(config)
+    samples = list(_samples(training.labels, images))
     method = Method(
         filters=filters,
-        axes=axes,
+        axes=axes or _axes_of(*images[_image_name(Path(samples[0].name))][0]),
         classes=tuple(training.classes),
         trees=training.trees,
         most_pixels=training.most_pixels,
         seed=training.seed,
     )
-    assert training.labels is not None
-    images = _in_folder(training.images) if training.images else _of_project(config)
-    return learn(list(_samples(training.labels, images, axes)), method, threads)
+    return learn(samples, method, threads)
 
 
-def _samples(folder: str, images: Mapping[str, Sequence[str]], axes: str | None) -> Iterator[Sample]:
+def _axes_of(path: str, part: Part) -> str:
+    """The axes of an image, if a classifier takes them."""
+    try:
+        axes = left_of(describe(path, part.get("level", 0), part.get("page")), part).axes
+    except ImageError as error:
+        raise PixmakeError([Problem(str(error), "images")]) from None
+    if axes not in AXES:
+        hint = f"say which are wanted with `axes` (--axes): {', '.join(AXES)}"
+        raise PixmakeError([Problem(f"{named(path, part)} has axes {axes}", "images", hint)])
+    return axes
+
+
+def _samples(folder: str, images: Images) -> Iterator[Sample]:
     """Each label image with the image of its name."""
     if not Path(folder).is_dir():
         raise PixmakeError([Problem(f"there is no folder {folder}", "labels")])
@@ -81,15 +98,16 @@ def _samples(folder: str, images: Mapping[str, Sequence[str]], axes: str | None)
         if path.suffix.lstrip(".").lower() not in IMAGES:
             continue
         name = _image_name(path)
-        own = [each for each in images.get(name, ()) if Path(each).resolve() != path.resolve()]
+        own = [image for image in images.get(name, ()) if Path(image[0]).resolve() != path.resolve()]
         if name == path.stem and not own and Path(folder).resolve() in _folders(images):
             continue  # an image beside its labels
         if len(own) != 1:
-            many = f"{len(own)} images have this name: {', '.join(own[:3])}" if own else "has no image"
+            listed = ", ".join(named(*image) for image in own[:3])
+            many = f"{len(own)} images have this name: {listed}" if own else "has no image"
             problems.append(Problem(many, str(path), f"labels are named as their image, here {name!r}"))
             continue
-        files = {"image": own[0], "labels": str(path)}
-        found.append(Sample(str(path), partial(read_image, own[0]), partial(read_image, path), files))
+        files = {"image": own[0][0], "labels": str(path)}
+        found.append(Sample(str(path), partial(read_image, *own[0]), partial(read_image, path, WHOLE), files))
     if not found and not problems:
         problems.append(Problem(f"no label image in {folder}", "labels", "as PNG or TIFF"))
     if problems:
@@ -104,26 +122,26 @@ def _image_name(labels: Path) -> str:
     return labels.stem
 
 
-def _folders(images: Mapping[str, Sequence[str]]) -> set[Path]:
-    return {Path(path).resolve().parent for paths in images.values() for path in paths}
+def _folders(images: Images) -> set[Path]:
+    return {Path(path).resolve().parent for found in images.values() for path, _ in found}
 
 
-def _in_folder(folder: str) -> dict[str, list[str]]:
+def _in_folder(folder: str) -> dict[str, list[tuple[str, Part]]]:
     """The images of a folder by their names without suffixes."""
     if not Path(folder).is_dir():
         raise PixmakeError([Problem(f"there is no folder {folder}", "images")])
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[tuple[str, Part]]] = {}
     for path in sorted(Path(folder).iterdir()):
         if path.suffix.lstrip(".").lower() in IMAGES:
-            found.setdefault(path.stem, []).append(str(path))
+            found.setdefault(path.stem, []).append((str(path), WHOLE))
     return found
 
 
-def _of_project(config: Config | None) -> dict[str, list[str]]:
+def _of_project(config: Config | None) -> dict[str, list[tuple[str, Part]]]:
     """The images of a project by their ids, and by their names without suffixes."""
     assert config is not None
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[tuple[str, Part]]] = {}
     for group in make_groups(selected_table(config.images), config.images):
         for name in dict.fromkeys((group.id, *(Path(path).stem for path in group.paths))):
-            found.setdefault(name, []).extend(group.paths)
+            found.setdefault(name, []).extend(group.images)
     return found

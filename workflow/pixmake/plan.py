@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.arrivals import failures_to_retry
+from pixmake.axes import named
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images
 from pixmake.environments import environment_problems
@@ -193,6 +194,7 @@ class Plan:
             metadata=group.metadata,
             params=step.params,
             names=group.names,
+            parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
@@ -222,12 +224,16 @@ class Plan:
 
 def group_images(planned: PlannedStep, group: Group) -> list[str]:
     """The images of a job over several, if it asks for them."""
-    return [path for each in group.members for path in each.paths] if planned.takes_images else []
+    if not planned.takes_images:
+        return []
+    return list(dict.fromkeys(path for each in group.members for path in each.paths))
 
 
 def _image_of(group: Group) -> dict[str, Any]:
-    images = dict(zip(group.names or ("",), group.paths, strict=True))
-    return {"id": group.id, "metadata": group.metadata, "images": images}
+    names = group.names or ("",)
+    images = dict(zip(names, group.paths, strict=True))
+    parts = {"parts": dict(zip(names, group.parts, strict=True))} if group.parts else {}
+    return {"id": group.id, "metadata": group.metadata, "images": images, **parts}
 
 
 def gathering_rule(step: str) -> str:
@@ -461,7 +467,8 @@ def collisions(plan: Plan) -> Iterator[Problem]:
     for group in plan.groups:
         twin = groups.setdefault(rule_name("", group.id), group)
         if twin is not group:
-            what = f"{' and '.join([*twin.paths, *group.paths])} get one id, {group.id!r}"
+            images = [named(*image) for image in (*twin.images, *group.images)]
+            what = f"{' and '.join(images)} get one id, {group.id!r}"
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
             hint = "set images.id to a template that tells them apart, e.g. with one more column"

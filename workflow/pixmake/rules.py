@@ -22,6 +22,7 @@ from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
 from pixmake.errors import PixmakeError, Problem
+from pixmake.fitting import SOME, fitting_problems
 from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
 from pixmake.installed import HERE, WORKFLOW
@@ -70,6 +71,10 @@ _ROOMS = (
     "pixelmodel",
     "pixelobjects",
     "pixelterms",
+    "axes",
+    "errors",
+    "tiffs",
+    "tiffmetadata",
 )
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
@@ -130,7 +135,11 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         hold_run_lock()
     try:
         known = cores if cores is not None and cores < sys.maxsize else None
-        return sliced(replace(plan_project(config, files), cores=known))
+        plan = plan_project(config, files)
+        problems = fitting_problems(plan, SOME)
+        if problems:
+            raise PixmakeError(problems)
+        return sliced(replace(plan, cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None

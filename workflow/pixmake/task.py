@@ -35,6 +35,8 @@ class Task:
     params: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     """The names of a group's images; empty for a single image."""
+    parts: tuple[Mapping[str, int], ...] = ()
+    """Which part of each image is meant, see `pixmake.axes`; empty if all are whole."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each needed step that has one job for this one."""
     files: tuple[str, ...] = ()
@@ -95,7 +97,7 @@ class Limits:
 def parse_task(text: str) -> Task:
     """The task that `Task.as_json` wrote."""
     content = json.loads(text)
-    for key in ("names", "files"):
+    for key in ("names", "files", "parts"):
         content[key] = tuple(content.get(key, ()))
     for key in ("needs", "needs_all", "needs_many"):
         content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}

@@ -83,7 +83,11 @@ def _asked(arguments: argparse.Namespace) -> list[tuple[str, Training, str | Non
         hint = "add `training` to a step, or give MODEL with --labels and --images"
         raise PixmakeError([Problem("no step has `training`", arguments.config, hint)])
     chosen = [arguments.model] if arguments.model else list(steps)
-    return [(steps[name].runs, trained, None, config) for name in chosen if (trained := steps[name].training)]
+    return [
+        (steps[name].runs, trained, steps[name].axes, config)
+        for name in chosen
+        if (trained := steps[name].training)
+    ]
 
 
 def _told(path: str, description: Description) -> list[str]:

@@ -11,7 +11,7 @@ from pixmake.config import Config, Step
 from pixmake.errors import MissingExtraError, Problem, nearest
 from pixmake.groups import Group
 from pixmake.pixelmodel import Description, ModelError, model_hash, read_description
-from pixmake.pixelterms import OBJECT_PROPERTIES, PROPERTIES
+from pixmake.pixelterms import AXES, OBJECT_PROPERTIES, PROPERTIES, spatial
 
 FILES = {
     "labels": ("png", "tif", "tiff", "npy", "zarr", "ome.zarr"),
@@ -55,8 +55,15 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
 
 
 def work(step: Step) -> Mapping[str, Any]:
-    """The classifier and its hash: with another one all images are classified again."""
-    return {"model": step.runs, "hash": model_hash(step.runs)}
+    """The classifier, its hash (with another one all images are classified again), and what it takes."""
+    description = read_description(step.runs)
+    return {
+        "model": step.runs,
+        "hash": model_hash(step.runs),
+        "axes": step.axes or description.axes,
+        "channels": description.channels,
+        "dtype": description.dtype,
+    }
 
 
 def source(step: Step) -> str:
@@ -76,6 +83,15 @@ def _file_problems(step: Step, where: str) -> Iterator[Problem]:
 
 def _axes_problems(step: Step, description: Description, where: str) -> Iterator[Problem]:
     axes = description.axes
+    if step.axes and step.axes not in AXES:
+        what = f"a pixel_classification takes no {step.axes}"
+        yield Problem(what, f"{where}.axes", f"one of: {', '.join(AXES)}")
+    elif step.axes and spatial(step.axes) != spatial(axes):
+        what = f"the classifier {step.runs} was trained on {axes}"
+        yield Problem(what, f"{where}.axes", "ask for these, or train another one")
+    elif step.axes and "c" not in step.axes and description.channels > 1:
+        what = f"the classifier {step.runs} was trained on {description.channels} channels"
+        yield Problem(what, f"{where}.axes", f"ask for {axes}")
     if description.dimensions == 3:
         for file, suffix in step.files.items():
             if suffix.lstrip(".") == "png":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixmake.axes import WHOLE, Part
 from pixmake.gathering import Gathered
 from pixmake.task import Task
 
@@ -35,6 +36,16 @@ class Call:
     log: str = ""
     gathered: Gathered = field(default_factory=Gathered)
     """What the job has of several images, and the measurements of the needed steps."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Which part of each image is meant."""
+        return self.task.parts or (WHOLE,) * len(self.images)
+
+    @property
+    def axes(self) -> str | None:
+        """The axes that the step asks for."""
+        return self.task.work.get("axes")
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pixmake.axes import Part
 from pixmake.gathering import LazyList
 from pixmake.images import read_file, read_image, write_file
 from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
 from pixmake.runners.main_module import settle
 from pixmake.runners.measurements import measured
+from pixmake.runners.metadata import metadata
 
 
 def run(call: Call) -> Outcome:
@@ -76,16 +78,19 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     if task.names:
         by_name = dict(zip(task.names, call.images, strict=True))
         if "images" in asked:
-            given["images"] = {name: read_image(path) for name, path in by_name.items()}
+            given["images"] = {
+                name: read_image(path, part, call.axes)
+                for (name, path), part in zip(by_name.items(), call.parts, strict=True)
+            }
         if "paths" in asked:
             given["paths"] = by_name
     elif not task.members:
         if "image" in asked:
-            given["image"] = read_image(call.images[0])
+            given["image"] = read_image(call.images[0], call.parts[0], call.axes)
         if "path" in asked:
             given["path"] = call.images[0]
     if "meta" in asked:
-        given["meta"] = dict(task.metadata)
+        given["meta"] = metadata(call)
     return given
 
 
@@ -99,12 +104,16 @@ def several(call: Call) -> dict[str, Any]:
     paths = [each[""] if one else dict(each) for each, one in zip(gathered.images, single, strict=True)]
     given: dict[str, Any] = {name: LazyList(files, read_file) for name, files in gathered.files.items()}
     if call.task.members:
-        given |= {"rows": list(gathered.rows), "paths": paths, "images": LazyList(paths, _read_images)}
+
+        def read(number: int) -> Any:
+            return _read_images(paths[number], gathered.parts[number], call.axes)
+
+        given |= {"rows": list(gathered.rows), "paths": paths, "images": LazyList(range(len(paths)), read)}
     given |= {"measurements": list(gathered.measurements), "missing": list(gathered.missing)}
     return {**gathered.results, **given}
 
 
-def _read_images(path: str | dict[str, str]) -> Any:
+def _read_images(path: str | dict[str, str], parts: Mapping[str, Part], axes: str | None) -> Any:
     if isinstance(path, str):
-        return read_image(path)
-    return {name: read_image(each) for name, each in path.items()}
+        return read_image(path, parts.get(""), axes)
+    return {name: read_image(each, parts.get(name), axes) for name, each in path.items()}

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.images import ImageError, read_image, write_file
+from pixmake.axes import ImageError, named
+from pixmake.images import read_image, write_file
 from pixmake.pixelmodel import ModelError, model_hash
 from pixmake.pixelterms import OBJECT_PROPERTIES, spatial
 from pixmake.records import Measurement, written_whole
@@ -30,19 +31,16 @@ def prepare(work: Mapping[str, Any], folder: str) -> None:
 
 def run(call: Call) -> Outcome:
     """Classify an image, write what the step declares, and measure classes and objects."""
-    from pixmake.pixelclasses import axes_of, channels_first, classify, misfit
+    from pixmake.pixelclasses import channels_first, classify, misfit
 
     task = call.task
     classifier = _classifier(task.work["model"], task.work["hash"])
     description = classifier.description
-    (path,) = call.images
-    image = read_image(path)
-    axes = axes_of(image, task.work.get("axes"))
-    why = f"has {axes}" if len(axes) != image.ndim else ""
-    image = channels_first(image, axes)
-    why = why or misfit(description, image.shape, str(image.dtype), axes)
+    (path,), (part,), axes = call.images, call.parts, task.work["axes"]
+    image = channels_first(read_image(path, part, axes), axes)
+    why = misfit(description, len(image), str(image.dtype))
     if why:
-        raise ImageError(f"{path}: {why}")
+        raise ImageError(f"{named(path, part)}: {why}")
     labels, probabilities = classify(
         classifier, image, probabilities="probabilities" in call.outputs, threads=call.threads
     )

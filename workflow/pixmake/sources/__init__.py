@@ -8,6 +8,7 @@ from pixmake.arrivals import only_arrived
 from pixmake.exif import with_exif
 from pixmake.imageset import Images
 from pixmake.joins import joined
+from pixmake.parts import with_parts
 from pixmake.sources import directory, lemnatec, phenodata
 from pixmake.sources import table as table_source
 from pixmake.table import Table, with_times
@@ -34,4 +35,4 @@ def read_images(images: Images) -> Table:
         table = joined(table, join)
     if images.exif:
         table = with_exif(table, images.exif)
-    return with_times(table, images.timestamp_format)
+    return with_times(with_parts(table, images.read_by), images.timestamp_format)
