@@ -13,6 +13,7 @@ from pixmake.axes import WHOLE, ImageError, Part, left_of, named
 from pixmake.config import Config, Step, explain, parse_config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.groups import make_groups
+from pixmake.ilp import Lane, labels_of, read_project
 from pixmake.images import IMAGES, describe, read_image
 from pixmake.pixellearning import Method, Sample, learn
 from pixmake.pixelmodel import Description, Forest
@@ -59,6 +60,8 @@ def train(
     """
     if axes is not None and axes not in AXES:
         raise PixmakeError([Problem(f"{axes!r} are no axes of images", "axes", f"one of: {', '.join(AXES)}")])
+    if training.ilastik:
+        return _from_project(training, axes, config, threads)
     filters = selected(training.features, training.scales, planar=training.planar)
     if not filters:
         what = "no feature is left: below a scale of 0.7 there is GaussianSmoothing alone"
@@ -75,6 +78,55 @@ def train(
         seed=training.seed,
     )
     return learn(samples, method, threads)
+
+
+def _from_project(
+    training: Training, axes: str | None, config: Config | None, threads: int
+) -> tuple[Description, Forest]:
+    """As `train`, from an ilastik project: its features, its classes, the labels that were drawn in it."""
+    file = str(training.ilastik)
+    project = read_project(file)
+    folder = Path(training.images) if training.images else Path(file).parent
+    lanes = [lane for lane in project.lanes if lane.blocks]
+    if not lanes:
+        hint = "open it in ilastik, draw labels and save it; or give label images with --labels"
+        raise PixmakeError([Problem("the project holds no labels", file, hint)])
+    if not project.filters:
+        raise PixmakeError([Problem("no feature is selected", file, "select some in ilastik, and save it")])
+    images, problems = [], []
+    for lane in lanes:
+        found = [path for path in (folder / lane.path, folder / Path(lane.path).name) if path.exists()]
+        if lane.path and found:
+            images.append(str(found[0]))
+            continue
+        what = f"its image {lane.path} is not there" if lane.path else "it holds the image itself"
+        hint = "give the folder of its images with --images" if lane.path else "export the image from ilastik"
+        problems.append(Problem(what, file, hint))
+    if problems:
+        raise PixmakeError(problems)
+    method = Method(
+        filters=project.filters,
+        axes=axes or _axes_of(images[0], WHOLE),
+        classes=tuple(training.classes) or project.classes,
+        trees=training.trees,
+        most_pixels=training.most_pixels,
+        seed=training.seed,
+    )
+    samples = [
+        Sample(
+            image,
+            partial(read_image, image, WHOLE),
+            partial(_labels_of, lane, image, method.axes),
+            {"image": image, "labels": file},
+        )
+        for image, lane in zip(images, lanes, strict=True)
+    ]
+    return learn(samples, method, threads)
+
+
+def _labels_of(lane: Lane, image: str, axes: str, labelled: str) -> Any:
+    shape = read_image(image, WHOLE, axes).shape
+    return labels_of(lane, [shape[axes.index(axis)] for axis in labelled], labelled)
 
 
 def _axes_of(path: str, part: Part) -> str:
