@@ -142,8 +142,8 @@ def _filters(file: Any) -> tuple[Filter, ...]:
 
 def _lanes(file: Any) -> list[Lane]:
     """The images in the order in which labels refer to them."""
-    infos = file["Input Data/infos"] if "Input Data/infos" in file else {}
-    sets = file["PixelClassification/LabelSets"] if "PixelClassification/LabelSets" in file else {}
+    infos = file.get("Input Data/infos", {})
+    sets = file.get("PixelClassification/LabelSets", {})
     by_number = {int(re.findall(r"\d+", name)[-1]): sets[name] for name in sets}
     lanes = []
     for number, name in enumerate(sorted(infos)):

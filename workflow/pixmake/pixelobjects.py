@@ -47,7 +47,7 @@ def measure_objects(
     objects: Objects,
     labels: npt.NDArray[np.uint8],
     classes: Sequence[str],
-    image: npt.NDArray[Any],
+    image: npt.NDArray[Any] | None,
     axes: str,
     properties: Sequence[str],
 ) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def measure_objects(
     labels, classes
         The class of each pixel, and the classes' names.
     image
-        Channels × the shape of ``objects``: what intensities are of.
+        Channels × the shape of ``objects``: what intensities are of, if any are asked for.
     axes
         The axes of ``objects``, e.g. ``yx``.
     properties
@@ -69,8 +69,9 @@ def measure_objects(
     import pandas as pd
     from skimage.measure import regionprops_table
 
-    intensity = any(PROPERTIES[name] == "channels" for name in properties)
-    values = (image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)) if intensity else None
+    values = None
+    if image is not None and any(PROPERTIES[name] == "channels" for name in properties):
+        values = image[0] if len(image) == 1 else np.moveaxis(image, 0, -1)
     given = ("label", *properties)
     table = regionprops_table(objects, values, properties=given, separator="-")  # type: ignore[no-untyped-call]
     class_of = np.zeros(int(objects.max(initial=0)) + 1, np.int64)
