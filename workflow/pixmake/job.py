@@ -186,6 +186,13 @@ def _versions(job: Job) -> dict[str, str]:
     return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
 
 
+def prepare(kind: str, work: Mapping[str, Any], folder: str) -> None:
+    """Have the warm process read what every image of a step needs; see `pixmake.runners`."""
+    runner = import_module(MODULES[kind])
+    if hasattr(runner, "prepare"):
+        runner.prepare(work, folder)
+
+
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:
     """End a job without a result: with a record of why, or with the status that has it tried again."""
     prerequisite = failure.type == PREREQUISITE
