@@ -52,9 +52,7 @@ def blobs(draw: Callable) -> np.ndarray:
 
 @settings(max_examples=80, deadline=None)
 @given(blobs(), st.integers(3, 30), st.integers(0, 15), st.sampled_from([1, 2]))
-def test_stitched_tiles_equal_the_whole(
-    mask: np.ndarray, size: int, overlap: int, connectivity: int
-) -> None:
+def test_stitched_tiles_equal_the_whole(mask: np.ndarray, size: int, overlap: int, connectivity: int) -> None:
     """Connected components of tiles are, once stitched, those of the whole image."""
     overlap = min(overlap, size // 2)
     if overlap == 0:
@@ -110,14 +108,29 @@ def test_an_object_wider_than_the_overlap_is_said_to_be_cut() -> None:
     regions = cut(whole, 20, 4)
     parts = [whole[:, each.x : each.right] for each in regions]
     _, numbers = put_together(parts, regions, whole.shape, 0.5)
-    tables = [moved(pd.DataFrame({"label": [1], "y": [4.5], "x": [x]}), r) for x, r in zip((12, 9, 1), regions)]
+    tables = [
+        moved(pd.DataFrame({"label": [1], "y": [4.5], "x": [x]}), region)
+        for x, region in zip((12, 9, 1), regions, strict=True)
+    ]
     rows = object_rows(tables, numbers, "label")
     assert rows.to_dict("records") == [{"label": 1, "y": 4.5, "x": 25.0, "cut": True}]
 
 
 def test_names_of_coordinates() -> None:
     """Which columns are moved, and which are left."""
-    names = ["y", "x", "centroid_y", "x_max", "bbox-0", "bbox-3", "centroid_weighted-1", "area", "day", "max", "c-0"]
+    names = [
+        "y",
+        "x",
+        "centroid_y",
+        "x_max",
+        "bbox-0",
+        "bbox-3",
+        "centroid_weighted-1",
+        "area",
+        "day",
+        "max",
+        "c-0",
+    ]
     table = moved(pd.DataFrame([[0] * len(names)], columns=names), Region(10, 20, 5, 5))
     assert table.iloc[0].tolist() == [10, 20, 10, 20, 10, 20, 20, 0, 0, 0, 0]
 

@@ -80,6 +80,11 @@ class Format(Protocol):
         ...
 
 
+def named(path: str, part: Part) -> str:
+    """An image and the part of it that is meant, for a message: ``a.zarr (t 0, c 1)``."""
+    return f"{path} ({', '.join(f'{name} {number}' for name, number in part.items())})" if part else path
+
+
 def is_zarr(path: str) -> bool:
     """Whether a path is an OME-Zarr, or an image inside one such as ``plate.zarr/A/1/0``."""
     return _ZARR.search(path) is not None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pixmake.axes import Part, is_zarr
+from pixmake.axes import WHOLE, Part, is_zarr
 from pixmake.cells import TIMESTAMP, as_metadata, comparable, typed_cell
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
@@ -42,6 +42,11 @@ class Group:
     """The positions of its rows in the table that was grouped."""
     parts: tuple[Part, ...] = ()
     """Which part of each image is meant, in the order of ``paths``; empty if all are whole."""
+
+    @property
+    def images(self) -> tuple[tuple[str, Part], ...]:
+        """The path of each image and the part of it that is meant."""
+        return tuple(zip(self.paths, self.parts or [WHOLE] * len(self.paths), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

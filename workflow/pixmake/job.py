@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake import kept, remote
-from pixmake.fingerprint import fingerprint
+from pixmake.fingerprint import WHOLE, fingerprint
 from pixmake.gathering import (
     MEMBERS,
     MISSING,
@@ -222,10 +222,13 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
 
 def origin(job: Job) -> dict[str, Any]:
     """What a result is made of: what the job was told, and its images as they are."""
-    versions = _versions(job)
+    # a file of which many jobs read a part each is not read as a whole by each of them
+    most, versions = 0 if job.task.parts else WHOLE, _versions(job)
     inputs = [
-        {"path": path, "version": versions.get(path, "")} if remote.is_remote(path) else fingerprint(path)
-        for path in job.images
+        {"path": path, "version": versions.get(path, "")}
+        if remote.is_remote(path)
+        else fingerprint(path, most=most)
+        for path in dict.fromkeys(job.images)
     ]
     return {"task": job.task.as_made(), "inputs": inputs}
 
@@ -364,6 +367,6 @@ def _remove_leftovers(job: Job) -> None:
 
 
 def _real(path: str) -> str:
-    """The image behind what a rule names: a link, for a name that Snakemake cannot take; metadata of a Zarr."""
+    """The image behind what a rule names: a link (Snakemake cannot take its name) or a Zarr's metadata."""
     link = Path(path)
     return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)

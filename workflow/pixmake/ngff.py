@@ -244,7 +244,7 @@ def fields_of(path: str, group: Any, said: Mapping[str, Any]) -> Iterator[Field]
 
 
 def series_of(group: Any, said: Mapping[str, Any]) -> list[str]:
-    """The images of a file that bioformats2raw converted, by their paths in its group; empty if it is none."""
+    """The images of a file that bioformats2raw converted, by their paths in its group; else none."""
     if said.get("bioformats2raw.layout") is None:
         return []
     if "OME" in group and (listed := attributes(group["OME"]).get("series")):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.arrivals import failures_to_retry
+from pixmake.axes import named
 from pixmake.cohorts import Levels, make_levels
 from pixmake.config import Config, Step, parse_config, parse_images, parse_storage
 from pixmake.environments import environment_problems
@@ -56,6 +57,8 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
+    several: tuple[str, ...] = ()
+    """The images of a job over several, if it depends on them."""
     gathered: tuple[str, ...] = ()
     """What the job depends on that is not among the words of its command: see ``members``."""
     members: str = ""
@@ -179,7 +182,7 @@ class Plan:
             (one,) = self.levels.related(group, need, index)
             needed += self._results(need, one.id)
         needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
-        members, gathered = "", [*([] if step.terms is None else group_images(planned, group))]
+        members, gathered = "", list[str]()
         many = [need for need in sorted(step.needs) if need not in singles]
         if step.terms is not None:
             of_each = {
@@ -218,6 +221,7 @@ class Plan:
             record=record,
             files=tuple(files),
             log=f"{LOGS}/{planned.name}/{group.id}.log",
+            several=tuple([] if step.terms is None else group_images(planned, group)),
             gathered=tuple(gathered),
             members=members,
         )
@@ -487,7 +491,8 @@ def collisions(plan: Plan) -> Iterator[Problem]:
     for group in plan.groups:
         twin = groups.setdefault(rule_name("", group.id), group)
         if twin is not group:
-            what = f"{' and '.join([*twin.paths, *group.paths])} get one id, {group.id!r}"
+            images = [named(*image) for image in (*twin.images, *group.images)]
+            what = f"{' and '.join(images)} get one id, {group.id!r}"
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
             hint = "set images.id to a template that tells them apart, e.g. with one more column"

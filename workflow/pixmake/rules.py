@@ -23,6 +23,7 @@ from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
 from pixmake.errors import PixmakeError, Problem
+from pixmake.fitting import SOME, fitting_problems
 from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
 from pixmake.installed import HERE, WORKFLOW
@@ -139,7 +140,11 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         hold_run_lock()
     try:
         known = cores if cores is not None and cores < sys.maxsize else None
-        return sliced(replace(plan_project(config, files), cores=known))
+        plan = plan_project(config, files)
+        problems = fitting_problems(plan, SOME)
+        if problems:
+            raise PixmakeError(problems)
+        return sliced(replace(plan, cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -206,8 +211,8 @@ def inputs_of_several(job: Job) -> dict[str, list[str]]:
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    gathered = dict.fromkeys(_takeable(dependency(path)) for path in job.gathered if not is_remote(path))
-    return {"needed": list(job.needed), "gathered": list(gathered)}
+    images = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
 
 
 def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
@@ -230,10 +235,7 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
 
 
 def dependency(path: str) -> str:
-    """What Snakemake looks at to see whether an image has changed: the file, or of an OME-Zarr its metadata.
-
-    An OME-Zarr that another step has made is a folder with a time of its own.
-    """
+    """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
     return metadata_file(path) if is_zarr(path) else path
 
 

@@ -9,6 +9,7 @@ Two tiles are never needed at once: of each, the parts that later ones are compa
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ def _own_spans(spans: set[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, 
     ordered = sorted(spans)
     starts = [start for start, _ in ordered]
     stops = [stop for _, stop in ordered]
-    for before, after in zip(ordered, ordered[1:], strict=False):
+    for before, after in itertools.pairwise(ordered):
         if after[0] == before[0] or after[1] <= before[1]:
             raise GridError(
                 f"the tiles make no grid: one goes from {before[0]} to {before[1]}, "
@@ -221,7 +222,7 @@ def moved(table: pd.DataFrame, region: Region) -> pd.DataFrame:
     """A tile's table with its coordinates as those of the whole image.
 
     Coordinates are the columns ``y`` and ``x``, alone or as the end of a name (``centroid_y``), also with
-    ``_min`` or ``_max`` behind, ``row`` and ``col`` likewise, and scikit-image's ``centroid-0`` and ``bbox-0``.
+    ``_min`` or ``_max`` behind, ``row`` and ``col`` likewise, and scikit-image's ``centroid-0``, ``bbox-0``.
     """
     steps = {column: _step(str(column), region) for column in table.columns}
     return table.assign(**{column: table[column] + step for column, step in steps.items() if step})

@@ -25,7 +25,7 @@ def outermost(path: str) -> str:
     """
     parts = path.split("/")
     for number, part in enumerate(parts, 1):
-        if part.lower().endswith(_SUFFIX):
+        if part.endswith(_SUFFIX):
             return "/".join(parts[:number])
     return path
 

@@ -29,15 +29,16 @@ def check(config: Config, name: str) -> Iterator[Problem]:
     known = {file: suffix for need in step.needs for file, suffix in config.steps[need].files.items()}
     for file, what in step.stitch.items():
         if file not in known:
-            why = f"no needed step has a file {file!r}"
-            yield Problem(why, f"{where}.stitch", nearest(file, known) if known else "name the step in needs")
+            unknown = f"no needed step has a file {file!r}"
+            hint = nearest(file, known) if known else "name the step in `needs`"
+            yield Problem(unknown, f"{where}.stitch", hint)
+        kind = "table" if what == "table" else "image"
         for made_by, suffix in (("the needed step", known.get(file)), ("this step", step.files.get(file))):
-            if suffix is not None and not _fits(suffix, what):
-                kind = "a table" if what == "table" else "an image"
-                yield Problem(f"the file {file!r} of {made_by} is no {kind.split()[1]}, but a {suffix}", where)
+            if suffix is not None and not _fits(suffix, kind):
+                yield Problem(f"the file {file!r} of {made_by} is no {kind}, but a {suffix}", where)
     for file in sorted(set(step.stitch) ^ set(step.files)):
-        what = f"{file!r} stands in one of `stitch` and `files`"
-        yield Problem(what, where, "each file has an entry in both: what it is, and its suffix")
+        half = f"{file!r} stands in one of `stitch` and `files`"
+        yield Problem(half, where, "each file has an entry in both: what it is, and its suffix")
     kinds = list(step.stitch.values())
     if kinds.count("labels") > 1:
         yield Problem("has more than one file of labels", f"{where}.stitch", "make a step of each")
@@ -61,9 +62,9 @@ def source(step: Step) -> str:
     return ""
 
 
-def _fits(suffix: str, what: str) -> bool:
+def _fits(suffix: str, kind: str) -> bool:
     last = suffix.rpartition(".")[2].lower()
-    return last in TABLES if what == "table" else last in IMAGES or last == "npy" or is_folder(f"x.{last}")
+    return last in TABLES if kind == "table" else last in IMAGES or last == "npy" or is_folder(f"x.{last}")
 
 
 def _param_problems(step: Step, where: str, labels: bool) -> Iterator[Problem]:
@@ -89,7 +90,7 @@ def _tile_problems(group: Group) -> Iterator[tuple[str, str]]:
             return
         for term in (PATH, *PLANES, "level"):
             planes[term].add(member.metadata.get(term))
-        cells = [member.metadata.get(term) for term in Region._fields]
+        cells: list[Any] = [member.metadata.get(term) for term in Region._fields]
         if not all(isinstance(cell, int) for cell in cells):
             hint = "the source `zarr` adds them by its key `tile`"
             yield f"{member.id} has no columns y, x, height and width", hint

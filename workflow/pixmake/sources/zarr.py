@@ -169,8 +169,8 @@ def _rows(image: _Image, asked: Zarr) -> Iterator[dict[str, Any]]:
         cut = list(tiles(described.size("y"), described.size("x"), asked.tile))
     level = {"level": asked.level} if asked.level else {}
     for plane in planes:
-        index = dict(zip(asked.split, plane, strict=True))
-        named = {}
+        index: dict[str, int] = dict(zip(asked.split, plane, strict=True))
+        named: dict[str, Any] = {}
         if "c" in index and index["c"] < len(described.channels):
             named["channel"] = described.channels[index["c"]]
         for tile in cut:
@@ -197,4 +197,4 @@ def _joined(root: str, path: str) -> str:
 def _stem(path: str) -> str:
     """The name of an OME-Zarr without its suffixes."""
     name = outermost(path).rpartition("/")[2][: -len(".zarr")]
-    return name[: -len(".ome")] if name.lower().endswith(".ome") else name
+    return name[: -len(".ome")] if name.endswith(".ome") else name
