@@ -229,9 +229,8 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
 
 def origin(job: Job) -> dict[str, Any]:
     """What a result is made of: what the job was told, and its images as they are."""
-    versions = _versions(job)
     # a file of which many jobs read a part each is not read as a whole by each of them
-    most = 0 if job.task.parts else WHOLE
+    most, versions = 0 if job.task.parts else WHOLE, _versions(job)
     inputs = [
         {"path": path, "version": versions.get(path, "")}
         if remote.is_remote(path)
