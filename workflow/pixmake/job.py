@@ -197,6 +197,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
     """End a job without a result: with a record of why, or with the status that has it tried again."""
     prerequisite = failure.type == PREREQUISITE
     _remove_leftovers(job)
+    if kept.replaced():
+        _restore(job, _key(job))
+        return REPLACED
     if not prerequisite:
         print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
         if not job.limits.is_last or not job.limits.keep_going:
@@ -221,9 +224,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         results = Path(job.record).parent.parent
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
         if job.limits.keep == "failed":
-            for source, kept in _kept_inputs(job).items():
-                remove(kept)
-                duplicate(source, kept)
+            for source, target in _kept_inputs(job).items():
+                remove(target)
+                duplicate(source, target)
     return DONE
 
 
