@@ -135,7 +135,26 @@ def _shell(call: Call, space: Workspace) -> Iterator[str]:
     yield f"print(open({str(space.result)!r}).read())" if "{result}" in call.task.work["command"] else ""
 
 
-_CELLS = {"function": _function, "plantcv": _plantcv, "script": _script, "shell": _shell}
+def _pixel_classification(call: Call, space: Workspace) -> Iterator[str]:
+    yield (
+        "from pixmake.images import read_image\n"
+        "from pixmake.pixelclasses import channels_first, classify, load_classifier\n\n"
+        f"classifier = load_classifier({call.task.work['model']!r})\n"
+        f"image = read_image({call.images[0]!r}, {dict(call.parts[0])!r}, {call.axes!r})"
+    )
+    yield (
+        f"image = channels_first(image, {call.axes!r})\n"
+        "labels, probabilities = classify(classifier, image, probabilities=True)"
+    )
+
+
+_CELLS = {
+    "function": _function,
+    "plantcv": _plantcv,
+    "script": _script,
+    "shell": _shell,
+    "pixel_classification": _pixel_classification,
+}
 
 
 def _assigned(parameters: Mapping[str, Any]) -> str:
