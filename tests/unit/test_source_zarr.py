@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 import zarr
 from tests import omezarr
+from tests.conftest import REPOSITORY
 
+from pixmake.config import Config
 from pixmake.errors import PixmakeError
 from pixmake.groups import make_groups
 from pixmake.imageset import Images
@@ -138,3 +142,14 @@ def test_what_cannot_be_asked_for(asked: dict[str, Any], why: str) -> None:
     """It is told while the config is read."""
     with pytest.raises(ValueError, match=why):
         Images.model_validate({"zarr": {"path": "a.zarr", **asked}})
+
+
+def test_the_page_is_right() -> None:
+    """What docs/zarr.md shows is what the config takes."""
+    page = (REPOSITORY / "docs/zarr.md").read_text(encoding="utf-8")
+    shown = {}
+    for text in re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        shown.update(yaml.safe_load(text))
+    config = Config.model_validate(shown)
+    assert config.images.source == "zarr"
+    assert config.steps["whole"].kind == "stitch"
