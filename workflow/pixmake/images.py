@@ -29,6 +29,8 @@ from pixmake.axes import (
     is_zarr,
     left_of,
 )
+from pixmake.outputs import is_folder
+from pixmake.pyramid import Source, write_zarr
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -214,7 +216,7 @@ def write_image(image: Array, path: str | Path) -> None:
 def read_file(path: str | Path) -> Any:
     """A file of a needed step as an analysis gets it: images and ``.npy`` as arrays, others as a path."""
     suffix = os.path.splitext(path)[1].lstrip(".").lower()
-    if suffix in IMAGES:
+    if suffix in IMAGES or is_folder(path):
         return read_image(path)
     if suffix == "npy":
         import numpy as np
@@ -223,8 +225,15 @@ def read_file(path: str | Path) -> Any:
     return str(path)
 
 
-def write_file(value: Any, path: Path) -> None:
+def write_file(value: Any, path: Path, name: str = "", source: Source | None = None) -> None:
     """Write what an analysis returned for a declared file: an array, a table, text or bytes.
+
+    Parameters
+    ----------
+    value, path
+        What to write, and where to; the suffix says how.
+    name, source
+        What the file is called, and what it was made of: an OME-Zarr says so.
 
     Raises
     ------
@@ -240,6 +249,8 @@ def write_file(value: Any, path: Path) -> None:
         import numpy as np
 
         np.save(path, value)
+    elif hasattr(value, "dtype") and is_folder(path):
+        write_zarr(value, path, source, name=name or "image")
     elif hasattr(value, "dtype") and suffix in IMAGES:
         write_image(value, path)
     elif hasattr(value, "to_csv") and suffix in TABLES:

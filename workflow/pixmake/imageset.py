@@ -101,6 +101,45 @@ class Phenodata(_Model):
     """The folder, or the JSON file in it."""
 
 
+class Tile(_Model):
+    """Squares that an image is cut into. A number alone is `size`."""
+
+    size: Annotated[int, Field(gt=0)]
+    """Rows and columns of pixels; at the edges a tile is what is left."""
+
+    overlap: Annotated[int, Field(ge=0)] = 0
+    """Pixels that neighbours share: more than an object is wide, so that each is whole in some tile."""
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        if self.overlap > self.size // 2:
+            raise ValueError(f"an overlap of {self.overlap} is more than half a tile of {self.size}")
+        return self
+
+
+class Zarr(_Model):
+    """An OME-Zarr. A text alone is its `path`."""
+
+    path: str
+    """An image, an HCS plate or one of its wells, or a folder of them; `….zarr`."""
+
+    split: list[Literal["t", "c", "z"]] = []
+    """The axes along which each index is a row of its own: `[t, z]` makes a row of each time and plane."""
+
+    tile: Annotated[Tile, BeforeValidator(_short("size"), json_schema_input_type=int | Tile)] | None = None
+    """Squares that each image is cut into, a row each, e.g. `2048` or `{size: 2048, overlap: 64}`."""
+
+    level: Annotated[int, Field(ge=0)] = 0
+    """The resolution level that is read; 0 is the full one. Tiles are in its pixels."""
+
+    @field_validator("split")
+    @classmethod
+    def _once(cls, split: list[str]) -> list[str]:
+        if len(set(split)) < len(split):
+            raise ValueError("an axis stands twice")
+        return split
+
+
 class Join(_Model):
     """Another table whose columns are added to the images' rows."""
 
@@ -223,6 +262,9 @@ class Images(_Model):
     ) = None
     """Source: a phenodata `metadata.json` and its images."""
 
+    zarr: Annotated[Zarr, BeforeValidator(_short("path"), json_schema_input_type=str | Zarr)] | None = None
+    """Source: OME-Zarr images and plates, whole or in planes and tiles."""
+
     root: str = "."
     """The folder that relative paths in a `table` start from."""
 
@@ -286,7 +328,7 @@ class Images(_Model):
         return next(name for name in SOURCE_KEYS if getattr(self, name) is not None)
 
 
-SOURCE_KEYS = ("table", "directory", "lemnatec", "phenodata")
+SOURCE_KEYS = ("table", "directory", "lemnatec", "phenodata", "zarr")
 """The keys of `Images` of which exactly one is given; each is a module of `pixmake.sources`."""
 
 

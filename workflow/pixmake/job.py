@@ -5,10 +5,10 @@ Standard library only, but for what the kind of step needs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
-import shutil
 import sys
 import time
 import traceback
@@ -30,6 +30,7 @@ from pixmake.gathering import (
     gather_members,
     gather_single,
 )
+from pixmake.outputs import duplicate, make_blank, remove
 from pixmake.records import (
     Failure,
     Record,
@@ -38,7 +39,8 @@ from pixmake.records import (
     write_record,
 )
 from pixmake.runners import MODULES, Call
-from pixmake.task import Limits, Task, parse_limits, parse_task
+from pixmake.task import STARTS, Limits, Task, parse_limits, parse_task
+from pixmake.zarrpaths import image_of
 
 DONE = 64
 """Exit status: the record is there. Not 0, which any library may exit with."""
@@ -73,6 +75,8 @@ class Job:
     """Of each needed step its record, then its files."""
     gathered: Mapping[str, str]
     """Of each step of which the job has all: the file that `gathering.write_gathered` wrote."""
+    started: str = ""
+    """The record of the start of a program that has worked on this image among others."""
 
 
 def parse_job(words: Sequence[str]) -> Job:
@@ -87,8 +91,9 @@ def parse_job(words: Sequence[str]) -> Job:
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
+    started = inputs.pop() if task.kind in STARTS and len(inputs) > 1 else ""
     images = tuple(_real(path) for path in inputs)
-    return Job(task, limits, log, record, named, images, needed, gathered)
+    return Job(task, limits, log, record, named, images, needed, gathered, started)
 
 
 def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
@@ -142,7 +147,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         return fail(job, _failure(job, error), run=_run(job, started, warm))
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
-            Path(path).unlink(missing_ok=True)
+            remove(path)
     return DONE
 
 
@@ -159,7 +164,19 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         needed.update(zip(files, job.needed[step][1:], strict=False))
-    return Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
+    return Call(
+        job.task,
+        job.images,
+        needed,
+        job.files,
+        threads,
+        job.record,
+        job.log,
+        gathered,
+        job.started,
+        job.limits.mem_mb,
+        job.limits.each_timeout,
+    )
 
 
 def preloads(kind: str) -> Sequence[str]:
@@ -183,9 +200,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
         if not job.limits.is_last or not job.limits.keep_going:
             return TOLD
-    # Snakemake wants every declared output; an empty file stands for one that could not be made
+    # Snakemake wants every declared output; an empty one stands for one that could not be made
     for path in job.files.values():
-        Path(path).write_bytes(b"")
+        make_blank(path)
     write_record(
         Record(
             id=job.task.id,
@@ -204,7 +221,8 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
         if job.limits.keep == "failed":
             for source, kept in _kept_inputs(job).items():
-                shutil.copy(source, kept)
+                remove(kept)
+                duplicate(source, kept)
     return DONE
 
 
@@ -345,13 +363,11 @@ def _remove_leftovers(job: Job) -> None:
     """Files that a killed process was writing."""
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                remove(leftover)
 
 
 def _real(path: str) -> str:
-    """The image behind a link that stands in for a name that Snakemake cannot take."""
+    """The image behind what a rule names: a link, where Snakemake cannot take its name, or a Zarr's metadata."""
     link = Path(path)
-    return str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path
+    return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)

@@ -38,7 +38,7 @@ def leave_plan(plan: Plan, path: str | Path = PLAN) -> None:
     """Write the plan for the nodes: its jobs one by one, then where each stands."""
     places: dict[str, tuple[int, str]] = {}
     with written_whole(path) as temporary, temporary.open("wb") as file:
-        for planned, job in plan.jobs():
+        for planned, job in [*plan.jobs(), *plan.starts()]:
             places[job.rule] = file.tell(), planned.name
             pickle.dump(job, file)
         start = file.tell()
@@ -53,7 +53,7 @@ def read_plan(rules: Iterable[str], path: str | Path = PLAN) -> Plan | None:
             file.seek(-_NUMBER.size, os.SEEK_END)
             file.seek(_NUMBER.unpack(file.read())[0])
             config, steps, columns, places = pickle.load(file)
-            by_name = {planned.name: planned for planned in steps}
+            by_name = {each.name: each for planned in steps for each in (planned, planned.start) if each}
             jobs = []
             for rule in rules:
                 if rule not in places:

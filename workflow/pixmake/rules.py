@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from pixmake import kept
 from pixmake.attempts import at_attempt, is_expression
+from pixmake.axes import is_zarr
 from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
@@ -30,13 +31,15 @@ from pixmake.job import LINKS
 from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
 from pixmake.orphans import cancel_orphans
+from pixmake.outputs import is_folder
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
 from pixmake.records import written_whole
 from pixmake.runlock import alone, hold_run_lock
 from pixmake.schedulers import SUBMISSIONS
 from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
-from pixmake.task import LOST_ATTEMPTS, one_line
+from pixmake.task import LOST_ATTEMPTS, STARTS, one_line
+from pixmake.zarrpaths import metadata_file
 
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
@@ -65,7 +68,15 @@ _ROOMS = (
     "calls",
     "fingerprint",
     "gathering",
+    "outputs",
+    "errors",
+    "axes",
+    "zarrpaths",
+    "ngff",
+    "pyramid",
+    "stitch",
     "images",
+    "ilp",
     "pixelclasses",
     "pixelfeatures",
     "pixelmodel",
@@ -189,14 +200,20 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def inputs(job: Job) -> dict[str, list[str]]:
+def inputs(job: Job) -> dict[str, Any]:
     """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_takeable(path) for path in job.images]
-    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
+    images = [_takeable(dependency(path)) for path in job.images]
+    found: dict[str, Any] = {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
+    if job.started:
+        from snakemake.io import ancient
+
+        # a start for a new image is no reason to take the results of the others again
+        found["started"] = ancient(job.started)
+    return found
 
 
 def inputs_of_several(job: Job) -> dict[str, list[str]]:
@@ -205,17 +222,32 @@ def inputs_of_several(job: Job) -> dict[str, list[str]]:
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    return {"needed": list(job.needed), "gathered": [_takeable(path) for path in job.gathered]}
+    images = [_takeable(dependency(path)) for path in job.several]
+    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
 
 
 def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
     """The ``output`` of a job's rule: its record, then its files, if any."""
-    files: Any = list(job.files)
+    return {"record": job.record} | ({"files": marked(job.files, temporary=temporary)} if job.files else {})
+
+
+def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
+    """Outputs as Snakemake takes them: folders are flagged, and what is removed once it has been used."""
+    found: list[Any] = list(paths)
+    if any(is_folder(path) for path in paths):
+        from snakemake.io import directory
+
+        found = [directory(path) if is_folder(path) else path for path in paths]
     if temporary:
         from snakemake.io import temp
 
-        files = temp(files)
-    return {"record": job.record} | ({"files": files} if job.files else {})
+        found = [temp(path) for path in found]
+    return found
+
+
+def dependency(path: str) -> str:
+    """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
+    return metadata_file(path) if is_zarr(path) and not is_remote(path) else path
 
 
 def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
@@ -229,6 +261,11 @@ def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
         interpreter(planned.step),
         planned.step.container,
     )
+
+
+def runs(plan: Plan) -> dict[str, Callable[[Any, Any], str]]:
+    """The params function `run` of each step and of its starts, by name."""
+    return {each.name: run(each) for planned in plan.steps for each in (planned, planned.start) if each}
 
 
 def run_command(limits: str, python: str, container: str | None) -> Callable[[Any, Any], str]:
@@ -297,10 +334,11 @@ def run_limits(planned: PlannedStep) -> str:
         "attempts": attempts,
         "keep_going": planned.keeps_going,
         "keep": planned.keep,
-        "timeout": step.timeout,
+        "timeout": None if step.kind in STARTS else step.timeout,
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    return one_line({**limits, "gpu": gpu} if gpu else limits)
+    more = {"gpu": gpu, "each_timeout": step.timeout if step.kind in STARTS else None}
+    return one_line({**limits, **{name: value for name, value in more.items() if value}})
 
 
 def retries(planned: PlannedStep) -> int:
@@ -436,7 +474,7 @@ def forget_rule_names(names: dict[str, Any]) -> None:
 def as_text(plan: Plan) -> Iterator[str]:
     """The plan as a Snakefile of its own, which needs neither config nor table."""
     yield from _text_head(plan)
-    for planned, job in plan.jobs():
+    for planned, job in [*plan.jobs(), *plan.starts()]:
         yield _text_rule(planned, job)
     for gathering in gatherings(plan):
         yield _text_gathering(plan, gathering)
@@ -530,7 +568,7 @@ rule {table.rule}:
     shell:
         {_COLLECT!r}
 """
-    for planned in plan.steps:
+    for planned in [each for step in plan.steps for each in (step, step.start) if each]:
         yield f"""
 
 run_{planned.name} = pixmake_rules.run_command(
@@ -551,7 +589,7 @@ rule {job.rule}:
     input:
 {_named(inputs_of_several(job) if job.members else inputs(job))}
     output:
-{_named(outputs(job), "files" if planned.temporary else "")}
+{_text_outputs(job, temporary=planned.temporary)}
     log:
         {job.log!r},
     {_text_software(planned.step)}
@@ -601,12 +639,22 @@ def _resource_text(given: Any) -> str:
     return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
 
 
-def _named(paths: Mapping[str, str | list[str]], temporary: str = "") -> str:
-    """Named paths as the lines of a directive; those under one name may be temporary."""
+def _named(paths: Mapping[str, str | list[str]]) -> str:
+    """Named paths as the lines of a directive."""
     lines = []
     for name, value in paths.items():
         text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
-        lines.append(f"        {name}={f'temp({text})' if name == temporary else text},")
+        lines.append(f"        {name}={f'ancient({text})' if name == 'started' else text},")
+    return "\n".join(lines)
+
+
+def _text_outputs(job: Job, *, temporary: bool) -> str:
+    """As `outputs`."""
+    lines = [f"        record={job.record!r},"]
+    if job.files:
+        paths = [f"directory({path!r})" if is_folder(path) else repr(path) for path in job.files]
+        text = f"[{f',{chr(10)}{chr(32) * 15}'.join(paths)}]"
+        lines.append(f"        files={f'temp({text})' if temporary else text},")
     return "\n".join(lines)
 
 

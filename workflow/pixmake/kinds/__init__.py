@@ -8,7 +8,16 @@ from typing import Any, Protocol
 from pixmake.config import Config, Step
 from pixmake.errors import Problem
 from pixmake.groups import Group
-from pixmake.kinds import function, notebook, pixel_classification, plantcv, script, shell
+from pixmake.kinds import (
+    function,
+    ilastik,
+    notebook,
+    pixel_classification,
+    plantcv,
+    script,
+    shell,
+    stitch,
+)
 
 
 class Kind(Protocol):
@@ -33,7 +42,9 @@ KINDS: Mapping[str, Kind] = {
     "script": script,
     "shell": shell,
     "notebook": notebook,
+    "stitch": stitch,
     "pixel_classification": pixel_classification,
+    "ilastik": ilastik,
 }
 """By the key of a step that names it; its other half, which does the work, is in `pixmake.runners`."""
 

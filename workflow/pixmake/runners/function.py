@@ -17,7 +17,7 @@ from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
 from pixmake.runners.main_module import settle
 from pixmake.runners.measurements import measured
-from pixmake.runners.metadata import metadata
+from pixmake.runners.metadata import metadata, source_of
 
 
 def run(call: Call) -> Outcome:
@@ -34,11 +34,12 @@ def run(call: Call) -> Outcome:
     if not isinstance(returned, Mapping):
         kind = type(returned).__name__
         raise TypeError(f"{name} returned a {kind}; a dict of names and values is expected")
+    source = source_of(call)
     for declared, path in call.outputs.items():
         if declared not in returned or returned[declared] is None:
             raise KeyError(f"{name} returned nothing for the file {declared!r} of its step")
         with written_whole(path) as temporary:
-            write_file(returned[declared], temporary)
+            write_file(returned[declared], temporary, declared, source)
     found = {str(key): value for key, value in returned.items() if key not in call.outputs}
     return Outcome({key: measured(key, value) for key, value in found.items()})
 

@@ -11,6 +11,7 @@ from pixmake.joins import joined
 from pixmake.parts import with_parts
 from pixmake.sources import directory, lemnatec, phenodata
 from pixmake.sources import table as table_source
+from pixmake.sources import zarr as zarr_source
 from pixmake.table import Table, with_times
 
 SOURCES: dict[str, Callable[[Images], Table]] = {
@@ -18,6 +19,7 @@ SOURCES: dict[str, Callable[[Images], Table]] = {
     "directory": directory.read,
     "lemnatec": lemnatec.read,
     "phenodata": phenodata.read,
+    "zarr": zarr_source.read,
 }
 """By the key of `Images` that names it; a new source is a module, a line here and a key there."""
 
