@@ -109,8 +109,8 @@ def test_an_object_wider_than_the_overlap_is_said_to_be_cut() -> None:
     parts = [whole[:, each.x : each.right] for each in regions]
     _, numbers = put_together(parts, regions, whole.shape, 0.5)
     tables = [
-        moved(pd.DataFrame({"label": [1], "y": [4.5], "x": [x]}), r)
-        for x, r in zip((12, 9, 1), regions, strict=True)
+        moved(pd.DataFrame({"label": [1], "y": [4.5], "x": [x]}), region)
+        for x, region in zip((12, 9, 1), regions, strict=True)
     ]
     rows = object_rows(tables, numbers, "label")
     assert rows.to_dict("records") == [{"label": 1, "y": 4.5, "x": 25.0, "cut": True}]

@@ -25,6 +25,7 @@ from pixmake.axes import NAMED
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
 from pixmake.pixeltraining import Training
+from pixmake.storage import Storage
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
@@ -285,6 +286,9 @@ class Config(_Model):
     results: str = "results"
     """The folder of all results."""
 
+    storage: Storage = Storage()
+    """How images at `s3://`, `gs://` and `https://` are reached, and where local copies stay."""
+
     executors: dict[Name, Executor] = {}
     """Where jobs run, by name; they come on top of those of the machine's settings."""
 
@@ -375,6 +379,14 @@ def parse_images(content: Mapping[str, Any]) -> Images | None:
         return Images.model_validate(content.get("images"))
     except ValidationError:
         return None
+
+
+def parse_storage(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The `storage` part alone, as far as it is in order."""
+    try:
+        return Storage.model_validate(content.get("storage") or {}).given()
+    except ValidationError:
+        return {}
 
 
 def load_config(path: str | Path) -> Config:

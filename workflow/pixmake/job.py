@@ -13,13 +13,13 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pixmake import kept
+from pixmake import kept, remote
 from pixmake.fingerprint import WHOLE, fingerprint
 from pixmake.gathering import (
     MEMBERS,
@@ -91,8 +91,10 @@ def parse_job(words: Sequence[str]) -> Job:
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
-    started = inputs.pop() if task.kind in STARTS and len(inputs) > 1 else ""
-    images = tuple(_real(path) for path in inputs)
+    on_disk = sum(not uri for uri in task.images) if task.images else 1
+    started = inputs.pop() if task.kind in STARTS and not task.members and len(inputs) > on_disk else ""
+    local = iter(inputs)
+    images = tuple(uri or _real(next(local)) for uri in task.images) or tuple(map(_real, inputs))
     return Job(task, limits, log, record, named, images, needed, gathered, started)
 
 
@@ -164,9 +166,13 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         needed.update(zip(files, job.needed[step][1:], strict=False))
+    remote.configure(job.limits.storage, {**_versions(job), **gathered.versions})
+    images = job.images
+    if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
+        images, gathered = _opened_by_name(images, gathered)
     return Call(
         job.task,
-        job.images,
+        images,
         needed,
         job.files,
         threads,
@@ -185,6 +191,17 @@ def preloads(kind: str) -> Sequence[str]:
     return getattr(runner, "PRELOAD", ())
 
 
+def _opened_by_name(images: tuple[str, ...], gathered: Gathered) -> tuple[tuple[str, ...], Gathered]:
+    """The images for a program that opens them by itself: of objects the local copies."""
+    several = tuple({name: remote.local(path) for name, path in each.items()} for each in gathered.images)
+    return tuple(remote.local(path) for path in images), replace(gathered, images=several)
+
+
+def _versions(job: Job) -> dict[str, str]:
+    """What the images at URIs were when the plan was made."""
+    return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
+
+
 def prepare(kind: str, work: Mapping[str, Any], folder: str) -> None:
     """Have the warm process read what every image of a step needs; see `pixmake.runners`."""
     runner = import_module(MODULES[kind])
@@ -196,6 +213,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
     """End a job without a result: with a record of why, or with the status that has it tried again."""
     prerequisite = failure.type == PREREQUISITE
     _remove_leftovers(job)
+    if kept.replaced():
+        _restore(job, _key(job))
+        return REPLACED
     if not prerequisite:
         print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
         if not job.limits.is_last or not job.limits.keep_going:
@@ -220,17 +240,22 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         results = Path(job.record).parent.parent
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
         if job.limits.keep == "failed":
-            for source, kept in _kept_inputs(job).items():
-                remove(kept)
-                duplicate(source, kept)
+            for source, target in _kept_inputs(job).items():
+                remove(target)
+                duplicate(source, target)
     return DONE
 
 
 def origin(job: Job) -> dict[str, Any]:
     """What a result is made of: what the job was told, and its images as they are."""
     # a file of which many jobs read a part each is not read as a whole by each of them
-    most = 0 if job.task.parts else WHOLE
-    inputs = [fingerprint(path, most=most) for path in dict.fromkeys(job.images)]
+    most, versions = 0 if job.task.parts else WHOLE, _versions(job)
+    inputs = [
+        {"path": path, "version": versions.get(path, "")}
+        if remote.is_remote(path)
+        else fingerprint(path, most=most)
+        for path in dict.fromkeys(job.images)
+    ]
     return {"task": job.task.as_made(), "inputs": inputs}
 
 
@@ -368,6 +393,6 @@ def _remove_leftovers(job: Job) -> None:
 
 
 def _real(path: str) -> str:
-    """The image behind what a rule names: a link, where Snakemake cannot take its name, or a Zarr's metadata."""
+    """The image behind what a rule names: a link (Snakemake cannot take its name) or a Zarr's metadata."""
     link = Path(path)
     return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)

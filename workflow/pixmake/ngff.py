@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from pixmake import remote
 from pixmake.axes import NAMED, Described, ImageError, Part, fit_axes, index_of, mismatch
 from pixmake.errors import MissingExtraError
 
@@ -91,7 +92,7 @@ def open_group(path: str) -> Any:
     from zarr.errors import GroupNotFoundError, NodeTypeValidationError
 
     try:
-        return zarr.open_group(path, mode="r")
+        return zarr.open_group(remote.store(path) if remote.is_remote(path) else path, mode="r")
     except (GroupNotFoundError, FileNotFoundError, NotADirectoryError):
         raise ImageError(f"{path}: is no Zarr group: neither .zgroup nor zarr.json is there") from None
     except (NodeTypeValidationError, ValueError, TypeError, KeyError) as error:

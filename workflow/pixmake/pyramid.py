@@ -5,6 +5,8 @@ The levels are made by `ome-zarr`, block by block, so that an array on disk may 
 
 from __future__ import annotations
 
+import itertools
+import operator
 import os
 import warnings
 from collections.abc import Sequence
@@ -73,7 +75,7 @@ def write_zarr(array: Any, path: str | Path, source: Source | None = None, *, na
     if 0 in array.shape:
         raise ImageError(f"an array of {' × '.join(map(str, array.shape))} has no pixels")
     source = source or Source()
-    axes = axes_of(array.shape, source.described.axes)
+    axes = axes_of(array.shape, source.described)
     is_label = _is_label(array.dtype, name, path)
     from_array: Any = dask.array.from_array  # it has no types
     blocks = from_array(array, chunks=_chunks(axes, array.shape))
@@ -104,23 +106,31 @@ def write_zarr(array: Any, path: str | Path, source: Source | None = None, *, na
         add_metadata(str(path), {"image-label": label}, fmt=version)
 
 
-def axes_of(shape: Sequence[int], given: str) -> str:
-    """The axes of a result of a shape, made of an image of the axes ``given``.
+def axes_of(shape: Sequence[int], image: Described) -> str:
+    """The axes of a result, by those of the image that it was made of.
+
+    They are the image's axes that have the result's sizes; else as many of them as it has, without the
+    channels first; else the usual ones.
 
     Examples
     --------
-    >>> axes_of((5, 6), "zyx"), axes_of((2, 5, 6), "czyx"), axes_of((5, 6, 3), "yx")
-    ('yx', 'zyx', 'yxc')
+    >>> image = Described("tczyx", (1, 3, 4, 50, 60), "uint16")
+    >>> axes_of((50, 60), image), axes_of((3, 4, 50, 60), image), axes_of((4, 25, 30), image)
+    ('yx', 'czyx', 'zyx')
     """
-    for axes in (given, given.replace("c", "")):
-        if len(axes) == len(shape) and set(axes) <= set(NAMED):
-            return axes
-    if len(shape) == 3 and shape[2] in (3, 4) and shape[0] > 4:
-        return "yxc"
-    known = {2: "yx", 3: "zyx", 4: "czyx", 5: "tczyx"}
-    if len(shape) not in known:
+    count = len(shape)
+    if not 2 <= count <= len(NAMED):
         raise ImageError(f"an array of {' × '.join(map(str, shape))} is no image: it has two to five axes")
-    return known[len(shape)]
+    given = image.axes if set(image.axes) <= set(NAMED) else ""
+    for axes in itertools.combinations(given, count):
+        if {"y", "x"} <= set(axes) and all(map(operator.eq, map(image.size, axes), shape)):
+            return "".join(axes)
+    if count == 3 and shape[2] in (3, 4) and shape[0] > 4:
+        return "yxc"
+    for kept in (given, given.replace("c", "")):
+        if len(kept) == count:
+            return kept
+    return {2: "yx", 3: "zyx", 4: "czyx", 5: NAMED}[count]
 
 
 def _is_label(dtype: Any, name: str, path: str | Path) -> bool:

@@ -30,12 +30,23 @@ from pixmake.installed import HERE, WORKFLOW
 from pixmake.job import LINKS
 from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
+from pixmake.node import read_config as config_sent
 from pixmake.orphans import cancel_orphans
 from pixmake.outputs import is_folder
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
+from pixmake.plan import (
+    LOGS,
+    Job,
+    Plan,
+    PlannedStep,
+    file_paths,
+    gathered_path,
+    gathering_rule,
+    make_plan,
+    plan_project,
+)
 from pixmake.records import written_whole
 from pixmake.runlock import alone, hold_run_lock
-from pixmake.schedulers import SUBMISSIONS
+from pixmake.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
 from pixmake.task import LOST_ATTEMPTS, STARTS, one_line
@@ -69,21 +80,21 @@ _ROOMS = (
     "fingerprint",
     "gathering",
     "outputs",
-    "errors",
-    "axes",
-    "zarrpaths",
-    "ngff",
-    "pyramid",
-    "stitch",
-    "images",
-    "ilp",
     "pixelclasses",
     "pixelfeatures",
     "pixelmodel",
     "pixelobjects",
     "pixelterms",
-    "axes",
     "errors",
+    "axes",
+    "copies",
+    "remote",
+    "omero",
+    "zarrpaths",
+    "ngff",
+    "pyramid",
+    "stitch",
+    "images",
     "tiffs",
     "tiffmetadata",
 )
@@ -145,6 +156,9 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     if not rules:
         hold_run_lock()
     try:
+        sent = config_sent() if rules else None
+        if sent is not None:
+            return make_plan(sent)
         known = cores if cores is not None and cores < sys.maxsize else None
         plan = plan_project(config, files)
         problems = fitting_problems(plan, SOME)
@@ -170,8 +184,8 @@ def begin(plan: Plan, workflow: Any) -> None:
         return
     if alone():
         cancel_orphans()
-    if plan.containers is None:  # else its jobs become known later
-        leave_plan(plan)
+        give_up_submissions()
+    leave_plan(plan)
 
 
 def done_before(plan: Plan) -> list[str]:
@@ -203,10 +217,11 @@ def log_of(rule: str) -> str:
 def inputs(job: Job) -> dict[str, Any]:
     """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
+    Images at URIs are no inputs: the task names them, with the versions that they have.
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_takeable(dependency(path)) for path in job.images]
+    images = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
     found: dict[str, Any] = {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
     if job.started:
         from snakemake.io import ancient
@@ -222,7 +237,7 @@ def inputs_of_several(job: Job) -> dict[str, list[str]]:
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    images = [_takeable(dependency(path)) for path in job.several]
+    images = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
     return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
 
 
@@ -247,7 +262,7 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
 
 def dependency(path: str) -> str:
     """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
-    return metadata_file(path) if is_zarr(path) and not is_remote(path) else path
+    return metadata_file(path) if is_zarr(path) else path
 
 
 def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
@@ -337,7 +352,8 @@ def run_limits(planned: PlannedStep) -> str:
         "timeout": None if step.kind in STARTS else step.timeout,
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    more = {"gpu": gpu, "each_timeout": step.timeout if step.kind in STARTS else None}
+    each = step.timeout if step.kind in STARTS else None
+    more = {"gpu": gpu, "each_timeout": each, "storage": planned.storage}
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
 
 
@@ -481,7 +497,7 @@ def as_text(plan: Plan) -> Iterator[str]:
 
 
 def _takeable(path: str) -> str:
-    return _linked(path) if _PATTERN.search(path) and not is_remote(path) else path
+    return _linked(path) if _PATTERN.search(path) else path
 
 
 def _written(path: Path, text: str) -> None:

@@ -17,11 +17,11 @@ import pandas as pd
 from pixmake.axes import WHOLE, Part, is_zarr
 from pixmake.cells import TIMESTAMP, parse_time, typed_cell
 from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.remote import RemoteError, joined, problem_of, versions
+from pixmake.remote import is_remote as is_remote
 
 PATH = "path"
 MISSING = "there is no such file"
-
-_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 _PLAIN = re.compile(r"[^./:][^:]*[^./:]")
 """Most paths: neither absolute nor remote, without a dot or a slash at an end."""
@@ -202,13 +202,10 @@ def with_times(table: Table, written: str | None) -> Table:
     return replace(table, when=np.array([parsed[cell] for cell in cells], dtype="datetime64[us]"))
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path is a URI such as ``s3://bucket/key``."""
-    return _REMOTE.match(path) is not None
-
-
 def located(path: str, root: str) -> str:
-    """A table's path from the working directory, in the plain form that Snakemake wants."""
+    """A table's path from the working directory, in the plain form that Snakemake wants; or its URI."""
+    if is_remote(root):
+        return path if is_remote(path) else joined(root, path)
     if _PLAIN.fullmatch(path) and "./" not in path and "/." not in path and "//" not in path:
         return f"{_prefix(root)}{path}"
     if is_remote(path):
@@ -223,8 +220,15 @@ def _prefix(root: str) -> str:
 
 
 def path_faults(table: Table) -> dict[int, str]:
-    """Why the paths of some rows cannot be used (empty, `MISSING`, twice, a folder), by position."""
+    """Why the paths of some rows cannot be used (empty, `MISSING`, twice, a folder), by position.
+
+    Raises
+    ------
+    PixmakeError
+        Objects that rows name cannot be looked for: their server refuses, or cannot be reached.
+    """
     faults: dict[int, str] = {}
+    remote: dict[int, str] = {}
     first: dict[Any, int] = {}
     existing = _Folders()
     for position, path in enumerate(table.frame[PATH]):
@@ -243,12 +247,28 @@ def path_faults(table: Table) -> dict[int, str]:
         first[key] = position
         if "\0" in full:
             faults[position] = f"{path!r} is no file name"
-        elif is_zarr(full) and not is_remote(full):
+        elif is_remote(full):
+            problem = problem_of(full)
+            if problem:
+                faults[position] = problem
+            else:
+                remote[position] = full
+        elif is_zarr(full):
             if not existing.has_folder(full):
                 faults[position] = MISSING
-        elif not is_remote(full) and not existing.has(full):
+        elif not existing.has(full):
             faults[position] = f"{full}: is a folder" if os.path.isdir(full) else MISSING
-    return faults
+    there = _versions(remote.values())
+    faults |= {position: MISSING for position, uri in remote.items() if there[uri] is None}
+    return dict(sorted(faults.items()))
+
+
+def _versions(uris: Iterable[str]) -> Mapping[str, str | None]:
+    try:
+        return versions(uris)
+    except RemoteError as error:
+        where, _, what = str(error).partition(": ")
+        raise PixmakeError([Problem(what, where)]) from None
 
 
 def path_problems(table: Table) -> list[Problem]:

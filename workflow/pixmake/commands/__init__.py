@@ -27,6 +27,7 @@ HOMES = {
     "explain": "explain",
     "diff": "diff",
     "crate": "crate",
+    "export": "export",
     "try": "try_",
     "train": "train",
     "clean": "clean",

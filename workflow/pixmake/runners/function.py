@@ -14,6 +14,7 @@ from pixmake.axes import Part
 from pixmake.gathering import LazyList
 from pixmake.images import read_file, read_image, write_file
 from pixmake.records import written_whole
+from pixmake.remote import is_remote, local
 from pixmake.runners import Call, Outcome
 from pixmake.runners.main_module import settle
 from pixmake.runners.measurements import measured
@@ -84,12 +85,12 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
                 for (name, path), part in zip(by_name.items(), call.parts, strict=True)
             }
         if "paths" in asked:
-            given["paths"] = by_name
+            given["paths"] = {name: local(path) for name, path in by_name.items()}
     elif not task.members:
         if "image" in asked:
             given["image"] = read_image(call.images[0], call.parts[0], call.axes)
         if "path" in asked:
-            given["path"] = call.images[0]
+            given["path"] = local(call.images[0])
     if "meta" in asked:
         given["meta"] = metadata(call)
     return given
@@ -110,8 +111,14 @@ def several(call: Call) -> dict[str, Any]:
             return _read_images(paths[number], gathered.parts[number], call.axes)
 
         given |= {"rows": list(gathered.rows), "paths": paths, "images": LazyList(range(len(paths)), read)}
+        if any(is_remote(path) for each in gathered.images for path in each.values()):
+            given["paths"] = LazyList(paths, _local)
     given |= {"measurements": list(gathered.measurements), "missing": list(gathered.missing)}
     return {**gathered.results, **given}
+
+
+def _local(path: str | dict[str, str]) -> Any:
+    return local(path) if isinstance(path, str) else {name: local(each) for name, each in path.items()}
 
 
 def _read_images(path: str | dict[str, str], parts: Mapping[str, Part], axes: str | None) -> Any:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixmake import remote
 from pixmake.axes import WHOLE, ImageError, Part, is_zarr, left_of
 from pixmake.fingerprint import fingerprint
 from pixmake.images import describe, is_tiff, read_image
@@ -133,7 +134,7 @@ def _batches(call: Call, images: Sequence[Image], store: Path) -> Iterator[tuple
         _reason(store, image).unlink(missing_ok=True)
         try:
             axes = _axes_to_tell(image, call.task.work.get("axes"))
-        except (ImageError, OSError) as error:
+        except (ImageError, OSError, remote.RemoteError) as error:
             _note(store, image, str(error))
         else:
             by_axes.setdefault(axes, []).append(image)
@@ -240,38 +241,43 @@ def _axes_to_tell(image: Image, asked: str | None) -> str:
     ImageError
         It is no image that can be read, so that ilastik would give up at it.
     """
-    if os.path.splitext(image.path)[1].lower() in _ILASTIKS:
+    path, part = _here(image), image.part
+    if os.path.splitext(path)[1].lower() in _ILASTIKS:
         return ""
-    if is_zarr(image.path) or is_tiff(image.path):
-        described = left_of(
-            describe(image.path, image.part.get("level", 0), image.part.get("page")), image.part
-        )
-        axes = "".join(a for a, size in zip(described.axes, described.shape, strict=True) if size > 1)
+    if _is_opencvs(path):
+        axes = "yx" if read_image(path, part).ndim == 2 else "yxc"
     else:
-        axes = "yx" if read_image(image.path, image.part).ndim == 2 else "yxc"
-    return asked or (axes if is_zarr(image.path) or image.part else "")
+        described = left_of(describe(path, part.get("level", 0), part.get("page")), part)
+        axes = "".join(a for a, size in zip(described.axes, described.shape, strict=True) if size > 1)
+    return asked or (axes if is_zarr(path) or part else "")
 
 
 def _put(image: Image, folder: Path, number: int, axes: str) -> str:
     """Put an image where ilastik finds it: a file as it is, or the part that is meant, decoded."""
+    path = _here(image)
     if not axes:
-        name = f"{number:05d}{os.path.splitext(image.path)[1].lower()}"
-        (folder / name).symlink_to(os.path.abspath(image.path))
+        name = f"{number:05d}{os.path.splitext(path)[1].lower()}"
+        (folder / name).symlink_to(os.path.abspath(path))
         return name
     import numpy as np
 
     name = f"{number:05d}.npy"
-    array = read_image(image.path, image.part, axes)
-    if (
-        "c" in axes
-        and array.shape[axes.index("c")] in (3, 4)
-        and not (is_zarr(image.path) or is_tiff(image.path))
-    ):
-        # OpenCV has blue first, ilastik red
-        order = [2, 1, 0, 3][: array.shape[axes.index("c")]]
+    array = read_image(path, image.part, axes)
+    if "c" in axes and _is_opencvs(path):
+        # blue is first in OpenCV, and red in ilastik
+        order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}.get(array.shape[axes.index("c")], [0])
         array = array.take(order, axis=axes.index("c"))
     np.save(folder / name, array)
     return name
+
+
+def _here(image: Image) -> str:
+    """The image as a file of this machine; an OME-Zarr is read where it is."""
+    return image.path if is_zarr(image.path) else remote.local(image.path)
+
+
+def _is_opencvs(path: str) -> bool:
+    return not is_zarr(path) and not is_tiff(path)
 
 
 _ILASTIKS = (".h5", ".hdf5", ".ilp", ".npy", ".npz", ".n5")
@@ -332,10 +338,14 @@ def _reason(store: Path, image: Image) -> Path:
 
 def _image(call: Call, path: str, part: Part) -> Image:
     """An image with the name of its result: the same image, part and project have the same."""
-    known = metadata_file(path) if is_zarr(path) else path
-    told = fingerprint(known)
-    version = told.get("sha256") or [path, told.get("size"), told.get("mtime")]
-    content = [dict(call.task.work), dict(part), path if is_zarr(path) else "", version]
+    versions = {**dict(zip(call.images, call.task.versions, strict=False)), **call.gathered.versions}
+    if remote.is_remote(path):
+        version: Any = [path, versions.get(path, "")]
+    else:
+        told = fingerprint(metadata_file(path) if is_zarr(path) else path)
+        version = told.get("sha256") or [told.get("size"), told.get("mtime")]
+        version = [path, version] if is_zarr(path) else version
+    content = [dict(call.task.work), dict(part), version]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
     return Image(path, part, digest)
 

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.calls import replace_calls
+from pixmake.remote import is_remote
 from pixmake.runners import Call, Outcome
 from pixmake.runners.measurements import Measurements, from_json
 from pixmake.runners.metadata import metadata
 from pixmake.runners.plantcv import read_result
 from pixmake.runners.programs import OutputError, Workspace, job_content, workspace
 
+OPENS_FILES = True
 PRELOAD = ("papermill", "nbclient", "jupyter_client", "ipykernel.kernelspec")
 
 SKIPPED = {"skip", "skip-execution"}
@@ -86,7 +88,13 @@ def _whole(paths: Any) -> Any:
     """Paths that hold in any folder, in whatever they stand."""
     if isinstance(paths, Mapping):
         return {name: _whole(path) for name, path in paths.items()}
-    return [_whole(path) for path in paths] if isinstance(paths, list) else os.path.abspath(paths)
+    return (
+        [_whole(path) for path in paths]
+        if isinstance(paths, list)
+        else paths
+        if is_remote(paths)
+        else os.path.abspath(paths)
+    )
 
 
 def prepared(

@@ -22,6 +22,8 @@ from pixmake.images import IMAGES, write_image
 from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
 
+OPENS_FILES = True
+
 Found = tuple[str, str, Any, dict[str, Any]]
 """Of an image its name, its suffix, what it is (an array, bytes, or the path of a file), and its metadata."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,12 @@ def write(
     axes: str,
     version: str = "0.4",
     *,
-    channels: tuple[str, ...] = (),
+    channels: Sequence[str] = (),
 ) -> None:
     """An image of two levels, in chunks of one plane of 32 × 32 pixels."""
     chunks = tuple(32 if axis in "yx" else 1 for axis in axes)
-    named = [
-        {"label": name, "color": "FFFFFF", "window": {"min": 0, "max": 1, "start": 0, "end": 1}}
-        for name in channels
-    ]
+    shown = {"color": "FFFFFF", "window": {"min": 0, "max": 1, "start": 0, "end": 1}}
+    named = [{"label": name, **shown} for name in channels]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         write_image(
