@@ -52,6 +52,10 @@ def with_exif(table: Table, terms: Sequence[str]) -> Table:
     if problems:
         raise PixmakeError(problems)
     paths = [None if path is None else located(path, table.root) for path in table.frame[PATH]]
+    remote = [path for path in paths if path is not None and is_remote(path)]
+    if remote:
+        what = f"images.exif reads files on a disk here, and {len(remote)} images are not, e.g. {remote[0]}"
+        raise PixmakeError([Problem(what, table.source, "put these columns into the table")])
     with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as threads:
         found = list(threads.map(lambda path: _read(path, terms), paths, chunksize=64))
     notes = []
@@ -73,7 +77,7 @@ def _read(path: str | None, terms: Sequence[str]) -> dict[str, Any] | str:
     """The terms of one file, or why its header cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
-    if path is None or is_remote(path) or not os.path.isfile(path):
+    if path is None or not os.path.isfile(path):
         return {MISSING: True}
     try:
         with Image.open(path) as image:
