@@ -529,10 +529,12 @@ def _text_head(plan: Plan) -> Iterator[str]:
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
+from pixmake.pacing import pace
 from pixmake.progress import begin_run, show_progress
 from pixmake.verdict import conclude, stopped, unfinished
 
 show_progress(workflow)
+pace(workflow)
 
 
 """
