@@ -15,6 +15,10 @@ LOST_ATTEMPTS = 1
 """How often a job is sent again that ended without a word, since its node or cluster job was lost."""
 
 
+STARTS = ("ilastik",)
+"""The kinds of step of which one start of a program works on many images; see `pixmake.starts`."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What decides a job's result; a change of any part of it runs the job again.
@@ -84,6 +88,8 @@ class Limits:
     """``failed``: what a failed image worked on stays beside its log."""
     timeout: float | None = None
     """Seconds."""
+    each_timeout: float | None = None
+    """Seconds of each image, where a job works on many and sees to it by itself."""
     mem_mb: int | None = None
     gpu: int = 0
     """Devices that this job gets for itself."""
