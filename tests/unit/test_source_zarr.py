@@ -17,7 +17,8 @@ from tests.conftest import REPOSITORY
 from pixmake.config import Config
 from pixmake.errors import PixmakeError
 from pixmake.groups import make_groups
-from pixmake.imageset import Images
+from pixmake.imageset import Images, Zarr
+from pixmake.proposal import propose_config
 from pixmake.sources import read_images
 from pixmake.table import Table, path_problems
 
@@ -97,6 +98,13 @@ def test_a_folder_of_images_and_plates(folder: Path) -> None:
     }
     assert set(table.frame["level"]) == {1}
     assert table.frame["width"].tolist()[:2] == [25, 3]
+
+
+def test_a_config_is_proposed(folder: Path) -> None:
+    """`pixmake inspect plate.zarr` sees the planes of its fields."""
+    proposal = propose_config(f"{folder}/p1.ome.zarr", folder)
+    assert proposal.config.images.zarr == Zarr(path=f"{folder}/p1.ome.zarr", split=["t", "c"])
+    assert len(proposal.table.frame) == 3 * 6
 
 
 def test_images_of_a_converted_file(tmp_path: Path) -> None:
