@@ -44,7 +44,7 @@ grouped. Seconds, those of the CPU, and peak memory of one process. Aims: 100,00
 ## On a cluster
 
 500 images on a real SLURM of two nodes on this machine, in groups, beside a Snakefile by hand with one
-job an image, which is measured for fewer of them. Aims: 20 times fewer submissions, 5 times less wall time.
+job an image. Aims: 20 times fewer submissions, 5 times less wall time.
 
 {cluster}
 """
@@ -61,7 +61,7 @@ def main() -> None:
         overhead=overhead.measure([50], 50, 1) if quick else overhead.measure([200, 1000], 1000, 2),
         growth=growth.measure(50, 200, 1) if quick else growth.measure(1000, 10_000, 1),
         sources=sources.measure([1000] if quick else sources.COUNTS),
-        cluster="Not measured here: SLURM needs root." if quick or os.getuid() else slurm.measure(500, 100),
+        cluster="Not measured here: SLURM needs root." if quick or os.getuid() else slurm.measure(500, 500),
     )
     print(text)
     if not quick:

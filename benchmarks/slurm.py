@@ -1,7 +1,7 @@
 """Many short images on a real SLURM: pixmake's groups beside a Snakefile by hand with one job an image.
 
 Starts a cluster of two nodes on this machine (Debian, root). The Snakefile by hand takes some seconds of
-computing for each image, so it can be measured for fewer: ``python benchmarks/slurm.py [IMAGES] [BY_HAND]``.
+computing for each image; a quick look takes fewer: ``python benchmarks/slurm.py [--quick]``.
 """
 
 from __future__ import annotations
@@ -113,5 +113,4 @@ esac
 
 
 if __name__ == "__main__":
-    given = [int(word) for word in sys.argv[1:]]
-    print(measure(given[0] if given else 500, given[1] if len(given) > 1 else 500))
+    print(measure(*((20, 4) if sys.argv[1:] == ["--quick"] else (500, 500))))

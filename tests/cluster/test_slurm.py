@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 from tests.cluster.conftest import PLUGIN_QUICK, QUICK, jobs_of, queue
@@ -18,6 +18,8 @@ from tests.conftest import REPOSITORY, Project
 
 GENERIC = ("snakemake", "--workflow-profile", "profiles/slurm", *QUICK)
 PLUGIN = ("snakemake", "--workflow-profile", "profiles/slurm-plugin", *PLUGIN_QUICK)
+
+WORDS = {"generic": (*GENERIC, "--cores", "2"), "plugin": PLUGIN}
 
 COUNTED = """\
 import os
@@ -269,3 +271,104 @@ def test_killed_snakemake_starts_again(sent: Project, number: signal.Signals) ->
     begun_later = [jobs[-1] for name, jobs in after.items() if jobs != before.get(name)]
     assert not orphans & set(begun_later), "an orphan worked on"
     assert not (sent.folder / ".snakemake/pixmake/kept").exists()
+
+
+HELD = """\
+import os
+import platform
+import time
+from pathlib import Path
+
+
+def note(plant, what):
+    with Path(f"log-{plant}").open("a") as lines:
+        lines.write(f"{what} {os.environ['SLURM_JOB_ID']}\\n")
+
+
+def measure(image, meta, *, free):
+    note(meta["plant"], "begun")
+    hold = Path(f"hold-{platform.node()}")
+    while hold.exists() and len(list(Path("results/measure").glob("*.json"))) >= free:
+        time.sleep(0.1)
+    note(meta["plant"], "ended")
+    return {"mean": float(image.mean())}
+"""
+
+
+def noted(project: Project, what: str) -> dict[str, set[str]]:
+    """The cluster jobs that have begun, or ended, each image."""
+    found: dict[str, set[str]] = {}
+    for path in project.folder.glob("log-*"):
+        pairs = [line.split() for line in path.read_text().splitlines()]
+        found[path.name.removeprefix("log-").lower()] = {job_id for word, job_id in pairs if word == what}
+    return found
+
+
+def written(project: Project) -> dict[str, tuple[bytes, int]]:
+    """The records, and when each was written."""
+    paths = (project.folder / "results/measure").glob("*.json")
+    return {path.stem: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def test_orphans_that_cannot_be_ended(cluster: Cluster, pair: dict[str, Project]) -> None:
+    """Jobs of a killed Snakemake go on where nobody reaches them: they write nothing that others do again."""
+    counts, free = {"generic": 12, "plugin": 4}, {"generic": 4, "plugin": 0}
+    for shape, project in pair.items():
+        project.write("scripts/analysis.py", HELD)
+        draw(project, counts[shape])
+        resources = {"mem_mb": 300 if shape == "generic" else 1000, "runtime": 10}
+        project.configure(
+            images={"table": "config/images.csv", "root": "images"},
+            steps={"measure": {"function": "scripts/analysis.py:measure", "params": {"free": free[shape]}}},
+            executors={"default": {"images_per_job": 6 if shape == "generic" else 1, "resources": resources}},
+        )
+        for node in cluster.nodes:
+            project.write(f"hold-{node}", "")
+    runs = [start(project, *WORDS[shape]) for shape, project in pair.items()]
+    wait_for(lambda: all(in_hand(project) == 4 for project in pair.values()), "all are held", 150)
+    orphans = {shape: queue(project) for shape, project in pair.items()}
+    before = {shape: written(project) for shape, project in pair.items()}
+    assert {shape: len(records) for shape, records in before.items()} == free
+    for run in runs:
+        run.kill()
+        run.wait()
+    cluster.cut_off("node1")
+    lost = {shape: [job for job in jobs if jobs[job][2] == "node1"] for shape, jobs in orphans.items()}
+    assert all(lost.values()), orphans
+    runs = [start(project, "pixmake", "run", *WORDS[shape][1:]) for shape, project in pair.items()]
+    wait_for(lambda: all(newly_begun(pair[shape], orphans[shape]) for shape in pair), "others begin", 150)
+    for shape, project in pair.items():
+        assert not set(queue(project)) & set(orphans[shape])
+    # one wakes while others work on its images, the other one when they have done so
+    release(cluster, pair["generic"], lost["generic"])
+    assert written(pair["generic"]) == before["generic"]
+    for project in pair.values():
+        (project.folder / "hold-node2").unlink()
+    for project, run in zip(pair.values(), runs, strict=True):
+        assert run.wait(180) == 0, (project.folder / "run.log").read_text()
+    after = {shape: written(project) for shape, project in pair.items()}
+    release(cluster, pair["plugin"], lost["plugin"])
+    cluster.reconnect("node1")
+    for shape, project in pair.items():
+        assert written(project) == after[shape]
+        assert len(project.rows()) == counts[shape]
+        again = set(after[shape]) - set(before[shape])
+        assert {project.record("measure", name)["run"]["host"] for name in again} == {"node2"}
+
+
+def in_hand(project: Project) -> int:
+    """How many images are begun and not ended."""
+    ended = noted(project, "ended")
+    return sum(len(jobs - ended[name]) for name, jobs in noted(project, "begun").items())
+
+
+def newly_begun(project: Project, orphans: Collection[str]) -> bool:
+    """Whether a cluster job other than these works."""
+    return any(jobs - set(orphans) for jobs in noted(project, "begun").values())
+
+
+def release(cluster: Cluster, project: Project, jobs: Collection[str]) -> None:
+    """Let the orphans of the first node end what they have in hand, and see that they do not go on."""
+    (project.folder / "hold-node1").unlink()
+    wait_for(lambda: set(jobs) <= set().union(*noted(project, "ended").values()), "they end their images")
+    wait_for(lambda: str(project.folder) not in "".join(cluster.at_work("node1")), "they are gone")
