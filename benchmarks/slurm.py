@@ -1,7 +1,6 @@
 """Many short images on a real SLURM: pixmake's groups beside a Snakefile by hand with one job an image.
 
-Starts a cluster of two nodes on this machine (Debian, root). The Snakefile by hand takes some seconds of
-computing for each image; a quick look takes fewer: ``python benchmarks/slurm.py [--quick]``.
+Starts a cluster of two nodes on this machine (Debian, root).
 """
 
 from __future__ import annotations
@@ -12,11 +11,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from measuring import REPOSITORY, draw, markdown, pixmake_project
-from overhead import ANALYSIS, SCRIPT, SNAKEFILE
+from environments import REPOSITORY, versions
+from frame import Aim, Benchmark, Contestant, NotHere, main
+from measured import OURS, Case, Results, number
+from page import markdown
+from projects import BURN, draw, pixmake_project
+from snakefile import SCRIPT, SNAKEFILE
 
 sys.path.insert(0, str(REPOSITORY))
 from tests.cluster import slurm
@@ -25,50 +28,69 @@ QUICK = ["--cores", "4", "--seconds-between-status-checks", "1", "--max-status-c
 GROUP = 125
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What a run cost."""
+FEWER = 5
+"""By hand, so many times fewer images are measured."""
+BY_HAND = "a Snakefile by hand, one job an image"
 
-    images: int
-    submissions: int
-    seconds: float
+ABOUT = f"""
+A real SLURM of two nodes on this machine. pixmake sends groups of {GROUP} images; the Snakefile by hand
+sends one job an image, and is measured for {FEWER} times fewer of them.
+"""
 
 
-def measure(images: int, by_hand: int) -> str:
-    """The table."""
+def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
+    """pixmake's groups, and one job an image."""
+    if os.getuid():
+        raise NotHere("SLURM needs root")
+    count = int(case["images"])
+    known = versions(Path(sys.executable), "snakemake")
+
+    def on_a_cluster(work: Callable[[Path, int], dict[str, float]], images: int) -> dict[str, float]:
+        # the database runs as another user, and so may look into this folder
+        folder = Path(tempfile.mkdtemp(prefix="pixmake-slurm-"))
+        folder.chmod(0o755)
+        try:
+            slurm.start(folder / "cluster")
+            return work(folder / "project", images)
+        finally:
+            slurm.stop(folder / "cluster")
+            shutil.rmtree(folder, ignore_errors=True)
+
     if not slurm.installed():
         slurm.install()
-    folder = Path(tempfile.mkdtemp(prefix="pixmake-slurm-"))
-    folder.chmod(0o755)  # the database runs as another user
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    try:
-        slurm.start(folder / "cluster")
-        ours, theirs = _pixmake(folder / "ours", images), _hand(folder / "theirs", by_hand)
-    finally:
-        slurm.stop(folder / "cluster")
-        shutil.rmtree(folder, ignore_errors=True)
-    fewer = theirs.submissions / theirs.images / (ours.submissions / ours.images)
-    faster = theirs.seconds / theirs.images / (ours.seconds / ours.images)
-    return markdown(
-        ("what", "images", "submissions", "seconds", "ms an image", "submissions an image", "time an image"),
-        [
-            [f"pixmake, groups of {GROUP}", *_row(ours), "1", "1"],
-            ["Snakefile by hand, one job an image", *_row(theirs), f"{fewer:.0f} ×", f"{faster:.0f} ×"],
-        ],
-    )
-
-
-def _row(sent: Sent) -> list[str]:
     return [
-        f"{sent.images:,}",
-        f"{sent.submissions:,}",
-        f"{sent.seconds:.1f}",
-        f"{sent.seconds / sent.images * 1000:.0f}",
+        Contestant(OURS, lambda: on_a_cluster(_pixmake, count), versions=known),
+        Contestant(BY_HAND, lambda: on_a_cluster(_hand, count // FEWER), versions=known),
     ]
 
 
-def _pixmake(folder: Path, count: int) -> Sent:
-    pixmake_project(folder, count, ANALYSIS)
+def text(results: Results) -> str:
+    """What an image costs, and how often the scheduler was asked for a job."""
+    rows = [
+        [
+            each.contestant,
+            f"{each.median('images'):,.0f}",
+            f"{each.median('submissions'):,.0f}",
+            number(each.median()),
+            number(1000 * each.median() / each.median("images")),
+        ]
+        for each in results.measured
+    ]
+    return markdown(("what", "images", "submissions", "seconds", "ms an image"), rows)
+
+
+def aims(results: Results) -> list[Aim]:
+    """An image against an image."""
+    images = results.ratio(BY_HAND, "images", images=500)
+    return [
+        Aim("fewer submissions", results.ratio(BY_HAND, "submissions", images=500) / images, least=20),
+        Aim("less wall time, an image", results.ratio(BY_HAND, images=500) / images, least=5),
+    ]
+
+
+def _pixmake(folder: Path, count: int) -> dict[str, float]:
+    pixmake_project(folder, count)
     shutil.copytree(REPOSITORY / "profiles/slurm", folder / "profiles/slurm")
     with (folder / "config/config.yaml").open("a") as config:
         config.write(
@@ -77,10 +99,10 @@ def _pixmake(folder: Path, count: int) -> Sent:
     return _timed(folder, count, ["--workflow-profile", "profiles/slurm", *QUICK])
 
 
-def _hand(folder: Path, count: int) -> Sent:
+def _hand(folder: Path, count: int) -> dict[str, float]:
     draw(folder, count)
     (folder / "Snakefile").write_text(SNAKEFILE)
-    (folder / "measure.py").write_text(SCRIPT)
+    (folder / "measure.py").write_text(SCRIPT.format(burn=BURN, loops=0))
     submit = "sbatch --parsable --cpus-per-task={threads} --mem=700M --output=/dev/null"
     (folder / "status.sh").write_text(STATUS)
     (folder / "status.sh").chmod(0o755)
@@ -89,7 +111,7 @@ def _hand(folder: Path, count: int) -> Sent:
     return _timed(folder, count, [*options, *QUICK[2:]])
 
 
-def _timed(folder: Path, count: int, options: list[str]) -> Sent:
+def _timed(folder: Path, count: int, options: list[str]) -> dict[str, float]:
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *options], cwd=folder, capture_output=True, text=True, check=False
@@ -99,7 +121,7 @@ def _timed(folder: Path, count: int, options: list[str]) -> Sent:
         raise RuntimeError(done.stderr)
     words = ["sacct", "-X", "-n", "-P", "--starttime=now-1days", "-o", "WorkDir"]
     listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    return Sent(count, listed.count(str(folder)), seconds)
+    return {"seconds": seconds, "submissions": listed.count(str(folder)), "images": count}
 
 
 STATUS = """\
@@ -112,5 +134,18 @@ esac
 """
 
 
+BENCHMARK = Benchmark(
+    name="slurm",
+    title="On a cluster",
+    about=ABOUT,
+    cases=[{"images": 500}],
+    quick=[{"images": 50}],
+    contestants=contestants,
+    repeats=lambda case: 1,
+    aims=aims,
+    text=text,
+)
+
+
 if __name__ == "__main__":
-    print(measure(*((20, 4) if sys.argv[1:] == ["--quick"] else (500, 500))))
+    main(BENCHMARK)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
+import math
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from measuring import markdown
+from environments import versions
+from frame import Aim, Benchmark, Contestant, main
+from measured import Case, Results, number
+from page import markdown
 
-COUNTS = [1000, 10_000, 100_000, 1_000_000]
 PER_SNAPSHOT = 100
 TILES_OF_A_PLANT = 2
 EXCEL_ROWS = 100_000
@@ -42,25 +43,51 @@ SOURCES: dict[str, dict[str, Any]] = {
 GROUPED = "table (CSV), selected and grouped"
 
 
-def measure(counts: list[int]) -> str:
-    """One table: a line a source, a column a number of rows."""
-    cells: dict[str, list[str]] = {name: [] for name in (*SOURCES, GROUPED)}
-    for count in counts:
-        with tempfile.TemporaryDirectory() as scratch:
-            write_all(Path(scratch), count)
-            for name, line in cells.items():
-                if "Excel" in name and count > EXCEL_ROWS:
-                    line.append("–")
-                    continue
-                words = [sys.executable, __file__, "--one", name]
-                done = subprocess.run(words, cwd=scratch, capture_output=True, text=True, check=False)
-                if done.returncode:
-                    raise RuntimeError(f"{name}, {count} rows:\n{done.stderr}")
-                found = json.loads(done.stdout)
-                assert found["images"] == count, (name, found)
-                line.append(f"{found['seconds']:.2f} s ({found['cpu']:.2f} CPU), {found['mb']:.0f} MB")
-    header = ["source", *(f"{count:,} images" for count in counts)]
-    return markdown(header, [[name, *line] for name, line in cells.items()])
+def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
+    """The sources, one beside the other."""
+    count = int(case["images"])
+    write_all(scratch, count)
+
+    def reader(source: str) -> Contestant:
+        def read() -> dict[str, float]:
+            words = [sys.executable, __file__, "--one", source]
+            done = subprocess.run(words, cwd=scratch, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise RuntimeError(f"{source}:\n{done.stderr}")
+            found = json.loads(done.stdout)
+            if found.pop("images") != count:
+                raise RuntimeError(f"{source}: not {count} images: {done.stdout}")
+            return dict(found)
+
+        return Contestant(source, read, versions=versions(Path(sys.executable), "pandas"))
+
+    there = [name for name in (*SOURCES, GROUPED) if "Excel" not in name or count <= EXCEL_ROWS]
+    return [reader(source) for source in there]
+
+
+def text(results: Results) -> str:
+    """A line a source, a column a number of rows."""
+    counts = [int(case["images"]) for case in results.cases()]
+
+    def cell(source: str, count: int) -> str:
+        found = results.of(source, images=count)
+        return f"{number(found.median())} s, {number(found.median('peak_mb'))} MB" if found else "–"
+
+    rows = [[source, *(cell(source, count) for count in counts)] for source in results.contestants()]
+    return markdown(["source", *(f"{count:,} images" for count in counts)], rows)
+
+
+def aims(results: Results) -> list[Aim]:
+    """For the slowest source, and for the one that needs most memory."""
+
+    def most(count: int, figure: str = "seconds") -> float:
+        return max((each.median(figure) for each in results.select(images=count)), default=math.nan)
+
+    return [
+        Aim("100,000 images, the slowest source", most(100_000), most=5, unit="s"),
+        Aim("100,000 images, the source that needs most", most(100_000, "peak_mb"), most=1000, unit="MB"),
+        Aim("a million images, the slowest source", most(1_000_000), most=60, unit="s"),
+    ]
 
 
 def write_all(folder: Path, count: int) -> None:
@@ -86,17 +113,17 @@ def write_all(folder: Path, count: int) -> None:
 
 
 def _rows(count: int) -> Iterator[dict[str, Any]]:
-    for number in range(count):
-        imgtype = ("VIS", "NIR")[number % TILES_OF_A_PLANT]
-        snapshot, plant = number // PER_SNAPSHOT, number // TILES_OF_A_PLANT
+    for position in range(count):
+        imgtype = ("VIS", "NIR")[position % TILES_OF_A_PLANT]
+        snapshot, plant = position // PER_SNAPSHOT, position // TILES_OF_A_PLANT
         yield {
-            "path": f"snapshot{snapshot}/{imgtype}_SV_{number % 4 * 90}_z1_h1_g0_e82_{number}.png",
-            "number": number,
+            "path": f"snapshot{snapshot}/{imgtype}_SV_{position % 4 * 90}_z1_h1_g0_e82_{position}.png",
+            "number": position,
             "plant": f"P{plant:06}",
             "imgtype": imgtype,
-            "angle": number % 4 * 90,
+            "angle": position % 4 * 90,
             "genotype": f"G{plant % 50}",
-            "weight": round(number % 977 / 7, 3),
+            "weight": round(position % 977 / 7, 3),
             "timestamp": f"2024-01-{snapshot % 28 + 1:02}T{plant // 60 % 24:02}:{plant % 60:02}:00",
         }
 
@@ -138,7 +165,7 @@ def measure_one(name: str) -> None:
     plan = make_plan(parse_config(config))
     count = sum(len(job.images) for _, job in plan.jobs())
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "mb": _peak_mb(), "images": count}))
+    print(json.dumps({"seconds": seconds, "cpu_seconds": cpu, "peak_mb": _peak_mb(), "images": count}))
 
 
 def _peak_mb() -> float:
@@ -147,12 +174,24 @@ def _peak_mb() -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
+BENCHMARK = Benchmark(
+    name="sources",
+    title="Reading metadata",
+    about="""
+From the config to a plan with all its jobs, without Snakemake: read, checked (is each file there?), selected,
+grouped. Seconds and peak memory of one process. Spreadsheets are tried up to 100,000 rows.
+""",
+    cases=[{"images": count} for count in (1000, 10_000, 100_000, 1_000_000)],
+    quick=[{"images": 1000}],
+    contestants=contestants,
+    repeats=lambda case: {1_000_000: 1, 100_000: 2}.get(int(case["images"]), 3),
+    aims=aims,
+    text=text,
+)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under a minute")
-    parser.add_argument("--one", metavar="SOURCE", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.one:
-        measure_one(arguments.one)
+    if sys.argv[1:2] == ["--one"]:
+        measure_one(sys.argv[2])
     else:
-        print(measure([1000, 10_000] if arguments.quick else COUNTS))
+        main(BENCHMARK)

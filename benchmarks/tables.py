@@ -1,40 +1,45 @@
-"""What the tables of many records cost: seconds and memory of gathering them and of writing each format.
-
-Run it by itself: python benchmarks/tables.py [RECORDS]
-"""
+"""What the tables of many records cost: gathering them, and writing each format."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
-RECORDS = 100_000
+from environments import REPOSITORY, environment, versions
+from frame import Benchmark, Contestant, main
+from measured import Case
+from page import comparison
+from usage import environment_of, usage
+
 MEASUREMENTS = 12
 
+FORMATS = {
+    "CSV": {"tables": ["csv"]},
+    "CSV and Parquet": {"tables": ["csv", "parquet"]},
+    "CSV and SQLite": {"tables": ["csv", "sqlite"]},
+    "CSV and PlantCV's": {"plantcv": True},
+}
 
-def main() -> None:
-    """Write records, then gather them and write the tables, each in a process of its own."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else RECORDS
-    with tempfile.TemporaryDirectory(prefix="pixmake-tables-") as name:
-        folder = Path(name)
-        paths = write_records(folder, count)
-        say("gather", ["gather", str(folder / "all.jsonl")], "\n".join(paths) + "\n")
-        for formats in (["csv"], ["csv", "parquet"], ["csv", "sqlite"]):
-            words = ["aggregate", str(folder / "all.jsonl"), "--columns", '["path", "plant", "treatment"]']
-            wanted = json.dumps({"tables": formats, "plantcv": False})
-            say(
-                " + ".join(formats),
-                [*words, "--formats", wanted, "--measurements", str(folder / "r" / "measurements.csv")],
-            )
-        wanted = json.dumps({"plantcv": True})
-        say(
-            "csv + PlantCV's",
-            [*words, "--formats", wanted, "--measurements", str(folder / "r" / "measurements.csv")],
-        )
+
+def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
+    """Gathering, and each set of formats."""
+    python = environment("tables", "-e", f"{REPOSITORY}[parquet]")
+    paths, gathered = write_records(scratch, int(case["records"])), scratch / "all.jsonl"
+    (scratch / "paths").write_text("\n".join(paths) + "\n")
+    gather = ["sh", "-c", '"$0" -m pixmake gather "$1" < paths', python, gathered]
+    usage(gather, scratch)
+
+    def writer(name: str, wanted: dict[str, object]) -> Contestant:
+        table = scratch / name / "measurements.csv"
+        words = ["aggregate", gathered, "--columns", '["path", "plant", "treatment"]']
+        words += ["--formats", json.dumps(wanted), "--measurements", table]
+        command = [python, "-m", "pixmake", *words]
+        return Contestant(name, lambda: usage(command, scratch, environment_of(python)), versions=known)
+
+    known = versions(python, "pandas", "pyarrow")
+    first = Contestant("gather the records", lambda: usage(gather, scratch), versions=known)
+    return [first, *(writer(name, wanted) for name, wanted in FORMATS.items())]
 
 
 def write_records(folder: Path, count: int) -> list[str]:
@@ -67,20 +72,20 @@ def write_records(folder: Path, count: int) -> list[str]:
     return paths
 
 
-def say(what: str, words: list[str], given: str = "") -> None:
-    """Run a command of pixmake's, and print its seconds and its peak memory."""
-    code = (
-        "import resource, sys; from pixmake.cli import main; main(sys.argv[1:]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    begun = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words], input=given, text=True, capture_output=True, check=True
-    )
-    seconds = time.perf_counter() - begun
-    unit = 1e6 if sys.platform == "darwin" else 1e3
-    print(f"{what:<18} {seconds:6.1f} s   {int(done.stdout) / unit:6.0f} MB", flush=True)
+BENCHMARK = Benchmark(
+    name="tables",
+    title="Tables of many records",
+    about=f"""
+Records of one step with {MEASUREMENTS} measurements and a histogram of 16 bins, from one file each to the
+tables. No peer takes part.
+""",
+    cases=[{"records": 100_000}],
+    quick=[{"records": 1000}],
+    contestants=contestants,
+    repeats=lambda case: 1,
+    text=lambda results: comparison(results, per="records"),
+)
 
 
 if __name__ == "__main__":
-    main()
+    main(BENCHMARK)

@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 import yaml
 
+from tests.objectstore import bucket, object_store, public_bucket, web  # noqa: F401  # fixtures for all
+
 REPOSITORY = Path(__file__).parent.parent
 
 PLANTCV = {"4": ["plantcv==4.11.*", "papermill", "ipykernel"], "5": ["--pre", "plantcv>=5.0.0rc1"]}

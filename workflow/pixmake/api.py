@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from pixmake.axes import named
 from pixmake.bars import is_watched, shown_bar
 from pixmake.config import read_config
 from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.fitting import fitting_problems
 from pixmake.frames import Results, known_plan, measured_values
 from pixmake.inside import inside
 from pixmake.installed import WORKFLOW
@@ -53,6 +55,8 @@ def map_images(
     on_error: OnError = "continue",
     results: str | Path | None = None,
     progress_bar: bool = True,
+    axes: str | None = None,
+    read_by: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Call a function for each image of a table or a folder.
 
@@ -79,6 +83,11 @@ def map_images(
         folder does what is new or has changed, and what failed. Default: nothing is kept.
     progress_bar
         Show how far it is, in a terminal or in a notebook.
+    axes
+        The axes that an image is to have, such as ``"yx"`` or ``"zyx"``; default: those that it has.
+    read_by
+        The columns that say which part of an image a row means, such as ``["t", "c"]`` or ``["page"]``;
+        default: those of OME-Zarr images.
 
     Returns
     -------
@@ -117,6 +126,8 @@ def map_images(
             _refuse_a_project(folder)
         images = images_content(table_or_folder, folder, "config", base=Path.cwd())
         settings: dict[str, Any] = {"params": dict(params)} if params else {}
+        settings |= {"axes": axes} if axes is not None else {}
+        images |= {"read_by": list(read_by)} if read_by is not None else {}
         project = Project.from_steps(
             [step(function, **settings)],
             images=images,
@@ -234,7 +245,11 @@ class Project:
         PixmakeError
             With all that is wrong with them.
         """
-        self._plan()
+        plan = self._plan()
+        with _inside(self.folder):
+            problems = fitting_problems(plan)
+        if problems:
+            raise PixmakeError(problems)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -243,8 +258,9 @@ class Project:
         with _inside(self.folder):
             plan = known_plan(plan)
             table = selected_table(plan.config.images)
-        ids = {path: group.id for group in plan.groups for path in group.paths}
-        found = [ids.get(located(path, table.root)) for path in table.frame[PATH]]
+        ids = {named(*image): group.id for group in plan.groups for image in group.images}
+        paths = enumerate(table.frame[PATH])
+        found = [ids.get(named(located(path, table.root), table.part(row))) for row, path in paths]
         frame = table.frame.drop(columns="id", errors="ignore")
         frame.insert(0, "id", found)
         return frame[frame["id"].notna()]  # a group may have been left out for what it lacks

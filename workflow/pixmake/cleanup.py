@@ -15,6 +15,7 @@ from pixmake.errors import PixmakeError, Problem
 from pixmake.found import found_path
 from pixmake.job import LINKS
 from pixmake.outcome_rules import gathered, page, targets
+from pixmake.outputs import is_folder
 from pixmake.plan import GATHERED, LOGS, Plan, PlannedStep, file_paths, gathering_rule
 from pixmake.records import FAILURES, read_record
 from pixmake.rules import collected, log_of
@@ -50,7 +51,9 @@ def what_was_made(config: Config) -> Made:
     """
     results, logs = Path(config.results), Path(LOGS)
     found = {*_of_steps(config, results), *_of_project(config, results)}
+    folders = [path for path in found if is_folder(path) and path.is_dir()]
     made = {path for path in found if path.is_symlink() or path.is_file()}
+    made |= {path for folder in folders for path in _files_below(folder)}
     beside = {path for folder in (results, logs) for path in _files_below(folder)}
     return Made(tuple(sorted(made)), tuple(sorted(beside - made)))
 

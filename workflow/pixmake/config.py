@@ -21,13 +21,16 @@ from pydantic import (
 
 from pixmake.aggregation import Aggregate
 from pixmake.attempts import at_attempt, expression_problem, is_expression
+from pixmake.axes import NAMED
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
+from pixmake.pixeltraining import Training
+from pixmake.storage import Storage
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-KINDS = ("function", "plantcv", "script", "shell", "notebook")
+KINDS = ("function", "plantcv", "script", "shell", "notebook", "stitch", "pixel_classification")
 """The kinds of step: the keys of which a step has exactly one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -91,6 +94,13 @@ class Resources(_Model):
     def at(self, attempt: int) -> dict[str, Any]:
         """The resources of one attempt, the first one being 1."""
         return {name: at_attempt(value, attempt) for name, value in self.given().items()}
+
+
+def _axes(given: str) -> str:
+    """Letters of axes, each once, with ``y`` and ``x``."""
+    if set(given) <= set(NAMED) and {"y", "x"} <= set(given) and len(set(given)) == len(given):
+        return given
+    raise ValueError(f"{given!r} are no axes: y and x, and of t, c, z those that are to be there, e.g. zyx")
 
 
 def _number_or_share(given: Any) -> Any:
@@ -161,6 +171,21 @@ class Step(_Model):
 
     notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
     """A Jupyter notebook, run with the job's inputs as its parameters."""
+
+    stitch: Annotated[dict[Name, Literal["labels", "image", "table"]], Field(min_length=1)] | None = None
+    """Files of a needed step that ran on tiles, by name, and what they are: they become files of whole
+    images, which `files` names, too. `labels`: an object has one number in all tiles; `table`: a row is an
+    object, with the coordinates of the whole image; `image`: tiles are put beside one another."""
+
+    pixel_classification: str | None = None
+    """A pixel classifier, the file that `pixmake train` wrote."""
+
+    training: Training | None = None
+    """What `pixmake train` makes that classifier from."""
+
+    axes: Annotated[str, AfterValidator(_axes)] | None = None
+    """The axes that an image is to have, such as `yx`, `yxc`, `zyx` or `tczyx`: those of one pixel are
+    dropped or added, the others brought into this order; default: those that it has."""
 
     args: list[str | int | float] = []
     """The words behind the name of a `script`, with placeholders as in `shell`."""
@@ -248,6 +273,9 @@ class Config(_Model):
 
     results: str = "results"
     """The folder of all results."""
+
+    storage: Storage = Storage()
+    """How images at `s3://`, `gs://` and `https://` are reached, and where local copies stay."""
 
     executors: dict[Name, Executor] = {}
     """Where jobs run, by name; they come on top of those of the machine's settings."""
@@ -339,6 +367,14 @@ def parse_images(content: Mapping[str, Any]) -> Images | None:
         return Images.model_validate(content.get("images"))
     except ValidationError:
         return None
+
+
+def parse_storage(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The `storage` part alone, as far as it is in order."""
+    try:
+        return Storage.model_validate(content.get("storage") or {}).given()
+    except ValidationError:
+        return {}
 
 
 def load_config(path: str | Path) -> Config:
@@ -492,10 +528,12 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 _OF_KINDS = {
+    "axes": ("function", "notebook", "pixel_classification"),
     "args": ("script",),
     "measurements": ("script", "shell"),
+    "training": ("pixel_classification",),
     "python": ("function", "plantcv", "script", "notebook"),
-    "per": ("function", "script", "shell", "notebook"),
+    "per": ("function", "script", "shell", "notebook", "stitch"),
     "needs_all": ("function", "script", "shell", "notebook"),
 }
 """The keys of a step that some kinds alone know."""

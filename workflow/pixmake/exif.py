@@ -53,7 +53,11 @@ def with_exif(table: Table, terms: Sequence[str]) -> Table:
     if problems:
         raise PixmakeError(problems)
     paths = [None if path is None else located(path, table.root) for path in table.frame[PATH]]
-    local = [path for path in paths if path is not None and not is_remote(path)]
+    remote = [path for path in paths if path is not None and is_remote(path)]
+    if remote:
+        what = f"images.exif reads files on a disk here, and {len(remote)} images are not, e.g. {remote[0]}"
+        raise PixmakeError([Problem(what, table.source, "put these columns into the table")])
+    local = [path for path in paths if path is not None]
     headers = remembered(".".join(["exif", *terms]), local, lambda some: _read_all(some, terms))
     found = [headers.get(path or "", {MISSING: True}) for path in paths]
     notes = []

@@ -15,6 +15,7 @@ from pixmake.found import found_path, found_plan
 from pixmake.later import any_rule
 from pixmake.plan import Job, Plan
 from pixmake.records import Record, read_record
+from pixmake.remote import is_remote
 from pixmake.splitting import SPLIT
 
 SMALL = 1_000_000
@@ -28,6 +29,8 @@ _WORDS = {
     "files": "it writes other files",
     "names": "the images of its group have other names",
     "python": "another Python runs it",
+    "images": "it works on other images",
+    "versions": "an image has changed",
 }
 
 
@@ -220,6 +223,8 @@ def _changed(kind: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Itera
 
 
 def _changed_image(path: str, seen: Mapping[str, Any] | None, made: float) -> Iterator[str]:
+    if is_remote(path):
+        return  # its version is a part of the task
     now = fingerprint(path)
     if "size" not in now:
         if Path(path).is_dir():
@@ -262,7 +267,8 @@ def _took(seconds: float) -> str:
 def _file(told: Mapping[str, Any]) -> str:
     size = f", {told['size']} bytes" if "size" in told else ""
     checksum = f", SHA-256 {told['sha256']}" if "sha256" in told else ""
-    return f"{told['path']}{size}{checksum}"
+    version = f", version {told['version']}" if told.get("version") else ""
+    return f"{told['path']}{size}{checksum}{version}"
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,9 @@ import hashlib
 import os
 from typing import Any
 
+from pixmake.axes import is_zarr
+from pixmake.zarrpaths import metadata_file
+
 WHOLE = 32 * 1024 * 1024
 """Bytes up to which a job takes the checksum of its image, some milliseconds while the file is in memory
 anyway. A larger file may serve many jobs (a video, a stack): its checksum is taken once, after the run."""
@@ -20,15 +23,17 @@ def fingerprint(path: str, *, most: int | None = WHOLE) -> dict[str, Any]:
     Parameters
     ----------
     path
-        A file; of a folder, or of what is not on a disk here, only the path is told.
+        A file; of an OME-Zarr its metadata's size, time and checksum are told; of another folder, or of
+        what is not on a disk here, only the path.
     most
         The largest file to read, in bytes; None reads any.
     """
     told: dict[str, Any] = {"path": path}
-    if os.path.isdir(path):
+    file = metadata_file(path) if is_zarr(path) else path
+    if os.path.isdir(file):
         return told
     try:
-        with open(path, "rb") as content:
+        with open(file, "rb") as content:
             status = os.stat(content.fileno())
             told.update(size=status.st_size, mtime=round(status.st_mtime, 3))
             if most is None or status.st_size <= most:

@@ -36,6 +36,10 @@ class Gathered:
     """The images of a step with ``per``: id and metadata of each."""
     images: tuple[Mapping[str, str], ...] = ()
     """Their files, by the image's name in its group; the name of a single image is empty."""
+    parts: tuple[Mapping[str, Mapping[str, int]], ...] = ()
+    """Which part of each of these is meant, by the same names; without a name: all of it."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What those at URIs were when the plan was made."""
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files of needed steps, by name."""
     results: Mapping[str, Any] = field(default_factory=dict)
@@ -115,6 +119,8 @@ def gather_members(path: str | Path, files: Mapping[str, Sequence[str]]) -> Gath
     gathered = Gathered(
         rows=tuple({"id": each["id"], **each["metadata"]} for each in kept),
         images=tuple(each["images"] for each in kept),
+        parts=tuple(each.get("parts", {}) for each in kept),
+        versions={path: version for each in kept for path, version in each.get("versions", {}).items()},
         missing=tuple(each["id"] for each, gone in zip(members, failed, strict=True) if gone),
     )
     for step, jobs in needed.items():
@@ -163,7 +169,8 @@ def members_text(
     Parameters
     ----------
     members
-        Of each image ``id``, ``metadata`` and ``images`` (paths by name).
+        Of each image ``id``, ``metadata``, ``images`` (paths by name) and, where not all of it is meant,
+        ``parts`` (by the same names), and ``versions`` of those at URIs.
     needed
         By needed step, of each of its jobs the record and then the files.
     each_image
@@ -202,6 +209,8 @@ def _plus(
     return Gathered(
         rows=gathered.rows,
         images=gathered.images,
+        parts=gathered.parts,
+        versions=gathered.versions,
         files={**gathered.files, **(files or {})},
         results={**gathered.results, **results},
         measurements=(*gathered.measurements, *measurements),

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixmake.axes import WHOLE, Part, is_zarr
 from pixmake.cells import TIMESTAMP, as_metadata, comparable, typed_cell
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
 from pixmake.imageset import Images
+from pixmake.omero import is_plane, plane_name
+from pixmake.parts import part_id
 from pixmake.table import PATH, Note, Table, is_remote, located
+
+_STORE = re.compile(r"(\.ome)?\.zarr(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,13 @@ class Group:
     """Of a job of a step with `per`: the groups that belong to it, by time; see `pixmake.cohorts`."""
     rows: tuple[int, ...] = ()
     """The positions of its rows in the table that was grouped."""
+    parts: tuple[Part, ...] = ()
+    """Which part of each image is meant, in the order of ``paths``; empty if all are whole."""
+
+    @property
+    def images(self) -> tuple[tuple[str, Part], ...]:
+        """The path of each image and the part of it that is meant."""
+        return tuple(zip(self.paths, self.parts or [WHOLE] * len(self.paths), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +189,13 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
         where=cells.places[rows[0]],
         when=_when(cells, rows),
         rows=tuple(rows),
+        parts=_parts(cells.table, rows),
     )
+
+
+def _parts(table: Table, rows: Sequence[int]) -> tuple[Part, ...]:
+    parts = tuple([table.part(row) for row in rows])
+    return parts if any(parts) else ()
 
 
 def _when(cells: _Cells, rows: Sequence[int]) -> datetime.datetime | None:
@@ -193,8 +212,16 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
     key = [cells.keys[column][first] for column in images.group_by]
     if not key or None in key:
         path = str(cells.columns[PATH][first])
-        return safe_id(path if is_remote(path) else os.path.splitext(located(path, "."))[0])
+        if is_plane(path):
+            return safe_id(plane_name(path))
+        return safe_id(_without_suffix(path) + part_id(cells.table.part(first)))
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
+
+
+def _without_suffix(path: str) -> str:
+    if is_zarr(path):
+        return _STORE.sub("", path if is_remote(path) else located(path, "."))
+    return path if is_remote(path) else os.path.splitext(located(path, "."))[0]
 
 
 def _from_template(template: str, cells: _Cells, rows: Sequence[int]) -> str:

@@ -19,6 +19,7 @@ FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "web
 Scalar = str | int | float | bool | datetime.datetime | datetime.date | None
 Day = datetime.datetime | datetime.date | str
 ExifTerm = Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]
+PartColumn = Literal["t", "c", "z", "level", "y", "x", "height", "width", "page"]
 Format = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 
 
@@ -98,6 +99,84 @@ class Phenodata(_Model):
 
     path: str
     """The folder, or the JSON file in it."""
+
+
+class Tile(_Model):
+    """Squares that an image is cut into. A number alone is `size`."""
+
+    size: Annotated[int, Field(gt=0)]
+    """Rows and columns of pixels; at the edges a tile is what is left."""
+
+    overlap: Annotated[int, Field(ge=0)] = 0
+    """Pixels that neighbours share: more than an object is wide, so that each is whole in some tile."""
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        if self.overlap > self.size // 2:
+            raise ValueError(f"an overlap of {self.overlap} is more than half a tile of {self.size}")
+        return self
+
+
+class Zarr(_Model):
+    """An OME-Zarr. A text alone is its `path`."""
+
+    path: str
+    """An image, an HCS plate or one of its wells, or a folder of them; `….zarr`."""
+
+    split: list[Literal["t", "c", "z"]] = []
+    """The axes along which each index is a row of its own: `[t, z]` makes a row of each time and plane."""
+
+    tile: Annotated[Tile, BeforeValidator(_short("size"), json_schema_input_type=int | Tile)] | None = None
+    """Squares that each image is cut into, a row each, e.g. `2048` or `{size: 2048, overlap: 64}`."""
+
+    level: Annotated[int, Field(ge=0)] = 0
+    """The resolution level that is read; 0 is the full one. Tiles are in its pixels."""
+
+    @field_validator("split")
+    @classmethod
+    def _once(cls, split: list[str]) -> list[str]:
+        if len(set(split)) < len(split):
+            raise ValueError("an axis stands twice")
+        return split
+
+
+class Omero(_Model):
+    """Images of an OMERO server. Who logs in is said by the environment, never here."""
+
+    server: Annotated[str, Field(pattern=r"^https?://[^/@\s]+(/[^?#@\s]*)?$")]
+    """The address of OMERO.web: what stands before `/webclient/` in the browser."""
+
+    dataset: Annotated[int, Field(gt=0)] | None = None
+    """The id of a dataset, or"""
+
+    plate: Annotated[int, Field(gt=0)] | None = None
+    """of a plate, or"""
+
+    screen: Annotated[int, Field(gt=0)] | None = None
+    """of a screen: all its plates."""
+
+    zarr: str | None = None
+    """Where an image's OME-Zarr lies, with columns in braces: `s3://bucket/{image_id}.zarr`; default:
+    the planes as the server renders them (8 bits, JPEG)."""
+
+    split: list[Literal["t", "c", "z"]] = []
+    """Axes of which each index is a row of its own."""
+
+    @model_validator(mode="after")
+    def _one_container(self) -> Self:
+        given = [name for name in ("dataset", "plate", "screen") if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = f"names {' and '.join(given)}, but takes" if given else "needs"
+            raise ValueError(f"{said} one of: dataset, plate, screen")
+        if len(set(self.split)) < len(self.split):
+            raise ValueError("an axis stands twice in split")
+        return self
+
+    @property
+    def container(self) -> tuple[str, int]:
+        """What holds the images: its kind and its id."""
+        kind = next(name for name in ("dataset", "plate", "screen") if getattr(self, name) is not None)
+        return kind, getattr(self, kind)
 
 
 class Join(_Model):
@@ -222,6 +301,12 @@ class Images(_Model):
     ) = None
     """Source: a phenodata `metadata.json` and its images."""
 
+    zarr: Annotated[Zarr, BeforeValidator(_short("path"), json_schema_input_type=str | Zarr)] | None = None
+    """Source: OME-Zarr images and plates, whole or in planes and tiles."""
+
+    omero: Omero | None = None
+    """Source: a dataset, a plate or a screen of an OMERO server."""
+
     root: str = "."
     """The folder that relative paths in a `table` start from."""
 
@@ -233,6 +318,12 @@ class Images(_Model):
 
     exif: list[ExifTerm] = []
     """Columns that are added from the headers of the image files."""
+
+    read_by: Annotated[list[PartColumn], Field(json_schema_extra={"uniqueItems": True})] | None = None
+    """Columns that say which part of its image a row means: indices `t`, `c`, `z` from 0, a resolution
+    `level` (0 is the full one), a region `y`, `x`, `height`, `width` in pixels of that level, a `page` of
+    a TIFF. One image may then stand in many rows. Default: those of them that are there, for rows whose
+    image is an OME-Zarr; none for others."""
 
     id: str | None = None
     """A template of column names, e.g. `{plant}_{timestamp:%Y-%m-%d}`; default: the image's path
@@ -279,7 +370,7 @@ class Images(_Model):
         return next(name for name in SOURCE_KEYS if getattr(self, name) is not None)
 
 
-SOURCE_KEYS = ("table", "directory", "lemnatec", "phenodata")
+SOURCE_KEYS = ("table", "directory", "lemnatec", "phenodata", "zarr", "omero")
 """The keys of `Images` of which exactly one is given; each is a module of `pixmake.sources`."""
 
 
@@ -289,5 +380,7 @@ def image_inconsistencies(images: Images) -> Iterator[tuple[str, str, str]]:
         yield "name_by", "names the images of a group", "set group_by, too"
     if images.require and not images.name_by:
         yield "require", "names images of a group by the column `name_by`", "set name_by, too"
+    if images.read_by and images.checkpoint is not None:
+        yield "read_by", "is not for images that are found during the run: each is one file", "remove it"
     if "root" in images.model_fields_set and images.table is None:
         yield "root", f"is for `table`: in a {images.source} paths start from its own folder", "remove it"

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from pixmake.cohorts import make_levels
-from pixmake.config import Config, parse_config, parse_images, read_config
+from pixmake.config import Config, parse_config, parse_images, parse_storage, read_config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.found import found_path, has_rows
 from pixmake.groups import Group, Grouping, IncompleteGroup, make_grouping
 from pixmake.imageset import Images
 from pixmake.plan import Plan, collisions
+from pixmake.remote import configure
 from pixmake.selection import SelectionStep, selection_steps
 from pixmake.sources import read_images
 from pixmake.splitting import container_config, found_config
@@ -195,8 +196,10 @@ def inspect_project(path: str | Path) -> Inspection:
         images = parse_images(content)
         if images is None:
             raise
+        configure(parse_storage(content))
         inspection = inspect_images(images)
         return replace(inspection, problems=(*error.problems, *inspection.problems))
+    configure(config.storage.given())
     if config.images.checkpoint is not None:
         table = found_path(config.results)
         # before a run, the files that hold images are all that is known

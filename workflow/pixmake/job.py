@@ -5,22 +5,22 @@ Standard library only, but for what the kind of step needs.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
-import shutil
 import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pixmake import kept
-from pixmake.fingerprint import fingerprint
+from pixmake import kept, remote
+from pixmake.fingerprint import WHOLE, fingerprint
 from pixmake.gathering import (
     MEMBERS,
     MISSING,
@@ -30,6 +30,7 @@ from pixmake.gathering import (
     gather_members,
     gather_single,
 )
+from pixmake.outputs import duplicate, make_blank, remove
 from pixmake.records import (
     Failure,
     Record,
@@ -39,6 +40,7 @@ from pixmake.records import (
 )
 from pixmake.runners import MODULES, Call
 from pixmake.task import Limits, Task, parse_limits, parse_task
+from pixmake.zarrpaths import image_of
 
 DONE = 64
 """Exit status: the record is there. Not 0, which any library may exit with."""
@@ -87,7 +89,8 @@ def parse_job(words: Sequence[str]) -> Job:
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
-    images = tuple(_real(path) for path in inputs)
+    local = iter(inputs)
+    images = tuple(uri or _real(next(local)) for uri in task.images) or tuple(map(_real, inputs))
     return Job(task, limits, log, record, named, images, needed, gathered)
 
 
@@ -142,7 +145,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         return fail(job, _failure(job, error), run=_run(job, started, warm))
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
-            Path(path).unlink(missing_ok=True)
+            remove(path)
     return DONE
 
 
@@ -159,13 +162,35 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         needed.update(zip(files, job.needed[step][1:], strict=False))
-    return Call(job.task, job.images, needed, job.files, threads, job.record, job.log, gathered)
+    remote.configure(job.limits.storage, {**_versions(job), **gathered.versions})
+    images = job.images
+    if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
+        images, gathered = _opened_by_name(images, gathered)
+    return Call(job.task, images, needed, job.files, threads, job.record, job.log, gathered)
 
 
 def preloads(kind: str) -> Sequence[str]:
     """The modules that every job of a kind of step needs."""
     runner = import_module(MODULES[kind])
     return getattr(runner, "PRELOAD", ())
+
+
+def _opened_by_name(images: tuple[str, ...], gathered: Gathered) -> tuple[tuple[str, ...], Gathered]:
+    """The images for a program that opens them by itself: of objects the local copies."""
+    several = tuple({name: remote.local(path) for name, path in each.items()} for each in gathered.images)
+    return tuple(remote.local(path) for path in images), replace(gathered, images=several)
+
+
+def _versions(job: Job) -> dict[str, str]:
+    """What the images at URIs were when the plan was made."""
+    return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
+
+
+def prepare(kind: str, work: Mapping[str, Any], folder: str) -> None:
+    """Have the warm process read what every image of a step needs; see `pixmake.runners`."""
+    runner = import_module(MODULES[kind])
+    if hasattr(runner, "prepare"):
+        runner.prepare(work, folder)
 
 
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:
@@ -179,9 +204,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
         if not job.limits.is_last or not job.limits.keep_going:
             return TOLD
-    # Snakemake wants every declared output; an empty file stands for one that could not be made
+    # Snakemake wants every declared output; an empty one stands for one that could not be made
     for path in job.files.values():
-        Path(path).write_bytes(b"")
+        make_blank(path)
     write_record(
         Record(
             id=job.task.id,
@@ -200,13 +225,22 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
         if job.limits.keep == "failed":
             for source, target in _kept_inputs(job).items():
-                shutil.copy(source, target)
+                remove(target)
+                duplicate(source, target)
     return DONE
 
 
 def origin(job: Job) -> dict[str, Any]:
     """What a result is made of: what the job was told, and its images as they are."""
-    return {"task": job.task.as_made(), "inputs": [fingerprint(path) for path in job.images]}
+    # a file of which many jobs read a part each is not read as a whole by each of them
+    most, versions = 0 if job.task.parts else WHOLE, _versions(job)
+    inputs = [
+        {"path": path, "version": versions.get(path, "")}
+        if remote.is_remote(path)
+        else fingerprint(path, most=most)
+        for path in dict.fromkeys(job.images)
+    ]
+    return {"task": job.task.as_made(), "inputs": inputs}
 
 
 def run_facts(
@@ -338,13 +372,11 @@ def _remove_leftovers(job: Job) -> None:
     """Files that a killed process was writing."""
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                remove(leftover)
 
 
 def _real(path: str) -> str:
-    """The image behind a link that stands in for a name that Snakemake cannot take."""
+    """The image behind what a rule names: a link (Snakemake cannot take its name) or a Zarr's metadata."""
     link = Path(path)
-    return str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path
+    return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)

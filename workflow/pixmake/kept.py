@@ -16,6 +16,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pixmake.outputs import duplicate, rename
+
 FOLDER = ".snakemake/pixmake/kept"
 
 SUBMISSION = "PIXMAKE_SUBMISSION"
@@ -98,5 +100,5 @@ def lost_reason() -> tuple[str, str]:
 
 def _link(source: Path, target: Path) -> None:
     temporary = target.parent / f".{target.name}.{os.urandom(4).hex()}"
-    os.link(source, temporary)
-    temporary.replace(target)
+    duplicate(source, temporary, os.link)
+    rename(temporary, target)

@@ -12,7 +12,7 @@ from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.found import found_path, found_plan
 from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, record_path
-from pixmake.rules import Collected, collected, inputs, inputs_of_several, records
+from pixmake.rules import Collected, collected, inputs, inputs_of_several, marked, records
 from pixmake.task import one_line
 
 ANY = "{id}"
@@ -75,11 +75,7 @@ def inputs_of_any(plan: Plan, checkpoints: Any, step: str) -> dict[str, Callable
 def outputs_of_any(plan: Plan, planned: PlannedStep) -> dict[str, Any]:
     """The ``output`` of a step's rule for any id."""
     results = _plain(plan.config.results)
-    files: Any = file_paths(results, planned.name, planned.step, ANY)
-    if planned.temporary:
-        from snakemake.io import temp
-
-        files = temp(files)
+    files = marked(file_paths(results, planned.name, planned.step, ANY), temporary=planned.temporary)
     return {"record": record_path(results, planned.name, ANY)} | ({"files": files} if files else {})
 
 

@@ -11,9 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.axes import WHOLE, ImageError, Part, is_zarr
+from pixmake.errors import PixmakeError
 from pixmake.frames import Results, measured_values
-from pixmake.images import IMAGES, ImageError, read_image
+from pixmake.images import IMAGES
 from pixmake.plan import Plan
+from pixmake.preview import preview
 from pixmake.records import Record
 from pixmake.status import Count
 
@@ -73,7 +76,7 @@ def results_html(results: Results) -> str:
     plan = results.known
     records = _by_image(results.records())
     shown = sorted(records, key=lambda each: not any(record.error for record in each[1]))[:SHOWN]
-    paths = {group.id: group.paths for group in plan.groups}
+    paths = {group.id: group.images for group in plan.groups}
     images = [of_image for job_id, of_image in records if job_id in paths]
     failed = sum(1 for of_image in images if any(record.error for record in of_image))
     names = list(dict.fromkeys(name for _, of_image in shown for name in _values(of_image)))
@@ -120,7 +123,7 @@ def show_run(run: Run) -> None:
     threading.Thread(target=keep_up, name="pixmake-display", daemon=True).start()
 
 
-def thumbnail(path: Path) -> str:
+def thumbnail(path: Path, part: Part | None = None) -> str:
     """An image as an ``<img>`` that holds it, small; where it cannot be read, a word that says why.
 
     Values of more than 8 bits, and labels, are stretched from the least to the greatest.
@@ -129,8 +132,8 @@ def thumbnail(path: Path) -> str:
     import numpy as np
 
     try:
-        image = read_image(path)
-    except ImageError as error:
+        image = preview(path, part, THUMBNAIL)
+    except (ImageError, PixmakeError) as error:
         return f'<span title="{_escaped(error)}">no image</span>'
     scale = THUMBNAIL / max(image.shape[:2])
     if scale < 1:
@@ -145,11 +148,15 @@ def thumbnail(path: Path) -> str:
     return f'<img alt="{name}" title="{name}" src="data:image/png;base64,{content}">'
 
 
-def _pictures(results: Results, images: Sequence[str], records: Sequence[Record]) -> str:
+def _pictures(results: Results, images: Sequence[tuple[str, Part]], records: Sequence[Record]) -> str:
     """The thumbnails of an image and of the files that were made from it."""
-    made = [path for record in records if record.error is None for path in record.files.values()]
-    paths = [path for path in (*images, *made) if path.rpartition(".")[2].lower() in IMAGES]
-    return "".join(thumbnail(results.path(path)) for path in paths[:4] if "://" not in path)
+    made = [(path, WHOLE) for record in records if record.error is None for path in record.files.values()]
+    shown = [
+        (path, part)
+        for path, part in (*images, *made)
+        if is_zarr(path) or path.rpartition(".")[2].lower() in IMAGES
+    ]
+    return "".join(thumbnail(results.path(path), part) for path, part in shown[:4] if "://" not in path)
 
 
 def _by_image(records: Iterable[Record]) -> list[tuple[str, list[Record]]]:

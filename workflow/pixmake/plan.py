@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.arrivals import failures_to_retry
+from pixmake.axes import named
 from pixmake.cohorts import Levels, make_levels
-from pixmake.config import Config, Step, parse_config, parse_images
+from pixmake.config import Config, Step, parse_config, parse_images, parse_storage
 from pixmake.environments import environment_problems
 from pixmake.errors import PixmakeError, Problem
 from pixmake.executors import Placement, place_steps
@@ -24,6 +25,7 @@ from pixmake.groups import Group, make_grouping, make_groups
 from pixmake.ids import rule_name
 from pixmake.imageset import Images
 from pixmake.kinds import KINDS, takes_images
+from pixmake.remote import configure, is_remote, versions
 from pixmake.selection import select_rows
 from pixmake.settings import read_settings
 from pixmake.sources import read_images
@@ -55,6 +57,8 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
+    several: tuple[str, ...] = ()
+    """The images of a job over several, if it depends on them."""
     gathered: tuple[str, ...] = ()
     """What the job depends on that is not among the words of its command: see ``members``."""
     members: str = ""
@@ -77,6 +81,8 @@ class PlannedStep:
     temporary: bool = False
     """Whether its files are removed once all that need them are done."""
     keep: str = "all"
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    """How images at URIs are reached."""
     work: Mapping[str, Any] = field(default_factory=dict)
     """What its kind is told; see `pixmake.task.Task`."""
 
@@ -92,6 +98,8 @@ class Plan:
     """The metadata terms, in the table's order."""
     cohorts: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
     """The jobs of the steps with ``per``."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What the images at URIs were when the plan was made."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
     functions: tuple[PlannedFunction, ...] = ()
@@ -174,7 +182,7 @@ class Plan:
             (one,) = self.levels.related(group, need, index)
             needed += self._results(need, one.id)
         needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
-        members, gathered = "", [*([] if step.terms is None else group_images(planned, group))]
+        members, gathered = "", list[str]()
         many = [need for need in sorted(step.needs) if need not in singles]
         if step.terms is not None:
             of_each = {
@@ -182,7 +190,7 @@ class Plan:
                 for need in many
             }
             gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
-            images = [_image_of(each) for each in group.members]
+            images = [_image_of(each, self.versions) for each in group.members]
             members = members_text(images, of_each, {need: need not in self.cohorts for need in many})
         task = Task(
             step=planned.name,
@@ -193,6 +201,9 @@ class Plan:
             metadata=group.metadata,
             params=step.params,
             names=group.names,
+            images=tuple(path if is_remote(path) else "" for path in group.paths) if self.versions else (),
+            versions=tuple(self.versions.get(path, "") for path in group.paths) if self.versions else (),
+            parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
@@ -210,6 +221,7 @@ class Plan:
             record=record,
             files=tuple(files),
             log=f"{LOGS}/{planned.name}/{group.id}.log",
+            several=tuple([] if step.terms is None else group_images(planned, group)),
             gathered=tuple(gathered),
             members=members,
         )
@@ -222,12 +234,18 @@ class Plan:
 
 def group_images(planned: PlannedStep, group: Group) -> list[str]:
     """The images of a job over several, if it asks for them."""
-    return [path for each in group.members for path in each.paths] if planned.takes_images else []
+    if not planned.takes_images:
+        return []
+    return list(dict.fromkeys(path for each in group.members for path in each.paths))
 
 
-def _image_of(group: Group) -> dict[str, Any]:
-    images = dict(zip(group.names or ("",), group.paths, strict=True))
-    return {"id": group.id, "metadata": group.metadata, "images": images}
+def _image_of(group: Group, versions: Mapping[str, str]) -> dict[str, Any]:
+    names = group.names or ("",)
+    images = dict(zip(names, group.paths, strict=True))
+    parts = {"parts": dict(zip(names, group.parts, strict=True))} if group.parts else {}
+    known = {path: versions[path] for path in group.paths if path in versions}
+    told = {"versions": known} if known else {}
+    return {"id": group.id, "metadata": group.metadata, "images": images, **parts, **told}
 
 
 def gathering_rule(step: str) -> str:
@@ -262,6 +280,7 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
         config = parse_config(content, files)
     except PixmakeError as error:
         images = parse_images(content)
+        configure(parse_storage(content))
         raise PixmakeError([*error.problems, *(table_problems(images) if images else ())]) from None
     return make_plan(config, str(files[0]) if files else "config")
 
@@ -293,6 +312,7 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
+    configure(config.storage.given())
     with _no_garbage():
         containers = config.images.checkpoint is not None
         return _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
@@ -339,7 +359,8 @@ def _plan_of_table(config: Config, source: str) -> Plan:
         functions = plan_functions(config, columns or None)
     except PixmakeError as error:
         problems += error.problems
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, notes, functions)
+    known = {} if problems else _known_versions(groups)
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes, functions)
     problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
@@ -374,13 +395,21 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
         step=holding.steps[SPLIT],
         source=split_source(checkpoint),
         keeps_going=config.on_error == "continue",
+        storage=config.storage.given(),
         work=split_work(checkpoint),
     )
-    containers = Plan(holding, groups, (split,), tuple(table.columns), notes=table.notes)
+    known = _known_versions(groups)
+    containers = Plan(holding, groups, (split,), tuple(table.columns), versions=known, notes=table.notes)
     problems = list(collisions(containers))
     if problems:
         raise PixmakeError(problems)
     return Plan(config, (), steps, (), functions=plan_functions(config, None), containers=containers)
+
+
+def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
+    """The versions of the images at URIs; their table has been looked at, so they are known."""
+    found = versions(path for group in groups for path in group.paths if is_remote(path))
+    return {path: version for path, version in found.items() if version is not None}
 
 
 def selected_table(images: Images) -> Table:
@@ -433,6 +462,7 @@ def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
                     takes_images=takes_images(step),
                     temporary=config.is_temporary(name),
                     keep=config.keep,
+                    storage=config.storage.given(),
                 )
             )
     if problems:
@@ -461,7 +491,8 @@ def collisions(plan: Plan) -> Iterator[Problem]:
     for group in plan.groups:
         twin = groups.setdefault(rule_name("", group.id), group)
         if twin is not group:
-            what = f"{' and '.join([*twin.paths, *group.paths])} get one id, {group.id!r}"
+            images = [named(*image) for image in (*twin.images, *group.images)]
+            what = f"{' and '.join(images)} get one id, {group.id!r}"
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
             hint = "set images.id to a template that tells them apart, e.g. with one more column"

@@ -12,6 +12,7 @@ from typing import Any
 from pixmake.calls import replace_calls
 from pixmake.placeholders import fill_command, fill_word
 from pixmake.runners import Call
+from pixmake.runners.metadata import metadata
 from pixmake.runners.notebook import parameters_of, prepared
 from pixmake.runners.programs import Workspace, job_content, values
 from pixmake.source import read_signature
@@ -63,11 +64,11 @@ def _function(call: Call, space: Workspace) -> Iterator[str]:
     given.update({key: f"read_file({path!r})" for key, path in call.needed.items()})
     if task.names:
         by_name = dict(zip(task.names, call.images, strict=True))
-        reads = ", ".join(f"{key!r}: read_image({path!r})" for key, path in by_name.items())
+        reads = ", ".join(f"{key!r}: {_reading(call, at)}" for at, key in enumerate(by_name))
         given.update(images=f"{{{reads}}}", paths=repr(by_name))
     else:
-        given.update(image=f"read_image({call.images[0]!r})", path=repr(call.images[0]))
-    given["meta"] = repr(dict(task.metadata))
+        given.update(image=_reading(call, 0), path=repr(call.images[0]))
+    given["meta"] = repr(metadata(call))
     given["measurements"] = repr(list(call.gathered.measurements))
     given.update({step: repr(found) for step, found in call.gathered.results.items()})
     asked = {key: text for key, text in given.items() if signature.accepts(key)}
@@ -77,11 +78,19 @@ def _function(call: Call, space: Workspace) -> Iterator[str]:
         f"import sys\n\nsys.path.insert(0, {folder!r})\n"
         f"from pixmake.images import read_file, read_image\n\n{inputs}"
     )
-    if "image" in asked or "images" in asked:
+    if ("image" in asked or "images" in asked) and (call.axes or "yx") in ("yx", "yxc"):
         yield _SHOW.format(what="image" if "image" in asked else f"images[{task.names[0]!r}]")
     yield Path(file).read_text(encoding="utf-8")
     arguments = ", ".join(f"{key}={key}" for key in asked)
     yield f"found = {name}({arguments})\nfound"
+
+
+def _reading(call: Call, number: int) -> str:
+    """The call that reads one of the images."""
+    words = [repr(call.images[number])]
+    words += [repr(dict(call.parts[number]))] if call.parts[number] else []
+    words += [f"axes={call.axes!r}"] if call.axes else []
+    return f"read_image({', '.join(words)})"
 
 
 def _plantcv(call: Call, space: Workspace) -> Iterator[str]:
@@ -126,7 +135,26 @@ def _shell(call: Call, space: Workspace) -> Iterator[str]:
     yield f"print(open({str(space.result)!r}).read())" if "{result}" in call.task.work["command"] else ""
 
 
-_CELLS = {"function": _function, "plantcv": _plantcv, "script": _script, "shell": _shell}
+def _pixel_classification(call: Call, space: Workspace) -> Iterator[str]:
+    yield (
+        "from pixmake.images import read_image\n"
+        "from pixmake.pixelclasses import channels_first, classify, load_classifier\n\n"
+        f"classifier = load_classifier({call.task.work['model']!r})\n"
+        f"image = read_image({call.images[0]!r}, {dict(call.parts[0])!r}, {call.axes!r})"
+    )
+    yield (
+        f"image = channels_first(image, {call.axes!r})\n"
+        "labels, probabilities = classify(classifier, image, probabilities=True)"
+    )
+
+
+_CELLS = {
+    "function": _function,
+    "plantcv": _plantcv,
+    "script": _script,
+    "shell": _shell,
+    "pixel_classification": _pixel_classification,
+}
 
 
 def _assigned(parameters: Mapping[str, Any]) -> str:

@@ -11,14 +11,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from pixmake.axes import WHOLE, ImageError, Part, is_zarr, left_of
 from pixmake.errors import PixmakeError, Problem
-from pixmake.images import ImageError, read_image
+from pixmake.images import describe, read_image
 
 MOST_KINDS = 20
 """Kinds of images that are listed; the rest is counted."""
+
+
+_Asked = tuple[str, Part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Reading:
     channels: int = 0
     error: str = ""
     """Why it does not decode; empty if it does."""
+    part: Part = field(default_factory=dict)
+    """Which part of the image was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Kind:
     """The first such image, for a kind that nobody expected."""
 
 
-def read_all(paths: Sequence[str], processes: int) -> Iterator[Reading]:
+def read_all(paths: Sequence[str], processes: int, parts: Sequence[Part] = ()) -> Iterator[Reading]:
     """Decode images in parallel, in the order in which they are done.
 
     Each process decodes one image after the other. One that a file brings down is replaced, so that a
@@ -60,17 +66,19 @@ def read_all(paths: Sequence[str], processes: int) -> Iterator[Reading]:
         The files, from the working directory.
     processes
         How many are opened at a time.
+    parts
+        Which part of each is read; default: all of it.
 
     Raises
     ------
     PixmakeError
         The processes cannot be started.
     """
-    waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
     done: queue.SimpleQueue[Reading | PixmakeError] = queue.SimpleQueue()
     readers = [_Reader(waiting, done) for _ in range(max(1, min(processes, len(paths))))]
-    for path in [*paths, *[None] * len(readers)]:
-        waiting.put(path)
+    for asked in [*zip(paths, parts or [WHOLE] * len(paths), strict=True), *[None] * len(readers)]:
+        waiting.put(asked)
     for reader in readers:
         reader.start()
     try:
@@ -153,7 +161,7 @@ class _Reader(threading.Thread):
 
     def __init__(
         self,
-        waiting: queue.SimpleQueue[str | None],
+        waiting: queue.SimpleQueue[_Asked | None],
         done: queue.SimpleQueue[Reading | PixmakeError],
     ) -> None:
         super().__init__(daemon=True)
@@ -165,8 +173,8 @@ class _Reader(threading.Thread):
     def run(self) -> None:
         """Read until the queue says that there is no more."""
         try:
-            while (path := self.waiting.get()) is not None and not self.ended:
-                self.done.put(self._read(path))
+            while (asked := self.waiting.get()) is not None and not self.ended:
+                self.done.put(self._read(*asked))
         except (PixmakeError, OSError, ValueError) as error:
             if not self.ended:
                 problem = error if isinstance(error, PixmakeError) else PixmakeError([Problem(str(error))])
@@ -182,15 +190,15 @@ class _Reader(threading.Thread):
             process.kill()
             process.wait()
 
-    def _read(self, path: str) -> Reading:
+    def _read(self, path: str, part: Part) -> Reading:
         if self.process is None or self.process.poll() is not None:
             self.process = _start()
-        answer = _asked(self.process, json.dumps(path))
+        answer = _asked(self.process, json.dumps([path, dict(part)]))
         if answer:
-            return Reading(path, **json.loads(answer))
+            return Reading(path, **json.loads(answer), part=part)
         code = self.process.wait()
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        return Reading(path, error=f"brings down the process that decodes it ({how})")
+        return Reading(path, error=f"brings down the process that decodes it ({how})", part=part)
 
 
 def _start() -> subprocess.Popen[str]:
@@ -233,19 +241,28 @@ def _depth(dtype: str) -> str:
     return names.get(dtype, dtype)
 
 
-def _answer(path: str) -> dict[str, Any]:
+def _answer(path: str, part: Part) -> dict[str, Any]:
     """What one image is, or the reason why it is none, as `Reading` has it."""
     try:
-        array = read_image(path)
-    except ImageError as error:
+        array = read_image(path, part)
+        axes = _axes(path, part, array.shape)
+    except (ImageError, PixmakeError) as error:
         return {"error": str(error).removeprefix(f"{path}: ")}
     except MemoryError:
         return {"error": "does not fit into the memory"}
     except Exception as error:  # whatever a decoder comes up with is this image's own failure
         return {"error": f"{type(error).__name__}: {error}"}
-    height, width = array.shape[:2]
-    channels = array.shape[2] if array.ndim == 3 else 1
+    height, width = array.shape[axes.index("y")], array.shape[axes.index("x")]
+    channels = array.shape[axes.index("c")] if "c" in axes else 1
     return {"width": width, "height": height, "dtype": str(array.dtype), "channels": channels}
+
+
+def _axes(path: str, part: Part, shape: tuple[int, ...]) -> str:
+    """The axes of an array that was read."""
+    if not is_zarr(path) and len(shape) < 4 and (len(shape) == 2 or shape[2] in (3, 4)):
+        return "yxc"[: len(shape)]
+    left = left_of(describe(path, part.get("level", 0), part.get("page")), part)
+    return "".join(axis for axis, size in zip(left.axes, left.shape, strict=True) if size > 1 or axis in "yx")
 
 
 def main() -> int:
@@ -255,7 +272,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
     cv2.setNumThreads(1)
     for line in sys.stdin:
-        answer = _answer(json.loads(line)) if line.strip() else {}
+        answer = _answer(*json.loads(line)) if line.strip() else {}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
     return 0

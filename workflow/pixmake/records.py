@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pixmake.outputs import remove, rename
+
 FAILURES = ".failures"
 """The folder below ``results`` with one file per job that has ever failed for good: a line a failure."""
 
@@ -137,9 +139,9 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp{path.suffix}"
     try:
         yield temporary
-        temporary.replace(path)
+        rename(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
 
 
 def note_failure(results: str | Path, step: str, job_id: str, reason: str) -> None:

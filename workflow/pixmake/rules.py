@@ -18,10 +18,12 @@ from typing import Any, TypeVar
 
 from pixmake import kept
 from pixmake.attempts import at_attempt, is_expression
+from pixmake.axes import is_zarr
 from pixmake.client import ACTIVATED, CONTAINED
 from pixmake.config import Step, read_config
 from pixmake.environments import conda_of, runs_python
 from pixmake.errors import PixmakeError, Problem
+from pixmake.fitting import SOME, fitting_problems
 from pixmake.gathering import MEMBERS
 from pixmake.images import TABLES
 from pixmake.installed import HERE, WORKFLOW
@@ -30,6 +32,7 @@ from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
 from pixmake.node import read_config as config_sent
 from pixmake.orphans import cancel_orphans
+from pixmake.outputs import is_folder
 from pixmake.plan import (
     LOGS,
     Job,
@@ -47,6 +50,7 @@ from pixmake.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
 from pixmake.task import LOST_ATTEMPTS, one_line
+from pixmake.zarrpaths import metadata_file
 
 SAME_PYTHON = "-"
 """Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
@@ -75,7 +79,24 @@ _ROOMS = (
     "calls",
     "fingerprint",
     "gathering",
+    "outputs",
+    "pixelclasses",
+    "pixelfeatures",
+    "pixelmodel",
+    "pixelobjects",
+    "pixelterms",
+    "errors",
+    "axes",
+    "copies",
+    "remote",
+    "omero",
+    "zarrpaths",
+    "ngff",
+    "pyramid",
+    "stitch",
     "images",
+    "tiffs",
+    "tiffmetadata",
 )
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
@@ -139,7 +160,11 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         if sent is not None:
             return make_plan(sent)
         known = cores if cores is not None and cores < sys.maxsize else None
-        return sliced(replace(plan_project(config, files), cores=known))
+        plan = plan_project(config, files)
+        problems = fitting_problems(plan, SOME)
+        if problems:
+            raise PixmakeError(problems)
+        return sliced(replace(plan, cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -192,10 +217,11 @@ def log_of(rule: str) -> str:
 def inputs(job: Job) -> dict[str, list[str]]:
     """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
+    Images at URIs are no inputs: the task names them, with the versions that they have.
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_takeable(path) for path in job.images]
+    images = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
     return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
@@ -205,17 +231,32 @@ def inputs_of_several(job: Job) -> dict[str, list[str]]:
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    return {"needed": list(job.needed), "gathered": [_takeable(path) for path in job.gathered]}
+    images = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
 
 
 def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
     """The ``output`` of a job's rule: its record, then its files, if any."""
-    files: Any = list(job.files)
+    return {"record": job.record} | ({"files": marked(job.files, temporary=temporary)} if job.files else {})
+
+
+def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
+    """Outputs as Snakemake takes them: folders are flagged, and what is removed once it has been used."""
+    found: list[Any] = list(paths)
+    if any(is_folder(path) for path in paths):
+        from snakemake.io import directory
+
+        found = [directory(path) if is_folder(path) else path for path in paths]
     if temporary:
         from snakemake.io import temp
 
-        files = temp(files)
-    return {"record": job.record} | ({"files": files} if job.files else {})
+        found = [temp(path) for path in found]
+    return found
+
+
+def dependency(path: str) -> str:
+    """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
+    return metadata_file(path) if is_zarr(path) else path
 
 
 def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
@@ -300,7 +341,8 @@ def run_limits(planned: PlannedStep) -> str:
         "timeout": step.timeout,
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    return one_line({**limits, "gpu": gpu} if gpu else limits)
+    storage = {"storage": planned.storage} if planned.storage else {}
+    return one_line({**limits, **({"gpu": gpu} if gpu else {}), **storage})
 
 
 def retries(planned: PlannedStep) -> int:
@@ -443,7 +485,7 @@ def as_text(plan: Plan) -> Iterator[str]:
 
 
 def _takeable(path: str) -> str:
-    return _linked(path) if _PATTERN.search(path) and not is_remote(path) else path
+    return _linked(path) if _PATTERN.search(path) else path
 
 
 def _written(path: Path, text: str) -> None:
@@ -551,7 +593,7 @@ rule {job.rule}:
     input:
 {_named(inputs_of_several(job) if job.members else inputs(job))}
     output:
-{_named(outputs(job), "files" if planned.temporary else "")}
+{_text_outputs(job, temporary=planned.temporary)}
     log:
         {job.log!r},
     {_text_software(planned.step)}
@@ -601,12 +643,22 @@ def _resource_text(given: Any) -> str:
     return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
 
 
-def _named(paths: Mapping[str, str | list[str]], temporary: str = "") -> str:
-    """Named paths as the lines of a directive; those under one name may be temporary."""
+def _named(paths: Mapping[str, str | list[str]]) -> str:
+    """Named paths as the lines of a directive."""
     lines = []
     for name, value in paths.items():
         text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
-        lines.append(f"        {name}={f'temp({text})' if name == temporary else text},")
+        lines.append(f"        {name}={text},")
+    return "\n".join(lines)
+
+
+def _text_outputs(job: Job, *, temporary: bool) -> str:
+    """As `outputs`."""
+    lines = [f"        record={job.record!r},"]
+    if job.files:
+        paths = [f"directory({path!r})" if is_folder(path) else repr(path) for path in job.files]
+        text = f"[{f',{chr(10)}{chr(32) * 15}'.join(paths)}]"
+        lines.append(f"        files={f'temp({text})' if temporary else text},")
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from pixmake.found import found_path, has_rows
 from pixmake.groups import make_groups
 from pixmake.plan import selected_table
 from pixmake.records import failure_counts, note_failure, read_record
+from pixmake.remote import configure
 from pixmake.splitting import container_config, found_config
 
 
@@ -81,6 +82,7 @@ def project_parts(config: Config) -> list[tuple[Config, Levels]]:
 
 
 def _levels(config: Config) -> Levels:
+    configure(config.storage.given())
     table = selected_table(config.images)
     return make_levels(config, make_groups(table, config.images), table.columns)
 

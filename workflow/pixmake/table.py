@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pixmake.axes import WHOLE, Part, is_zarr
 from pixmake.cells import TIMESTAMP, parse_time, typed_cell
 from pixmake.errors import PixmakeError, Problem, nearest
+from pixmake.remote import RemoteError, joined, problem_of, versions
+from pixmake.remote import is_remote as is_remote
 
 PATH = "path"
 MISSING = "there is no such file"
-
-_REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 _PLAIN = re.compile(r"[^./:][^:]*[^./:]")
 """Most paths: neither absolute nor remote, without a dot or a slash at an end."""
@@ -66,6 +67,8 @@ class Table:
     """The times of the column ``timestamp`` (UTC or without zone, µs, NaT if empty), once it is parsed."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way here, and why."""
+    parts: npt.NDArray[np.object_] | None = None
+    """Which part of its image each row means, if any means only a part; see `pixmake.parts`."""
 
     @property
     def columns(self) -> list[str]:
@@ -83,7 +86,12 @@ class Table:
     def keep(self, rows: Rows) -> Table:
         """The rows for which the mask is true."""
         when = None if self.when is None else self.when[rows]
-        return replace(self, frame=self.frame[rows], when=when)
+        parts = None if self.parts is None else self.parts[rows]
+        return replace(self, frame=self.frame[rows], when=when, parts=parts)
+
+    def part(self, position: int) -> Part:
+        """Which part of its image a row means; empty: all of it."""
+        return WHOLE if self.parts is None else self.parts[position]
 
     def noting(self, notes: Iterable[Note]) -> Table:
         """The same with more notes."""
@@ -194,13 +202,10 @@ def with_times(table: Table, written: str | None) -> Table:
     return replace(table, when=np.array([parsed[cell] for cell in cells], dtype="datetime64[us]"))
 
 
-def is_remote(path: str) -> bool:
-    """Whether a path is a URI such as ``s3://bucket/key``."""
-    return _REMOTE.match(path) is not None
-
-
 def located(path: str, root: str) -> str:
-    """A table's path from the working directory, in the plain form that Snakemake wants."""
+    """A table's path from the working directory, in the plain form that Snakemake wants; or its URI."""
+    if is_remote(root):
+        return path if is_remote(path) else joined(root, path)
     if _PLAIN.fullmatch(path) and "./" not in path and "/." not in path and "//" not in path:
         return f"{_prefix(root)}{path}"
     if is_remote(path):
@@ -215,24 +220,55 @@ def _prefix(root: str) -> str:
 
 
 def path_faults(table: Table) -> dict[int, str]:
-    """Why the paths of some rows cannot be used (empty, `MISSING`, twice, a folder), by position."""
+    """Why the paths of some rows cannot be used (empty, `MISSING`, twice, a folder), by position.
+
+    Raises
+    ------
+    PixmakeError
+        Objects that rows name cannot be looked for: their server refuses, or cannot be reached.
+    """
     faults: dict[int, str] = {}
-    first: dict[str, int] = {}
+    remote: dict[int, str] = {}
+    first: dict[Any, int] = {}
     existing = _Folders()
     for position, path in enumerate(table.frame[PATH]):
         if path is None:
             faults[position] = "the path is empty"
             continue
         full = located(path, table.root)
-        if full in first:
-            faults[position] = f"{path} stands in {_row(table, first[full])} already"
+        part = table.part(position)
+        key = (full, *sorted(part.items())) if part else full
+        if key in first:
+            said = ", ".join(f"{name} {number}" for name, number in part.items())
+            faults[position] = (
+                f"{path} {f'({said}) ' if said else ''}stands in {_row(table, first[key])} already"
+            )
             continue
-        first[full] = position
+        first[key] = position
         if "\0" in full:
             faults[position] = f"{path!r} is no file name"
-        elif not is_remote(full) and not existing.has(full):
+        elif is_remote(full):
+            problem = problem_of(full)
+            if problem:
+                faults[position] = problem
+            else:
+                remote[position] = full
+        elif is_zarr(full):
+            if not existing.has_folder(full):
+                faults[position] = MISSING
+        elif not existing.has(full):
             faults[position] = f"{full}: is a folder" if os.path.isdir(full) else MISSING
-    return faults
+    there = _versions(remote.values())
+    faults |= {position: MISSING for position, uri in remote.items() if there[uri] is None}
+    return dict(sorted(faults.items()))
+
+
+def _versions(uris: Iterable[str]) -> Mapping[str, str | None]:
+    try:
+        return versions(uris)
+    except RemoteError as error:
+        where, _, what = str(error).partition(": ")
+        raise PixmakeError([Problem(what, where)]) from None
 
 
 def path_problems(table: Table) -> list[Problem]:
@@ -280,12 +316,19 @@ class _Folders:
 
     def __init__(self) -> None:
         self._files: dict[str, set[str]] = {}
+        self._folders: dict[str, bool] = {}
 
     def has(self, path: str) -> bool:
         folder, slash, name = path.rpartition("/")
         if folder not in self._files:
             self._files[folder] = self._list(folder or slash or ".")
         return name in self._files[folder]
+
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder, such as an OME-Zarr, of which many rows may mean a part."""
+        if path not in self._folders:
+            self._folders[path] = os.path.isdir(path)
+        return self._folders[path]
 
     @staticmethod
     def _list(folder: str) -> set[str]:

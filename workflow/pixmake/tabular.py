@@ -6,12 +6,13 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pixmake.errors import MissingExtraError, PixmakeError, Problem, nearest
 from pixmake.imageset import File
+from pixmake.remote import RemoteError, is_remote, opened
 from pixmake.table import column_problems
 
 DELIMITERS = ",\t;|"
@@ -48,6 +49,8 @@ def read_file_table(file: File, needed: Sequence[str]) -> FileTable:
     PixmakeError
         The file cannot be read, rows do not fit its header, or columns are missing or stand twice.
     """
+    if is_remote(file.path):
+        return _of_object(file, needed)
     path = Path(file.path)
     suffix = path.suffix.lower()
     read = _READERS.get(suffix, _delimited)
@@ -61,6 +64,27 @@ def read_file_table(file: File, needed: Sequence[str]) -> FileTable:
     if problems:
         raise PixmakeError(problems)
     return FileTable(dict(zip(header, columns, strict=True)), numbers)
+
+
+def _of_object(file: File, needed: Sequence[str]) -> FileTable:
+    """The same for a table at a URI, through its local copy."""
+    try:
+        with opened(file.path) as copy:
+            try:
+                return read_file_table(file.model_copy(update={"path": copy}), needed)
+            except PixmakeError as error:
+                told = [
+                    replace(
+                        each,
+                        what=each.what.replace(copy, file.path),
+                        where=each.where.replace(copy, file.path),
+                    )
+                    for each in error.problems
+                ]
+                raise PixmakeError(told) from None
+    except RemoteError as error:
+        where, _, what = str(error).partition(": ")
+        raise PixmakeError([Problem(what, where)]) from None
 
 
 Read = tuple[list[str], list[Sequence[Any]], Sequence[int]]

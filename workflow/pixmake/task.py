@@ -35,6 +35,13 @@ class Task:
     params: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     """The names of a group's images; empty for a single image."""
+    images: tuple[str, ...] = ()
+    """If some images are at URIs, which Snakemake does not know: those, in their places among the others;
+    an empty text stands for one that is an input of the rule."""
+    versions: tuple[str, ...] = ()
+    """What the images at URIs were when the plan was made; a new version runs the job again."""
+    parts: tuple[Mapping[str, int], ...] = ()
+    """Which part of each image is meant, see `pixmake.axes`; empty if all are whole."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each needed step that has one job for this one."""
     files: tuple[str, ...] = ()
@@ -80,6 +87,8 @@ class Limits:
     mem_mb: int | None = None
     gpu: int = 0
     """Devices that this job gets for itself."""
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    """How objects are reached; see `pixmake.remote.configure`."""
 
     @property
     def is_lost(self) -> bool:
@@ -95,7 +104,7 @@ class Limits:
 def parse_task(text: str) -> Task:
     """The task that `Task.as_json` wrote."""
     content = json.loads(text)
-    for key in ("names", "files"):
+    for key in ("names", "files", "parts", "images", "versions"):
         content[key] = tuple(content.get(key, ()))
     for key in ("needs", "needs_all", "needs_many"):
         content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}

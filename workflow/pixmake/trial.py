@@ -15,6 +15,7 @@ from pixmake.job import call_of, gathered_for, parse_job
 from pixmake.plan import Job, Plan, PlannedStep
 from pixmake.prototype import notebook_of
 from pixmake.records import Record, read_record, written_whole
+from pixmake.remote import is_remote
 from pixmake.rules import interpreter, run_limits
 
 FOLDER = ".snakemake/pixmake/try"
@@ -119,7 +120,8 @@ def _words(planned: PlannedStep, job: Job) -> list[str]:
     limits = run_limits(
         replace(planned, step=planned.step.model_copy(update={"retries": 0}), keeps_going=True)
     )
-    paths = (job.log, job.record, *job.files, *job.images, *job.needed)
+    images = (path for path in job.images if not is_remote(path))
+    paths = (job.log, job.record, *job.files, *images, *job.needed)
     return [job.task.as_json(), limits, interpreter(planned.step), "1", *paths]
 
 

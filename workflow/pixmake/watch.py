@@ -20,6 +20,7 @@ from pixmake.config import load_config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.imageset import Images
 from pixmake.project import unlock
+from pixmake.remote import configure
 from pixmake.runlock import is_running
 from pixmake.sources import SOURCES
 from pixmake.table import PATH, is_remote, located
@@ -73,7 +74,9 @@ def _watch(config: str, how: Watching, runs: _Runs) -> int:
         closing = how.until is not None and Path(how.until).exists()
         before = {path: stamp for path, (stamp, _) in arrivals.seen.items()}
         try:
-            content, paths, table = _expected(load_config(config).images)
+            project = load_config(config)
+            configure(project.storage.given())
+            content, paths, table = _expected(project.images)
             arrivals = look(arrivals, [*paths, table], time.monotonic(), how.settle)
             told = ""
         except PixmakeError as error:

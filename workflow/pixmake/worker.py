@@ -356,6 +356,9 @@ class _Template:
         if kind not in self.prepared:
             self.prepared.add(kind)
             _import_quietly(importlib.import_module("pixmake.job").preloads(kind))
+        if what not in self.prepared:
+            self.prepared.add(what)
+            _prepare_quietly(kind, words, folder)
         reader, writer = os.pipe() if what not in self.known else (None, None)
         pid = os.fork()
         if pid == 0:
@@ -433,6 +436,15 @@ def _import_quietly(names: Iterable[str]) -> None:
         if name not in sys.modules:
             with contextlib.suppress(BaseException):
                 importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def _prepare_quietly(kind: str, words: list[str], folder: str) -> None:
+    """Read what all images of a step need; what cannot be read, an image's process tells of."""
+    with contextlib.suppress(BaseException):
+        work = json.loads(words[0]).get("work", {})
+        importlib.import_module("pixmake.job").prepare(kind, work, folder)
     gc.collect()
     gc.freeze()
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pixmake.commands.options import Commands, add_command
-from pixmake.errors import Problem
+from pixmake.errors import PixmakeError, Problem
 
 if TYPE_CHECKING:
     from pixmake.plan import Plan
@@ -29,10 +29,14 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what would run, or raise an error that lists what is wrong."""
     from pixmake.config import read_config
+    from pixmake.fitting import fitting_problems
     from pixmake.plan import plan_project
     from pixmake.table import counted_notes
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
+    problems = fitting_problems(plan)
+    if problems:
+        raise PixmakeError(problems)
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
@@ -46,25 +50,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(plan: Plan) -> int:
+    from pixmake.axes import named
     from pixmake.reading import described, kinds, read_all, with_progress
     from pixmake.table import is_remote
 
-    paths = list(dict.fromkeys(path for group in plan.groups for path in group.paths))
-    if not paths:
+    images = {named(*image): image for group in plan.groups for image in group.images}
+    if not images:
         print("no image is known before a run: none was opened")
         return 0
-    here = [path for path in paths if not is_remote(path)]
+    here = {name: image for name, image in images.items() if not is_remote(image[0])}
     processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     begun = time.monotonic()
-    readings = list(with_progress(read_all(here, processes), len(here)))
-    bad = {reading.path: reading.error for reading in readings if reading.error}
+    paths, parts = [path for path, _ in here.values()], [part for _, part in here.values()]
+    readings = list(with_progress(read_all(paths, processes, parts), len(here)))
+    bad = {named(reading.path, reading.part): reading.error for reading in readings if reading.error}
     verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
     print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {verdict}")
-    if len(here) < len(paths):
-        print(f"{len(paths) - len(here)} images are not on this machine's disks and were not opened")
+    if len(here) < len(images):
+        print(f"{len(images) - len(here)} images are not on this machine's disks and were not opened")
     if len(bad) < len(here):
         print("\n".join(described(kinds(readings))))
-    for path in here:
-        if path in bad:
-            print(f"pixmake: {Problem(bad[path], path)}", file=sys.stderr)
+    for name in here:
+        if name in bad:
+            print(f"pixmake: {Problem(bad[name], name)}", file=sys.stderr)
     return 1 if bad else 0

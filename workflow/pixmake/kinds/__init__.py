@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from pixmake.config import Config, Step
 from pixmake.errors import Problem
 from pixmake.groups import Group
-from pixmake.kinds import function, notebook, plantcv, script, shell
+from pixmake.kinds import function, notebook, pixel_classification, plantcv, script, shell, stitch
 
 
 class Kind(Protocol):
@@ -33,6 +33,8 @@ KINDS: Mapping[str, Kind] = {
     "script": script,
     "shell": shell,
     "notebook": notebook,
+    "stitch": stitch,
+    "pixel_classification": pixel_classification,
 }
 """By the key of a step that names it; its other half, which does the work, is in `pixmake.runners`."""
 

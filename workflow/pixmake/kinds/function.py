@@ -31,7 +31,7 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
 
 def work(step: Step) -> Mapping[str, Any]:
     """The function's file and name."""
-    return {"function": step.function}
+    return {"function": step.function, **({"axes": step.axes} if step.axes else {})}
 
 
 def source(step: Step) -> str:

@@ -14,7 +14,10 @@ from pixmake.errors import MissingExtraError, Problem
 from pixmake.groups import Group
 from pixmake.source import file_problems
 
-GIVEN = ("id", "meta", "needs", "files", "result", "threads", "image", "images", "rows", "measurements")
+GIVEN = (
+    *("id", "meta", "needs", "files", "result", "threads", "image", "images", "rows", "measurements"),
+    *("part", "parts", "axes"),
+)
 """The names under which a notebook gets its job, which a param cannot have."""
 
 
@@ -43,7 +46,7 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
 
 def work(step: Step) -> Mapping[str, Any]:
     """The notebook."""
-    return {"notebook": step.runs}
+    return {"notebook": step.runs, **({"axes": step.axes} if step.axes else {})}
 
 
 def source(step: Step) -> str:

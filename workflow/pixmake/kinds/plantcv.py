@@ -28,8 +28,12 @@ def check(config: Config, name: str) -> Iterator[Problem]:
 
 
 def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Problem]:
-    """PlantCV lower-cases the names of a group's images, and parts them by commas."""
+    """PlantCV reads files as a whole, lower-cases the names of a group's images, and parts them by commas."""
     told: set[tuple[str, ...]] = set()
+    parted = next((group for group in groups if group.parts), None)
+    if parted is not None:
+        what = "a PlantCV workflow reads whole files, but this row means a part of its image"
+        yield Problem(what, f"{parted.where}, steps.{name}", "a step that is a function gets that part")
     for group in groups:
         if group.names in told:
             continue

@@ -109,6 +109,7 @@ class _Collected:
     units: dict[tuple[str, str], str] = field(default_factory=dict)
     labels: dict[tuple[str, str], Any] = field(default_factory=dict)
     images: list[tuple[str, ...]] = field(default_factory=list)
+    parts: dict[int, Mapping[str, int]] = field(default_factory=dict)
     files: list[list[tuple[str, str]]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     steps: dict[str, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
@@ -147,7 +148,7 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
     ]
     ids = list(found.ids)
     pictures = [
-        Picture(job_id, found.images[row][0], tuple(_pictures_of(found.files[row])))
+        Picture(job_id, found.images[row][0], tuple(_pictures_of(found.files[row])), found.parts.get(row, {}))
         for job_id, row in found.ids.items()
         if found.images[row]
     ]
@@ -183,6 +184,9 @@ def _take(found: _Collected, record: Record) -> None:
             found.terms.setdefault(term, {})[row] = value
     if record.images and not found.images[row]:
         found.images[row] = tuple(record.images)
+        parts = record.origin.get("task", {}).get("parts")
+        if parts:
+            found.parts[row] = parts[0]
     found.files[row] += [(f"{record.step}: {name}", path) for name, path in record.files.items()]
     state = "done"
     if record.error is not None:

@@ -10,11 +10,13 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.images import ImageError, read_image
+from pixmake.axes import ImageError, Part
+from pixmake.errors import PixmakeError
+from pixmake.preview import preview
 from pixmake.records import written_whole
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class Picture:
     path: str
     files: tuple[tuple[str, str], ...] = ()
     """The image files that its steps made: what each is called, and its path."""
+    part: Part = field(default_factory=dict)
+    """Which part of the image is meant."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,9 @@ def _make(
     if time is None:
         return picture.id, Thumbnail()
     small, large = f"{picture.id}.jpg", f"{picture.id}.large.jpg"
-    wants_large = Path(picture.path).suffix.lower() not in SHOWN_BY_BROWSERS
+    wants_large = bool(picture.part) or Path(picture.path).suffix.lower() not in SHOWN_BY_BROWSERS
     if there.get(small) != time or (wants_large and there.get(large) != time):
-        image = _decoded(picture.path, LARGE_SIDE if wants_large else SIDE)
+        image = _decoded(picture.path, LARGE_SIDE if wants_large else SIDE, picture.part)
         if image is None:
             return picture.id, Thumbnail(damaged=True)
         if wants_large:
@@ -118,14 +122,14 @@ def _modified(path: str) -> int | None:
         return None
 
 
-def _decoded(path: str, side: int) -> Array | None:
+def _decoded(path: str, side: int, part: Part) -> Array | None:
     """An image in 8 bits, BGR or grey; a JPEG as small as ``side`` allows, which is quicker."""
     import cv2
     import numpy as np
 
     content = np.fromfile(path, np.uint8) if os.path.isfile(path) else np.empty(0, np.uint8)
     image = None
-    if content[:2].tobytes() == b"\xff\xd8":
+    if content[:2].tobytes() == b"\xff\xd8" and not part:
         for factor, flag in ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4)):
             small = cv2.imdecode(content, flag)
             if small is not None and max(small.shape[:2]) >= side:
@@ -135,9 +139,9 @@ def _decoded(path: str, side: int) -> Array | None:
                 break
     if image is None:
         try:
-            image = read_image(path)
-        except (ImageError, OSError, ValueError, cv2.error):
-            image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+            image = preview(path, part, side)
+        except (ImageError, PixmakeError, OSError, ValueError, cv2.error):
+            image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size and not part else None
     return None if image is None or image.ndim not in (2, 3) else _eight_bits(image)
 
 

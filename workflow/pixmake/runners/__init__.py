@@ -1,6 +1,8 @@
 """How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``.
 
-A module may have ``PRELOAD``, the modules that the warm process imports before the first image.
+A module may have ``PRELOAD``, the modules that the warm process imports before the first image, and
+``OPENS_FILES``, if its images are opened by their names: it gets local copies of those at URIs. It
+may have ``prepare(work, folder)``, which reads there what every image of a step needs; paths start there.
 """
 
 from __future__ import annotations
@@ -9,12 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixmake.axes import WHOLE, Part
 from pixmake.gathering import Gathered
 from pixmake.task import Task
 
 MODULES = {
     kind: f"pixmake.runners.{kind}"
-    for kind in ("function", "plantcv", "script", "shell", "notebook", "split")
+    for kind in (
+        *("function", "plantcv", "script", "shell", "notebook", "split", "stitch"),
+        *("pixel_classification",),
+    )
 }
 """The module of each kind of step; imported where a job needs it."""
 
@@ -34,6 +40,16 @@ class Call:
     log: str = ""
     gathered: Gathered = field(default_factory=Gathered)
     """What the job has of several images, and the measurements of the needed steps."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Which part of each image is meant."""
+        return self.task.parts or (WHOLE,) * len(self.images)
+
+    @property
+    def axes(self) -> str | None:
+        """The axes that the step asks for."""
+        return self.task.work.get("axes")
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pixmake.axes import Part
 from pixmake.gathering import LazyList
 from pixmake.images import read_file, read_image, write_file
 from pixmake.records import written_whole
+from pixmake.remote import is_remote, local
 from pixmake.runners import Call, Outcome
 from pixmake.runners.main_module import settle
 from pixmake.runners.measurements import measured
+from pixmake.runners.metadata import metadata, source_of
 
 
 def run(call: Call) -> Outcome:
@@ -32,11 +35,12 @@ def run(call: Call) -> Outcome:
     if not isinstance(returned, Mapping):
         kind = type(returned).__name__
         raise TypeError(f"{name} returned a {kind}; a dict of names and values is expected")
+    source = source_of(call)
     for declared, path in call.outputs.items():
         if declared not in returned or returned[declared] is None:
             raise KeyError(f"{name} returned nothing for the file {declared!r} of its step")
         with written_whole(path) as temporary:
-            write_file(returned[declared], temporary)
+            write_file(returned[declared], temporary, declared, source)
     found = {str(key): value for key, value in returned.items() if key not in call.outputs}
     return Outcome({key: measured(key, value) for key, value in found.items()})
 
@@ -76,16 +80,19 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     if task.names:
         by_name = dict(zip(task.names, call.images, strict=True))
         if "images" in asked:
-            given["images"] = {name: read_image(path) for name, path in by_name.items()}
+            given["images"] = {
+                name: read_image(path, part, call.axes)
+                for (name, path), part in zip(by_name.items(), call.parts, strict=True)
+            }
         if "paths" in asked:
-            given["paths"] = by_name
+            given["paths"] = {name: local(path) for name, path in by_name.items()}
     elif not task.members:
         if "image" in asked:
-            given["image"] = read_image(call.images[0])
+            given["image"] = read_image(call.images[0], call.parts[0], call.axes)
         if "path" in asked:
-            given["path"] = call.images[0]
+            given["path"] = local(call.images[0])
     if "meta" in asked:
-        given["meta"] = dict(task.metadata)
+        given["meta"] = metadata(call)
     return given
 
 
@@ -99,12 +106,22 @@ def several(call: Call) -> dict[str, Any]:
     paths = [each[""] if one else dict(each) for each, one in zip(gathered.images, single, strict=True)]
     given: dict[str, Any] = {name: LazyList(files, read_file) for name, files in gathered.files.items()}
     if call.task.members:
-        given |= {"rows": list(gathered.rows), "paths": paths, "images": LazyList(paths, _read_images)}
+
+        def read(number: int) -> Any:
+            return _read_images(paths[number], gathered.parts[number], call.axes)
+
+        given |= {"rows": list(gathered.rows), "paths": paths, "images": LazyList(range(len(paths)), read)}
+        if any(is_remote(path) for each in gathered.images for path in each.values()):
+            given["paths"] = LazyList(paths, _local)
     given |= {"measurements": list(gathered.measurements), "missing": list(gathered.missing)}
     return {**gathered.results, **given}
 
 
-def _read_images(path: str | dict[str, str]) -> Any:
+def _local(path: str | dict[str, str]) -> Any:
+    return local(path) if isinstance(path, str) else {name: local(each) for name, each in path.items()}
+
+
+def _read_images(path: str | dict[str, str], parts: Mapping[str, Part], axes: str | None) -> Any:
     if isinstance(path, str):
-        return read_image(path)
-    return {name: read_image(each) for name, each in path.items()}
+        return read_image(path, parts.get(""), axes)
+    return {name: read_image(each, parts.get(name), axes) for name, each in path.items()}

@@ -14,17 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.calls import replace_calls
+from pixmake.remote import is_remote
 from pixmake.runners import Call, Outcome
 from pixmake.runners.measurements import Measurements, from_json
+from pixmake.runners.metadata import metadata
 from pixmake.runners.plantcv import read_result
 from pixmake.runners.programs import OutputError, Workspace, job_content, workspace
 
+OPENS_FILES = True
 PRELOAD = ("papermill", "nbclient", "jupyter_client", "ipykernel.kernelspec")
 
 SKIPPED = {"skip", "skip-execution"}
 """Tags of cells that are left out; so are those with a line ``# @ignore``, PlantCV's word for it."""
 
-GIVEN = ("id", "meta", "needs", "files", "result", "threads", "image", "images", "rows", "measurements")
+GIVEN = (
+    *("id", "meta", "needs", "files", "result", "threads", "image", "images", "rows", "measurements"),
+    *("part", "parts", "axes"),
+)
 """The names under which a notebook gets its job."""
 
 _IGNORED = re.compile(r"^\s*#\s*@ignore\b", re.MULTILINE)
@@ -61,14 +67,34 @@ def parameters_of(call: Call, space: Workspace) -> dict[str, Any]:
     paths = ("image", "images", "needs", "files", "result")
     whole: dict[str, Any] = {name: _whole(given[name]) for name in paths if name in given}
     left = {name: value for name, value in given.items() if name not in ("params", "step")}
-    return {**call.task.params, **left, **whole}
+    left["meta"] = metadata(call)
+    return {**call.task.params, **left, **whole, **_how_to_read(call)}
+
+
+def _how_to_read(call: Call) -> dict[str, Any]:
+    """The part of its image, or of each, that is meant, and the axes: for ``pixmake.images.read_image``."""
+    gathered, found = call.gathered, {"axes": call.axes} if call.axes else {}
+    if call.task.members:
+        parts = [each.get("", each) for each in gathered.parts]
+        return {**found, "parts": parts} if any(parts) else found
+    if not call.task.parts:
+        return found
+    if call.task.names:
+        return {**found, "parts": dict(zip(call.task.names, call.parts, strict=True))}
+    return {**found, "part": call.parts[0]}
 
 
 def _whole(paths: Any) -> Any:
     """Paths that hold in any folder, in whatever they stand."""
     if isinstance(paths, Mapping):
         return {name: _whole(path) for name, path in paths.items()}
-    return [_whole(path) for path in paths] if isinstance(paths, list) else os.path.abspath(paths)
+    return (
+        [_whole(path) for path in paths]
+        if isinstance(paths, list)
+        else paths
+        if is_remote(paths)
+        else os.path.abspath(paths)
+    )
 
 
 def prepared(

@@ -17,6 +17,7 @@ from pixmake.runners.main_module import run_main
 from pixmake.runners.measurements import Measurements
 from pixmake.runners.programs import OutputError, Workspace, workspace
 
+OPENS_FILES = True
 PRELOAD = ("plantcv.plantcv", "plantcv.parallel")
 
 DEFAULT_SAMPLE = "default_1"

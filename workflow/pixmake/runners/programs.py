@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixmake.outputs import is_blank, is_folder, rename
 from pixmake.placeholders import Values
 from pixmake.runners import Call
 from pixmake.runners.measurements import Measurements, from_csv, from_json
@@ -68,7 +69,7 @@ def workspace(call: Call) -> Iterator[Workspace]:
         for name, written in files.items():
             _look_at(name, Path(written))
         for name, written in files.items():
-            os.replace(written, call.outputs[name])
+            rename(written, call.outputs[name])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -221,13 +222,14 @@ def _ending(status: int) -> str:
 
 
 def _look_at(name: str, written: Path) -> None:
-    if not written.is_file():
+    if not (written.is_dir() if is_folder(written) else written.is_file()):
         raise OutputError(
             f"the file {name!r} was not written (expected by the step's `files`: {written.name})"
         )
     from pixmake.images import IMAGES
 
-    if written.stat().st_size == 0 and written.suffix.lstrip(".").lower() in IMAGES:
+    is_image = is_folder(written) or written.suffix.lstrip(".").lower() in IMAGES
+    if is_image and is_blank(written):
         raise OutputError(f"the file {name!r} is an image of zero bytes ({written.name})")
 
 

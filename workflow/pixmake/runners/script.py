@@ -9,6 +9,8 @@ from pixmake.runners import Call, Outcome
 from pixmake.runners.main_module import run_main
 from pixmake.runners.programs import job_file, read_measurements, run_program, values, workspace
 
+OPENS_FILES = True
+
 JOB = "PIXMAKE_JOB"
 """The environment variable with the path of the JSON file that tells a script its job."""
 

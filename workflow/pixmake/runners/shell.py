@@ -8,6 +8,8 @@ from pixmake.placeholders import fill_command, names
 from pixmake.runners import Call, Outcome
 from pixmake.runners.programs import read_measurements, run_program, values, workspace
 
+OPENS_FILES = True
+
 
 def run(call: Call) -> Outcome:
     """Fill in the placeholders, every value quoted, and run the command."""

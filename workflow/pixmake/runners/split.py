@@ -16,10 +16,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pixmake.axes import ImageError
 from pixmake.ids import safe_id
-from pixmake.images import IMAGES, ImageError, write_image
+from pixmake.images import IMAGES, write_image
 from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
+
+OPENS_FILES = True
 
 Found = tuple[str, str, Any, dict[str, Any]]
 """Of an image its name, its suffix, what it is (an array, bytes, or the path of a file), and its metadata."""

@@ -8,8 +8,10 @@ from pixmake.arrivals import only_arrived
 from pixmake.exif import with_exif
 from pixmake.imageset import Images
 from pixmake.joins import joined
-from pixmake.sources import directory, lemnatec, phenodata
+from pixmake.parts import with_parts
+from pixmake.sources import directory, lemnatec, omero, phenodata
 from pixmake.sources import table as table_source
+from pixmake.sources import zarr as zarr_source
 from pixmake.table import Table, with_times
 
 SOURCES: dict[str, Callable[[Images], Table]] = {
@@ -17,6 +19,8 @@ SOURCES: dict[str, Callable[[Images], Table]] = {
     "directory": directory.read,
     "lemnatec": lemnatec.read,
     "phenodata": phenodata.read,
+    "zarr": zarr_source.read,
+    "omero": omero.read,
 }
 """By the key of `Images` that names it; a new source is a module, a line here and a key there."""
 
@@ -34,4 +38,4 @@ def read_images(images: Images) -> Table:
         table = joined(table, join)
     if images.exif:
         table = with_exif(table, images.exif)
-    return with_times(table, images.timestamp_format)
+    return with_times(with_parts(table, images.read_by), images.timestamp_format)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pixmake.errors import PixmakeError, Problem
 from pixmake.filenames import NameMismatch, NameParser, has_format, name_parser
-from pixmake.imageset import FileNames, Images
+from pixmake.imageset import Directory, FileNames, Images
+from pixmake.remote import RemoteError, is_remote, list_below
 from pixmake.table import PATH, Note, Table, make_table
 
 NO_FORMAT = "is of another format"
@@ -27,13 +28,30 @@ def read(images: Images) -> Table:
     """
     asked = images.directory
     assert asked is not None
+    if is_remote(asked.path):
+        return _of_names(_objects(asked), asked)
     if not os.path.isdir(asked.path):
         what = "is no folder" if os.path.exists(asked.path) else "there is no such folder"
         raise PixmakeError([Problem(what, asked.path)])
+    return _of_names(listed_files(asked.path, asked.recursive), asked)
+
+
+def _objects(asked: Directory) -> list[str]:
+    """The objects below a URI, without hidden ones, in the order that files would have."""
+    try:
+        found = list_below(asked.path, recursive=asked.recursive)
+    except RemoteError as error:
+        where, _, what = str(error).partition(": ")
+        raise PixmakeError([Problem(what, where)]) from None
+    return [path for path in found if not any(name.startswith(".") for name in path.split("/"))]
+
+
+def _of_names(found: Iterable[str], asked: Directory) -> Table:
+    """The table of the files of a folder that are images, by their names."""
     paths: list[str] = []
     unfit: list[Note] = []
     notes: list[Note] = []
-    for path in listed_files(asked.path, asked.recursive):
+    for path in found:
         if not is_text(path):
             shown = path.encode("utf-8", "backslashreplace").decode()
             unfit.append(Note("has a name that is not UTF-8", where=f"{asked.path}/{shown}"))

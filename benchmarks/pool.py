@@ -1,0 +1,111 @@
+"""pixmake beside the floor: a script with a ``multiprocessing.Pool``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from environments import SAME, environment, ours, versions
+from frame import CORES, Aim, Benchmark, Contestant, main
+from measured import Case, Results
+from page import comparison
+from plots import bars
+from projects import BURN, analysis, draw, expect, forget, loops_of_a_millisecond, pixmake_project
+from usage import environment_of, usage
+
+POOL = "multiprocessing.Pool"
+
+SCRIPT = """\
+import json
+import multiprocessing
+from pathlib import Path
+
+import cv2
+
+
+{burn}
+
+def measure(path):
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    with open(f"results/{{path.stem}}.json", "w") as file:
+        json.dump({{"mean": float(image.mean()), "burnt": burn({loops})}}, file)
+
+
+if __name__ == "__main__":
+    Path("results").mkdir()
+    with multiprocessing.Pool({cores}) as pool:
+        pool.map(measure, sorted(Path("images").glob("*.png")))
+"""
+
+ABOUT = f"""
+The pool is the floor: {CORES} processes that read an image, compute, and write a file. It has no records of
+what was done, cannot go on where it stopped, keeps no log, and one crash ends it all. Each image is 32 × 32
+pixels; the work is a loop of pure Python, of a number of rounds that was found once to take so many
+milliseconds.
+"""
+
+AIMS = {5: 25, 50: 75, 500: 95}
+
+
+def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
+    """The pool and pixmake."""
+    count, milliseconds = int(case["images"]), int(case["ms"])
+    bare, own = environment("pool", *SAME), ours()
+    folder = scratch / "pool"
+    draw(folder, count)
+    loops = milliseconds * loops_of_a_millisecond()
+    (folder / "script.py").write_text(SCRIPT.format(burn=BURN, loops=loops, cores=CORES))
+    project = pixmake_project(scratch / "pixmake", count, analysis(milliseconds))
+
+    def pool() -> dict[str, float]:
+        figures = usage([bare, "script.py"], folder, environment_of(bare))
+        expect(folder, "results/*.json", count)
+        return figures
+
+    def pixmake() -> dict[str, float]:
+        words = [own.parent / "snakemake", "--cores", str(CORES)]
+        figures = usage(words, project, environment_of(own))
+        expect(project, "results/measure/*.json", count)
+        return figures
+
+    return [
+        Contestant(POOL, pool, lambda: forget(folder), versions(bare, "numpy", "opencv-python-headless")),
+        Contestant("pixmake", pixmake, lambda: forget(project), versions(own, "snakemake", "pandas")),
+    ]
+
+
+def aims(results: Results) -> list[Aim]:
+    """How much of the pool's throughput is reached."""
+    return [
+        Aim(f"of the pool's throughput, images of {ms} ms", _share(results, ms), least=least, unit="%")
+        for ms, least in AIMS.items()
+    ]
+
+
+def _share(results: Results, milliseconds: int) -> float:
+    return 100 * results.ratio(POOL, ms=milliseconds, images=1000)
+
+
+BENCHMARK = Benchmark(
+    name="pool",
+    title="The floor: a process pool",
+    about=ABOUT,
+    cases=[{"images": 1000, "ms": ms} for ms in AIMS],
+    quick=[{"images": 40, "ms": ms} for ms in (5, 50)],
+    contestants=contestants,
+    repeats=lambda case: {5: 3, 50: 2}.get(int(case["ms"]), 1),
+    aims=aims,
+    text=lambda results: comparison(
+        results,
+        [("of the pool's throughput", lambda each: _of_pool(results, each.case, each.contestant))],
+    ),
+    plot=lambda results, figure: bars(figure, results, "seconds for 1,000 images"),
+)
+
+
+def _of_pool(results: Results, case: Case, contestant: str) -> str:
+    return f"{100 / results.ratio(contestant, ours=POOL, **case):.0f} %"
+
+
+if __name__ == "__main__":
+    main(BENCHMARK)

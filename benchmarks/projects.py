@@ -1,0 +1,85 @@
+"""Projects of tiny images with work of a known length, the same for all who do it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from environments import REPOSITORY
+
+BURN = """\
+def burn(loops):
+    number = 1
+    for _ in range(loops):
+        number = (number * 1103515245 + 12345) % 2147483648
+    return number
+"""
+"""Work for one core that takes as long for all: a number of rounds, not a time."""
+
+ANALYSIS = "def measure(image):\n    return {'mean': float(image.mean())}\n"
+"""An analysis that does next to nothing."""
+
+
+@functools.cache
+def loops_of_a_millisecond() -> int:
+    """How many rounds of `BURN` take a millisecond here: the best of ten tries."""
+    room: dict = {}
+    exec(BURN, room)
+    tried = 100_000
+    best = float("inf")
+    for _ in range(10):
+        start = time.process_time()
+        room["burn"](tried)
+        best = min(best, time.process_time() - start)
+    return int(tried / best / 1000)
+
+
+def analysis(milliseconds: int) -> str:
+    """An analysis for pixmake that burns so much."""
+    loops = milliseconds * loops_of_a_millisecond()
+    body = f"    return {{'mean': float(image.mean()), 'burnt': burn({loops})}}\n"
+    return f"{BURN}\n\ndef measure(image):\n{body}"
+
+
+def draw(folder: Path, count: int) -> None:
+    """Write images of 32 × 32 pixels, and a table of them."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "config").mkdir()
+    content = cv2.imencode(".png", np.full((32, 32), 7, np.uint8))[1].tobytes()
+    rows = ["path,plant"]
+    for number in range(count):
+        (folder / f"images/i{number:06}.png").write_bytes(content)
+        rows.append(f"images/i{number:06}.png,p{number % 100}")
+    (folder / "config/images.csv").write_text("\n".join(rows) + "\n")
+
+
+def pixmake_project(folder: Path, count: int, analysis: str = ANALYSIS) -> Path:
+    """A project of tiny images with one step, with the Snakefile and the profile that all projects have."""
+    draw(folder, count)
+    shutil.copy(REPOSITORY / "Snakefile", folder)
+    shutil.copytree(REPOSITORY / "profiles/default", folder / "profiles/default")
+    (folder / "scripts").mkdir()
+    (folder / "scripts/analysis.py").write_text(analysis)
+    (folder / "config/config.yaml").write_text(
+        "images: {table: config/images.csv}\nsteps:\n  measure:\n    function: scripts/analysis.py:measure\n"
+    )
+    return folder
+
+
+def forget(folder: Path) -> None:
+    """Remove all that a run made."""
+    for name in ("results", "logs", ".snakemake"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def expect(folder: Path, pattern: str, count: int) -> None:
+    """See that a run left so many files of results, and that the first of them is one."""
+    found = sorted(folder.glob(pattern))
+    if len(found) != count:
+        raise RuntimeError(f"{folder}: {len(found)} results {pattern}, not {count}")
+    json.loads(found[0].read_bytes())

@@ -1,0 +1,76 @@
+"""The files of a step on disk: most are files, some are folders, such as an OME-Zarr.
+
+Standard library only: it runs in whatever Python environment a step names.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+FOLDERS = ("zarr",)
+"""Suffixes of outputs that are folders."""
+
+_STAMP = ".snakemake_timestamp"
+"""What Snakemake puts into each folder that a rule has made."""
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether an output of this name is a folder.
+
+    Examples
+    --------
+    >>> is_folder("results/segment/a.labels.ome.zarr"), is_folder("results/segment/a.mask.png")
+    (True, False)
+    """
+    return os.path.splitext(path)[1].lstrip(".").lower() in FOLDERS
+
+
+def is_blank(path: str | os.PathLike[str]) -> bool:
+    """Whether a file, or a folder, is there and empty: it stands for one that could not be made."""
+    if os.path.isdir(path):
+        return not set(os.listdir(path)) - {_STAMP}
+    return os.path.getsize(path) == 0
+
+
+def make_blank(path: str | os.PathLike[str]) -> None:
+    """Put an empty file, or an empty folder, where one could not be made."""
+    if not is_folder(path):
+        Path(path).write_bytes(b"")
+        return
+    remove(path)
+    Path(path).mkdir(parents=True)
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Remove a file or a folder, if it is there."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        import shutil  # a job that writes plain files does without it
+
+        shutil.rmtree(path)
+    else:
+        Path(path).unlink(missing_ok=True)
+
+
+def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Give a file, or a folder, its place; what was there is gone."""
+    if os.path.isdir(source):
+        remove(target)
+    os.replace(source, target)
+
+
+def duplicate(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    copy: Callable[[str, str], object] | None = None,
+) -> None:
+    """Copy a file or a folder, each file by ``copy``: it may link instead."""
+    if copy is None or os.path.isdir(source):
+        import shutil
+
+        copy = copy or shutil.copy2
+    if os.path.isdir(source):
+        shutil.copytree(source, target, copy_function=copy)
+    else:
+        copy(os.fspath(source), os.fspath(target))

@@ -1,0 +1,200 @@
+"""Source ``zarr``: OME-Zarr images and plates; a row for each image, field, plane or tile."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pixmake import ngff
+from pixmake.axes import Described, ImageError, is_zarr
+from pixmake.errors import PixmakeError, Problem
+from pixmake.imageset import Images, Tile, Zarr
+from pixmake.table import PATH, Table, is_remote, make_table
+from pixmake.zarrpaths import outermost
+
+COLUMNS = (
+    "plate",
+    "row",
+    "column",
+    "well",
+    "field",
+    "acquisition",
+    "channel",
+    "t",
+    "c",
+    "z",
+    "level",
+    "y",
+    "x",
+    "height",
+    "width",
+)
+"""In this order; a column of which no row has a value is left out."""
+
+
+@dataclass(frozen=True)
+class _Image:
+    """One image, from the source's folder, with what a plate says of it."""
+
+    path: str
+    described: Described
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read(images: Images) -> Table:
+    """List the images that `images.zarr` names, cut into planes and tiles as it says.
+
+    Paths are relative to the folder that holds the image, or to the folder of images. Only metadata are
+    read, no pixels.
+
+    Raises
+    ------
+    PixmakeError
+        With every image that is none, or has not the axes or the level that are asked for.
+    """
+    asked = images.zarr
+    assert asked is not None
+    root, paths = _listed(asked.path)
+    problems: list[Problem] = []
+    rows: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            for image in _images(root, path, asked.level):
+                problem = _misfit(image, asked)
+                if problem:
+                    problems.append(Problem(problem, _joined(root, image.path)))
+                else:
+                    rows += _rows(image, asked)
+        except ImageError as error:
+            problems.append(_problem(error))
+    if problems:
+        raise PixmakeError(problems)
+    columns = {
+        name: [row.get(name) for row in rows]
+        for name in (PATH, *COLUMNS)
+        if name == PATH or any(name in row for row in rows)
+    }
+    return make_table(columns, _labels(rows), asked.path, root)
+
+
+def tiles(height: int, width: int, tile: Tile) -> Iterator[dict[str, int]]:
+    """The squares that an image is cut into, row by row: ``y``, ``x``, ``height`` and ``width`` of each.
+
+    Neighbours share `tile.overlap` pixels. No tile lies wholly inside another.
+
+    Examples
+    --------
+    >>> [each["x"] for each in tiles(10, 25, Tile(size=10, overlap=2))]
+    [0, 8, 16]
+    """
+    for y, x in itertools.product(_starts(height, tile), _starts(width, tile)):
+        yield {"y": y, "x": x, "height": min(tile.size, height - y), "width": min(tile.size, width - x)}
+
+
+def _starts(extent: int, tile: Tile) -> range:
+    return range(0, max(1, extent - tile.overlap), tile.size - tile.overlap)
+
+
+def _listed(path: str) -> tuple[str, list[str]]:
+    """The folder that paths start from, and the images and plates in it.
+
+    Raises
+    ------
+    PixmakeError
+        There is none.
+    """
+    path = path.rstrip("/") or path
+    if is_zarr(path):
+        root = outermost(path).rpartition("/")[0]
+        return root or ("/" if path.startswith("/") else "."), [path[len(root) :].lstrip("/")]
+    found = sorted(_zarrs_below(path))
+    if not found:
+        if is_remote(path) or os.path.isdir(path):
+            hint = "an OME-Zarr is a folder called *.zarr"
+            raise PixmakeError([Problem("no OME-Zarr in this folder", path, hint)])
+        what = "is no folder" if os.path.exists(path) else "there is no such folder"
+        raise PixmakeError([Problem(what, path, "an OME-Zarr is a folder called *.zarr")])
+    return path, found
+
+
+def _zarrs_below(folder: str) -> Iterator[str]:
+    """The OME-Zarrs in a folder and those inside it, by path from there."""
+    for here, folders, _ in os.walk(folder, followlinks=True):
+        inner = os.path.relpath(here, folder)
+        for name in folders:
+            if is_zarr(name) and not name.startswith("."):
+                yield name if inner == "." else f"{inner}/{name}"
+        # what is inside an OME-Zarr are its chunks
+        folders[:] = [name for name in folders if not is_zarr(name) and not name.startswith(".")]
+
+
+def _images(root: str, path: str, level: int) -> Iterator[_Image]:
+    """The images of one OME-Zarr."""
+    full = _joined(root, path)
+    group = ngff.open_group(full)
+    said = ngff.attributes(group)
+    if "plate" in said or "well" in said:
+        plate = said.get("plate", {}).get("name") or _stem(path)
+        for each in ngff.fields_of(full, group, said):
+            metadata = {"plate": plate, "row": each.row, "column": each.column}
+            metadata |= {"well": f"{each.row}{each.column}", "field": each.field}
+            if each.acquisition is not None:
+                metadata["acquisition"] = each.acquisition
+            inner = f"{path}/{each.path}"
+            yield _Image(inner, ngff.describe(_joined(root, inner), level), metadata)
+        return
+    series = ngff.series_of(group, said)
+    for name in series:
+        yield _Image(f"{path}/{name}", ngff.describe(f"{full}/{name}", level))
+    if not series:
+        yield _Image(path, ngff.describe(full, level))
+
+
+def _misfit(image: _Image, asked: Zarr) -> str:
+    missing = [axis for axis in asked.split if axis not in image.described.axes]
+    if not missing:
+        return ""
+    return f"has {image.described}: it cannot be split along {' and '.join(missing)}"
+
+
+def _rows(image: _Image, asked: Zarr) -> Iterator[dict[str, Any]]:
+    """A row for each plane and tile of an image."""
+    described = image.described
+    planes = itertools.product(*(range(described.size(axis)) for axis in asked.split))
+    cut: list[dict[str, int]] = [{}]
+    if asked.tile is not None:
+        cut = list(tiles(described.size("y"), described.size("x"), asked.tile))
+    level = {"level": asked.level} if asked.level else {}
+    for plane in planes:
+        index: dict[str, int] = dict(zip(asked.split, plane, strict=True))
+        named: dict[str, Any] = {}
+        if "c" in index and index["c"] < len(described.channels):
+            named["channel"] = described.channels[index["c"]]
+        for tile in cut:
+            yield {PATH: image.path, **image.metadata, **named, **index, **level, **tile}
+
+
+def _labels(rows: list[dict[str, Any]]) -> list[str]:
+    """What each row is called in messages: its path and what tells it from others of that path."""
+    told = ("t", "c", "z", "y", "x")
+    return [
+        " ".join([str(row[PATH]), *(f"{name}={row[name]}" for name in told if name in row)]) for row in rows
+    ]
+
+
+def _problem(error: ImageError) -> Problem:
+    where, _, what = str(error).partition(": ")
+    return Problem(what, where) if what else Problem(where)
+
+
+def _joined(root: str, path: str) -> str:
+    return path if root == "." else f"{root.rstrip('/')}/{path}"
+
+
+def _stem(path: str) -> str:
+    """The name of an OME-Zarr without its suffixes."""
+    name = outermost(path).rpartition("/")[2][: -len(".zarr")]
+    return name[: -len(".ome")] if name.endswith(".ome") else name
