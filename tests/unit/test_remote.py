@@ -16,7 +16,10 @@ import pytest
 from tests.objectstore import SECRET, Bucket, WebFolder
 
 from pixmake import copies, remote
+from pixmake.config import parse_config
+from pixmake.errors import PixmakeError
 from pixmake.remote import RemoteError
+from pixmake.storage import Storage
 
 
 @pytest.fixture(autouse=True)
@@ -311,3 +314,28 @@ def test_the_folder_of_copies_may_name_variables(monkeypatch: pytest.MonkeyPatch
     assert copies.folder_of("$SCRATCH_OF_NODE/pixmake") == tmp_path / "pixmake"
     with pytest.raises(OSError, match="variable"):
         copies.folder_of("$NO_SUCH_VARIABLE/pixmake")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"secret_key": SECRET}, "secret_key"),
+        ({"endpoint_url": f"https://me:{SECRET}@minio.example.org"}, "holds credentials"),
+        ({"endpoint_url": "minio.example.org"}, "is no address"),
+        ({"cache_size": "much"}, "is no size such as `20GB`"),
+    ],
+)
+def test_config_takes_no_credentials(said: dict[str, str], told: str) -> None:
+    content = {"images": {"table": "t.csv"}, "steps": {"a": {"function": "a.py:a"}}, "storage": said}
+    with pytest.raises(PixmakeError, match=told) as error:
+        parse_config(content)
+    assert SECRET not in str(error.value)
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    assert [Storage(cache_size=size).cache_size for size in ("20 GB", "1.5TB", "500", 7)] == [  # type: ignore[arg-type]
+        20 * 10**9,
+        15 * 10**11,
+        500,
+        7,
+    ]

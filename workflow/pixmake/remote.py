@@ -113,10 +113,10 @@ def problem_of(uri: str) -> str:
         return f"{scheme}:// is not among what can be read: {', '.join(f'{name}://' for name in SCHEMES)}"
     try:
         address = urlsplit(uri)
-        secret = address.username is not None and scheme.startswith("http")
+        secret = scheme.startswith("http") and (address.username is not None or address.port == 0)
         signed = any(name.lower() in _SIGNED for name, _ in parse_qsl(address.query))
     except ValueError:
-        return "is no URI"
+        return "is no address"
     if secret or (signed and scheme.startswith("http")):
         return "the address holds credentials, which would stand in every record; leave them to ~/.netrc"
     if not address.netloc or not address.path.strip("/"):
@@ -168,6 +168,16 @@ def local_file(uri: str) -> str:
         As `open_bytes`.
     """
     return uri if is_zarr(uri) else _copy(uri).path
+
+
+def cached(uri: str, version_: str) -> str | None:
+    """The path of a local copy of a version, if there is one; nothing is fetched."""
+    if is_zarr(uri):
+        return None
+    try:
+        return copies.find(uri, version_, copies.folder_of(_STATE.access.cache))
+    except OSError:
+        return None
 
 
 def local(path: str) -> str:
