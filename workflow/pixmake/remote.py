@@ -282,6 +282,43 @@ def list_below(uri: str, *, recursive: bool = True) -> list[str]:
     return sorted(paths, key=lambda path: path.split("/"))
 
 
+def zarrs_below(uri: str) -> list[str]:
+    """The OME-Zarrs below a URI, by their paths from there; what is inside them is not listed.
+
+    Raises
+    ------
+    RemoteError
+        They cannot be listed.
+    """
+    scheme = _scheme(uri)
+    if scheme.startswith("http"):
+        raise RemoteError(f"{uri}: a web server does not list its files; name each OME-Zarr in a table")
+    filesystem = _filesystem(scheme)
+
+    async def below(folder: str) -> list[str]:
+        async def inside() -> list[Mapping[str, Any]]:
+            try:
+                return list(await filesystem._ls(folder, detail=True, refresh=True))
+            except FileNotFoundError:
+                return []
+
+        found: list[str] = []
+        for each in await ask(uri, inside):
+            path = str(each["name"]).rstrip("/")
+            if each["type"] != "directory" or path == folder or path.rpartition("/")[2].startswith("."):
+                continue
+            found += [path] if is_zarr(path) else await below(path)
+        return found
+
+    top = filesystem._strip_protocol(uri.rstrip("/") + "/").rstrip("/")
+    return sorted(path.removeprefix(f"{top}/") for path in _wait(filesystem, below(top)))
+
+
+def settings() -> dict[str, Any]:
+    """How this process reaches objects, as `configure` takes it."""
+    return {name: value for name, value in vars(_STATE.access).items() if value != getattr(Access, name)}
+
+
 # --- one object ------------------------------------------------------------------------------------
 
 
@@ -423,15 +460,9 @@ def _scheme(uri: str) -> str:
 def _check(uri: str) -> None:
     problem = problem_of(uri)
     if problem:
-        raise RemoteError(
-            f"{uri}: {problem}" if "credentials" not in problem else f"{_shown(uri)}: {problem}"
-        )
-
-
-def _shown(uri: str) -> str:
-    """A URI without what is secret in it."""
-    address = urlsplit(uri)
-    return f"{address.scheme}://{address.hostname}{address.path}"
+        # what may be secret in an address is not repeated
+        shown = f"{_scheme(uri)}://…" if uri.startswith("http") else uri
+        raise RemoteError(f"{shown}: {problem}")
 
 
 def _filesystem(scheme: str, *, asynchronous: bool = False) -> Any:

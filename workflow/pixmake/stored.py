@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.errors import PixmakeError, Problem
+from pixmake.node import allowed_rules
 from pixmake.plan import LOGS, Plan
 from pixmake.records import STORED
 from pixmake.remote import is_remote
@@ -38,10 +39,12 @@ def use_storage(plan: Plan, workflow: Any) -> bool:
     os.environ.pop(STORED, None)
     settings = workflow.storage_settings
     if settings.default_storage_provider is None:
+        if allowed_rules():
+            return False  # what is linked is for the Snakemake that submits to say
         _unlink(plan.config.results)
         _unlink(LOGS)
         return False
-    problems = list(_problems(plan, workflow))
+    problems = [] if allowed_rules() else list(_problems(plan, workflow))
     for name in (plan.config.results, LOGS):
         copies = str(workflow.modifier.path_modifier.apply_default_storage(name))
         problems += _link(name, copies)
