@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.conftest import REPOSITORY
+from tests.omeroserver import omero_server
 
 from pixmake.groups import make_groups
 from pixmake.imageset import SOURCE_KEYS, Images
@@ -21,10 +23,18 @@ BLOCKS = [
     for words, text in re.findall(r"^```(\w.*?)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 ]
 EXAMPLES = {said["example"]: (said, text) for _, said, text in BLOCKS if "example" in said}
+OMERO = "https://omero.example.org"
+
+
+@pytest.fixture(scope="module")
+def omero() -> Iterator[str]:
+    """The address of a server that is open to all, for the page's."""
+    with omero_server(public=True) as server:
+        yield server.url
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, omero: str) -> None:
     """The example reads as many images, or makes as many groups, as the page says."""
     monkeypatch.chdir(tmp_path)
     for _, said, text in BLOCKS:
@@ -32,10 +42,10 @@ def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             Path(said["file"]).parent.mkdir(parents=True, exist_ok=True)
             Path(said["file"]).write_text(text)
     said, text = EXAMPLES[name]
-    for image in said["images"].split(","):
+    for image in said["images"].split(",") if "images" in said else ():
         Path(image).parent.mkdir(parents=True, exist_ok=True)
         Path(image).touch()
-    images = Images.model_validate(yaml.safe_load(text)["images"])
+    images = Images.model_validate(yaml.safe_load(text.replace(OMERO, omero))["images"])
     selected = selected_table(images)
     assert path_problems(selected) == []
     groups = make_groups(selected, images)

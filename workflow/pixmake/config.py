@@ -24,12 +24,13 @@ from pixmake.attempts import at_attempt, expression_problem, is_expression
 from pixmake.axes import NAMED
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.imageset import Images, image_inconsistencies
+from pixmake.pixeltraining import Training
 from pixmake.storage import Storage
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-KINDS = ("function", "plantcv", "script", "shell", "notebook", "stitch")
+KINDS = ("function", "plantcv", "script", "shell", "notebook", "stitch", "pixel_classification")
 """The kinds of step: the keys of which a step has exactly one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -175,6 +176,12 @@ class Step(_Model):
     """Files of a needed step that ran on tiles, by name, and what they are: they become files of whole
     images, which `files` names, too. `labels`: an object has one number in all tiles; `table`: a row is an
     object, with the coordinates of the whole image; `image`: tiles are put beside one another."""
+
+    pixel_classification: str | None = None
+    """A pixel classifier, the file that `pixmake train` wrote."""
+
+    training: Training | None = None
+    """What `pixmake train` makes that classifier from."""
 
     axes: Annotated[str, AfterValidator(_axes)] | None = None
     """The axes that an image is to have, such as `yx`, `yxc`, `zyx` or `tczyx`: those of one pixel are
@@ -521,9 +528,10 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 _OF_KINDS = {
-    "axes": ("function", "notebook"),
+    "axes": ("function", "notebook", "pixel_classification"),
     "args": ("script",),
     "measurements": ("script", "shell"),
+    "training": ("pixel_classification",),
     "python": ("function", "plantcv", "script", "notebook"),
     "per": ("function", "script", "shell", "notebook", "stitch"),
     "needs_all": ("function", "script", "shell", "notebook"),

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from pixmake.omero import is_plane, plane_name
+
 LOCK = ".lock"
 USED = ".used"
 """The file that says how many bytes there are, roughly; each removal counts again."""
@@ -224,6 +226,8 @@ def _count(folder: Path, size: int, *, anew: bool = False) -> int:
 
 def _name(uri: str) -> str:
     """The name of a copy: that of the object, so that programs see its suffix."""
+    if is_plane(uri):
+        return f"{plane_name(uri)}.jpg"
     if uri.startswith("http"):
         uri = unquote(uri.partition("?")[0])
     name = uri.rpartition("/")[2]

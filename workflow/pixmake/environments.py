@@ -34,4 +34,6 @@ def conda_of(step: Step) -> str | None:
 
 def runs_python(step: Step) -> bool:
     """Whether the step's own work is done by a Python with packages of its own."""
-    return step.kind in ("function", "plantcv", "notebook") or step.runs.endswith(".py")
+    return step.kind in ("function", "plantcv", "notebook", "pixel_classification") or step.runs.endswith(
+        ".py"
+    )

@@ -5,7 +5,7 @@ Only OME-Zarr and TIFF say so without being decoded, and only on this machine's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pixmake.axes import Described, ImageError, is_zarr, left_of, mismatch, named
@@ -32,7 +32,7 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
     looked: dict[Any, Described | Problem | None] = {}
     problems: dict[Any, Problem] = {}
     for planned in plan.steps:
-        axes = planned.step.axes
+        axes = planned.work.get("axes")
         for group, path, part in _parts(plan.levels.of(planned.name)):
             if is_remote(path) or not (is_zarr(path) or part or axes):
                 continue
@@ -51,12 +51,22 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
             except ImageError as error:
                 problems.setdefault((path, *part.items()), Problem(f"{path}: {error}", group.where))
                 continue
-            why = mismatch(left, axes)
+            why = mismatch(left, axes) or _unlike(left, planned.work)
             if why:
                 where = f"steps.{planned.name}.axes, {group.where}"
                 # one word for an image: its other planes have the same axes
                 problems.setdefault((path, planned.name), Problem(f"{named(path, part)} {why}", where))
     return list(problems.values())
+
+
+def _unlike(left: Described, work: Mapping[str, Any]) -> str:
+    """Why a classifier was not made for such an image, if so."""
+    channels, dtype = work.get("channels"), work.get("dtype")
+    if channels is not None and left.size("c") != channels:
+        return f"has {left.size('c')} channel(s), and {work['model']} was trained on {channels}"
+    if dtype is not None and left.dtype != dtype:
+        return f"has {left.dtype} values, and {work['model']} was trained on {dtype}"
+    return ""
 
 
 def _parts(groups: tuple[Group, ...]) -> Iterator[tuple[Group, str, Any]]:

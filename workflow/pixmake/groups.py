@@ -15,6 +15,7 @@ from pixmake.cells import TIMESTAMP, as_metadata, comparable, typed_cell
 from pixmake.errors import PixmakeError, Problem
 from pixmake.ids import safe_id
 from pixmake.imageset import Images
+from pixmake.omero import is_plane, plane_name
 from pixmake.parts import part_id
 from pixmake.table import PATH, Note, Table, is_remote, located
 
@@ -211,6 +212,8 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
     key = [cells.keys[column][first] for column in images.group_by]
     if not key or None in key:
         path = str(cells.columns[PATH][first])
+        if is_plane(path):
+            return safe_id(plane_name(path))
         return safe_id(_without_suffix(path) + part_id(cells.table.part(first)))
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
 

@@ -31,6 +31,7 @@ from pixmake.axes import (
     is_zarr,
     left_of,
 )
+from pixmake.omero import fetch_plane, is_grey, is_plane
 from pixmake.outputs import is_folder
 from pixmake.pyramid import Source, write_zarr
 
@@ -56,7 +57,8 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     Parameters
     ----------
     path
-        A file of a format that OpenCV reads, a TIFF or OME-TIFF, or an OME-Zarr; or the URI of one.
+        A file of a format that OpenCV reads, a TIFF or OME-TIFF, or an OME-Zarr; or the URI of one, or
+        of a plane that an OMERO server renders.
     part
         Which part: indices ``t``, ``c``, ``z``, a ``level``, a region ``y``, ``x``, ``height``, ``width``,
         a ``page``; see `pixmake.axes`. Default: all of it.
@@ -79,7 +81,7 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     if is_zarr(name):
         _refuse_page(part, name)
         return _zarr().read(name, part, axes)
-    if remote.is_remote(name):
+    if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return read_image(copy, part, axes)
     if is_tiff(name):
@@ -105,7 +107,7 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
         The library that reads such files is not installed.
     """
     name = str(path)
-    if remote.is_remote(name) and not is_zarr(name):
+    if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
         with _local(name) as copy:
             return describe(copy, level, page)
     if is_tiff(name):
@@ -172,8 +174,9 @@ def _decoded(path: str) -> Array:
     import cv2
     import numpy as np
 
+    rendered = is_plane(path)
     try:
-        content = Path(path).read_bytes()
+        content = fetch_plane(path) if rendered else Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     if not content:
@@ -184,6 +187,8 @@ def _decoded(path: str) -> Array:
     # UNCHANGED keeps alpha and depth but leaves a JPEG unturned; a JPEG has neither alpha nor 16 bits
     jpeg = content.startswith(b"\xff\xd8")
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if jpeg else cv2.IMREAD_UNCHANGED
+    if rendered and is_grey(path):
+        flags = cv2.IMREAD_GRAYSCALE
     try:
         image = cv2.imdecode(buffer, flags)
     except cv2.error as error:

@@ -140,6 +140,45 @@ class Zarr(_Model):
         return split
 
 
+class Omero(_Model):
+    """Images of an OMERO server. Who logs in is said by the environment, never here."""
+
+    server: Annotated[str, Field(pattern=r"^https?://[^/@\s]+(/[^?#@\s]*)?$")]
+    """The address of OMERO.web: what stands before `/webclient/` in the browser."""
+
+    dataset: Annotated[int, Field(gt=0)] | None = None
+    """The id of a dataset, or"""
+
+    plate: Annotated[int, Field(gt=0)] | None = None
+    """of a plate, or"""
+
+    screen: Annotated[int, Field(gt=0)] | None = None
+    """of a screen: all its plates."""
+
+    zarr: str | None = None
+    """Where an image's OME-Zarr lies, with columns in braces: `s3://bucket/{image_id}.zarr`; default:
+    the planes as the server renders them (8 bits, JPEG)."""
+
+    split: list[Literal["t", "c", "z"]] = []
+    """Axes of which each index is a row of its own."""
+
+    @model_validator(mode="after")
+    def _one_container(self) -> Self:
+        given = [name for name in ("dataset", "plate", "screen") if getattr(self, name) is not None]
+        if len(given) != 1:
+            said = f"names {' and '.join(given)}, but takes" if given else "needs"
+            raise ValueError(f"{said} one of: dataset, plate, screen")
+        if len(set(self.split)) < len(self.split):
+            raise ValueError("an axis stands twice in split")
+        return self
+
+    @property
+    def container(self) -> tuple[str, int]:
+        """What holds the images: its kind and its id."""
+        kind = next(name for name in ("dataset", "plate", "screen") if getattr(self, name) is not None)
+        return kind, getattr(self, kind)
+
+
 class Join(_Model):
     """Another table whose columns are added to the images' rows."""
 
@@ -265,6 +304,9 @@ class Images(_Model):
     zarr: Annotated[Zarr, BeforeValidator(_short("path"), json_schema_input_type=str | Zarr)] | None = None
     """Source: OME-Zarr images and plates, whole or in planes and tiles."""
 
+    omero: Omero | None = None
+    """Source: a dataset, a plate or a screen of an OMERO server."""
+
     root: str = "."
     """The folder that relative paths in a `table` start from."""
 
@@ -328,7 +370,7 @@ class Images(_Model):
         return next(name for name in SOURCE_KEYS if getattr(self, name) is not None)
 
 
-SOURCE_KEYS = ("table", "directory", "lemnatec", "phenodata", "zarr")
+SOURCE_KEYS = ("table", "directory", "lemnatec", "phenodata", "zarr", "omero")
 """The keys of `Images` of which exactly one is given; each is a module of `pixmake.sources`."""
 
 

@@ -186,10 +186,20 @@ def _versions(job: Job) -> dict[str, str]:
     return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
 
 
+def prepare(kind: str, work: Mapping[str, Any], folder: str) -> None:
+    """Have the warm process read what every image of a step needs; see `pixmake.runners`."""
+    runner = import_module(MODULES[kind])
+    if hasattr(runner, "prepare"):
+        runner.prepare(work, folder)
+
+
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:
     """End a job without a result: with a record of why, or with the status that has it tried again."""
     prerequisite = failure.type == PREREQUISITE
     _remove_leftovers(job)
+    if kept.replaced():
+        _restore(job, _key(job))
+        return REPLACED
     if not prerequisite:
         print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
         if not job.limits.is_last or not job.limits.keep_going:
@@ -214,9 +224,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         results = Path(job.record).parent.parent
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
         if job.limits.keep == "failed":
-            for source, kept in _kept_inputs(job).items():
-                remove(kept)
-                duplicate(source, kept)
+            for source, target in _kept_inputs(job).items():
+                remove(target)
+                duplicate(source, target)
     return DONE
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pixmake import copies
 from pixmake.axes import ImageError, is_zarr
 from pixmake.errors import MissingExtraError
+from pixmake.omero import fetch_plane, is_plane
 
 SCHEMES = {
     "s3": ("s3fs", "s3"),
@@ -34,6 +36,9 @@ METADATA = ("zarr.json", ".zattrs", ".zgroup")
 """The object whose version is that of a Zarr: of v3, of v2."""
 
 MISSING = "there is no such object"
+
+RENDERED = "as rendered"
+"""Stands for the version of a plane that an OMERO server renders: none that could be asked for."""
 
 AT_ONCE = 64
 """Requests at a time, of those that ask for the versions of many objects."""
@@ -108,6 +113,8 @@ def is_remote(path: str | os.PathLike[str]) -> bool:
 
 def problem_of(uri: str) -> str:
     """Why a URI cannot be used, whatever is there; empty if it can."""
+    if is_plane(uri):
+        return ""
     scheme = uri.partition("://")[0]
     if scheme not in SCHEMES:
         return f"{scheme}:// is not among what can be read: {', '.join(f'{name}://' for name in SCHEMES)}"
@@ -239,7 +246,9 @@ def versions(uris: Iterable[str]) -> dict[str, str | None]:
     wanted = list(dict.fromkeys(uris))
     unknown: dict[str, list[str]] = {}
     for uri in wanted:
-        if uri not in _STATE.seen:
+        if is_plane(uri):
+            _STATE.seen[uri] = RENDERED
+        elif uri not in _STATE.seen:
             _check(uri)
             unknown.setdefault(_scheme(uri), []).append(uri)
     for scheme, of_scheme in unknown.items():
@@ -325,7 +334,8 @@ def settings() -> dict[str, Any]:
 def _copy(uri: str) -> copies.Copy:
     """The local copy of an object, fetched if it is not there."""
     _check(uri)
-    access = _STATE.access
+    if is_plane(uri):
+        return _copy_of_plane(uri)
     expected = _STATE.expected.get(uri)
     wanted = expected or version(uri)
     if wanted is None:
@@ -344,8 +354,24 @@ def _copy(uri: str) -> copies.Copy:
             what = "is not there any more" if found is None else "has changed"
             raise RemoteError(f"{uri}: {what} since the run began; the next run takes it as it is then")
 
+    return _obtained(uri, wanted, fetch)
+
+
+def _copy_of_plane(uri: str) -> copies.Copy:
+    """A file of what an OMERO server renders now: it has no version that could be asked for."""
+    content = fetch_plane(uri)
+
+    def write(path: str) -> None:
+        with open(path, "wb") as file:
+            file.write(content)
+
+    return _obtained(uri, hashlib.sha256(content).hexdigest(), write)
+
+
+def _obtained(uri: str, version: str, fetch: Callable[[str], None]) -> copies.Copy:
+    access = _STATE.access
     try:
-        return copies.obtain(uri, wanted, fetch, copies.folder_of(access.cache), access.cache_size)
+        return copies.obtain(uri, version, fetch, copies.folder_of(access.cache), access.cache_size)
     except OSError as error:
         what = f"the folder of local copies, {access.cache}, cannot be used: {error.strerror or error}"
         raise RemoteError(f"{uri}: {what} (storage.cache)") from None

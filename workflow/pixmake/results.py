@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixmake.cells import TIMESTAMP
 from pixmake.export.delimited import as_it_was
@@ -82,5 +82,10 @@ def read_csv_table(path: str | Path, *, text: Sequence[str] = ()) -> pd.DataFram
     )
     for column in frame.columns:
         if not pd.api.types.is_numeric_dtype(frame[column]) and frame[column].notna().any():
-            frame[column] = frame[column].map(as_it_was, na_action="ignore")
+            frame[column] = frame[column].map(_as_it_was, na_action="ignore")
     return frame
+
+
+def _as_it_was(value: Any) -> Any:
+    """A cell before it was made harmless; in a column with gaps a truth is no text."""
+    return as_it_was(value) if isinstance(value, str) else value

@@ -30,12 +30,23 @@ from pixmake.installed import HERE, WORKFLOW
 from pixmake.job import LINKS
 from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
+from pixmake.node import read_config as config_sent
 from pixmake.orphans import cancel_orphans
 from pixmake.outputs import is_folder
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
+from pixmake.plan import (
+    LOGS,
+    Job,
+    Plan,
+    PlannedStep,
+    file_paths,
+    gathered_path,
+    gathering_rule,
+    make_plan,
+    plan_project,
+)
 from pixmake.records import written_whole
 from pixmake.runlock import alone, hold_run_lock
-from pixmake.schedulers import SUBMISSIONS
+from pixmake.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
 from pixmake.task import LOST_ATTEMPTS, one_line
@@ -69,10 +80,16 @@ _ROOMS = (
     "fingerprint",
     "gathering",
     "outputs",
+    "pixelclasses",
+    "pixelfeatures",
+    "pixelmodel",
+    "pixelobjects",
+    "pixelterms",
     "errors",
     "axes",
     "copies",
     "remote",
+    "omero",
     "zarrpaths",
     "ngff",
     "pyramid",
@@ -139,6 +156,9 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     if not rules:
         hold_run_lock()
     try:
+        sent = config_sent() if rules else None
+        if sent is not None:
+            return make_plan(sent)
         known = cores if cores is not None and cores < sys.maxsize else None
         plan = plan_project(config, files)
         problems = fitting_problems(plan, SOME)
@@ -164,8 +184,8 @@ def begin(plan: Plan, workflow: Any) -> None:
         return
     if alone():
         cancel_orphans()
-    if plan.containers is None:  # else its jobs become known later
-        leave_plan(plan)
+        give_up_submissions()
+    leave_plan(plan)
 
 
 def done_before(plan: Plan) -> list[str]:

@@ -122,7 +122,7 @@ def explain(words: list[str], reply: str) -> int:
     Returns
     -------
     int
-        The exit status of the rule's command.
+        As that of `job.run_job`.
     """
     status, timed_out, seconds, cpu, maxrss, *said = reply.split(" ", 5)
     _load_package()
@@ -155,8 +155,8 @@ def explain(words: list[str], reply: str) -> int:
             rss_mb=job_room.peak_mb(int(maxrss)),
             warm=os.environ.get("PIXMAKE_WARM") != "0",
         )
-        status = job_room.fail(job, records.Failure(kind, message, log=job.log), run=facts)
-    return 0 if status == DONE else 1
+        ended: int = job_room.fail(job, records.Failure(kind, message, log=job.log), run=facts)
+    return ended
 
 
 # --- the process of one image ----------------------------------------------------------------------
@@ -356,6 +356,9 @@ class _Template:
         if kind not in self.prepared:
             self.prepared.add(kind)
             _import_quietly(importlib.import_module("pixmake.job").preloads(kind))
+        if what not in self.prepared:
+            self.prepared.add(what)
+            _prepare_quietly(kind, words, folder)
         reader, writer = os.pipe() if what not in self.known else (None, None)
         pid = os.fork()
         if pid == 0:
@@ -433,6 +436,15 @@ def _import_quietly(names: Iterable[str]) -> None:
         if name not in sys.modules:
             with contextlib.suppress(BaseException):
                 importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def _prepare_quietly(kind: str, words: list[str], folder: str) -> None:
+    """Read what all images of a step need; what cannot be read, an image's process tells of."""
+    with contextlib.suppress(BaseException):
+        work = json.loads(words[0]).get("work", {})
+        importlib.import_module("pixmake.job").prepare(kind, work, folder)
     gc.collect()
     gc.freeze()
 

@@ -27,7 +27,9 @@ HOMES = {
     "explain": "explain",
     "diff": "diff",
     "crate": "crate",
+    "export": "export",
     "try": "try_",
+    "train": "train",
     "clean": "clean",
     # what rules run; no user needs them
     "records": "outcome",

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from pixmake.config import Config, Step
 from pixmake.errors import Problem
 from pixmake.groups import Group
-from pixmake.kinds import function, notebook, plantcv, script, shell, stitch
+from pixmake.kinds import function, notebook, pixel_classification, plantcv, script, shell, stitch
 
 
 class Kind(Protocol):
@@ -34,6 +34,7 @@ KINDS: Mapping[str, Kind] = {
     "shell": shell,
     "notebook": notebook,
     "stitch": stitch,
+    "pixel_classification": pixel_classification,
 }
 """By the key of a step that names it; its other half, which does the work, is in `pixmake.runners`."""
 

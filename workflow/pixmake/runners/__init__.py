@@ -1,7 +1,8 @@
 """How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``.
 
 A module may have ``PRELOAD``, the modules that the warm process imports before the first image, and
-``OPENS_FILES``, if its images are opened by their names: it gets local copies of those at URIs.
+``OPENS_FILES``, if its images are opened by their names: it gets local copies of those at URIs. It
+may have ``prepare(work, folder)``, which reads there what every image of a step needs; paths start there.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from pixmake.task import Task
 
 MODULES = {
     kind: f"pixmake.runners.{kind}"
-    for kind in ("function", "plantcv", "script", "shell", "notebook", "split", "stitch")
+    for kind in (
+        *("function", "plantcv", "script", "shell", "notebook", "split", "stitch"),
+        *("pixel_classification",),
+    )
 }
 """The module of each kind of step; imported where a job needs it."""
 

@@ -9,7 +9,7 @@ from pixmake.exif import with_exif
 from pixmake.imageset import Images
 from pixmake.joins import joined
 from pixmake.parts import with_parts
-from pixmake.sources import directory, lemnatec, phenodata
+from pixmake.sources import directory, lemnatec, omero, phenodata
 from pixmake.sources import table as table_source
 from pixmake.sources import zarr as zarr_source
 from pixmake.table import Table, with_times
@@ -20,6 +20,7 @@ SOURCES: dict[str, Callable[[Images], Table]] = {
     "lemnatec": lemnatec.read,
     "phenodata": phenodata.read,
     "zarr": zarr_source.read,
+    "omero": omero.read,
 }
 """By the key of `Images` that names it; a new source is a module, a line here and a key there."""
 

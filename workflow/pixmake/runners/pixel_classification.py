@@ -1,0 +1,55 @@
+"""Kind of step ``pixel_classification``: the class of each pixel, by a classifier of `pixmake train`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pixmake.axes import ImageError, named
+from pixmake.images import read_image
+from pixmake.pixelmodel import ModelError, model_hash
+from pixmake.pixelterms import spatial
+from pixmake.runners import Call, Outcome
+from pixmake.runners.classified import leave
+
+if TYPE_CHECKING:
+    from pixmake.pixelclasses import Classifier
+
+PRELOAD = ("numpy", "cv2", "sklearn.tree._tree", "pixmake.pixelclasses", "pixmake.pixelobjects")
+
+_CLASSIFIERS: dict[str, Classifier] = {}
+"""By the hash of the file: read in the warm process, each image's process has it by the fork."""
+
+
+def prepare(work: Mapping[str, Any], folder: str) -> None:
+    """Read the classifier in the warm process, before the first image's process is forked."""
+    _classifier(os.path.join(folder, work["model"]), work["hash"])
+
+
+def run(call: Call) -> Outcome:
+    """Classify an image, write what the step declares, and measure classes and objects."""
+    from pixmake.pixelclasses import channels_first, classify, misfit
+
+    work = call.task.work
+    classifier = _classifier(work["model"], work["hash"])
+    description = classifier.description
+    (path,), (part,), axes = call.images, call.parts, work["axes"]
+    image = channels_first(read_image(path, part, axes), axes)
+    why = misfit(description, len(image), str(image.dtype))
+    if why:
+        raise ImageError(f"{named(path, part)}: {why}")
+    labels, probabilities = classify(
+        classifier, image, probabilities="probabilities" in call.outputs, threads=call.threads
+    )
+    return leave(call, description.classes, labels, probabilities, lambda: image, spatial(axes))
+
+
+def _classifier(path: str, digest: str) -> Classifier:
+    if digest not in _CLASSIFIERS:
+        from pixmake.pixelclasses import load_classifier
+
+        if model_hash(path) != digest:
+            raise ModelError(f"{path}: was changed while the run went on; run again")
+        _CLASSIFIERS[digest] = load_classifier(path)
+    return _CLASSIFIERS[digest]
