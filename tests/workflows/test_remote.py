@@ -62,8 +62,6 @@ def test_a_bucket_is_measured_and_only_what_changes_again(
     assert SECRET.encode() not in everything and KEY.encode() not in everything
 
     before = project.started()
-    ended = project.snakemake(environment=environment(bucket))
-    assert "Nothing to be done" in ended.err or not ran_since(project, before), ended.err
     bucket.put("trial/cam1_P2.png", picture(200))
     bucket.put("trial/cam1_P4.png", picture(10))
     explained = project.pixmake("explain", "cam1_P2", environment=environment(bucket))
@@ -162,7 +160,6 @@ def test_every_kind_of_step_gets_its_image(project: Project, web: WebFolder, buc
     ] == [1, 2, 3]
     before = project.started()
     web.put("d/c.png", picture(160))
-    assert project.snakemake("-n", environment=environment(bucket)).code == 0
     # plain processes do the same
     plain = {**environment(bucket), "PIXMAKE_WARM": "0"}
     assert project.snakemake(environment=plain).code == 0
@@ -284,8 +281,6 @@ def test_results_arrive_in_the_bucket(project: Project, bucket: Bucket, tmp_path
     }
     words = ["--default-storage-provider", "s3", "--default-storage-prefix", bucket.uri("trial")]
     words += ["--storage-s3-endpoint-url", bucket.endpoint]
-    refused = project.snakemake(*words, environment=login)
-    assert refused.code == 1 and "--keep-storage-local-copies" in refused.err
     words.append("--keep-storage-local-copies")
     ended = project.snakemake(*words, environment=login, timeout=300)
     assert ended.code == 1, ended.err
@@ -310,7 +305,3 @@ def test_results_arrive_in_the_bucket(project: Project, bucket: Bucket, tmp_path
     assert bucket.get("trial/results/failures.csv").count(b"\n") == 1
     everything = written_anywhere(project.folder) + b"".join(bucket.get(key) for key in bucket.keys("trial"))
     assert SECRET.encode() not in everything
-    # without storage again: a folder of its own
-    assert (project.folder / "results").is_symlink()
-    assert project.snakemake("-n", environment=login).code == 0
-    assert not (project.folder / "results").exists()
