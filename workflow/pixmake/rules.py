@@ -16,7 +16,7 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pixmake import kept
+from pixmake import kept, stored
 from pixmake.attempts import at_attempt, is_expression
 from pixmake.axes import is_zarr
 from pixmake.client import ACTIVATED, CONTAINED
@@ -214,24 +214,32 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def inputs(job: Job) -> dict[str, list[str]]:
+def inputs(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
     """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
     Images at URIs are no inputs: the task names them, with the versions that they have.
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
+    images: list[Any] = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
+    if storage:
+        from snakemake.io import local
+
+        images = [local(path) for path in images]  # and not an object of that name
     return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
-def inputs_of_several(job: Job) -> dict[str, list[str]]:
+def inputs_of_several(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
     """The ``input`` of a job over several images: what its command names, and what stands in its list.
 
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    images = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    images: list[Any] = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    if storage:
+        from snakemake.io import local
+
+        images = [local(path) for path in images]
     return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
 
 
@@ -294,6 +302,21 @@ def interpreter(step: Step) -> str:
 def software(step: Step) -> str | None:
     """The ``conda:`` of a step's rules."""
     return None if step.container else conda_of(step) or CONDA
+
+
+def use_storage(plan: Plan, workflow: Any) -> bool:
+    """Whether results go to a default storage of Snakemake's; see `pixmake.stored`.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: not all of the project can.
+    """
+    try:
+        return stored.use_storage(plan, workflow)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def require_deployment(plan: Plan, workflow: Any) -> None:
