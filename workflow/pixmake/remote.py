@@ -281,6 +281,33 @@ def list_below(uri: str, *, recursive: bool = True) -> list[str]:
     return sorted(paths, key=lambda path: path.split("/"))
 
 
+def folders_in(uri: str) -> list[str]:
+    """The names of what would be folders below a URI, sorted; no object is looked for inside them.
+
+    Raises
+    ------
+    RemoteError
+        They cannot be listed.
+    """
+    _check(uri if uri.rstrip("/").count("/") > 2 else f"{uri.rstrip('/')}/-")
+    scheme = _scheme(uri)
+    if scheme.startswith("http"):
+        raise RemoteError(f"{uri}: a web server does not list its folders; name one OME-Zarr")
+    filesystem = _filesystem(scheme)
+    folder = filesystem._strip_protocol(uri.rstrip("/") + "/").rstrip("/")
+
+    async def listed() -> list[Mapping[str, Any]]:
+        try:
+            return list(await filesystem._ls(folder, detail=True, refresh=True))
+        except FileNotFoundError:
+            return []
+
+    found = _wait(filesystem, ask(uri, listed))
+    return sorted(
+        each["name"].rstrip("/").rpartition("/")[2] for each in found if each["type"] == "directory"
+    )
+
+
 # --- one object ------------------------------------------------------------------------------------
 
 

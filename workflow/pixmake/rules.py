@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import inspect
@@ -260,6 +261,7 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
     return found
 
 
+@functools.cache  # an image may stand in thousands of rows
 def dependency(path: str) -> str:
     """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
     return metadata_file(path) if is_zarr(path) else path
