@@ -12,7 +12,7 @@ from pixmake import ngff
 from pixmake.axes import Described, ImageError, is_zarr
 from pixmake.errors import PixmakeError, Problem
 from pixmake.imageset import Images, Tile, Zarr
-from pixmake.remote import folders_in, is_remote
+from pixmake.remote import RemoteError, is_remote, zarrs_below
 from pixmake.table import PATH, Table, make_table
 from pixmake.zarrpaths import outermost
 
@@ -118,22 +118,20 @@ def _listed(path: str) -> tuple[str, list[str]]:
 
 
 def _zarrs_below(folder: str) -> Iterator[str]:
-    """The OME-Zarrs in a folder and in those inside it, by path from there."""
-    for name in _folders(folder):
-        if is_zarr(name):  # what is inside are its chunks
-            yield name
-        elif not name.startswith("."):
-            yield from (f"{name}/{inner}" for inner in _zarrs_below(f"{folder}/{name}"))
-
-
-def _folders(folder: str) -> list[str]:
+    """The OME-Zarrs in a folder and those inside it, by path from there."""
     if is_remote(folder):
-        return folders_in(folder)
-    try:
-        with os.scandir(folder) as found:
-            return sorted(entry.name for entry in found if entry.is_dir())
-    except OSError:
-        return []
+        try:
+            yield from zarrs_below(folder)
+        except RemoteError as error:
+            raise PixmakeError([_problem(error)]) from None
+        return
+    for here, folders, _ in os.walk(folder, followlinks=True):
+        inner = os.path.relpath(here, folder)
+        for name in folders:
+            if is_zarr(name) and not name.startswith("."):
+                yield name if inner == "." else f"{inner}/{name}"
+        # what is inside an OME-Zarr are its chunks
+        folders[:] = [name for name in folders if not is_zarr(name) and not name.startswith(".")]
 
 
 def _places(root: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
