@@ -174,15 +174,16 @@ if __name__ == "__main__":
 GONE_SECONDS = 10
 
 ABOUT = f"""
-Images of {MILLISECONDS} ms of work each. When half of them are done, the command is killed (SIGKILL: no clean-up of
-its own), and started again when all that it had started is gone, too, or was killed after {GONE_SECONDS} s.
-*Begun twice* counts how often work began on an image on which it had begun before; *done twice* those whose work
-had ended before the kill, and was done again.
+Images of {MILLISECONDS} ms of work each. When half of them are done, the command is killed (SIGKILL: no
+clean-up of its own), and started again when all that it had started is gone, too, or was killed after
+{GONE_SECONDS} s. *Begun twice* counts how often work began on an image on which it had begun before; *done
+twice* those whose work had ended before the kill, and was done again.
 
-The Snakefile is started again as Snakemake asks for it (`--unlock`, then `--rerun-incomplete`); pixmake
-by `pixmake run`. The pool leaves a file for each image and skips those that are there; a kill in the middle of
-writing leaves it a broken one. Parsl has its checkpoints (`checkpoint_mode="task_exit"`, `cache=True`). A
-script of Dask futures, as in OMERO's guide, and MLChain's `Parallel` have nothing to go on from.
+The Snakefile is started again as Snakemake asks for it (`--unlock`, then `--rerun-incomplete`);
+pixmake by `pixmake run`. The pool leaves a file for each image and skips those that are there; a kill
+in the middle of writing leaves it a broken one. Parsl has its checkpoints (`checkpoint_mode="task_exit"`,
+`cache=True`). A script of Dask futures, as in OMERO's guide, and MLChain's `Parallel` have nothing to go
+on from.
 """
 
 
