@@ -92,6 +92,8 @@ class Benchmark:
     """The same for ``--quick``: all of them take less than a minute, each run once."""
     contestants: Callable[[Case, Path], Sequence[Contestant]]
     """Those of a case, with all their files in a folder of its own, which is removed afterwards."""
+    long: Sequence[Case] = ()
+    """Cases that take so long that they are measured only if asked for: ``scale.py images=100000``."""
     repeats: Callable[[Case], int] = lambda case: 3
     aims: Callable[[Results], Sequence[Aim]] = lambda results: ()
     headlines: Callable[[Results], Sequence[Headline]] = lambda results: ()
@@ -127,11 +129,12 @@ def measure(benchmark: Benchmark, *, quick: bool = False, only: Mapping[str, str
     if results is None or results.machine != measured.machine():
         results = Results(benchmark.name, measured.machine())
     begun = time.monotonic()
-    known = [dict(case) for case in (*benchmark.cases, *benchmark.quick)]
+    known = [dict(case) for case in (*benchmark.cases, *benchmark.long, *benchmark.quick)]
     for case in results.cases():
         if dict(case) not in known or (quick and not only):
             results = results.without(case)
-    for case in benchmark.quick if quick else benchmark.cases:
+    full = (*benchmark.cases, *(benchmark.long if only else ()))
+    for case in benchmark.quick if quick else full:
         if not all(str(case.get(name)) == value for name, value in (only or {}).items()):
             continue
         with _one_pair_of_cores(), tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch:

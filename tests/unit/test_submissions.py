@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project
 
-from pixmake import kept
+from pixmake import kept, schedulers
 from pixmake.config import load_config
 from pixmake.executors import Placement
 from pixmake.job import DONE, REPLACED, parse_job, run_job
-from pixmake.node import allowed_rules, attempt, leave_plan, read_plan
+from pixmake.node import allowed_rules, attempt, enter, leave_plan, read_plan
 from pixmake.plan import plan_project
 from pixmake.submissions import UNMEASURED_IMAGES, Stage, Standing, group_names, images_per_job, stages
 
@@ -188,6 +188,33 @@ def test_replaced_job_writes_nothing(planned: Project, monkeypatch: pytest.Monke
     assert run_job(parse_job(words)) == REPLACED
     assert Path("calls").exists()
     assert not Path(words[5]).exists()
+    # replaced while it fails
+    on_node(monkeypatch, "slurm 3", "slurm 3")
+    words = words_of(planned, "p1", times="open('submission', 'a').write('slurm 4\\n') / 0")
+    assert run_job(parse_job(words)) == REPLACED
+    assert not Path(words[5]).exists()
+    # the run that had sent it, or another one, has done all by now
+    on_node(monkeypatch, "slurm 4", "slurm 4")
+    words = words_of(planned, "p1", times="__import__('os').remove('submission')")
+    assert run_job(parse_job(words)) == REPLACED
+    assert not Path(words[5]).exists()
+
+
+def test_jobs_of_a_killed_run_are_given_up(planned: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next run packs its images anew, so the replacing job may be known by another name."""
+    plan = read_plan(["measure_p1", "measure_p2"])
+    assert plan is not None
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.delenv(kept.SUBMISSION, raising=False)
+    schedulers.note_submission("measure_p1", "slurm", "7")
+    enter(plan, 1)
+    assert not kept.replaced()
+    schedulers.give_up_submissions()
+    schedulers.note_submission("measure_p2", "slurm", "8")
+    assert kept.replaced()
+    with pytest.raises(SystemExit):
+        enter(plan, 1)  # one that waited in the queue until now
+    monkeypatch.delenv(kept.SUBMISSION)
 
 
 def test_last_attempt_says_why_the_others_left_nothing(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import yaml
 from tests.conftest import Project
 from tests.pages import follow
 
@@ -42,6 +45,11 @@ def configure(project: Project, checkpoint: dict[str, Any], **images: Any) -> No
             "course": {"function": f"{file}:course", "needs": ["measure"], "per": "plant"},
         },
     )
+
+
+def explained(project: Project, job_id: str) -> list[dict[str, Any]]:
+    told: list[dict[str, Any]] = json.loads(project.pixmake("explain", job_id, "--json").out)
+    return told
 
 
 def values(project: Project, step: str) -> dict[str, dict[str, str]]:
@@ -78,7 +86,14 @@ def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
     assert again.last_words.startswith("6 of 6 images done"), again.err
     assert ran_since(project, before) == set()
     assert (project.folder / "results/measurements.csv").stat().st_mtime_ns == table
+    (told,) = explained(project, "a_frame000005")
+    assert (told["status"], told["up_to_date"], told["rule"]) == ("ok", True, "measure_any")
+    assert [each["step"] for each in explained(project, "a")] == ["split"]
+    assert "pixmake: no image has the id 'a_frame5'" in project.pixmake("explain", "a_frame5").err
     configure(project, {"frames": {"seconds": 0.25}})
+    assert explained(project, "a_frame000005")[0]["reasons"] == [
+        "a, which it was found in, is looked through again"
+    ]
     ended = project.snakemake()
     assert ended.last_words.startswith("12 of 12 images done"), ended.err
     ran = {job.partition("/")[0] for job in ran_since(project, before)}
@@ -113,6 +128,25 @@ def test_example_of_the_page(project: Project) -> None:
     )
     project.write("config/config.yaml", content)
     assert project.snakemake().code == 0
+
+
+def test_config_of_another_name_reaches_the_nodes(project: Project) -> None:
+    """On a node, too, a config that stands in place of the project's is the one that counts."""
+    film(project.folder / "data/a.avi", 2)
+    project.list_images([{"path": "a.avi", "plant": "A"}])
+    configure(project, {"frames": {"every": 1}})
+    other = yaml.safe_load((project.folder / "config/config.yaml").read_text())
+    wrong = copy.deepcopy(other)
+    other["steps"] = {"measure": other["steps"]["measure"]}
+    wrong["steps"]["measure"]["params"] = {"scale": 100}
+    project.write("trial.yaml", yaml.safe_dump(other))
+    project.write("config/config.yaml", yaml.safe_dump(wrong))
+    project.write("submit.sh", 'sh "$1" > "$1.log" 2>&1 &\necho $!\n')
+    words = ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh submit.sh"]
+    words += ["--jobs", "3", "--seconds-between-status-checks", "1", "--latency-wait", "10"]
+    ended = project.snakemake(*words, "--configfile", "trial.yaml", "--replace-workflow-config")
+    assert ended.last_words == "2 of 2 images done", ended.err
+    assert [float(row["mean"]) for row in values(project, "measure").values()] == [0, 5]
 
 
 def test_killed_run_goes_on(project: Project) -> None:

@@ -11,8 +11,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pytest
-
 from tests.conftest import Project
 from tests.objectstore import KEY, SECRET, Bucket, WebFolder
 
@@ -80,3 +78,176 @@ def test_a_bucket_is_measured_and_only_what_changes_again(
         f"{step}/cam1_P{n}" for step in ("measure", "again") for n in (2, 4)
     }
     assert [round(float(row["mean"]) / 40) for row in project.rows()[::2]] == [0, 1, 5, 3, 0]
+
+
+def test_what_is_not_there_and_who_may_not(project: Project, bucket: Bucket) -> None:
+    bucket.put("a.png", picture(0))
+    project.configure(
+        images={"table": "config/images.csv", "root": bucket.uri()},
+        storage=storage(bucket, project),
+        steps=STEPS,
+    )
+    project.list_images([{"path": "a.png"}, {"path": "b.png"}, {"path": "http://me:pw@x.org/c.png"}])
+    ended = project.pixmake("check", environment=environment(bucket))
+    assert ended.code == 1
+    assert f"row 3: {bucket.uri('b.png')}: there is no such file (`missing: skip` leaves" in ended.err
+    assert "row 4: the address holds credentials" in ended.err and "pw@" not in ended.err
+    project.list_images([{"path": "a.png"}, {"path": "b.png"}])
+    wrong = {**environment(bucket), "AWS_SECRET_ACCESS_KEY": "wrong/Secret"}
+    ended = project.snakemake(environment=wrong)
+    assert ended.code == 1 and "access is denied" in ended.err and "Traceback" not in ended.err
+    assert "wrong/Secret" not in ended.err + written_anywhere(project.folder).decode(errors="replace")
+    project.configure(
+        images={"table": "config/images.csv", "root": bucket.uri(), "missing": "skip"},
+        storage=storage(bucket, project),
+        steps=STEPS,
+    )
+    bucket.traffic.fail_every = 3
+    ended = project.snakemake(environment=environment(bucket))
+    assert ended.code == 0 and "1 × there is no such file" in ended.err
+    assert [row["id"] for row in project.rows()] == ["a"] and bucket.traffic.failed
+
+
+KINDS = """\
+from pathlib import Path
+
+def by_path(path):
+    return {"suffix": Path(path).suffix, "bytes": len(Path(path).read_bytes())}
+
+def over_all(images, paths, rows):
+    return {"means": [float(image.mean()) for image in images], "files": [len(Path(p).read_bytes()) for p in paths]}
+
+def group(images):
+    return {name: float(image.mean()) for name, image in images.items()}
+"""
+
+
+def test_every_kind_of_step_gets_its_image(project: Project, web: WebFolder, bucket: Bucket) -> None:
+    first, second = picture(40), picture(80)
+    bucket.put("x y/a.png", first)
+    project.write("images/b.png", second)
+    project.list_images(
+        [
+            {"path": bucket.uri("x y/a.png"), "n": "a"},
+            {"path": "images/b.png", "n": "b"},
+            {"path": web.put("d/c.png", picture(120)), "n": "c"},
+        ]
+    )
+    project.write("scripts/kinds.py", KINDS)
+    project.write(
+        "scripts/size.sh", 'wc -c < "$(echo "$1")" | awk \'{print "{\\"bytes\\": " $1 "}"}\' > "$2"\n'
+    )
+    function = "scripts/kinds.py:"
+    images = {"table": "config/images.csv", "id": "{n}"}
+    project.configure(
+        images=images,
+        storage=storage(bucket, project),
+        steps={
+            "by_path": {"function": f"{function}by_path"},
+            "shell": {"shell": "wc -c < {image} | sed 's/.*/{{\"bytes\": &}}/' > {result}"},
+            "script": {"script": "scripts/size.sh", "args": ["{image}", "{result}"]},
+            "over_all": {"function": f"{function}over_all", "per": "all"},
+        },
+    )
+    ended = project.snakemake(environment=environment(bucket))
+    assert ended.code == 0, ended.err
+    sizes = [len(first), len(second), len(picture(120))]
+    for step in ("by_path", "shell", "script"):
+        assert [project.record(step, name)["measurements"]["bytes"]["value"] for name in "abc"] == sizes, step
+    assert project.record("by_path", "c")["measurements"]["suffix"]["value"] == ".png"
+    together = project.record("over_all", "all")["measurements"]
+    assert together["files"]["value"] == sizes and [
+        round(mean / 40) for mean in together["means"]["value"]
+    ] == [1, 2, 3]
+    before = project.started()
+    web.put("d/c.png", picture(160))
+    assert project.snakemake("-n", environment=environment(bucket)).code == 0
+    # plain processes do the same
+    plain = {**environment(bucket), "PIXMAKE_WARM": "0"}
+    assert project.snakemake(environment=plain).code == 0
+    after = project.started()
+    assert {job for job in after if after[job] != before[job]} == {
+        f"{step}/c" for step in ("by_path", "shell", "script")
+    } | {"over_all/all"}
+    # a group of images, one of them here and one there
+    project.configure(
+        images={"table": "config/images.csv", "group_by": ["g"], "name_by": "n"},
+        storage=storage(bucket, project),
+        steps={"group": {"function": f"{function}group"}},
+    )
+    project.list_images(
+        [{"path": "images/b.png", "n": "b", "g": 1}, {"path": bucket.uri("x y/a.png"), "n": "a", "g": 1}]
+    )
+    assert project.snakemake(environment=environment(bucket)).code == 0
+    found = project.record("group", "1")["measurements"]
+    assert round(found["b"]["value"] / 40) == 2 and round(found["a"]["value"] / 40) == 1
+
+
+def test_planes_of_a_plate_read_their_chunks_alone(project: Project, bucket: Bucket) -> None:
+    import zarr
+
+    planes = np.random.default_rng(0).integers(0, 60_000, (3, 2, 64, 64), dtype=np.uint16)
+    group = zarr.open_group(project.folder / "z" / "p.zarr", mode="w", zarr_format=2)
+    group.create_array("0", shape=planes.shape, dtype="uint16", chunks=(1, 1, 64, 64))[:] = planes
+    axes = [
+        {"name": name, "type": kind}
+        for name, kind in zip("tcyx", ("time", "channel", "space", "space"), strict=True)
+    ]
+    group.attrs["multiscales"] = [
+        {
+            "version": "0.4",
+            "axes": axes,
+            "datasets": [
+                {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 1, 1]}]}
+            ],
+        }
+    ]
+    bucket.upload(project.folder / "z", "plates")
+    rows = [{"path": bucket.uri("plates/p.zarr"), "t": t, "c": 1} for t in (0, 2)]
+    project.list_images(rows)
+    project.configure(images={"table": "config/images.csv"}, storage=storage(bucket, project), steps=STEPS)
+    bucket.traffic.slow = 0.02
+    ended = project.snakemake(environment=environment(bucket))
+    assert ended.code == 0, ended.err
+    assert [float(row["mean"]) for row in project.rows()] == [float(planes[t, 1].mean()) for t in (0, 2)]
+    chunks = [
+        seen
+        for seen in bucket.traffic.of("p.zarr/0/", "GET")
+        if seen.status == 200 and "/.z" not in seen.path and "?" not in seen.path
+    ]
+    assert len(chunks) == 2
+    assert bucket.traffic.sent < 2 * planes[0, 0].nbytes + 20_000
+    before = project.started()
+    content = json.loads(bucket.get("plates/p.zarr/.zattrs"))
+    bucket.put("plates/p.zarr/.zattrs", json.dumps({**content, "changed": 1}).encode())
+    assert project.snakemake(environment=environment(bucket)).code == 0
+    assert all(started != before[job] for job, started in project.started().items())
+
+
+def test_a_run_that_is_killed_goes_on(project: Project, bucket: Bucket) -> None:
+    import signal
+    import subprocess
+    import sys
+
+    for number in range(6):
+        bucket.put(f"p{number}.png", picture(20 * number))
+    project.configure(images={"directory": bucket.uri()}, storage=storage(bucket, project), steps=STEPS)
+    bucket.traffic.slow = 0.4
+    run = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "2"],
+        cwd=project.folder,
+        env={**os.environ, **environment(bucket)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 90
+    while not bucket.traffic.of(".png", "GET") and time.monotonic() < end:
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    bucket.traffic.reset()
+    ended = project.snakemake("--nolock", environment=environment(bucket))
+    assert ended.code == 0, ended.err
+    assert [round(float(row["mean"]) / 20) for row in project.rows()] == [0, 1, 2, 3, 4, 5]
+    assert not list((project.folder / "cache").rglob("*.part"))

@@ -30,6 +30,7 @@ from pixmake.project import complete_project
 from pixmake.records import written_whole
 from pixmake.rules import as_text
 from pixmake.runs import Run, RunError
+from pixmake.settings import read_settings
 from pixmake.status import Count, project_status
 from pixmake.table import PATH, located
 
@@ -70,7 +71,8 @@ def map_images(
         A table's file with a column ``path``, a folder of images, a DataFrame with a column ``path``, or
         paths. Relative paths start from where Python works.
     cores
-        How many images at a time; default: as many as there are cores.
+        How many images at a time; default: what the settings of this machine say, by themselves all
+        cores but one.
     params
         Arguments for the function, the same for each image.
     on_error
@@ -281,7 +283,8 @@ class Project:
         Parameters
         ----------
         cores
-            How many cores at a time; default: what the profile says, or all.
+            How many cores at a time; default: what the profile says, or without one the settings of this
+            machine, as for ``pixmake run``.
         profile
             A workflow profile: a folder, or the name of one in ``profiles/``, e.g. ``"slurm"``.
 
@@ -303,9 +306,11 @@ class Project:
             options += ["--configfile", str(config), "--replace-workflow-config"]
         if profile is not None:
             options += ["--workflow-profile", str(_profile(profile, self.folder))]
-        if cores is not None or profile is None:
-            options += ["--cores", "all" if cores is None else str(cores)]
         settings = {} if _inner is None else _inner.environment(self.folder)
+        if cores is None and profile is None:
+            options += ["--cores", str(read_settings(settings.get(SETTINGS)).settings.cores or "all")]
+        elif cores is not None:
+            options += ["--cores", str(cores)]
         return Run(plan, self.folder, options, settings)
 
     def _plan(self) -> Plan:

@@ -38,15 +38,12 @@ def main(owner: int, words: list[str]) -> int:
         return 1  # Snakemake has gone: nothing is started in its absence
     if not reply:
         reply = str(_worker().run_plain(words, owner))
-    status = reply.split(" ", 1)[0]
-    if status == str(_DONE):
-        return 0
-    if status == str(_REPLACED):
+    status = int(reply.split(" ", 1)[0])
+    if status not in (_DONE, _TOLD, _REPLACED):
+        status = _worker().explain(words, reply)
+    if status == _REPLACED:
         os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
-        return 1
-    if status != str(_TOLD):
-        return int(_worker().explain(words, reply))
-    return 1
+    return 0 if status == _DONE else 1
 
 
 def _ask(words: list[str], owner: int) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pixmake.display import duration
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.fingerprint import fingerprint
+from pixmake.found import found_path, found_plan
+from pixmake.later import any_rule
 from pixmake.plan import Job, Plan
 from pixmake.records import Record, read_record
 from pixmake.remote import is_remote
+from pixmake.splitting import SPLIT
 
 SMALL = 1_000_000
 """Bytes up to which Snakemake compares the content of an input, not its date alone."""
@@ -37,6 +40,8 @@ class Explained:
 
     job: Job
     record: Record | None
+    target: str
+    """What Snakemake takes for it: its rule, or where one rule serves all images, its record."""
     stale: tuple[str, ...]
     """Why the next run does it again; empty if it does not."""
 
@@ -58,26 +63,50 @@ def explained(plan: Plan, result: str, step: str | None = None) -> list[Explaine
     PixmakeError
         The project has no such image or step.
     """
-    if step is not None and step not in plan.config.steps:
-        raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, plan.config.steps))])
+    steps = [*plan.config.steps, *([SPLIT] if plan.containers else [])]
+    if step is not None and step not in steps:
+        raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, steps))])
     named = result.removeprefix("./")
     ids: set[str] = set()
     found: Job | None = None
-    for _, job in plan.jobs():
+    jobs = _jobs(plan)
+    for job in jobs:
         ids.add(job.task.id)
         if named in (job.rule, job.record, *job.files):
             found = job
     if found is not None and named not in ids:
         named, step = found.task.id, found.task.step
-    jobs = [job for _, job in plan.jobs() if job.task.id == named]
-    if not jobs:
+    asked = [job for job in jobs if job.task.id == named]
+    if not asked:
         hint = nearest(named, ids) if len(ids) < 1000 else ""
+        if plan.containers is not None and not Path(found_path(plan.config.results)).exists():
+            hint = "a run finds the images first"
         raise PixmakeError([Problem(f"no image has the id {named!r}", hint=hint)])
     told: dict[str, Explained] = {}
-    for job in jobs:
+    for job in asked:
         needed = [told[need] for need in job.task.needs if need in told]
-        told[job.task.step] = _explain(job, needed)
+        told[job.task.step] = _explain(job, needed, _container(plan, job))
     return [each for name, each in told.items() if step in (None, name)]
+
+
+def _jobs(plan: Plan) -> list[Job]:
+    """All jobs that are known: of images, and of files that images are found in."""
+    if plan.containers is None:
+        return [job for _, job in plan.jobs()]
+    found = found_plan(plan.config).jobs() if Path(found_path(plan.config.results)).exists() else ()
+    return [
+        *(job for _, job in plan.containers.jobs()),
+        *(replace(job, rule=any_rule(planned.name)) for planned, job in found),
+    ]
+
+
+def _container(plan: Plan, job: Job) -> Explained | None:
+    """The file that an image was found in."""
+    if plan.containers is None or job.task.step == SPLIT:
+        return None
+    name = job.task.metadata.get("container")
+    holds = (each for _, each in plan.containers.jobs() if each.task.id == name)
+    return next((_explain(each, []) for each in holds), None)
 
 
 def lines(explained: Explained) -> Iterator[str]:
@@ -86,7 +115,7 @@ def lines(explained: Explained) -> Iterator[str]:
     task = job.task
     yield f"{task.step} of {task.id}"
     yield f"  rule        {job.rule}"
-    yield f"  run it      snakemake {shlex.quote(job.rule)}"
+    yield f"  run it      snakemake {shlex.quote(explained.target)}"
     if record is None:
         yield "  result      none yet"
     else:
@@ -135,14 +164,18 @@ def as_content(explained: Explained) -> dict[str, Any]:
     }
 
 
-def _explain(job: Job, needed: list[Explained]) -> Explained:
+def _explain(job: Job, needed: list[Explained], container: Explained | None = None) -> Explained:
+    target = job.record if job.rule == any_rule(job.task.step) else job.rule
     try:
         record = read_record(job.record)
     except FileNotFoundError:
-        return Explained(job, None, ("there is no result yet",))
+        return Explained(job, None, target, ("there is no result yet",))
     except ValueError:
-        return Explained(job, None, (f"{job.record} is not a record",))
-    return Explained(job, record, tuple(_changes(job, record, needed)))
+        return Explained(job, None, target, (f"{job.record} is not a record",))
+    stale = list(_changes(job, record, needed))
+    if container is not None and container.stale:
+        stale.append(f"{container.job.task.id}, which it was found in, is looked through again")
+    return Explained(job, record, target, tuple(stale))
 
 
 def _changes(job: Job, record: Record, needed: list[Explained]) -> Iterator[str]:

@@ -39,7 +39,7 @@ from pixmake.records import (
     write_record,
 )
 from pixmake.runners import MODULES, Call
-from pixmake.task import Limits, Task, parse_limits, parse_task
+from pixmake.task import STARTS, Limits, Task, parse_limits, parse_task
 from pixmake.zarrpaths import image_of
 
 DONE = 64
@@ -75,6 +75,8 @@ class Job:
     """Of each needed step its record, then its files."""
     gathered: Mapping[str, str]
     """Of each step of which the job has all: the file that `gathering.write_gathered` wrote."""
+    started: str = ""
+    """The record of the start of a program that has worked on this image among others."""
 
 
 def parse_job(words: Sequence[str]) -> Job:
@@ -89,9 +91,11 @@ def parse_job(words: Sequence[str]) -> Job:
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
+    on_disk = sum(not uri for uri in task.images) if task.images else 1
+    started = inputs.pop() if task.kind in STARTS and not task.members and len(inputs) > on_disk else ""
     local = iter(inputs)
     images = tuple(uri or _real(next(local)) for uri in task.images) or tuple(map(_real, inputs))
-    return Job(task, limits, log, record, named, images, needed, gathered)
+    return Job(task, limits, log, record, named, images, needed, gathered, started)
 
 
 def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
@@ -166,7 +170,19 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     images = job.images
     if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
         images, gathered = _opened_by_name(images, gathered)
-    return Call(job.task, images, needed, job.files, threads, job.record, job.log, gathered)
+    return Call(
+        job.task,
+        images,
+        needed,
+        job.files,
+        threads,
+        job.record,
+        job.log,
+        gathered,
+        job.started,
+        job.limits.mem_mb,
+        job.limits.each_timeout,
+    )
 
 
 def preloads(kind: str) -> Sequence[str]:
@@ -197,6 +213,9 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
     """End a job without a result: with a record of why, or with the status that has it tried again."""
     prerequisite = failure.type == PREREQUISITE
     _remove_leftovers(job)
+    if kept.replaced():
+        _restore(job, _key(job))
+        return REPLACED
     if not prerequisite:
         print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
         if not job.limits.is_last or not job.limits.keep_going:
@@ -221,17 +240,16 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         results = Path(job.record).parent.parent
         note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
         if job.limits.keep == "failed":
-            for source, kept in _kept_inputs(job).items():
-                remove(kept)
-                duplicate(source, kept)
+            for source, target in _kept_inputs(job).items():
+                remove(target)
+                duplicate(source, target)
     return DONE
 
 
 def origin(job: Job) -> dict[str, Any]:
     """What a result is made of: what the job was told, and its images as they are."""
-    versions = _versions(job)
     # a file of which many jobs read a part each is not read as a whole by each of them
-    most = 0 if job.task.parts else WHOLE
+    most, versions = 0 if job.task.parts else WHOLE, _versions(job)
     inputs = [
         {"path": path, "version": versions.get(path, "")}
         if remote.is_remote(path)

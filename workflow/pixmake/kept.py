@@ -34,12 +34,14 @@ def on_node() -> bool:
 
 
 def replaced() -> bool:
-    """Whether another cluster job works on the images of this one by now."""
+    """Whether this cluster job was given up: another one works on its images, or has done so."""
     path, _, own = os.environ.get(SUBMISSION, "").partition("\n")
     if not path:
         return False
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return True  # a run that has ended well removes them all
     except OSError:
         return False
     return bool(lines) and lines[-1] != own

@@ -79,6 +79,11 @@ def outputs_of_any(plan: Plan, planned: PlannedStep) -> dict[str, Any]:
     return {"record": record_path(results, planned.name, ANY)} | ({"files": files} if files else {})
 
 
+def any_rule(step: str) -> str:
+    """The rule that serves all images of a step."""
+    return f"{step}_any"
+
+
 def log_of_any(step: str) -> str:
     """The log of a step's rule for any id."""
     return f"{LOGS}/{step}/{ANY}.log"

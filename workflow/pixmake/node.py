@@ -2,7 +2,9 @@
 
 The Snakemake that submits leaves the whole plan in one file when it starts. The one on a node, which
 Snakemake starts again with the names of its rules, looks these up. So a node neither reads tables nor
-asks sources, and starts as fast for ten thousand images as for ten.
+asks sources, and starts as fast for ten thousand images as for ten. Jobs that become known later are not
+in it: for those a node plans anew, from the config that stands there, since not every option that names
+a config is handed on to it.
 """
 
 from __future__ import annotations
@@ -13,13 +15,16 @@ import os
 import pickle
 import struct
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import IO, Any
 
-from pixmake.kept import LOST, SUBMISSION
-from pixmake.plan import Plan
+from pixmake.config import Config
+from pixmake.kept import LOST, SUBMISSION, replaced
+from pixmake.plan import Plan, PlannedStep
 from pixmake.records import written_whole
 from pixmake.schedulers import (
+    GIVEN_UP,
     SUBMISSIONS,
     lost_state,
     lost_type,
@@ -35,10 +40,11 @@ _NUMBER = struct.Struct("<Q")
 
 
 def leave_plan(plan: Plan, path: str | Path = PLAN) -> None:
-    """Write the plan for the nodes: its jobs one by one, then where each stands."""
+    """Write the plan for the nodes: its jobs one by one, then where each stands, and the config."""
     places: dict[str, tuple[int, str]] = {}
+    jobs = plan.jobs() if plan.containers is None else ()
     with written_whole(path) as temporary, temporary.open("wb") as file:
-        for planned, job in plan.jobs():
+        for planned, job in [*jobs, *(plan.starts() if plan.containers is None else ())]:
             places[job.rule] = file.tell(), planned.name
             pickle.dump(job, file)
         start = file.tell()
@@ -50,10 +56,8 @@ def read_plan(rules: Iterable[str], path: str | Path = PLAN) -> Plan | None:
     """The plan of some rules alone; nothing if it does not have all of them."""
     with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError):
         with open(path, "rb") as file:
-            file.seek(-_NUMBER.size, os.SEEK_END)
-            file.seek(_NUMBER.unpack(file.read())[0])
-            config, steps, columns, places = pickle.load(file)
-            by_name = {planned.name: planned for planned in steps}
+            config, steps, columns, places = _last(file)
+            by_name = {each.name: each for planned in steps for each in (planned, planned.start) if each}
             jobs = []
             for rule in rules:
                 if rule not in places:
@@ -65,6 +69,22 @@ def read_plan(rules: Iterable[str], path: str | Path = PLAN) -> Plan | None:
     return None
 
 
+def read_config(path: str | Path = PLAN) -> Config | None:
+    """The config of the run that sent this cluster job, if it is there."""
+    unreadable = (OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError)
+    with contextlib.suppress(*unreadable), open(path, "rb") as file:
+        return _last(file)[0]
+    return None
+
+
+def _last(file: IO[bytes]) -> tuple[Config, tuple[PlannedStep, ...], Any, Mapping[str, tuple[int, str]]]:
+    """What stands behind the jobs of a plan."""
+    file.seek(-_NUMBER.size, os.SEEK_END)
+    file.seek(_NUMBER.unpack(file.read())[0])
+    last: tuple[Config, tuple[PlannedStep, ...], Any, Mapping[str, tuple[int, str]]] = pickle.load(file)
+    return last
+
+
 def enter(plan: Plan, attempt_number: int) -> None:
     """Say that this cluster job works on its images from now on, and find out what ended the last one."""
     name = submission_of([job.rule for _, job in plan.jobs()])
@@ -72,10 +92,13 @@ def enter(plan: Plan, attempt_number: int) -> None:
     if own is None:
         return
     known = submissions(name)
-    if not known or known[-1] != own:
+    if own not in known:
         note_submission(name, *own)
     os.environ[SUBMISSION] = f"{os.path.abspath(Path(SUBMISSIONS) / name)}\n{' '.join(own)}"
-    earlier = [job for job in known if job != own]
+    if replaced():
+        print(f"pixmake: another cluster job has taken over from this one, {own[1]}", file=sys.stderr)
+        raise SystemExit(1)
+    earlier = [job for job in known if job not in (own, GIVEN_UP)]
     if attempt_number > 1 and earlier:
         scheduler, job_id = earlier[-1]
         ended = lost_state(scheduler, job_id)

@@ -30,15 +30,26 @@ from pixmake.installed import HERE, WORKFLOW
 from pixmake.job import LINKS
 from pixmake.node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.node import attempt as attempt_number
+from pixmake.node import read_config as config_sent
 from pixmake.orphans import cancel_orphans
 from pixmake.outputs import is_folder
-from pixmake.plan import LOGS, Job, Plan, PlannedStep, file_paths, gathered_path, gathering_rule, plan_project
+from pixmake.plan import (
+    LOGS,
+    Job,
+    Plan,
+    PlannedStep,
+    file_paths,
+    gathered_path,
+    gathering_rule,
+    make_plan,
+    plan_project,
+)
 from pixmake.records import written_whole
 from pixmake.runlock import alone, hold_run_lock
-from pixmake.schedulers import SUBMISSIONS
+from pixmake.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.slices import sliced
 from pixmake.table import counted_notes, is_remote
-from pixmake.task import LOST_ATTEMPTS, one_line
+from pixmake.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.zarrpaths import metadata_file
 
 SAME_PYTHON = "-"
@@ -145,6 +156,9 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     if not rules:
         hold_run_lock()
     try:
+        sent = config_sent() if rules else None
+        if sent is not None:
+            return make_plan(sent)
         known = cores if cores is not None and cores < sys.maxsize else None
         plan = plan_project(config, files)
         problems = fitting_problems(plan, SOME)
@@ -170,8 +184,8 @@ def begin(plan: Plan, workflow: Any) -> None:
         return
     if alone():
         cancel_orphans()
-    if plan.containers is None:  # else its jobs become known later
-        leave_plan(plan)
+        give_up_submissions()
+    leave_plan(plan)
 
 
 def done_before(plan: Plan) -> list[str]:
@@ -200,7 +214,7 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def inputs(job: Job) -> dict[str, list[str]]:
+def inputs(job: Job) -> dict[str, Any]:
     """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
     Images at URIs are no inputs: the task names them, with the versions that they have.
@@ -208,7 +222,13 @@ def inputs(job: Job) -> dict[str, list[str]]:
     none. Such an image comes in through a link; the link is the same at each parse.
     """
     images = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
-    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
+    found: dict[str, Any] = {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
+    if job.started:
+        from snakemake.io import ancient
+
+        # a start for a new image is no reason to take the results of the others again
+        found["started"] = ancient(job.started)
+    return found
 
 
 def inputs_of_several(job: Job) -> dict[str, list[str]]:
@@ -256,6 +276,11 @@ def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
         interpreter(planned.step),
         planned.step.container,
     )
+
+
+def runs(plan: Plan) -> dict[str, Callable[[Any, Any], str]]:
+    """The params function `run` of each step and of its starts, by name."""
+    return {each.name: run(each) for planned in plan.steps for each in (planned, planned.start) if each}
 
 
 def run_command(limits: str, python: str, container: str | None) -> Callable[[Any, Any], str]:
@@ -324,11 +349,12 @@ def run_limits(planned: PlannedStep) -> str:
         "attempts": attempts,
         "keep_going": planned.keeps_going,
         "keep": planned.keep,
-        "timeout": step.timeout,
+        "timeout": None if step.kind in STARTS else step.timeout,
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    storage = {"storage": planned.storage} if planned.storage else {}
-    return one_line({**limits, **({"gpu": gpu} if gpu else {}), **storage})
+    each = step.timeout if step.kind in STARTS else None
+    more = {"gpu": gpu, "each_timeout": each, "storage": planned.storage}
+    return one_line({**limits, **{name: value for name, value in more.items() if value}})
 
 
 def retries(planned: PlannedStep) -> int:
@@ -464,7 +490,7 @@ def forget_rule_names(names: dict[str, Any]) -> None:
 def as_text(plan: Plan) -> Iterator[str]:
     """The plan as a Snakefile of its own, which needs neither config nor table."""
     yield from _text_head(plan)
-    for planned, job in plan.jobs():
+    for planned, job in [*plan.jobs(), *plan.starts()]:
         yield _text_rule(planned, job)
     for gathering in gatherings(plan):
         yield _text_gathering(plan, gathering)
@@ -503,10 +529,12 @@ def _text_head(plan: Plan) -> Iterator[str]:
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
+from pixmake.pacing import pace
 from pixmake.progress import begin_run, show_progress
 from pixmake.verdict import conclude, stopped, unfinished
 
 show_progress(workflow)
+pace(workflow)
 
 
 """
@@ -558,7 +586,7 @@ rule {table.rule}:
     shell:
         {_COLLECT!r}
 """
-    for planned in plan.steps:
+    for planned in [each for step in plan.steps for each in (step, step.start) if each]:
         yield f"""
 
 run_{planned.name} = pixmake_rules.run_command(
@@ -634,7 +662,7 @@ def _named(paths: Mapping[str, str | list[str]]) -> str:
     lines = []
     for name, value in paths.items():
         text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
-        lines.append(f"        {name}={text},")
+        lines.append(f"        {name}={f'ancient({text})' if name == 'started' else text},")
     return "\n".join(lines)
 
 

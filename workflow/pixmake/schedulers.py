@@ -23,6 +23,9 @@ from pixmake.errors import PixmakeError, Problem, nearest
 SUBMISSIONS = ".snakemake/pixmake/submissions"
 """A file for each cluster job, see `submission_of`: a line with scheduler and id for each submission."""
 
+GIVEN_UP = ("-", "-")
+"""Stands for a cluster job behind those of a run that was killed: none of them is to write any more."""
+
 LOGS = "logs/cluster"
 NODE_MB = 600
 """Memory of the Snakemake on the node and of the warm process, on top of what the images need."""
@@ -380,6 +383,17 @@ def note_submission(name: str, scheduler: str, job_id: str) -> None:
         os.write(handle, f"{scheduler} {job_id}\n".encode())
     finally:
         os.close(handle)
+
+
+def give_up_submissions() -> None:
+    """Have no cluster job that was sent so far write anything, wherever it goes on.
+
+    The next run packs its images anew, so that the file of a job's images need not be that of the job
+    which replaces it.
+    """
+    for path in Path(SUBMISSIONS).glob("*"):
+        if submissions(path.name)[-1:] != [GIVEN_UP]:
+            note_submission(path.name, *GIVEN_UP)
 
 
 def submissions(name: str) -> list[tuple[str, str]]:

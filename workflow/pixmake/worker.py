@@ -122,7 +122,7 @@ def explain(words: list[str], reply: str) -> int:
     Returns
     -------
     int
-        The exit status of the rule's command.
+        As that of `job.run_job`.
     """
     status, timed_out, seconds, cpu, maxrss, *said = reply.split(" ", 5)
     _load_package()
@@ -155,8 +155,8 @@ def explain(words: list[str], reply: str) -> int:
             rss_mb=job_room.peak_mb(int(maxrss)),
             warm=os.environ.get("PIXMAKE_WARM") != "0",
         )
-        status = job_room.fail(job, records.Failure(kind, message, log=job.log), run=facts)
-    return 0 if status == DONE else 1
+        ended: int = job_room.fail(job, records.Failure(kind, message, log=job.log), run=facts)
+    return ended
 
 
 # --- the process of one image ----------------------------------------------------------------------

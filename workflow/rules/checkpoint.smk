@@ -51,7 +51,7 @@ for step in plan.steps:
 
     rule:
         name:
-            f"{step.name}_any"
+            pixmake_later.any_rule(step.name)
         input:
             **pixmake_later.inputs_of_any(plan, checkpoints, step.name),
         output:

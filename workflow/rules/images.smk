@@ -1,7 +1,7 @@
 # One rule per image and step.
 
 pixmake_rules.require_deployment(plan, workflow)
-pixmake_run = {step.name: pixmake_rules.run(step) for step in plan.steps}
+pixmake_run = pixmake_rules.runs(plan)
 
 for step, job in plan.jobs(over_several=False):
     if job.group:

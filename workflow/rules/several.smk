@@ -1,6 +1,6 @@
-# Jobs over several images: those of a plant, or all of them.
+# Jobs over several images: those of a plant, all of them, or as many as one start of a program works on.
 
-for step, job in plan.jobs(over_several=True):
+for step, job in [*plan.jobs(over_several=True), *plan.starts()]:
 
     rule:
         name:

@@ -19,7 +19,7 @@ MODULES = {
     kind: f"pixmake.runners.{kind}"
     for kind in (
         *("function", "plantcv", "script", "shell", "notebook", "split", "stitch"),
-        *("pixel_classification",),
+        *("pixel_classification", "ilastik"),
     )
 }
 """The module of each kind of step; imported where a job needs it."""
@@ -40,6 +40,12 @@ class Call:
     log: str = ""
     gathered: Gathered = field(default_factory=Gathered)
     """What the job has of several images, and the measurements of the needed steps."""
+    started: str = ""
+    """The record of the start of a program that has worked on this image among others."""
+    mem_mb: int | None = None
+    """The memory that the job may use, if that is limited."""
+    timeout: float | None = None
+    """Seconds that an image may take."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
