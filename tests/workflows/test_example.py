@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,14 @@ def test_example(tmp_path: Path) -> None:
     assert all(float(rows[f"{row}1_0"]["responding"]) < 0.4 for row in "AB")
     assert (project.folder / "results/report.html").exists()
     assert [row["dose"] for row in project.rows("by_dose.csv")] == ["0.0", "10.0"]
+
+
+def test_page_shows_the_example() -> None:
+    """What stands on the page is what runs."""
+    page = (REPOSITORY / "docs/ome-zarr-example.md").read_text(encoding="utf-8")
+    assert f"```yaml example=config\n{(EXAMPLE / 'config/config.yaml').read_text()}```" in page
+    function = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert function is not None
+    script = (EXAMPLE / "scripts/response.py").read_text()
+    shown = [line for line in function[1].splitlines() if '"""' not in line]
+    assert all(line in script.splitlines() for line in shown)
