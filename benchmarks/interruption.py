@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -122,9 +123,9 @@ from pathlib import Path
 
 import parsl
 from parsl.config import Config
+from parsl.dataflow.memoization import BasicMemoizer
 from parsl.executors import HighThroughputExecutor
 from parsl.providers import LocalProvider
-from parsl.utils import get_all_checkpoints
 
 
 @parsl.python_app(cache=True)
@@ -145,8 +146,7 @@ if __name__ == "__main__":
         executors=[executor],
         strategy="none",
         run_dir="runinfo",
-        checkpoint_mode="task_exit",
-        checkpoint_files=get_all_checkpoints("runinfo"),
+        memoizer=BasicMemoizer(checkpoint_mode="task_exit"),
     )
     with parsl.load(config):
         futures = [action(path.stem) for path in sorted(Path("images").glob("*.png"))]
@@ -181,9 +181,9 @@ twice* those whose work had ended before the kill, and was done again.
 
 The Snakefile is started again as Snakemake asks for it (`--unlock`, then `--rerun-incomplete`);
 pixmake by `pixmake run`. The pool leaves a file for each image and skips those that are there; a kill
-in the middle of writing leaves it a broken one. Parsl has its checkpoints (`checkpoint_mode="task_exit"`,
-`cache=True`). A script of Dask futures, as in OMERO's guide, and MLChain's `Parallel` have nothing to go
-on from.
+in the middle of writing leaves it a broken one. Parsl has its checkpoints, one a task
+(`BasicMemoizer(checkpoint_mode="task_exit")`, `cache=True`). A script of Dask futures, as in OMERO's guide,
+and MLChain's `Parallel` have nothing to go on from.
 """
 
 
@@ -255,8 +255,7 @@ def _contestant(way: Way, count: int) -> Contestant:
     def prepare() -> None:
         forget(way.folder)
         told.unlink(missing_ok=True)
-        for left in way.folder.glob("runinfo/*/checkpoint/*"):
-            left.unlink()
+        shutil.rmtree(way.folder / "runinfo", ignore_errors=True)
 
     def run() -> Mapping[str, float]:
         _kill_at(way, told, count // 2)
