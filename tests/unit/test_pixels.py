@@ -247,7 +247,7 @@ def test_every_property_of_objects(axes: str, channels: int) -> None:
     image = np.random.default_rng(0).integers(0, 255, (channels, *labels.shape)).astype(np.uint8)
     known = [name for name, of in PROPERTIES.items() if len(axes) == 2 or of != "plane"]
     table = measure_objects(objects, labels, ("ground", "root", "stone"), image, axes, known)
-    assert list(table.columns) == ["object", "class", *column_names(known, axes, channels)]
+    assert list(table.columns) == ["label", "class", *column_names(known, axes, channels)]
     assert table["class"].tolist() == ["root", "stone"] and objects.max() == 2
     assert table["area"].tolist() == [4 ** len(axes)] * 2
     assert table[f"centroid_{axes[0]}"].tolist() == [3.5, 8.5]

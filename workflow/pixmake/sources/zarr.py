@@ -12,7 +12,8 @@ from pixmake import ngff
 from pixmake.axes import Described, ImageError, is_zarr
 from pixmake.errors import PixmakeError, Problem
 from pixmake.imageset import Images, Tile, Zarr
-from pixmake.table import PATH, Table, is_remote, make_table
+from pixmake.remote import RemoteError, is_remote, zarrs_below
+from pixmake.table import PATH, Table, make_table
 from pixmake.zarrpaths import outermost
 
 COLUMNS = (
@@ -122,6 +123,12 @@ def _listed(path: str) -> tuple[str, list[str]]:
 
 def _zarrs_below(folder: str) -> Iterator[str]:
     """The OME-Zarrs in a folder and those inside it, by path from there."""
+    if is_remote(folder):
+        try:
+            yield from zarrs_below(folder)
+        except RemoteError as error:
+            raise PixmakeError([_problem(error)]) from None
+        return
     for here, folders, _ in os.walk(folder, followlinks=True):
         inner = os.path.relpath(here, folder)
         for name in folders:
