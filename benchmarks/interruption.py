@@ -177,7 +177,7 @@ ABOUT = f"""
 Images of {MILLISECONDS} ms of work each. When half of them are done, the command is killed (SIGKILL: no
 clean-up of its own), and started again when all that it had started is gone, too, or was killed after
 {GONE_SECONDS} s. *Begun twice* counts how often work began on an image on which it had begun before; *done
-twice* those whose work had ended before the kill, and was done again.
+twice* those whose work had ended before that second start, and was done again.
 
 The Snakefile is started again as Snakemake asks for it (`--unlock`, then `--rerun-incomplete`);
 pixmake by `pixmake run`. The pool leaves a file for each image and skips those that are there; a kill
@@ -258,8 +258,8 @@ def _contestant(way: Way, count: int) -> Contestant:
         shutil.rmtree(way.folder / "runinfo", ignore_errors=True)
 
     def run() -> Mapping[str, float]:
-        _kill_at(way, told, count // 2)
-        before = _ended(told)
+        killed_at = _kill_at(way, told, count // 2)
+        before = _ended(told)  # what the command leaves behind may have gone on for a while
         start = time.perf_counter()
         for words in way.again:
             _finish(way, words)
@@ -271,7 +271,7 @@ def _contestant(way: Way, count: int) -> Contestant:
         begun = Counter(line.split()[1] for line in lines if line.startswith("begin "))
         ended = Counter(line.split()[1] for line in lines if line.startswith("end "))
         return {
-            "killed_at": float(len(before)),
+            "killed_at": float(killed_at),
             "begun_twice": float(sum(times - 1 for times in begun.values())),
             "done_twice": float(sum(ended[name] - 1 for name in before)),
             "seconds": seconds,
@@ -280,8 +280,8 @@ def _contestant(way: Way, count: int) -> Contestant:
     return Contestant(way.name, run, prepare, way.versions)
 
 
-def _kill_at(way: Way, told: Path, ends: int) -> None:
-    """Start it, kill it when the work of so many images has ended, and wait for what it leaves to be gone."""
+def _kill_at(way: Way, told: Path, ends: int) -> int:
+    """Start it, kill it when so many images are done, and wait for what it leaves to be gone; how many were done."""
     process = subprocess.Popen(
         list(map(str, way.first)),
         cwd=way.folder,
@@ -296,6 +296,7 @@ def _kill_at(way: Way, told: Path, ends: int) -> None:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise CommandFailed(f"{way.name} ended or hung:\n{(way.folder / 'said').read_text()[-4000:]}")
             time.sleep(0.02)
+        return len(_ended(told))
     finally:
         # `pixmake run` starts Snakemake as a child: that is who is killed
         for pid in (*_snakemake_below(process.pid), process.pid):
