@@ -277,7 +277,8 @@ def test_what_is_wrong_with_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ) == [
         "steps.s.axes: the classifier deep.npz was trained on zyx (ask for these, or train another one)",
         "steps.s.files.labels: a png holds no volume (use tif, npy or zarr)",
-        "steps.s.files.label: a step of kind pixel_classification has no file 'label' (did you mean 'labels'?)",
+        "steps.s.files.label: a step of kind pixel_classification has no file 'label' "
+        "(did you mean 'labels'?)",
         "steps.s.files.objects: objects cannot be written as tif (as one of: csv, tsv, parquet)",
         "steps.s.params.objects: there is no class 'class_4' (did you mean 'class_3'?)",
         "steps.s.params.properties: 'perimeter' is measured of objects in a plane alone",
