@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import inspect
@@ -45,10 +46,11 @@ from pixmake.plan import (
     plan_project,
 )
 from pixmake.records import written_whole
+from pixmake.remote import is_remote
 from pixmake.runlock import alone, hold_run_lock
 from pixmake.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.slices import sliced
-from pixmake.table import counted_notes, is_remote
+from pixmake.table import counted_notes
 from pixmake.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.zarrpaths import metadata_file
 
@@ -262,6 +264,7 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
     return found
 
 
+@functools.cache  # an image may stand in thousands of rows
 def dependency(path: str) -> str:
     """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
     return metadata_file(path) if is_zarr(path) else path
