@@ -56,7 +56,7 @@ def test_what_cannot_be_is_told_at_once(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results/old.csv").write_text("x")
     with pytest.raises(PixmakeError) as told:
-        use_storage(plan, workflow(keep=False, local=False, shared="none"))
+        use_storage(plan, workflow(keep=False, local=False, shared=False))
     said = str(told.value)
     for what in ("--keep-storage-local-copies", "results: is there already", "steps.b.per", "images/a.png"):
         assert what in said

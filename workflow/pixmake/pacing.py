@@ -16,8 +16,8 @@ def pace(workflow: Any) -> None:
     they need a core of their own (docs/upstream.md). The limit is meant for clusters, but none of
     Snakemake's options turns it off. A limit that is not the default one stays, and so does a cluster's.
 
-    Those rounds had one use: where ``scheduler-subsample`` is smaller than the number of cores, one round cannot
-    fill them all. So it is made as large as that.
+    Those rounds had one use: where ``scheduler-subsample`` is smaller than the number of cores, one round
+    cannot fill them all. So it is made as large as that.
 
     Parameters
     ----------

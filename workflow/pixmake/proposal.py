@@ -21,9 +21,10 @@ from pixmake.config import Config, Keys, parse_config
 from pixmake.configtext import as_yaml, write_new
 from pixmake.filenames import NameMismatch, name_parser, without_suffix
 from pixmake.imageset import FORMATS, Images
+from pixmake.remote import is_remote
 from pixmake.sources import read_images
 from pixmake.sources.directory import NO_FORMAT
-from pixmake.table import PATH, Table, is_remote, located
+from pixmake.table import PATH, Table, located
 
 STARTER = "scripts/measure.py:measure"
 """The function of a project that has none yet."""

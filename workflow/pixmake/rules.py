@@ -46,10 +46,11 @@ from pixmake.plan import (
     plan_project,
 )
 from pixmake.records import written_whole
+from pixmake.remote import is_remote
 from pixmake.runlock import alone, hold_run_lock
 from pixmake.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.slices import sliced
-from pixmake.table import counted_notes, is_remote
+from pixmake.table import counted_notes
 from pixmake.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.zarrpaths import metadata_file
 

@@ -274,7 +274,8 @@ def _run(words: Sequence[str], call: Call, folder: Path) -> str:
                 if now != made:
                     made, since, patience = now, time.monotonic(), call.limits.each_timeout
                 if patience and time.monotonic() - since > patience:
-                    return f"ilastik took longer than the step's timeout of {call.limits.each_timeout:g} s for this image"
+                    limit = f"the step's timeout of {call.limits.each_timeout:g} s"
+                    return f"ilastik took longer than {limit} for this image"
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
