@@ -71,7 +71,7 @@ format: $(INSTALLED) ## Format Python and Snakemake files, and mend the style wh
 	$(BIN)/ruff format
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakefmt Snakefile workflow/rules
 
-bench: $(INSTALLED) ## Measure the speed, and write benchmarks/RESULTS.md
+bench: $(INSTALLED) ## Measure the speed beside others, for example: make bench ARGS="--quick pool"
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 REMOVED := results logs images .snakemake build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

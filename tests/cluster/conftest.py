@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -62,6 +62,18 @@ def sent(cluster: slurm.Cluster, project: Project) -> Project:
     for name in ("slurm", "slurm-plugin"):
         shutil.copytree(REPOSITORY / "profiles" / name, project.folder / "profiles" / name)
     return project
+
+
+@pytest.fixture
+def pair(
+    cluster: slurm.Cluster, make_project: Callable[[Path], Project], tmp_path: Path
+) -> dict[str, Project]:
+    """A project for each of the two profiles: what takes its time is done in both at once."""
+    projects = {}
+    for name, profile in (("generic", "slurm"), ("plugin", "slurm-plugin")):
+        projects[name] = make_project(tmp_path / f"{name} project")
+        shutil.copytree(REPOSITORY / "profiles" / profile, projects[name].folder / "profiles" / profile)
+    return projects
 
 
 def jobs_of(project: Project, *options: str) -> list[str]:

@@ -23,12 +23,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge", "slurmdbd", "mariadb-server")
 CONFIGURATION = Path("/etc/slurm")
 """Where it must be: SLURM's own variable for it does not survive `srun` in every executor."""
 
 NODES, CPUS, MEMORY_MB = 2, 4, 6000
 CONTROL, ACCOUNTS, DATABASE, FIRST_NODE = 26817, 26819, 23307, 27001  # ports
+
+DAEMONS = ("slurmd",)
+"""What speaks with the rest of the cluster on a node."""
 
 ACCOUNTING = """\
 DbdHost={host}
@@ -111,6 +116,33 @@ class Cluster:
     def power_cut(self, node: str) -> None:
         """End a node with everything that runs on it."""
         _end(self.folder / f"{node}.pid", "unshare", signal.SIGKILL)
+
+    def cut_off(self, node: str) -> None:
+        """Take a node from the network: to its cluster it is lost, but what runs on it goes on."""
+        for process in self._daemons(node):
+            process.send_signal(signal.SIGSTOP)
+
+    def reconnect(self, node: str) -> None:
+        """Bring it back, and wait until it has ended the jobs that are not its own any more."""
+        for process in self._daemons(node):
+            process.send_signal(signal.SIGCONT)
+        _wait_for(lambda: _idle(self.nodes) and not self.at_work(node), f"{node} is idle")
+
+    def at_work(self, node: str) -> list[str]:
+        """The commands of jobs that run on a node."""
+        words = [process.info["cmdline"] or [] for process in self._processes(node)]
+        return [" ".join(line) for line in words if "snakemake" in " ".join(line)]
+
+    def _daemons(self, node: str) -> list[psutil.Process]:
+        return [process for process in self._processes(node) if process.info["name"] in DAEMONS]
+
+    def _processes(self, node: str) -> list[psutil.Process]:
+        around = psutil.Process(int((self.folder / f"{node}.pid").read_text()))
+        children = around.children(recursive=True)
+        for process in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.info = process.as_dict(["name", "cmdline"])
+        return [process for process in children if hasattr(process, "info")]
 
     def power_on(self, node: str) -> None:
         """Start a node again, and wait until it takes jobs."""

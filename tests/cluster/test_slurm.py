@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 
 import pytest
 from tests.cluster.conftest import PLUGIN_QUICK, QUICK, jobs_of, queue
@@ -18,6 +18,8 @@ from tests.conftest import REPOSITORY, Project
 
 GENERIC = ("snakemake", "--workflow-profile", "profiles/slurm", *QUICK)
 PLUGIN = ("snakemake", "--workflow-profile", "profiles/slurm-plugin", *PLUGIN_QUICK)
+
+WORDS = {"generic": (*GENERIC, "--cores", "2"), "plugin": PLUGIN}
 
 COUNTED = """\
 import os
@@ -72,11 +74,27 @@ def records(project: Project) -> int:
     return len(list((project.folder / "results/measure").glob("*.json")))
 
 
+_started: list[subprocess.Popen[bytes]] = []
+
+
 def start(project: Project, *words: str) -> subprocess.Popen[bytes]:
     with (project.folder / "run.log").open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", *words], cwd=project.folder, stdout=log, stderr=log, start_new_session=True
         )
+    _started.append(process)
+    return process
+
+
+@pytest.fixture(autouse=True)
+def no_run_is_left() -> Iterator[None]:
+    """A test that fails leaves no Snakemake behind."""
+    yield
+    while _started:
+        process = _started.pop()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 @pytest.mark.parametrize(("words", "count"), [(GENERIC, 24), (PLUGIN, 3)], ids=["generic", "plugin"])
@@ -127,70 +145,58 @@ def measure(image, meta):
 """
 
 
-@pytest.mark.parametrize("words", [GENERIC, PLUGIN], ids=["generic", "plugin"])
-def test_why_a_job_ended(sent: Project, words: tuple[str, ...]) -> None:
+def test_why_a_job_ended(pair: dict[str, Project]) -> None:
     """What fails on a cluster is recorded with the true reason, whoever ended it; the rest is done."""
-    sent.write("scripts/analysis.py", ENDS)
     plants = ["exits", "slow", "greedy", "cancelled", "good"]
-    if words is PLUGIN:
-        # SLURM counts time in minutes, and the plugin asks ever more seldom how jobs are
-        plants = ["exits", "greedy", "good"]
-    for number, plant in enumerate(plants):
-        sent.draw(f"images/{plant}.png", level=30 * number)
-    sent.list_images([{"path": f"{plant}.png", "plant": plant} for plant in plants])
-    sent.configure(
-        images={"table": "config/images.csv", "root": "images"},
-        steps={
-            "measure": {
-                "function": "scripts/analysis.py:measure",
-                "resources": {"mem_mb": 800, "runtime": 30},
-            }
-        },
-    )
-    run = start(sent, *words)
-    touched: set[str] = set()
-    times: dict[str, int] = {}
-    ends = ("measure_slow", "measure_cancelled")
+    for project in pair.values():
+        project.write("scripts/analysis.py", ENDS)
+        for number, plant in enumerate(plants):
+            project.draw(f"images/{plant}.png", level=30 * number)
+        project.list_images([{"path": f"{plant}.png", "plant": plant} for plant in plants])
+        measure = {
+            "function": "scripts/analysis.py:measure",
+            "resources": {"mem_mb": 800, "runtime": 30},
+        }
+        project.configure(images={"table": "config/images.csv", "root": "images"}, steps={"measure": measure})
+    runs = {shape: start(project, *WORDS[shape]) for shape, project in pair.items()}
+    ended: dict[tuple[str, str], list[str]] = {}
 
     def end_some() -> bool:
-        """Shorten the time of one job, and cancel another, both times that they are to do something."""
-        for job_id, (_, state, _) in queue(sent).items():
-            rule = works_on(sent, job_id)
-            if state != "RUNNING" or job_id in touched or rule not in ends or times.get(rule, 0) > 1:
-                continue
-            touched.add(job_id)
-            times[rule] = times.get(rule, 0) + 1
-            time.sleep(0.5)
-            if rule == "measure_slow":
-                limit = ["scontrol", "update", f"JobId={job_id}", "TimeLimit=0-00:00:05"]
-                subprocess.run(limit, check=True)
-            else:
-                subprocess.run(["scancel", job_id], check=True)
-        return run.poll() is not None
+        """End the jobs of two images each time that they are to do something, one at last by its time."""
+        for shape, project in pair.items():
+            for job_id, (_, state, _) in queue(project).items():
+                rule = works_on(project, job_id)
+                jobs = ended.setdefault((shape, rule), [])
+                if state != "RUNNING" or rule not in ("measure_slow", "measure_cancelled"):
+                    continue
+                if job_id in jobs or len(jobs) == 2:
+                    continue
+                jobs.append(job_id)
+                if rule == "measure_slow" and len(jobs) == 2:
+                    limit = ["scontrol", "update", f"JobId={job_id}", "TimeLimit=1"]
+                    subprocess.run(limit, check=True)
+                else:
+                    subprocess.run(["scancel", job_id], check=True)
+        return all(run.poll() is not None for run in runs.values())
 
-    try:
-        wait_for(end_some, "the run ends", 400)
-    finally:
-        if run.poll() is None:
-            run.kill()
-    log = (sent.folder / "run.log").read_text()
-    assert run.returncode == 1, log
-    assert f"{len(plants) - 1} of {len(plants)} images failed: see results/failures.csv" in log
-    failures = {row["id"]: (row["error"], row["message"]) for row in sent.rows("failures.csv")}
-    assert failures["exits"] == ("CrashError", "its process ended by itself with exit status 3")
-    expected = {
-        "slow": ("TimeoutError", "ran past its `runtime`"),
-        "greedy": ("MemoryError", "exceeded its memory (`mem_mb`)"),
-        "cancelled": ("CancelledError", "was cancelled"),
-    }
-    for plant, (kind, reason) in expected.items():
-        if plant not in plants:
-            continue
-        error, message = failures[plant]
-        assert error == kind, (plant, message)
-        assert message.startswith("its cluster job (slurm "), message
-        assert reason in message
-    assert [row["id"] for row in sent.rows()] == ["good"]
+    wait_for(end_some, "the runs end", 500)
+    for shape, project in pair.items():
+        log = (project.folder / "run.log").read_text()
+        assert runs[shape].returncode == 1, log
+        assert "4 of 5 images failed: see results/failures.csv" in log
+        failures = {row["id"]: (row["error"], row["message"]) for row in project.rows("failures.csv")}
+        assert failures["exits"] == ("CrashError", "its process ended by itself with exit status 3")
+        expected = {
+            "slow": ("TimeoutError", "ran past its `runtime`"),
+            "greedy": ("MemoryError", "exceeded its memory (`mem_mb`)"),
+            "cancelled": ("CancelledError", "was cancelled"),
+        }
+        for plant, (kind, reason) in expected.items():
+            error, message = failures[plant]
+            assert error == kind, (shape, plant, message)
+            assert message.startswith("its cluster job (slurm "), message
+            assert reason in message
+        assert [row["id"] for row in project.rows()] == ["good"]
 
 
 def works_on(project: Project, job_id: str) -> str:
@@ -222,24 +228,34 @@ def test_bad_image_fails_alone(sent: Project) -> None:
     assert len(executions(sent)["P02"]) == 1
 
 
-def test_node_is_lost(cluster: Cluster, sent: Project) -> None:
+def test_node_is_lost(cluster: Cluster, pair: dict[str, Project]) -> None:
     """A node's end costs the images that were running there; the finished ones are not run again."""
-    counted(sent, 16, seconds=1.5, images_per_job=16)
-    run = start(sent, *GENERIC, "--cores", "2")
-    wait_for(lambda: records(sent) >= 5, "some images are done")
-    ((_, _, node),) = queue(sent).values()
+    counts = {"generic": 16, "plugin": 4}
+    counted(pair["generic"], 16, seconds=1.5, images_per_job=16)
+    counted(pair["plugin"], 4, seconds=25, resources={"mem_mb": 1000})
+    runs = {shape: start(project, *WORDS[shape]) for shape, project in pair.items()}
+    wait_for(lambda: records(pair["generic"]) >= 5, "some images are done")
+    ((_, _, node),) = queue(pair["generic"]).values()
+    there = (pair["plugin"].folder / "executed").exists
+    wait_for(
+        lambda: there() and node in {place for _, _, place in queue(pair["plugin"]).values()}, "others run"
+    )
     cluster.power_cut(node)
-    finished = records(sent)
+    finished = {shape: records(project) for shape, project in pair.items()}
     try:
-        assert run.wait(180) == 0, (sent.folder / "run.log").read_text()
+        for shape, run in runs.items():
+            assert run.wait(200) == 0, (pair[shape].folder / "run.log").read_text()
     finally:
-        run.kill()
         cluster.power_on(node)
-    assert len(sent.rows()) == 16
-    times = [len(jobs) for jobs in executions(sent).values()]
-    assert sum(times) <= 16 + 2, "only what was running is run again"
-    assert times.count(1) >= finished
-    assert [state.split("|")[1].split()[0] for state in jobs_of(sent)][-1] == "COMPLETED"
+    for shape, project in pair.items():
+        assert len(project.rows()) == counts[shape]
+        times = [len(jobs) for jobs in executions(project).values()]
+        assert sum(times) <= counts[shape] + 2, "only what was running is run again"
+        assert times.count(1) >= finished[shape]
+        assert [state.split("|")[1].split()[0] for state in jobs_of(project)][-1] == "COMPLETED"
+    states = [line.split("|")[1] for line in jobs_of(pair["plugin"])]
+    assert states.count("COMPLETED") == 4
+    assert "NODE_FAIL" in states
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
@@ -269,3 +285,106 @@ def test_killed_snakemake_starts_again(sent: Project, number: signal.Signals) ->
     begun_later = [jobs[-1] for name, jobs in after.items() if jobs != before.get(name)]
     assert not orphans & set(begun_later), "an orphan worked on"
     assert not (sent.folder / ".snakemake/pixmake/kept").exists()
+
+
+HELD = """\
+import os
+import platform
+import time
+from pathlib import Path
+
+
+def note(plant, what):
+    with Path(f"log-{plant}").open("a") as lines:
+        lines.write(f"{what} {os.environ['SLURM_JOB_ID']}\\n")
+
+
+def measure(image, meta, *, free):
+    note(meta["plant"], "begun")
+    hold = Path(f"hold-{platform.node()}")
+    while hold.exists() and len(list(Path("results/measure").glob("*.json"))) >= free:
+        time.sleep(0.1)
+    note(meta["plant"], "ended")
+    return {"mean": float(image.mean())}
+"""
+
+
+def noted(project: Project, what: str) -> dict[str, set[str]]:
+    """The cluster jobs that have begun, or ended, each image."""
+    found: dict[str, set[str]] = {}
+    for path in project.folder.glob("log-*"):
+        pairs = [line.split() for line in path.read_text().splitlines()]
+        found[path.name.removeprefix("log-").lower()] = {job_id for word, job_id in pairs if word == what}
+    return found
+
+
+def written(project: Project) -> dict[str, tuple[bytes, int]]:
+    """The records, and when each was written."""
+    paths = (project.folder / "results/measure").glob("*.json")
+    return {path.stem: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
+def test_orphans_that_cannot_be_ended(cluster: Cluster, pair: dict[str, Project]) -> None:
+    """Jobs of a killed Snakemake go on where nobody reaches them: they write nothing that others do again."""
+    counts, free = {"generic": 12, "plugin": 2}, {"generic": 4, "plugin": 0}
+    for shape, project in pair.items():
+        project.write("scripts/analysis.py", HELD)
+        draw(project, counts[shape])
+        resources = {"mem_mb": 300 if shape == "generic" else 1000, "runtime": 10}
+        project.configure(
+            images={"table": "config/images.csv", "root": "images"},
+            steps={"measure": {"function": "scripts/analysis.py:measure", "params": {"free": free[shape]}}},
+            executors={"default": {"images_per_job": 6 if shape == "generic" else 1, "resources": resources}},
+        )
+        for node in cluster.nodes:
+            project.write(f"hold-{node}", "")
+    # all of it has room on one node
+    words = {"generic": (*GENERIC, "--cores", "1"), "plugin": PLUGIN}
+    runs = [start(project, *words[shape]) for shape, project in pair.items()]
+    wait_for(lambda: [in_hand(project) for project in pair.values()] == [2, 2], "all are held", 150)
+    orphans = {shape: queue(project) for shape, project in pair.items()}
+    before = {shape: written(project) for shape, project in pair.items()}
+    assert {shape: len(records) for shape, records in before.items()} == free
+    for run in runs:
+        run.kill()
+        run.wait()
+    cluster.cut_off("node1")
+    lost = {shape: [job for job in jobs if jobs[job][2] == "node1"] for shape, jobs in orphans.items()}
+    assert all(lost.values()), orphans
+    runs = [start(project, "pixmake", "run", *words[shape][1:]) for shape, project in pair.items()]
+    wait_for(lambda: all(newly_begun(pair[shape], orphans[shape]) for shape in pair), "others begin", 150)
+    for shape, project in pair.items():
+        assert not set(queue(project)) & set(orphans[shape])
+    # one wakes while others work on its images, the other one when they have done so
+    release(cluster, pair["generic"], lost["generic"])
+    assert written(pair["generic"]) == before["generic"]
+    for project in pair.values():
+        (project.folder / "hold-node2").unlink()
+    for project, run in zip(pair.values(), runs, strict=True):
+        assert run.wait(180) == 0, (project.folder / "run.log").read_text()
+    after = {shape: written(project) for shape, project in pair.items()}
+    release(cluster, pair["plugin"], lost["plugin"])
+    cluster.reconnect("node1")
+    for shape, project in pair.items():
+        assert written(project) == after[shape]
+        assert len(project.rows()) == counts[shape]
+        again = set(after[shape]) - set(before[shape])
+        assert {project.record("measure", name)["run"]["host"] for name in again} == {"node2"}
+
+
+def in_hand(project: Project) -> int:
+    """How many images are begun and not ended."""
+    ended = noted(project, "ended")
+    return sum(len(jobs - ended[name]) for name, jobs in noted(project, "begun").items())
+
+
+def newly_begun(project: Project, orphans: Collection[str]) -> bool:
+    """Whether a cluster job other than these works."""
+    return any(jobs - set(orphans) for jobs in noted(project, "begun").values())
+
+
+def release(cluster: Cluster, project: Project, jobs: Collection[str]) -> None:
+    """Let the orphans of the first node end what they have in hand, and see that they do not go on."""
+    (project.folder / "hold-node1").unlink()
+    wait_for(lambda: set(jobs) <= set().union(*noted(project, "ended").values()), "they end their images")
+    wait_for(lambda: str(project.folder) not in "".join(cluster.at_work("node1")), "they are gone")

@@ -100,6 +100,35 @@ def test_headers_that_cannot_be_read() -> None:
     assert (gone.frame["camera"].tolist(), gone.notes) == ([None], ())
 
 
+def test_each_header_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers are kept below .snakemake/pixmake; a file that has changed, and another term, are read."""
+    read: list[str] = []
+    opened = Image.open
+
+    def counted(path: Any, *args: Any, **keys: Any) -> Any:
+        read.append(str(path))
+        return opened(path, *args, **keys)
+
+    monkeypatch.setattr(Image, "open", counted)
+    for name in ("a.jpg", "b.jpg"):
+        picture(name, {0x0110: "D5"}, {0x8827: 400})
+    first = table(exif=["camera", "iso"])
+    assert sorted(read) == ["in/a.jpg", "in/b.jpg"]
+    picture("b.jpg", {0x0110: "D780"})
+    read.clear()
+    again = table(exif=["camera", "iso"])
+    assert read == ["in/b.jpg"]
+    assert again.frame.iloc[0].to_dict() == first.frame.iloc[0].to_dict()
+    assert again.frame["camera"].tolist() == ["D5", "D780"]
+    assert [str(note) for note in again.notes] == ["in, b.jpg, in/b.jpg: has no iso in its header"]
+    read.clear()
+    assert table(exif=["iso"]).frame["iso"].tolist() == [400, None]
+    assert sorted(read) == ["in/a.jpg", "in/b.jpg"]
+    (kept,) = Path(".snakemake/pixmake/headers").glob("exif.camera.iso.json")
+    kept.write_text("cut")
+    assert table(exif=["camera", "iso"]).frame["camera"].tolist() == ["D5", "D780"]
+
+
 def test_a_column_that_is_there_already() -> None:
     """Two words for one thing are an error."""
     picture("VIS_a.jpg")

@@ -3,8 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from pixmake.pacing import pace
 from snakemake.settings.types import MaxJobsPerTimespan, SchedulingSettings
+
+from pixmake.pacing import pace
 
 
 def paced(limit, *, subsample=32, cores=2, local=True):

@@ -13,11 +13,14 @@ import yaml
 import zarr
 from tests import omezarr
 from tests.conftest import REPOSITORY
+from tests.objectstore import Bucket
 
+from pixmake import remote
 from pixmake.config import Config
 from pixmake.errors import PixmakeError
 from pixmake.groups import make_groups
-from pixmake.imageset import Images
+from pixmake.imageset import Images, Zarr
+from pixmake.proposal import propose_config
 from pixmake.sources import read_images
 from pixmake.table import Table, path_problems
 
@@ -97,6 +100,34 @@ def test_a_folder_of_images_and_plates(folder: Path) -> None:
     }
     assert set(table.frame["level"]) == {1}
     assert table.frame["width"].tolist()[:2] == [25, 3]
+
+
+def test_a_config_is_proposed(folder: Path) -> None:
+    """`pixmake inspect plate.zarr` sees the planes of its fields."""
+    proposal = propose_config(f"{folder}/p1.ome.zarr", folder)
+    assert proposal.config.images.zarr == Zarr(path=f"{folder}/p1.ome.zarr", split=["t", "c"])
+    assert len(proposal.table.frame) == 3 * 6
+
+
+def test_a_bucket(folder: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plates in a bucket are listed as those in a folder are, with the same ids; no chunk is read."""
+    bucket.log_in(monkeypatch)
+    remote.configure({"endpoint_url": bucket.endpoint, "cache": str(tmp_path / "cache")})
+    bucket.upload(folder, "in")
+    bucket.traffic.reset()
+    asked = {"split": ["c"], "tile": 32}
+    try:
+        found = listed(path=bucket.uri("in/p1.ome.zarr"), **asked)
+        here = listed(path=f"{folder}/p1.ome.zarr", **asked)
+        assert ids(found, path="x") == ids(here, path="x")
+        assert found.frame.to_numpy().tolist() == here.frame.to_numpy().tolist()
+        paths = listed(path=bucket.uri("in"), level=1).frame["path"].tolist()
+        assert paths == listed(path=str(folder), level=1).frame["path"].tolist()
+        asked_for = {seen.path.partition("?")[0] for seen in bucket.traffic.of("/s0/", "GET")}
+        asked_for = {path.rpartition("/")[2] for path in asked_for if "/s0/" in path}
+        assert asked_for <= {".zarray", ".zattrs", ".zgroup", "zarr.json"}
+    finally:
+        remote.configure({})
 
 
 def test_images_of_a_converted_file(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def spots(project: Project) -> Project:
     project.write("bin/run_ilastik.sh", start).chmod(0o755)
     make_ilp(project.folder / "my spots.ilp")
     names = [f"p{number}" for number in range(5)]
-    for name in names:
-        draw(project, name)
+    for number, name in enumerate(names):
+        draw(project, name, marker=number)
     project.list_images([{"path": f"{name}.png"} for name in names])
     project.configure(**IMAGES, steps={"classify": STEP})
     return project
@@ -90,9 +90,8 @@ def test_one_start_for_many_images(spots: Project, ran_since: Callable[..., set[
     assert float(objects[0]["centroid_x"]) == 9.5 and float(objects[0]["intensity_mean_0"]) == 200
 
     before, starts = spots.started(), len(told(spots))
-    draw(spots, "p1")
-    draw(spots, "p3")
-    draw(spots, "new")
+    for number, name in enumerate(("p1", "p3", "new")):
+        draw(spots, name, marker=10 + number)
     spots.list_images([{"path": f"{name}.png"} for name in ("new", "p0", "p1", "p2", "p3", "p4")])
     again = spots.snakemake(environment=environment)
     assert again.code == 0, again.err

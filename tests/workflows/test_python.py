@@ -197,13 +197,14 @@ def test_another_config_that_fails(trial: Folder) -> None:
 def test_executors_for_what_runs_inside(trial: Folder) -> None:
     """A ParallelConfig reaches the run itself; an executor that is not there is told before it starts."""
     project = two_steps(trial.folder)
-    with ParallelConfig({"executors": {"big": {"threads": 2}}}, mapping={"segment": "big"}):
-        run = project.run(cores=2)
+    with ParallelConfig({"cores": 3, "executors": {"big": {"threads": 2}}}, mapping={"segment": "big"}):
+        run = project.run()
     assert {step.name: step.placement.threads for step in run.results.plan.steps} == {
         "segment": 2,
         "measure": 1,
     }
     run.result()
+    assert "Provided cores: 3" in run.log.read_text()
     with ParallelConfig(mapping={"segment": "big"}), pytest.raises(PixmakeError, match="no executor 'big'"):
         project.run()
     assert "PIXMAKE_CONFIG" not in os.environ

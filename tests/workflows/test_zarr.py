@@ -85,7 +85,7 @@ def test_a_plate_in_tiles(
     """Stitched labels are those of the whole image, measurements are in its coordinates; a tile that fails
     is empty, and tried again; a field that is written anew is measured anew, and nothing else."""
     fields = make(project)
-    ended = project.snakemake()
+    ended = project.snakemake(timeout=600)
     assert ended.code == 1, "a tile of B3 failed"
     results = project.folder / "results"
     image = fields["A/1/1"][1, 0]
@@ -120,7 +120,7 @@ def test_a_plate_in_tiles(
 
     project.write("scripts/nuclei.py", SEGMENT.replace('meta["well"] == "B3" and', "False and"))
     before = project.started()
-    assert project.snakemake().code == 0
+    assert project.snakemake(timeout=600).code == 0
     assert not project.rows("failures.csv")
     assert {path.name for path in blank.iterdir()} > {"s0"}
     assert len(ran_since(project, before)) == 8 + 2 + 2
@@ -130,7 +130,7 @@ def test_a_plate_in_tiles(
     said["multiscales"][0]["name"] = "again"
     metadata.write_text(json.dumps(said))
     before = project.started()
-    assert project.snakemake().code == 0
+    assert project.snakemake(timeout=600).code == 0
     ran = ran_since(project, before)
     assert {job.rpartition("/")[2][:7] for job in ran} == {"p_A_1_1"}
     assert len(ran) == 4 + 1 + 1
@@ -150,14 +150,14 @@ def test_folders_as_outputs_of_other_kinds(project: Project) -> None:
             "size": {"function": "scripts/a.py:size", "needs": ["copy"]},
         },
     )
-    ended = project.snakemake()
+    ended = project.snakemake(timeout=600)
     assert ended.code == 0, ended.err
     (row,) = [row for row in project.rows() if row["step"] == "size"]
     assert row["size"] == "4200"
     assert not list((project.folder / "results/copy").glob("*.zarr"))
     shutil.rmtree(project.folder / "results")
     project.write("plan.smk", project.pixmake("compile").out)
-    assert project.snakemake("-s", "plan.smk").code == 0
+    assert project.snakemake("-s", "plan.smk", timeout=600).code == 0
     assert [row["size"] for row in project.rows() if row["step"] == "size"] == ["4200"]
     assert project.pixmake("clean", "--yes").code == 0
     assert not (project.folder / "results").exists()

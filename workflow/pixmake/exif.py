@@ -10,7 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 from pixmake.errors import MissingExtraError, PixmakeError, Problem
-from pixmake.table import MISSING, PATH, Note, Table, is_remote, located
+from pixmake.headers import remembered
+from pixmake.remote import is_remote
+from pixmake.table import MISSING, PATH, Note, Table, located
 
 _MAKE, _MODEL = 0x010F, 0x0110
 _EXIF = 0x8769
@@ -56,8 +58,9 @@ def with_exif(table: Table, terms: Sequence[str]) -> Table:
     if remote:
         what = f"images.exif reads files on a disk here, and {len(remote)} images are not, e.g. {remote[0]}"
         raise PixmakeError([Problem(what, table.source, "put these columns into the table")])
-    with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as threads:
-        found = list(threads.map(lambda path: _read(path, terms), paths, chunksize=64))
+    local = [path for path in paths if path is not None]
+    headers = remembered(".".join(["exif", *terms]), local, lambda some: _read_all(some, terms))
+    found = [headers.get(path or "", {MISSING: True}) for path in paths]
     notes = []
     columns: dict[str, list[Any]] = {term: [] for term in terms}
     for position, (path, values) in enumerate(zip(paths, found, strict=True)):
@@ -73,11 +76,16 @@ def with_exif(table: Table, terms: Sequence[str]) -> Table:
     return table.with_columns(columns).noting(notes)
 
 
-def _read(path: str | None, terms: Sequence[str]) -> dict[str, Any] | str:
+def _read_all(paths: Sequence[str], terms: Sequence[str]) -> list[dict[str, Any] | str]:
+    with ThreadPoolExecutor(min(16, 4 * (os.cpu_count() or 1))) as threads:
+        return list(threads.map(lambda path: _read(path, terms), paths, chunksize=64))
+
+
+def _read(path: str, terms: Sequence[str]) -> dict[str, Any] | str:
     """The terms of one file, or why its header cannot be read."""
     from PIL import Image, UnidentifiedImageError
 
-    if path is None or not os.path.isfile(path):
+    if not os.path.isfile(path):
         return {MISSING: True}
     try:
         with Image.open(path) as image:

@@ -17,7 +17,8 @@ from pixmake.ids import safe_id
 from pixmake.imageset import Images
 from pixmake.omero import is_plane, plane_name
 from pixmake.parts import part_id
-from pixmake.table import PATH, Note, Table, is_remote, located
+from pixmake.remote import is_remote
+from pixmake.table import PATH, Note, Table, located
 
 _STORE = re.compile(r"(\.ome)?\.zarr(?=/|$)")
 

@@ -39,7 +39,7 @@ from pixmake.records import (
     write_record,
 )
 from pixmake.runners import MODULES, Call
-from pixmake.task import STARTS, Limits, Task, parse_limits, parse_task
+from pixmake.task import Limits, Task, parse_limits, parse_task
 from pixmake.zarrpaths import image_of
 
 DONE = 64
@@ -75,8 +75,6 @@ class Job:
     """Of each needed step its record, then its files."""
     gathered: Mapping[str, str]
     """Of each step of which the job has all: the file that `gathering.write_gathered` wrote."""
-    started: str = ""
-    """The record of the start of a program that has worked on this image among others."""
 
 
 def parse_job(words: Sequence[str]) -> Job:
@@ -91,11 +89,9 @@ def parse_job(words: Sequence[str]) -> Job:
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
-    on_disk = sum(not uri for uri in task.images) if task.images else 1
-    started = inputs.pop() if task.kind in STARTS and not task.members and len(inputs) > on_disk else ""
     local = iter(inputs)
     images = tuple(uri or _real(next(local)) for uri in task.images) or tuple(map(_real, inputs))
-    return Job(task, limits, log, record, named, images, needed, gathered, started)
+    return Job(task, limits, log, record, named, images, needed, gathered)
 
 
 def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
@@ -179,9 +175,7 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
         job.record,
         job.log,
         gathered,
-        job.started,
-        job.limits.mem_mb,
-        job.limits.each_timeout,
+        job.limits,
     )
 
 

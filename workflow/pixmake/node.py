@@ -44,7 +44,7 @@ def leave_plan(plan: Plan, path: str | Path = PLAN) -> None:
     places: dict[str, tuple[int, str]] = {}
     jobs = plan.jobs() if plan.containers is None else ()
     with written_whole(path) as temporary, temporary.open("wb") as file:
-        for planned, job in [*jobs, *(plan.starts() if plan.containers is None else ())]:
+        for planned, job in jobs:
             places[job.rule] = file.tell(), planned.name
             pickle.dump(job, file)
         start = file.tell()
@@ -57,7 +57,7 @@ def read_plan(rules: Iterable[str], path: str | Path = PLAN) -> Plan | None:
     with contextlib.suppress(OSError, EOFError, pickle.UnpicklingError, AttributeError, ImportError):
         with open(path, "rb") as file:
             config, steps, columns, places = _last(file)
-            by_name = {each.name: each for planned in steps for each in (planned, planned.start) if each}
+            by_name = {planned.name: planned for planned in steps}
             jobs = []
             for rule in rules:
                 if rule not in places:

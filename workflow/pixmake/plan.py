@@ -36,11 +36,10 @@ from pixmake.splitting import (
     split_source,
     split_work,
 )
-from pixmake.starts import batches, start_name, start_record
 from pixmake.submissions import Standing, group_names, stages
 from pixmake.table import Note, Table, path_problems, without_missing
 from pixmake.tablefunctions import PlannedFunction, plan_functions
-from pixmake.task import STARTS, Task
+from pixmake.task import Task
 
 LOGS = "logs"
 GATHERED = ".gathered"
@@ -66,8 +65,6 @@ class Job:
     """The list of its images, as JSON, of a job of a step with ``per``."""
     group: str | None = None
     """The group of jobs that share one cluster job."""
-    started: str = ""
-    """The record of the start that does its work; see `pixmake.starts`."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,6 @@ class PlannedStep:
     """How images at URIs are reached."""
     work: Mapping[str, Any] = field(default_factory=dict)
     """What its kind is told; see `pixmake.task.Task`."""
-    start: PlannedStep | None = None
-    """The same for its starts, if one start of a program works on many images; see `pixmake.starts`."""
 
 
 @dataclass(frozen=True)
@@ -139,30 +134,9 @@ class Plan:
                 continue
             failures = failures_to_retry(self.config.results, planned.name)
             names = shared.get(planned.name)
-            started = {group.id: record for record, groups in self._batches(planned) for group in groups}
             for group in self.levels.of(planned.name):
                 job = self._job(planned, group, failures.get(group.id, 0), index)
-                job = replace(job, started=started[group.id]) if started else job
                 yield planned, job if names is None else replace(job, group=names[group.id])
-
-    def starts(self) -> Iterator[tuple[PlannedStep, Job]]:
-        """The jobs that start a program for many images; on a cluster node they are among its `jobs`."""
-        for planned in self.steps if self.planned_before is None else ():
-            failures = failures_to_retry(self.config.results, planned.name)
-            for record, groups in self._batches(planned):
-                assert planned.start is not None
-                failed = sum(failures.get(group.id, 0) for group in groups)
-                job = _start_job(planned.name, planned.start, record, groups, failed, self.versions)
-                yield planned.start, job
-
-    def _batches(self, planned: PlannedStep) -> Iterator[tuple[str, list[Group]]]:
-        """The record of each start of a step, and the images that it works on."""
-        if planned.start is None:
-            return
-        groups = self.levels.of(planned.name)
-        for name, places in batches([group.id for group in groups], planned.step.images_per_start):
-            record = start_record(self.config.results, planned.name, name)
-            yield record, [groups[place] for place in places]
 
     def records(self, step: str) -> list[str]:
         """The record files of a step, in the table's order."""
@@ -256,40 +230,6 @@ class Plan:
         """Whether a needed step has one job for each job of a step."""
         theirs = self.config.steps[need].terms
         return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
-
-
-def _start_job(
-    step: str,
-    start: PlannedStep,
-    record: str,
-    groups: Sequence[Group],
-    failed: int,
-    versions: Mapping[str, str],
-) -> Job:
-    members = members_text([_image_of(group, versions) for group in groups], {}, {})
-    batch = Path(record).stem
-    task = Task(
-        step=step,
-        id=batch,
-        kind=start.step.kind,
-        work=start.work,
-        source=start.source,
-        metadata={},
-        members=hashlib.sha256(members.encode()).hexdigest()[:16],
-        python=start.step.python,
-        failures=failed,
-    )
-    return Job(
-        rule=rule_name(start.name, batch),
-        task=task,
-        images=(),
-        needed=(),
-        record=record,
-        files=(),
-        log=f"{LOGS}/{start.name}/{batch}.log",
-        several=tuple(dict.fromkeys(path for group in groups for path in group.paths)),
-        members=members,
-    )
 
 
 def group_images(planned: PlannedStep, group: Group) -> list[str]:
@@ -511,18 +451,10 @@ def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
         found = [*environment_problems(step, name), *kind.check(config, name)]
         problems += found
         if not found:
-            placement, start = placements.get(name, Placement()), None
-            if step.kind in STARTS and step.images_per_start > 1 and config.images.checkpoint is None:
-                start = _planned_start(config, name, placement)
-                # what is left for an image's job is to take what the start has made
-                placement = replace(
-                    placement, executor="local", local=True, threads=1, resources={}, images_per_job=1
-                )
             planned.append(
                 PlannedStep(
                     name=name,
-                    start=start,
-                    placement=placement,
+                    placement=placements.get(name, Placement()),
                     step=step,
                     source=kind.source(step),
                     keeps_going=config.keeps_going(step),
@@ -536,20 +468,6 @@ def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
     if problems:
         raise PixmakeError(problems)
     return tuple(planned)
-
-
-def _planned_start(config: Config, name: str, placement: Placement) -> PlannedStep:
-    step = config.steps[name]
-    kind = KINDS[step.kind]
-    return PlannedStep(
-        name=start_name(name),
-        placement=placement,
-        step=step.model_copy(update={"per": "all"}),
-        source=kind.source(step),
-        keeps_going=config.keeps_going(step),
-        work=kind.work(step),
-        storage=config.storage.given(),
-    )
 
 
 def _in_order(config: Config) -> list[str]:
@@ -581,15 +499,13 @@ def collisions(plan: Plan) -> Iterator[Problem]:
             yield Problem(what, f"{twin.where} and {group.where}", hint)
     yield from _cohort_collisions(plan)
     names = {planned.name for planned in plan.steps}
-    gathering = {gathering_rule(step) for step in plan.gathered_steps()} | {
-        job.rule for _, job in plan.starts()
-    }
+    gathering = {gathering_rule(step) for step in plan.gathered_steps()}
     rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
     for planned in plan.steps:
         for group in plan.levels.of(planned.name):
             name = rule_name(planned.name, group.id)
             if name in gathering:
-                what = f"{planned.name} of {group.id} and a rule of pixmake itself are both {name}"
+                what = f"{planned.name} of {group.id} and the rule that gathers a step are both {name}"
                 yield Problem(what, f"steps.{planned.name}", "rename a step")
             for other in names - {planned.name}:
                 if name.startswith(f"{other}_") and name.removeprefix(other) in rules.get(other, groups):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import inspect
@@ -16,7 +17,7 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pixmake import kept
+from pixmake import kept, stored
 from pixmake.attempts import at_attempt, is_expression
 from pixmake.axes import is_zarr
 from pixmake.client import ACTIVATED, CONTAINED
@@ -45,10 +46,11 @@ from pixmake.plan import (
     plan_project,
 )
 from pixmake.records import written_whole
+from pixmake.remote import is_remote
 from pixmake.runlock import alone, hold_run_lock
 from pixmake.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.slices import sliced
-from pixmake.table import counted_notes, is_remote
+from pixmake.table import counted_notes
 from pixmake.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.zarrpaths import metadata_file
 
@@ -214,30 +216,32 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def inputs(job: Job) -> dict[str, Any]:
+def inputs(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
     """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
     Images at URIs are no inputs: the task names them, with the versions that they have.
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
-    found: dict[str, Any] = {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
-    if job.started:
-        from snakemake.io import ancient
+    images: list[Any] = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
+    if storage:
+        from snakemake.io import local
 
-        # a start for a new image is no reason to take the results of the others again
-        found["started"] = ancient(job.started)
-    return found
+        images = [local(path) for path in images]  # and not an object of that name
+    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
-def inputs_of_several(job: Job) -> dict[str, list[str]]:
+def inputs_of_several(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
     """The ``input`` of a job over several images: what its command names, and what stands in its list.
 
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    images = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    images: list[Any] = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    if storage:
+        from snakemake.io import local
+
+        images = [local(path) for path in images]
     return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
 
 
@@ -260,27 +264,23 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
     return found
 
 
+@functools.cache  # an image may stand in thousands of rows
 def dependency(path: str) -> str:
     """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
     return metadata_file(path) if is_zarr(path) else path
 
 
-def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
+def run(planned: PlannedStep, batches: str = "") -> Callable[[Any, Any], str]:
     """A params function: the command that hands a job of this process to the warm one, up to its words.
 
     As it asks for ``resources``, it is not among what Snakemake compares: an environment that moves or a
     longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
     """
     return run_command(
-        run_limits(planned),
+        run_limits(planned, batches),
         interpreter(planned.step),
         planned.step.container,
     )
-
-
-def runs(plan: Plan) -> dict[str, Callable[[Any, Any], str]]:
-    """The params function `run` of each step and of its starts, by name."""
-    return {each.name: run(each) for planned in plan.steps for each in (planned, planned.start) if each}
 
 
 def run_command(limits: str, python: str, container: str | None) -> Callable[[Any, Any], str]:
@@ -305,6 +305,21 @@ def interpreter(step: Step) -> str:
 def software(step: Step) -> str | None:
     """The ``conda:`` of a step's rules."""
     return None if step.container else conda_of(step) or CONDA
+
+
+def use_storage(plan: Plan, workflow: Any) -> bool:
+    """Whether results go to a default storage of Snakemake's; see `pixmake.stored`.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: not all of the project can.
+    """
+    try:
+        return stored.use_storage(plan, workflow)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def require_deployment(plan: Plan, workflow: Any) -> None:
@@ -339,7 +354,43 @@ def stage_package() -> str:
     return STAGED
 
 
-def run_limits(planned: PlannedStep) -> str:
+def batches_of(plan: Plan, planned: PlannedStep) -> str:
+    """Write which images one start of the step's program works on, if it is one that takes long to start.
+
+    Any of their jobs does the work for all: see `pixmake.runners.ilastik`. So what a batch holds decides no
+    result, and a new image runs nothing again. A cluster node has the images of its own cluster job.
+
+    Returns
+    -------
+    str
+        The file with the batches as JSON: of each image its path, its part and the version of an object.
+    """
+    step = planned.step
+    if step.kind not in STARTS or step.images_per_start == 1:
+        return ""
+    images = [
+        [path, dict(part), version]
+        for each, job in plan.jobs()
+        if each.name == planned.name
+        for path, part, version in zip(
+            job.images, job.task.parts or ({},), job.task.versions or ("",), strict=True
+        )
+    ]
+    batches = [images[at : at + step.images_per_start] for at in range(0, len(images), step.images_per_start)]
+    if not batches:
+        return ""
+    text = one_line(batches)
+    path = Path(MEMBERS) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    _written(path, text)
+    return str(path)
+
+
+def runs(plan: Plan) -> dict[str, Callable[[Any, Any], str]]:
+    """The params function `run` of each step, by name."""
+    return {planned.name: run(planned, batches_of(plan, planned)) for planned in plan.steps}
+
+
+def run_limits(planned: PlannedStep, batches: str = "") -> str:
     """The limits of a step's jobs as JSON; memory for each attempt, if it grows."""
     step, given = planned.step, planned.placement.resources
     attempts = step.retries + 1
@@ -353,7 +404,7 @@ def run_limits(planned: PlannedStep) -> str:
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
     each = step.timeout if step.kind in STARTS else None
-    more = {"gpu": gpu, "each_timeout": each, "storage": planned.storage}
+    more = {"gpu": gpu, "each_timeout": each, "batches": batches, "storage": planned.storage}
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
 
 
@@ -490,7 +541,7 @@ def forget_rule_names(names: dict[str, Any]) -> None:
 def as_text(plan: Plan) -> Iterator[str]:
     """The plan as a Snakefile of its own, which needs neither config nor table."""
     yield from _text_head(plan)
-    for planned, job in [*plan.jobs(), *plan.starts()]:
+    for planned, job in plan.jobs():
         yield _text_rule(planned, job)
     for gathering in gatherings(plan):
         yield _text_gathering(plan, gathering)
@@ -586,11 +637,11 @@ rule {table.rule}:
     shell:
         {_COLLECT!r}
 """
-    for planned in [each for step in plan.steps for each in (step, step.start) if each]:
+    for planned in plan.steps:
         yield f"""
 
 run_{planned.name} = pixmake_rules.run_command(
-    {run_limits(planned)!r},
+    {run_limits(planned, batches_of(plan, planned))!r},
     {interpreter(planned.step)!r},
     {planned.step.container!r},
 )
@@ -662,7 +713,7 @@ def _named(paths: Mapping[str, str | list[str]]) -> str:
     lines = []
     for name, value in paths.items():
         text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
-        lines.append(f"        {name}={f'ancient({text})' if name == 'started' else text},")
+        lines.append(f"        {name}={text},")
     return "\n".join(lines)
 
 

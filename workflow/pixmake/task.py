@@ -16,7 +16,7 @@ LOST_ATTEMPTS = 1
 
 
 STARTS = ("ilastik",)
-"""The kinds of step of which one start of a program works on many images; see `pixmake.starts`."""
+"""The kinds of step of which one start of a program works on many images."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,8 @@ class Limits:
     """Seconds."""
     each_timeout: float | None = None
     """Seconds of each image, where a job works on many and sees to it by itself."""
+    batches: str = ""
+    """The list of images of which one start of a program works on many; see `rules.batches_of`."""
     mem_mb: int | None = None
     gpu: int = 0
     """Devices that this job gets for itself."""

@@ -1,12 +1,12 @@
-# Jobs over several images: those of a plant, all of them, or as many as one start of a program works on.
+# Jobs over several images: those of a plant, or all of them.
 
-for step, job in [*plan.jobs(over_several=True), *plan.starts()]:
+for step, job in plan.jobs(over_several=True):
 
     rule:
         name:
             job.rule
         input:
-            **pixmake_rules.inputs_of_several(job),
+            **pixmake_rules.inputs_of_several(job, storage=pixmake_storage),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:

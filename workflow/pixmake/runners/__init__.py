@@ -13,7 +13,7 @@ from typing import Any
 
 from pixmake.axes import WHOLE, Part
 from pixmake.gathering import Gathered
-from pixmake.task import Task
+from pixmake.task import Limits, Task
 
 MODULES = {
     kind: f"pixmake.runners.{kind}"
@@ -40,12 +40,7 @@ class Call:
     log: str = ""
     gathered: Gathered = field(default_factory=Gathered)
     """What the job has of several images, and the measurements of the needed steps."""
-    started: str = ""
-    """The record of the start of a program that has worked on this image among others."""
-    mem_mb: int | None = None
-    """The memory that the job may use, if that is limited."""
-    timeout: float | None = None
-    """Seconds that an image may take."""
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -1,8 +1,8 @@
 """Kind of step ``ilastik``: a project of ilastik, run headless over many images at each start.
 
-ilastik takes seconds to start, so a job of its own (`pixmake.starts`) starts it for many images and stores
-what it says of each; an image's job then takes that, writes the step's files and measures. An image at which
-ilastik gives up fails alone: it is started again for those behind it.
+ilastik takes seconds to start. So the job of the first image that lacks a result has it work on a whole batch
+of images, and stores what it says of each; the jobs of the others find that there, write the step's files and
+measure. An image at which ilastik gives up fails alone: it is started again for those behind it.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pixmake import remote
-from pixmake.axes import WHOLE, ImageError, Part, is_zarr, left_of
+from pixmake.axes import ImageError, Part, is_zarr, left_of
 from pixmake.fingerprint import fingerprint
 from pixmake.images import describe, is_tiff, read_image
-from pixmake.records import Failure, read_record, written_whole
+from pixmake.records import written_whole
 from pixmake.runners import Call, Outcome
 from pixmake.runners.classified import leave
 from pixmake.runners.programs import CommandError, last_words
 from pixmake.zarrpaths import metadata_file
 
 PRELOAD = ("numpy", "cv2", "h5py", "pixmake.pixelobjects")
+
+FOLDER = ".starts"
+"""The folder below ``results`` with what ilastik said of each image."""
 
 DATASET = "exported_data"
 """What ilastik calls the result in the HDF5 file that it writes."""
@@ -62,31 +65,79 @@ class Image:
 
 
 def run(call: Call) -> Outcome:
-    """Be the start for many images, or the job of one of them."""
-    if call.task.members:
-        return _start(call)
-    image = _image(call, call.images[0], call.parts[0])
-    if call.started:
-        found = _taken(Path(call.started).parent, image, read_record(call.started).error)
+    """Take what ilastik said of an image, once this job or another has had it work on the batch."""
+    work = call.task.work
+    (path,), (part,) = call.images, call.parts
+    image = _image(work, path, part, dict(zip(call.images, call.task.versions, strict=False)).get(path, ""))
+    if call.limits.batches:
+        store = Path(call.record).parent.parent / FOLDER / call.task.step
+        store.mkdir(parents=True, exist_ok=True)
+        starts = _share(call, image, store)
+        found = _taken(store, image)
     else:
-        with _folder(call) as folder:
-            _work_on(call, [image], folder)
-            found = _taken(folder, image, None)
+        with _folder(call) as store:
+            starts = _work_on(call, [image], store)
+            found = _taken(store, image)
     labels = found["labels"]
     axes = "yx" if labels.ndim == 2 else "zyx"
-    classes = call.task.work["classes"]
-    return leave(call, classes, labels, found.get("probabilities"), lambda: _pixels(image, axes), axes)
+    left = leave(
+        call, work["classes"], labels, found.get("probabilities"), lambda: _pixels(image, axes), axes
+    )
+    return replace(left, run={"starts": starts})
 
 
-def _start(call: Call) -> Outcome:
-    """Work on the images of which nothing is stored yet; the others were done before."""
-    gathered, store = call.gathered, Path(call.record).parent
-    parts = gathered.parts or ({},) * len(gathered.images)
-    images = [
-        _image(call, paths[""], own.get("", WHOLE)) for paths, own in zip(gathered.images, parts, strict=True)
-    ]
-    left = [image for image in images if not _result(store, image).exists()]
-    return Outcome(run={"images": len(left), "starts": _work_on(call, left, store)})
+def _share(call: Call, image: Image, store: Path) -> int:
+    """Have ilastik work on the batch of an image, unless another job is at it; then on another batch.
+
+    So all jobs that run side by side have work, until there is none that nobody is at.
+
+    Returns
+    -------
+    int
+        How often this job has started ilastik.
+    """
+    batches = json.loads(Path(call.limits.batches).read_bytes())
+    own = next(
+        (
+            number
+            for number, batch in enumerate(batches)
+            if [image.path, image.part] in (i[:2] for i in batch)
+        ),
+        None,
+    )
+    if own is None:
+        return _work_on(call, [image], store)
+    starts, name = 0, Path(call.limits.batches).stem
+    while not _is_settled(store, image):
+        others = (*range(own + 1, len(batches)), *range(own))
+        for number, wait in ((own, False), *((other, False) for other in others), (own, True)):
+            over = store / f"{name}.{number}.over"
+            if number != own and over.exists():
+                continue  # without a look at all of its images
+            with _alone(store / f"{name}.{number}.lock", wait=wait) as at_it:
+                known = [_image(call.task.work, *each) for each in (batches[number] if at_it else ())]
+                left = {each.key: each for each in known if not _is_settled(store, each)}
+                if left:
+                    starts += _work_on(call, list(left.values()), store)
+                if known:
+                    over.touch()
+                if left:
+                    break
+    return starts
+
+
+@contextmanager
+def _alone(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Whether no other job is at something; it stays so as long as the block lasts, or this process."""
+    import fcntl
+
+    with open(path, "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
 
 
 def _work_on(call: Call, images: Sequence[Image], store: Path) -> int:
@@ -200,7 +251,7 @@ def _run(words: Sequence[str], call: Call, folder: Path) -> str:
         process = subprocess.Popen(
             words,
             cwd=folder,
-            env={**os.environ, **environment(call.threads, call.mem_mb)},
+            env={**os.environ, **environment(call.threads, call.limits.mem_mb)},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=_end_with_parent,  # noqa: PLW1509  # there are no threads
@@ -209,7 +260,11 @@ def _run(words: Sequence[str], call: Call, folder: Path) -> str:
         hint = "name ilastik's start script in the step: program: /opt/ilastik-1.4.1-Linux/run_ilastik.sh"
         raise CommandError(f"{words[0]} could not be started: {error.strerror}; {hint}") from None
     try:
-        made, since, patience = 0, time.monotonic(), call.timeout and call.timeout + START_SECONDS
+        made, since, patience = (
+            0,
+            time.monotonic(),
+            call.limits.each_timeout and call.limits.each_timeout + START_SECONDS,
+        )
         while True:
             try:
                 status = process.wait(0.2)
@@ -217,9 +272,10 @@ def _run(words: Sequence[str], call: Call, folder: Path) -> str:
             except subprocess.TimeoutExpired:
                 now = len(list((folder / "made").iterdir()))
                 if now != made:
-                    made, since, patience = now, time.monotonic(), call.timeout
+                    made, since, patience = now, time.monotonic(), call.limits.each_timeout
                 if patience and time.monotonic() - since > patience:
-                    return f"ilastik took longer than the step's timeout of {call.timeout:g} s for this image"
+                    limit = f"the step's timeout of {call.limits.each_timeout:g} s"
+                    return f"ilastik took longer than {limit} for this image"
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -303,25 +359,27 @@ def _store(path: Path, made: Path, work: Mapping[str, Any]) -> None:
         np.savez_compressed(temporary, **stored)
 
 
-def _taken(store: Path, image: Image, failure: Failure | None) -> dict[str, Any]:
+def _taken(store: Path, image: Image) -> dict[str, Any]:
     """What is stored of an image.
 
     Raises
     ------
     CommandError
-        Nothing is; the message says why.
+        Nothing is; the message says why. It is said once: the next attempt has ilastik try again.
     """
     import numpy as np
 
-    result, reason = _result(store, image), _reason(store, image)
-    if result.exists():
-        with np.load(result, allow_pickle=False) as content:
-            return dict(content)
-    if reason.exists():
-        raise CommandError(reason.read_text(encoding="utf-8"))
-    if failure is not None:
-        raise CommandError(f"ilastik's start failed: {failure.message}")
-    raise CommandError("nothing is stored of what ilastik made of this image; run again")
+    if not _result(store, image).exists():
+        reason = _reason(store, image)
+        why = reason.read_text(encoding="utf-8")
+        reason.unlink()
+        raise CommandError(why)
+    with np.load(_result(store, image), allow_pickle=False) as content:
+        return dict(content)
+
+
+def _is_settled(store: Path, image: Image) -> bool:
+    return _result(store, image).exists() or _reason(store, image).exists()
 
 
 def _note(store: Path, image: Image, why: str) -> None:
@@ -336,18 +394,17 @@ def _reason(store: Path, image: Image) -> Path:
     return store / f"{image.key}.failed"
 
 
-def _image(call: Call, path: str, part: Part) -> Image:
-    """An image with the name of its result: the same image, part and project have the same."""
-    versions = {**dict(zip(call.images, call.task.versions, strict=False)), **call.gathered.versions}
-    if remote.is_remote(path):
-        version: Any = [path, versions.get(path, "")]
-    else:
+def _image(work: Mapping[str, Any], path: str, part: Part, version: str) -> Image:
+    """An image with the name of its result: the same image, part and project have the same.
+
+    ``version`` is that of an object at a URI; what a file is, is looked at.
+    """
+    known: Any = [path, version]
+    if not remote.is_remote(path):
         told = fingerprint(metadata_file(path) if is_zarr(path) else path)
-        version = told.get("sha256") or [told.get("size"), told.get("mtime")]
-        version = [path, version] if is_zarr(path) else version
-    content = [dict(call.task.work), dict(part), version]
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
-    return Image(path, part, digest)
+        known = [told.get("size"), told.get("sha256") or told.get("mtime"), path if is_zarr(path) else ""]
+    text = json.dumps([dict(work), dict(part), known], sort_keys=True)
+    return Image(path, dict(part), hashlib.sha256(text.encode()).hexdigest()[:24])
 
 
 def _pixels(image: Image, axes: str) -> Any:
