@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-cluster check format docs bench clean \
+.PHONY: help install demo example test test-slow test-cluster check format docs bench clean \
 	check-format check-style check-types check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -29,6 +29,9 @@ demo: $(INSTALLED) ## Draw 24 pictures of plants, measure them, and say where th
 	@$(BIN)/snakemake --cores $(CORES)
 	@test -s results/measurements.csv
 	@echo "Done. The table of measurements is results/measurements.csv"
+
+example: $(INSTALLED) ## A plate in object storage: draw it, serve it, train, classify, measure (docs/ome-zarr-example.md)
+	$(BIN)/python examples/plate/run.py plate-example --cores $(CORES)
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
@@ -68,7 +71,7 @@ format: $(INSTALLED) ## Format Python and Snakemake files, and mend the style wh
 	$(BIN)/ruff format
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakefmt Snakefile workflow/rules
 
-bench: $(INSTALLED) ## Measure the speed, and write benchmarks/RESULTS.md
+bench: $(INSTALLED) ## Measure the speed beside others, for example: make bench ARGS="--quick pool"
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
 REMOVED := results logs images .snakemake build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

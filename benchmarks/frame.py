@@ -1,9 +1,9 @@
 """The frame of all benchmarks: who takes part, in turns, how often, and where the figures go.
 
 A script declares a `Benchmark` as its ``BENCHMARK`` and ends with ``main(BENCHMARK)``. By that it runs
-alone, with ``--quick``, and for some of its cases (``python benchmarks/pool.py ms=50``); its results are
-kept in ``results/NAME.json``, and the page, the plots and the README are written anew from all results
-that there are. What is measured again replaces its own case alone. `run.py` lists the scripts.
+alone, with ``--quick``, and for some of its cases (``python benchmarks/pool.py ms=50``, or ``notes``); its
+results are kept in ``results/NAME.json``, and the page, the plots and the README are written anew from all
+results that there are. What is measured again replaces its own case alone. `run.py` lists the scripts.
 """
 
 from __future__ import annotations
@@ -122,8 +122,15 @@ def interleaved(case: Case, contestants: Sequence[Contestant], repeats: int) -> 
     return [Measured(case, each.name, tuple(runs[each.name]), each.versions, date) for each in contestants]
 
 
-def measure(benchmark: Benchmark, *, quick: bool = False, only: Mapping[str, str] | None = None) -> Results:
-    """Measure the cases that have all the values of ``only``; keep the results after each case."""
+def measure(
+    benchmark: Benchmark,
+    *,
+    quick: bool = False,
+    only: Mapping[str, str] | None = None,
+    cases: bool = True,
+    notes: bool = True,
+) -> Results:
+    """Measure the cases that have all the values of ``only``, then the notes; keep results after each."""
     folder = measured.QUICK if quick else measured.RESULTS
     results = measured.read(benchmark.name, folder)
     if results is None or results.machine != measured.machine():
@@ -131,10 +138,10 @@ def measure(benchmark: Benchmark, *, quick: bool = False, only: Mapping[str, str
     begun = time.monotonic()
     known = [dict(case) for case in (*benchmark.cases, *benchmark.long, *benchmark.quick)]
     for case in results.cases():
-        if dict(case) not in known or (quick and not only):
+        if dict(case) not in known or (quick and cases and not only):
             results = results.without(case)
     full = (*benchmark.cases, *(benchmark.long if only else ()))
-    for case in benchmark.quick if quick else full:
+    for case in (benchmark.quick if quick else full) if cases else ():
         if not all(str(case.get(name)) == value for name, value in (only or {}).items()):
             continue
         with _one_pair_of_cores(), tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch:
@@ -144,7 +151,7 @@ def measure(benchmark: Benchmark, *, quick: bool = False, only: Mapping[str, str
         order = sorted(merged, key=lambda each: known.index(dict(each.case)))
         results = replace(results, measured=tuple(order))
         measured.write(results, folder)
-    if benchmark.notes is not None and not only:
+    if benchmark.notes is not None and notes:
         with _one_pair_of_cores():
             results = replace(results, notes=benchmark.notes(quick))
         measured.write(results, folder)
@@ -158,11 +165,12 @@ def main(benchmark: Benchmark) -> None:
 
     parser = argparse.ArgumentParser(description=benchmark.title)
     parser.add_argument("--quick", action="store_true", help="under a minute; RESULTS.md is not written")
-    parser.add_argument("only", nargs="*", metavar="NAME=VALUE", help="only the cases that have this value")
+    parser.add_argument("only", nargs="*", metavar="NAME=VALUE", help="only these cases, or `notes`")
     given = parser.parse_args()
-    only = dict(word.split("=", 1) for word in given.only)
+    only = dict(word.split("=", 1) for word in given.only if word != "notes")
+    what = {"cases": bool(only) or not given.only, "notes": "notes" in given.only or not given.only}
     try:
-        results = measure(benchmark, quick=given.quick, only=only)
+        results = measure(benchmark, quick=given.quick, only=only, **what)
     except NotHere as reason:
         sys.exit(f"{benchmark.name}: not measured: {reason}")
     print(page.section(benchmark, results))

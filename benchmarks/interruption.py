@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -122,9 +123,9 @@ from pathlib import Path
 
 import parsl
 from parsl.config import Config
+from parsl.dataflow.memoization import BasicMemoizer
 from parsl.executors import HighThroughputExecutor
 from parsl.providers import LocalProvider
-from parsl.utils import get_all_checkpoints
 
 
 @parsl.python_app(cache=True)
@@ -145,8 +146,7 @@ if __name__ == "__main__":
         executors=[executor],
         strategy="none",
         run_dir="runinfo",
-        checkpoint_mode="task_exit",
-        checkpoint_files=get_all_checkpoints("runinfo"),
+        memoizer=BasicMemoizer(checkpoint_mode="task_exit"),
     )
     with parsl.load(config):
         futures = [action(path.stem) for path in sorted(Path("images").glob("*.png"))]
@@ -174,15 +174,16 @@ if __name__ == "__main__":
 GONE_SECONDS = 10
 
 ABOUT = f"""
-Images of {MILLISECONDS} ms of work each. When half of them are done, the command is killed (SIGKILL: no clean-up of
-its own), and started again when all that it had started is gone, too, or was killed after {GONE_SECONDS} s.
-*Begun twice* counts how often work began on an image on which it had begun before; *done twice* those whose work
-had ended before the kill, and was done again.
+Images of {MILLISECONDS} ms of work each. When half of them are done, the command is killed (SIGKILL: no
+clean-up of its own), and started again when all that it had started is gone, too, or was killed after
+{GONE_SECONDS} s. *Begun twice* counts how often work began on an image on which it had begun before; *done
+twice* those whose work had ended before that second start, and was done again.
 
-The Snakefile is started again as Snakemake asks for it (`--unlock`, then `--rerun-incomplete`); pixmake
-by `pixmake run`. The pool leaves a file for each image and skips those that are there; a kill in the middle of
-writing leaves it a broken one. Parsl has its checkpoints (`checkpoint_mode="task_exit"`, `cache=True`). A
-script of Dask futures, as in OMERO's guide, and MLChain's `Parallel` have nothing to go on from.
+The Snakefile is started again as Snakemake asks for it (`--unlock`, then `--rerun-incomplete`);
+pixmake by `pixmake run`. The pool leaves a file for each image and skips those that are there; a kill
+in the middle of writing leaves it a broken one. Parsl has its checkpoints, one a task
+(`BasicMemoizer(checkpoint_mode="task_exit")`, `cache=True`). A script of Dask futures, as in OMERO's guide,
+and MLChain's `Parallel` have nothing to go on from.
 """
 
 
@@ -254,12 +255,11 @@ def _contestant(way: Way, count: int) -> Contestant:
     def prepare() -> None:
         forget(way.folder)
         told.unlink(missing_ok=True)
-        for left in way.folder.glob("runinfo/*/checkpoint/*"):
-            left.unlink()
+        shutil.rmtree(way.folder / "runinfo", ignore_errors=True)
 
     def run() -> Mapping[str, float]:
-        _kill_at(way, told, count // 2)
-        before = _ended(told)
+        killed_at = _kill_at(way, told, count // 2)
+        before = _ended(told)  # what the command leaves behind may have gone on for a while
         start = time.perf_counter()
         for words in way.again:
             _finish(way, words)
@@ -271,7 +271,7 @@ def _contestant(way: Way, count: int) -> Contestant:
         begun = Counter(line.split()[1] for line in lines if line.startswith("begin "))
         ended = Counter(line.split()[1] for line in lines if line.startswith("end "))
         return {
-            "killed_at": float(len(before)),
+            "killed_at": float(killed_at),
             "begun_twice": float(sum(times - 1 for times in begun.values())),
             "done_twice": float(sum(ended[name] - 1 for name in before)),
             "seconds": seconds,
@@ -280,8 +280,8 @@ def _contestant(way: Way, count: int) -> Contestant:
     return Contestant(way.name, run, prepare, way.versions)
 
 
-def _kill_at(way: Way, told: Path, ends: int) -> None:
-    """Start it, kill it when the work of so many images has ended, and wait for what it leaves to be gone."""
+def _kill_at(way: Way, told: Path, ends: int) -> int:
+    """Start it, kill it at so many done images, wait until what it leaves is gone; how many were done."""
     process = subprocess.Popen(
         list(map(str, way.first)),
         cwd=way.folder,
@@ -296,6 +296,7 @@ def _kill_at(way: Way, told: Path, ends: int) -> None:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise CommandFailed(f"{way.name} ended or hung:\n{(way.folder / 'said').read_text()[-4000:]}")
             time.sleep(0.02)
+        return len(_ended(told))
     finally:
         # `pixmake run` starts Snakemake as a child: that is who is killed
         for pid in (*_snakemake_below(process.pid), process.pid):

@@ -151,6 +151,8 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _circumstances(results: Results) -> str:
     dates = sorted({each.date for each in results.measured})
+    if not dates:
+        return ""
     versions: dict[str, dict[str, None]] = {}
     for each in results.measured:
         words = ", ".join(f"{name} {version}" for name, version in each.versions.items())

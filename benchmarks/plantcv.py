@@ -87,7 +87,7 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
             path.unlink()
 
     return [
-        Contestant(RUNNER, plantcv, clean, versions(python, "plantcv", "dask", "opencv-python")),
+        Contestant(RUNNER, plantcv, clean, versions(python, "plantcv", "dask")),
         Contestant(OURS, pixmake, lambda: forget(project), versions(own, "snakemake")),
     ]
 

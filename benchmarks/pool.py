@@ -7,6 +7,7 @@ from pathlib import Path
 
 from environments import SAME, environment, ours, versions
 from frame import CORES, Aim, Benchmark, Contestant, main
+from losses import losses
 from measured import Case, Results
 from page import comparison
 from plots import bars
@@ -99,6 +100,7 @@ BENCHMARK = Benchmark(
         results,
         [("of the pool's throughput", lambda each: _of_pool(results, each.case, each.contestant))],
     ),
+    notes=lambda quick: {"losses": losses(20 if quick else 1000)},
     plot=lambda results, figure: bars(figure, results, "seconds for 1,000 images"),
 )
 

@@ -18,6 +18,7 @@ SCRIPTS = (
     "sources",
     "tables",
     "slurm",
+    "pixel_classification",
 )
 """In the order in which they run and stand on the page; each has a `frame.Benchmark`, its ``BENCHMARK``."""
 

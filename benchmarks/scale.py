@@ -31,8 +31,9 @@ RECORDS, TABLES, PAGE = "records into one file", "tables", "page"
 
 ABOUT = f"""
 Images of 32 × 32 pixels, whose mean is taken: what is measured here is what pixmake and Snakemake cost.
-Above {ALL_AT_ONCE:,} images it is `pixmake run --batches` with {SLICE:,} images a batch; the dry run is of all at
-once. The last three lines are part of the run, too; there the same programs are started alone on its results.
+Above {ALL_AT_ONCE:,} images it is `pixmake run --batches` with {SLICE:,} images a batch; the dry run is of
+all at once. The last three lines are part of the run, too; there the same programs are started alone on its
+results.
 """
 
 

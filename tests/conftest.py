@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import yaml
 
-from tests.objectstore import bucket, object_store, public_bucket, web  # noqa: F401  # fixtures for all
+from tests.objectstore import bucket, gs, object_store, public_bucket, web  # noqa: F401  # fixtures for all
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import hmac
 import http.client
+import json
 import os
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 
@@ -247,6 +248,15 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebFolder]:
         yield WebFolder(folder, url, traffic)
 
 
+@pytest.fixture
+def gs(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebFolder]:
+    """A folder whose files are the objects of the bucket ``trial``, as Google Cloud Storage shows them."""
+    folder, traffic = tmp_path_factory.mktemp("gs"), Traffic()
+    with _serving(_gs_handler(folder, traffic)) as url:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        yield WebFolder(folder, "gs://trial", traffic)
+
+
 def _client(endpoint: str) -> Any:
     import boto3
 
@@ -434,3 +444,58 @@ def _folder_handler(folder: Path, seen: Traffic) -> type[BaseHTTPRequestHandler]
             self.answer(206, headers, content[start : end + 1], cut=cut)
 
     return Folder
+
+
+def _gs_handler(folder: Path, seen: Traffic) -> type[BaseHTTPRequestHandler]:
+    """The part of Google's JSON API that reads objects of one bucket, open to all."""
+
+    def told(path: Path) -> dict[str, Any]:
+        digest = hashlib.md5(path.read_bytes()).hexdigest()
+        name = path.relative_to(folder).as_posix()
+        link = f"/download/storage/v1/b/trial/o/{quote(name, safe='')}?alt=media"
+        size = str(path.stat().st_size)
+        return {
+            "kind": "storage#object",
+            "name": name,
+            "bucket": "trial",
+            "size": size,
+            "etag": digest,
+            "generation": str(int(digest[:12], 16)),
+            "mediaLink": link,
+        }
+
+    class Objects(_Handler):
+        traffic = seen
+
+        def do_GET(self) -> None:
+            self.body()
+            target = urlsplit(self.path)
+            asked = {name: values[0] for name, values in parse_qs(target.query).items()}
+            name = unquote(target.path.partition("/b/trial/o")[2]).lstrip("/")
+            path = folder / name
+            if self.traffic.next_fault() == "fail":
+                self.answer(503, {}, b"{}")
+            elif not name:
+                self.listed(asked.get("prefix", ""), asked.get("delimiter", ""))
+            elif not path.is_file():
+                self.answer(404, {}, b'{"error": {"code": 404, "message": "No such object"}}')
+            elif asked.get("alt") == "media":
+                self.answer(200, {}, path.read_bytes())
+            else:
+                self.answer(200, {"Content-Type": "application/json"}, json.dumps(told(path)).encode())
+
+        def listed(self, prefix: str, delimiter: str) -> None:
+            names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+            items, prefixes = [], set()
+            for name in names:
+                if not name.startswith(prefix):
+                    continue
+                head, found, _ = name[len(prefix) :].partition(delimiter) if delimiter else (name, "", "")
+                if found:
+                    prefixes.add(f"{prefix}{head}/")
+                else:
+                    items.append(told(folder / name))
+            content = {"kind": "storage#objects", "items": items, "prefixes": sorted(prefixes)}
+            self.answer(200, {"Content-Type": "application/json"}, json.dumps(content).encode())
+
+    return Objects

@@ -56,7 +56,8 @@ def test_jobs_of_each_step() -> None:
     assert [key for key in jobs if key[0] == "over"] == [("over", "B"), ("over", "A")]
     over = jobs["over", "A"]
     assert over.task.metadata == {"plant": "A", "treatment": "dry"}
-    assert over.gathered == ("A1.png", "A2.png", "results/measure/A1.json", "results/measure/A2.json")
+    assert over.several == ("A1.png", "A2.png")
+    assert over.gathered == ("results/measure/A1.json", "results/measure/A2.json")
     assert over.needed == over.images == ()
     assert jobs["each", "B2"].needed == ("results/over/B.json",)
 

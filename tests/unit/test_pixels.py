@@ -16,7 +16,9 @@ import scipy.ndimage as ndi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pixmake.config import parse_config
 from pixmake.errors import PixmakeError
+from pixmake.kinds import KINDS
 from pixmake.pixelclasses import Classifier, channels_first, classify, features_of, load_classifier
 from pixmake.pixelfeatures import feature_names, feature_planes
 from pixmake.pixellearning import Method, Sample, learn
@@ -247,7 +249,7 @@ def test_every_property_of_objects(axes: str, channels: int) -> None:
     image = np.random.default_rng(0).integers(0, 255, (channels, *labels.shape)).astype(np.uint8)
     known = [name for name, of in PROPERTIES.items() if len(axes) == 2 or of != "plane"]
     table = measure_objects(objects, labels, ("ground", "root", "stone"), image, axes, known)
-    assert list(table.columns) == ["object", "class", *column_names(known, axes, channels)]
+    assert list(table.columns) == ["label", "class", *column_names(known, axes, channels)]
     assert table["class"].tolist() == ["root", "stone"] and objects.max() == 2
     assert table["area"].tolist() == [4 ** len(axes)] * 2
     assert table[f"centroid_{axes[0]}"].tolist() == [3.5, 8.5]
@@ -256,3 +258,40 @@ def test_every_property_of_objects(axes: str, channels: int) -> None:
     assert table[first][0] == pytest.approx(image[0][objects == 1].mean())
     none = measure_objects(objects * 0, labels, ("ground", "root"), image, axes, ["area", "intensity_mean"])
     assert len(none) == 0 and list(none.columns)[2] == "area"
+
+
+def test_what_is_wrong_with_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its classifier, axes, files and params are held to each other before a run, all at once."""
+    monkeypatch.chdir(tmp_path)
+    classifier(tmp_path / "deep.npz", (6, 9, 9), [Filter("GaussianSmoothing", 1.0)], "zyx")
+
+    def problems(**step: Any) -> list[str]:
+        content = {"images": {"table": "t.csv"}, "steps": {"s": {"pixel_classification": "deep.npz", **step}}}
+        return [str(problem) for problem in KINDS["pixel_classification"].check(parse_config(content), "s")]
+
+    assert problems() == []
+    assert problems(
+        axes="yx",
+        files={"labels": "png", "label": "tif", "objects": "tif"},
+        params={"objects": ["class_4"], "properties": ["perimeter", "aera"], "min_area": 0, "size": 1},
+    ) == [
+        "steps.s.axes: the classifier deep.npz was trained on zyx (ask for these, or train another one)",
+        "steps.s.files.labels: a png holds no volume (use tif, npy or zarr)",
+        "steps.s.files.label: a step of kind pixel_classification has no file 'label' "
+        "(did you mean 'labels'?)",
+        "steps.s.files.objects: objects cannot be written as tif (as one of: csv, tsv, parquet)",
+        "steps.s.params.objects: there is no class 'class_4' (did you mean 'class_3'?)",
+        "steps.s.params.properties: 'perimeter' is measured of objects in a plane alone",
+        "steps.s.params.properties: there is no property 'aera' (did you mean 'area'?)",
+        "steps.s.params.min_area: 0 is no number of pixels (a whole number above 0)",
+        "steps.s.params.size: a step of kind pixel_classification has no param 'size' "
+        "(known: min_area, objects, properties)",
+    ]
+    assert problems(pixel_classification="none.npz") == [
+        "steps.s.pixel_classification: there is no classifier none.npz "
+        "(make it with: pixmake train none.npz --labels FOLDER …)"
+    ]
+    Path("text.npz").write_text("no classifier")
+    assert problems(pixel_classification="text.npz")[0].startswith(
+        "steps.s.pixel_classification: text.npz: cannot be read: it is no file that `pixmake train` wrote"
+    )

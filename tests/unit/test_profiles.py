@@ -42,7 +42,7 @@ for path in sys.argv[1:]:
 
 
 def test_every_cluster_has_one() -> None:
-    assert set(known_profiles()) == CLUSTERS | {"default"}
+    assert set(known_profiles()) == CLUSTERS | {"default", "storage-s3"}
 
 
 def test_each_is_taken_by_the_parser_of_snakemake(tmp_path: Path) -> None:

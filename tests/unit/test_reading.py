@@ -64,7 +64,7 @@ def test_a_file_that_brings_down_its_decoder(pictures: Path, monkeypatch: pytest
     (broken / "sitecustomize.py").write_text(
         "import os, pixmake.images as images\n"
         "read = images.read_image\n"
-        "images.read_image = lambda path: os.abort() if 'colour' in path else read(path)\n"
+        "images.read_image = lambda path, part: os.abort() if 'colour' in path else read(path)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(broken))
     found = readings(pictures, processes=1)

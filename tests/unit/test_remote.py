@@ -16,7 +16,10 @@ import pytest
 from tests.objectstore import SECRET, Bucket, WebFolder
 
 from pixmake import copies, remote
+from pixmake.config import parse_config
+from pixmake.errors import PixmakeError
 from pixmake.remote import RemoteError
+from pixmake.storage import Storage
 
 
 @pytest.fixture(autouse=True)
@@ -311,3 +314,60 @@ def test_the_folder_of_copies_may_name_variables(monkeypatch: pytest.MonkeyPatch
     assert copies.folder_of("$SCRATCH_OF_NODE/pixmake") == tmp_path / "pixmake"
     with pytest.raises(OSError, match="variable"):
         copies.folder_of("$NO_SUCH_VARIABLE/pixmake")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"secret_key": SECRET}, "secret_key"),
+        ({"endpoint_url": f"https://me:{SECRET}@minio.example.org"}, "holds credentials"),
+        ({"endpoint_url": "minio.example.org"}, "is no address"),
+        ({"cache_size": "much"}, "is no size such as `20GB`"),
+    ],
+)
+def test_config_takes_no_credentials(said: dict[str, str], told: str) -> None:
+    content = {"images": {"table": "t.csv"}, "steps": {"a": {"function": "a.py:a"}}, "storage": said}
+    with pytest.raises(PixmakeError, match=told) as error:
+        parse_config(content)
+    assert SECRET not in str(error.value)
+
+
+def test_sizes_are_read_as_people_write_them() -> None:
+    assert [Storage(cache_size=size).cache_size for size in ("20 GB", "1.5TB", "500", 7)] == [  # type: ignore[arg-type]
+        20 * 10**9,
+        15 * 10**11,
+        500,
+        7,
+    ]
+
+
+def test_libraries_of_storage_are_loaded_for_remote_images_alone(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/a.png").write_bytes(b"x")
+    (tmp_path / "a.py").write_text("def a(image):\n    return {}\n")
+    code = (
+        "import sys; from pixmake.plan import plan_project; import pixmake.job, pixmake.runners.function\n"
+        "plan_project({'images': {'directory': 'images'}, 'steps': {'a': {'function': 'a.py:a'}}}, [])\n"
+        "print([name for name in ('fsspec', 's3fs', 'aiohttp', 'zarr', 'asyncio') if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() in ("[]", "['asyncio']"), done.stdout
+    job = "import sys, pixmake.job; print('asyncio' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", job], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_google_cloud_storage(gs: WebFolder, tmp_path: Path) -> None:
+    remote.configure({"cache": str(tmp_path / "cache"), "anon": True})
+    uris = [gs.put(f"day 1/p{number}.png", bytes([number]) * 10) for number in range(12)]
+    gs.traffic.fail_every = 3
+    found = remote.versions([*uris, f"{gs.url}/day 1/none.png"])
+    assert found.pop(f"{gs.url}/day 1/none.png") is None and len({*found.values(), None}) == 13
+    assert remote.open_bytes(uris[3]) == bytes([3]) * 10
+    assert remote.list_below(f"{gs.url}/day 1") == sorted(f"p{number}.png" for number in range(12))
+    gs.put("day 1/p3.png", b"new")
+    remote.configure()
+    assert remote.version(uris[3]) != found[uris[3]] and remote.open_bytes(uris[3]) == b"new"
+    assert not remote.exists(f"{gs.url}/day 1/none.png")

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 import zarr
 from tests import omezarr
+from tests.conftest import REPOSITORY
+from tests.objectstore import Bucket
 
+from pixmake import remote
+from pixmake.config import Config
 from pixmake.errors import PixmakeError
 from pixmake.groups import make_groups
-from pixmake.imageset import Images
+from pixmake.imageset import Images, Zarr
+from pixmake.proposal import propose_config
 from pixmake.sources import read_images
 from pixmake.table import Table, path_problems
 
@@ -95,6 +102,34 @@ def test_a_folder_of_images_and_plates(folder: Path) -> None:
     assert table.frame["width"].tolist()[:2] == [25, 3]
 
 
+def test_a_config_is_proposed(folder: Path) -> None:
+    """`pixmake inspect plate.zarr` sees the planes of its fields."""
+    proposal = propose_config(f"{folder}/p1.ome.zarr", folder)
+    assert proposal.config.images.zarr == Zarr(path=f"{folder}/p1.ome.zarr", split=["t", "c"])
+    assert len(proposal.table.frame) == 3 * 6
+
+
+def test_a_bucket(folder: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plates in a bucket are listed as those in a folder are, with the same ids; no chunk is read."""
+    bucket.log_in(monkeypatch)
+    remote.configure({"endpoint_url": bucket.endpoint, "cache": str(tmp_path / "cache")})
+    bucket.upload(folder, "in")
+    bucket.traffic.reset()
+    asked = {"split": ["c"], "tile": 32}
+    try:
+        found = listed(path=bucket.uri("in/p1.ome.zarr"), **asked)
+        here = listed(path=f"{folder}/p1.ome.zarr", **asked)
+        assert ids(found, path="x") == ids(here, path="x")
+        assert found.frame.to_numpy().tolist() == here.frame.to_numpy().tolist()
+        paths = listed(path=bucket.uri("in"), level=1).frame["path"].tolist()
+        assert paths == listed(path=str(folder), level=1).frame["path"].tolist()
+        asked_for = {seen.path.partition("?")[0] for seen in bucket.traffic.of("/s0/", "GET")}
+        asked_for = {path.rpartition("/")[2] for path in asked_for if "/s0/" in path}
+        assert asked_for <= {".zarray", ".zattrs", ".zgroup", "zarr.json"}
+    finally:
+        remote.configure({})
+
+
 def test_images_of_a_converted_file(tmp_path: Path) -> None:
     """What bioformats2raw writes: a group with an image for each series."""
     group = zarr.create_group(str(tmp_path / "slide.zarr"), zarr_format=2)
@@ -111,17 +146,17 @@ def test_everything_wrong_is_told_at_once(folder: Path, tmp_path: Path) -> None:
         listed(path=str(folder), split=["z"])
     assert len(told.value.problems) == 5
     assert "p2.zarr/H/12/0: has axes tcyx of 2×3×40×56: it cannot be split along z" in str(told.value)
-    with pytest.raises(PixmakeError, match="p1.ome.zarr/A/1/0: has the levels 0 to 1, no level 2"):
+    with pytest.raises(PixmakeError, match=r"p1\.ome\.zarr/A/1/0: has the levels 0 to 1, no level 2"):
         listed(path=str(folder), level=2)
     with pytest.raises(PixmakeError, match="an OME-Zarr is a folder called"):
         listed(path=str(tmp_path))
-    with pytest.raises(PixmakeError, match="none.zarr: is no Zarr group"):
+    with pytest.raises(PixmakeError, match=r"none\.zarr: is no Zarr group"):
         listed(path=f"{tmp_path}/none.zarr")
     omezarr.write_plate({"A/1/0": FIELD, "A/2/0": FIELD}, tmp_path / "p.zarr", "tcyx")
     said = json.loads((tmp_path / "p.zarr/.zattrs").read_text())
     said["plate"]["wells"].append({"path": "C/9"})
     (tmp_path / "p.zarr/.zattrs").write_text(json.dumps(said))
-    with pytest.raises(PixmakeError, match="p.zarr: the well C/9 is not there"):
+    with pytest.raises(PixmakeError, match=r"p\.zarr: the well C/9 is not there"):
         listed(path=f"{tmp_path}/p.zarr")
 
 
@@ -138,3 +173,14 @@ def test_what_cannot_be_asked_for(asked: dict[str, Any], why: str) -> None:
     """It is told while the config is read."""
     with pytest.raises(ValueError, match=why):
         Images.model_validate({"zarr": {"path": "a.zarr", **asked}})
+
+
+def test_the_page_is_right() -> None:
+    """What docs/zarr.md shows is what the config takes."""
+    page = (REPOSITORY / "docs/zarr.md").read_text(encoding="utf-8")
+    shown = {}
+    for text in re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
+        shown.update(yaml.safe_load(text))
+    config = Config.model_validate(shown)
+    assert config.images.source == "zarr"
+    assert config.steps["whole"].kind == "stitch"

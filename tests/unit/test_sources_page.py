@@ -7,8 +7,10 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from tests import omezarr
 from tests.conftest import REPOSITORY
 from tests.omeroserver import omero_server
 
@@ -45,6 +47,9 @@ def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ome
     for image in said["images"].split(",") if "images" in said else ():
         Path(image).parent.mkdir(parents=True, exist_ok=True)
         Path(image).touch()
+    if "plate" in said:
+        fields = dict.fromkeys(("A/1/0", "B/3/0"), np.zeros((2, 1, 64, 64), np.uint16))
+        omezarr.write_plate(fields, Path(said["plate"]), "tcyx")
     images = Images.model_validate(yaml.safe_load(text.replace(OMERO, omero))["images"])
     selected = selected_table(images)
     assert path_problems(selected) == []

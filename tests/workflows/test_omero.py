@@ -56,11 +56,11 @@ def test_programs_and_an_image_that_cannot_be_fetched(project: Project) -> None:
     with omero_server(public=True, fails_always="/webgateway/render_image/105/0/0/") as server:
         project.configure(
             images={"omero": {"server": server.url, "dataset": DATASET}},
-            steps={"look": {"shell": "cp {image} {copy}", "files": {"copy": "jpg"}}},
+            steps={"look": {"shell": "cp {image} {files.copy}", "files": {"copy": "jpg"}}},
             storage={"cache": str(project.folder / "cache")},
         )
         ended = project.snakemake()
-        assert ended.code == 1
+        assert ended.code == 1, ended.err
         (failure,) = project.rows("failures.csv")
         assert failure["id"] == "omero_105_t0_z0"
         assert "the server answers 500" in failure["message"]

@@ -62,8 +62,6 @@ def test_a_bucket_is_measured_and_only_what_changes_again(
     assert SECRET.encode() not in everything and KEY.encode() not in everything
 
     before = project.started()
-    ended = project.snakemake(environment=environment(bucket))
-    assert "Nothing to be done" in ended.err or not ran_since(project, before), ended.err
     bucket.put("trial/cam1_P2.png", picture(200))
     bucket.put("trial/cam1_P4.png", picture(10))
     explained = project.pixmake("explain", "cam1_P2", environment=environment(bucket))
@@ -115,7 +113,8 @@ def by_path(path):
     return {"suffix": Path(path).suffix, "bytes": len(Path(path).read_bytes())}
 
 def over_all(images, paths, rows):
-    return {"means": [float(image.mean()) for image in images], "files": [len(Path(p).read_bytes()) for p in paths]}
+    files = [len(Path(path).read_bytes()) for path in paths]
+    return {"means": [float(image.mean()) for image in images], "files": files}
 
 def group(images):
     return {name: float(image.mean()) for name, image in images.items()}
@@ -161,7 +160,6 @@ def test_every_kind_of_step_gets_its_image(project: Project, web: WebFolder, buc
     ] == [1, 2, 3]
     before = project.started()
     web.put("d/c.png", picture(160))
-    assert project.snakemake("-n", environment=environment(bucket)).code == 0
     # plain processes do the same
     plain = {**environment(bucket), "PIXMAKE_WARM": "0"}
     assert project.snakemake(environment=plain).code == 0
@@ -251,3 +249,59 @@ def test_a_run_that_is_killed_goes_on(project: Project, bucket: Bucket) -> None:
     assert ended.code == 0, ended.err
     assert [round(float(row["mean"]) / 20) for row in project.rows()] == [0, 1, 2, 3, 4, 5]
     assert not list((project.folder / "cache").rglob("*.part"))
+
+
+TWO_STEPS = """\
+def seg(image):
+    return {"mask": image[..., 0] > 50, "n": 1}
+
+def measure(image, mask):
+    return {"area": int((mask > 0).sum())}
+"""
+
+
+def test_results_arrive_in_the_bucket(project: Project, bucket: Bucket, tmp_path: Path) -> None:
+    for number in range(3):
+        bucket.put(f"raw/p{number}.png", picture(40 * number))
+    bucket.put("raw/bad.png", b"no picture")
+    project.draw("images/here.png", level=120)
+    project.write("scripts/two.py", TWO_STEPS)
+    rows = [{"path": bucket.uri(f"raw/{name}.png"), "n": name} for name in ("p0", "p1", "p2", "bad")]
+    project.list_images([*rows, {"path": "images/here.png", "n": "here"}])
+    steps = {
+        "seg": {"function": "scripts/two.py:seg", "files": {"mask": "png"}},
+        "measure": {"function": "scripts/two.py:measure", "needs": ["seg"]},
+    }
+    images = {"table": "config/images.csv", "id": "{n}"}
+    project.configure(images=images, storage=storage(bucket, project), steps=steps)
+    login = {
+        **environment(bucket),
+        "SNAKEMAKE_STORAGE_S3_ACCESS_KEY": KEY,
+        "SNAKEMAKE_STORAGE_S3_SECRET_KEY": SECRET,
+    }
+    words = ["--default-storage-provider", "s3", "--default-storage-prefix", bucket.uri("trial")]
+    words += ["--storage-s3-endpoint-url", bucket.endpoint]
+    words.append("--keep-storage-local-copies")
+    ended = project.snakemake(*words, environment=login, timeout=300)
+    assert ended.code == 1, ended.err
+    assert "1 of 5 images failed: see results/failures.csv" in ended.err
+    there = bucket.keys("trial/results/")
+    for name in ("measurements.csv", "failures.csv", "report.html", "measure/p1.json", "seg/here.mask.png"):
+        assert f"trial/results/{name}" in there
+    pictures = [key for key in there if key.startswith("trial/results/report_files/")]
+    assert len([key for key in pictures if key.endswith(".jpg")]) == 4
+    # the same tables as without storage
+    files = bucket.get("trial/results/files.csv").decode()
+    assert "results/seg/p1.mask.png" in files and ".snakemake" not in files
+    status = project.pixmake("status", environment=login)
+    assert status.out.split()[-8:] == ["seg", "4", "1", "0", "measure", "4", "1", "0"]
+    # only the image that failed is tried again, and it is in order by now
+    bucket.put("raw/bad.png", picture(160))
+    before = project.started()
+    ended = project.snakemake(*words, environment=login, timeout=300)
+    assert ended.code == 0, ended.err
+    after = project.started()
+    assert {job for job in after if after[job] != before[job]} == {"seg/bad", "measure/bad"}
+    assert bucket.get("trial/results/failures.csv").count(b"\n") == 1
+    everything = written_anywhere(project.folder) + b"".join(bucket.get(key) for key in bucket.keys("trial"))
+    assert SECRET.encode() not in everything

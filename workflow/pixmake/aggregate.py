@@ -7,9 +7,11 @@ that opens every record. All that comes after reads that file.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from pixmake.aggregation import DATABASE, PLANTCV, Aggregate
 from pixmake.export import Put
@@ -17,7 +19,16 @@ from pixmake.export.delimited import csv_table
 from pixmake.export.parquet import parquet_table
 from pixmake.export.plantcv import plantcv_results
 from pixmake.export.sqlite import sqlite_tables
-from pixmake.records import Record, parse_record, read_content, written_whole
+from pixmake.job import PREREQUISITE
+from pixmake.records import (
+    STORED,
+    Record,
+    failure_counts,
+    note_failure,
+    parse_record,
+    read_content,
+    written_whole,
+)
 from pixmake.tables import Table, Tables, survey
 
 
@@ -38,9 +49,20 @@ def gather(records: Iterable[str], path: str | Path) -> int:
     with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
         for record in records:
             content = read_content(record)
+            if content["error"] is not None and os.environ.get(STORED):
+                _note_failure(content, record)
             lines.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
             count += 1
     return count
+
+
+def _note_failure(content: Mapping[str, Any], record: str) -> None:
+    """Note a failure that another machine has noted: its notes are not among what it stores."""
+    results, before = Path(record).parent.parent, content["origin"].get("task", {}).get("failures", 0)
+    if content["error"]["type"] == PREREQUISITE:
+        return
+    if failure_counts(results, content["step"]).get(content["id"], 0) <= before:
+        note_failure(results, content["step"], content["id"], content["error"]["message"])
 
 
 def gathered(path: str | Path) -> Iterator[Record]:

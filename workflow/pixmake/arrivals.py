@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from pixmake.records import failure_counts, last_failures, read_record, written_whole
-from pixmake.table import PATH, Table, is_remote, located
+from pixmake.remote import is_remote
+from pixmake.table import PATH, Table, located
 
 ENVIRONMENT = "PIXMAKE_ARRIVED"
 """The environment variable that names the list of `write_arrived`, for the runs of `pixmake watch`."""

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixmake.axes import is_zarr
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.groups import Group
+from pixmake.groups import Group, without_suffix
 from pixmake.ids import safe_id
 from pixmake.table import PATH
 
@@ -83,7 +84,7 @@ def _cohorts(groups: Iterable[Group], terms: Sequence[str]) -> Iterator[Group]:
         members.setdefault(number if None in key else key, []).append(group)
     for key, found in members.items():
         yield Group(
-            id=found[0].id if isinstance(key, int) else _cohort_id(key),
+            id=found[0].id if isinstance(key, int) else _cohort_id(key, terms),
             paths=(),
             names=(),
             metadata=_shared(found, terms),
@@ -92,8 +93,12 @@ def _cohorts(groups: Iterable[Group], terms: Sequence[str]) -> Iterator[Group]:
         )
 
 
-def _cohort_id(key: Sequence[Any]) -> str:
-    return safe_id("_".join(str(value).replace(":", "-") for value in key)) if key else ALL
+def _cohort_id(key: Sequence[Any], terms: Sequence[str]) -> str:
+    said = [
+        without_suffix(value) if term == PATH and is_zarr(value) else str(value).replace(":", "-")
+        for term, value in zip(terms, key, strict=True)
+    ]
+    return safe_id("_".join(said)) if said else ALL
 
 
 def _shared(members: Sequence[Group], terms: Sequence[str]) -> dict[str, Any]:

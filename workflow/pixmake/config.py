@@ -30,7 +30,10 @@ from pixmake.storage import Storage
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-KINDS = ("function", "plantcv", "script", "shell", "notebook", "stitch", "pixel_classification")
+KINDS = (
+    *("function", "plantcv", "script", "shell", "notebook", "stitch"),
+    *("pixel_classification", "ilastik"),
+)
 """The kinds of step: the keys of which a step has exactly one."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -172,16 +175,25 @@ class Step(_Model):
     notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
     """A Jupyter notebook, run with the job's inputs as its parameters."""
 
+    pixel_classification: str | None = None
+    """A pixel classifier, the file that `pixmake train` wrote."""
+
+    ilastik: Annotated[str, Field(pattern=r"^.+\.ilp$")] | None = None
+    """A project of ilastik, run by an ilastik that is installed beside pixmake."""
+
+    program: str | None = None
+    """The program that starts ilastik; default: `run_ilastik.sh`, or `ilastik`, on the PATH."""
+
+    images_per_start: Annotated[int, Field(gt=0)] = 20
+    """How many images one start of ilastik works on, which takes seconds by itself."""
+
+    training: Training | None = None
+    """What `pixmake train` makes that classifier from."""
+
     stitch: Annotated[dict[Name, Literal["labels", "image", "table"]], Field(min_length=1)] | None = None
     """Files of a needed step that ran on tiles, by name, and what they are: they become files of whole
     images, which `files` names, too. `labels`: an object has one number in all tiles; `table`: a row is an
     object, with the coordinates of the whole image; `image`: tiles are put beside one another."""
-
-    pixel_classification: str | None = None
-    """A pixel classifier, the file that `pixmake train` wrote."""
-
-    training: Training | None = None
-    """What `pixmake train` makes that classifier from."""
 
     axes: Annotated[str, AfterValidator(_axes)] | None = None
     """The axes that an image is to have, such as `yx`, `yxc`, `zyx` or `tczyx`: those of one pixel are
@@ -528,10 +540,12 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 _OF_KINDS = {
-    "axes": ("function", "notebook", "pixel_classification"),
+    "axes": ("function", "notebook", "pixel_classification", "ilastik"),
     "args": ("script",),
     "measurements": ("script", "shell"),
     "training": ("pixel_classification",),
+    "program": ("ilastik",),
+    "needs": ("function", "plantcv", "script", "shell", "notebook", "stitch"),
     "python": ("function", "plantcv", "script", "notebook"),
     "per": ("function", "script", "shell", "notebook", "stitch"),
     "needs_all": ("function", "script", "shell", "notebook"),
@@ -577,7 +591,7 @@ def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Pro
         what = f"{dotted}: {given!r} is not of the form FILE.py:FUNCTION"
         return Problem(what, where, "e.g. scripts/plants.py:measure")
     if kind == "string_pattern_mismatch" and keys[-1] in KINDS:
-        suffix = "ipynb" if keys[-1] == "notebook" else "py"
+        suffix = {"notebook": "ipynb", "ilastik": "ilp"}.get(str(keys[-1]), "py")
         return Problem(f"{dotted}: {given!r} is not a file *.{suffix}", where)
     if kind == "string_pattern_mismatch":
         what = f"{dotted}: {given!r} has characters that are not allowed"

@@ -83,9 +83,8 @@ def obtain(uri: str, version: str, fetch: Callable[[str], None], folder: Path, l
     OSError
         The folder cannot be used.
     """
-    digest = hashlib.sha256(f"{uri}\0{version}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    home = folder / digest[:2] / digest
-    path = home / _name(uri)
+    path = _place(uri, version, folder)
+    home = path.parent
     while True:
         shared = _locked(home, alone=False)
         if path.exists():
@@ -114,6 +113,17 @@ def obtain(uri: str, version: str, fetch: Callable[[str], None], folder: Path, l
                 trim(folder, limit)
             return copy
         copy.release()
+
+
+def find(uri: str, version: str, folder: Path) -> str | None:
+    """The path of the copy of a version, if it is there."""
+    path = _place(uri, version, folder)
+    return str(path) if path.exists() else None
+
+
+def _place(uri: str, version: str, folder: Path) -> Path:
+    digest = hashlib.sha256(f"{uri}\0{version}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return folder / digest[:2] / digest / _name(uri)
 
 
 def trim(folder: Path, limit: int) -> None:

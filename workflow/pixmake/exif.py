@@ -11,7 +11,8 @@ from typing import Any
 
 from pixmake.errors import MissingExtraError, PixmakeError, Problem
 from pixmake.headers import remembered
-from pixmake.table import MISSING, PATH, Note, Table, is_remote, located
+from pixmake.remote import is_remote
+from pixmake.table import MISSING, PATH, Note, Table, located
 
 _MAKE, _MODEL = 0x010F, 0x0110
 _EXIF = 0x8769

@@ -13,7 +13,7 @@ from pixmake.errors import PixmakeError, Problem
 from pixmake.groups import Group
 from pixmake.images import describe, is_tiff
 from pixmake.plan import Plan
-from pixmake.table import is_remote
+from pixmake.remote import is_remote
 
 SOME = 20
 """Images that are looked at while Snakemake reads the rules; `pixmake check` looks at all."""

@@ -17,7 +17,8 @@ from pixmake.ids import safe_id
 from pixmake.imageset import Images
 from pixmake.omero import is_plane, plane_name
 from pixmake.parts import part_id
-from pixmake.table import PATH, Note, Table, is_remote, located
+from pixmake.remote import is_remote
+from pixmake.table import PATH, Note, Table, located
 
 _STORE = re.compile(r"(\.ome)?\.zarr(?=/|$)")
 
@@ -214,11 +215,12 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
         path = str(cells.columns[PATH][first])
         if is_plane(path):
             return safe_id(plane_name(path))
-        return safe_id(_without_suffix(path) + part_id(cells.table.part(first)))
+        return safe_id(without_suffix(path) + part_id(cells.table.part(first)))
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
 
 
-def _without_suffix(path: str) -> str:
+def without_suffix(path: str) -> str:
+    """A path as ids have it: of an OME-Zarr's outside, or of a file, the suffix is left out."""
     if is_zarr(path):
         return _STORE.sub("", path if is_remote(path) else located(path, "."))
     return path if is_remote(path) else os.path.splitext(located(path, "."))[0]

@@ -166,7 +166,17 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     images = job.images
     if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
         images, gathered = _opened_by_name(images, gathered)
-    return Call(job.task, images, needed, job.files, threads, job.record, job.log, gathered)
+    return Call(
+        job.task,
+        images,
+        needed,
+        job.files,
+        threads,
+        job.record,
+        job.log,
+        gathered,
+        job.limits,
+    )
 
 
 def preloads(kind: str) -> Sequence[str]:

@@ -9,6 +9,7 @@ Standard library only at import: it runs in whatever Python environment a step n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
+
+AT_ONCE = 16
+"""How many metadata files are asked for at once: each one is a wait, on a network file system or a bucket."""
 
 _BY_TYPE = {"time": "t", "channel": "c"}
 
@@ -230,14 +234,18 @@ def fields_of(path: str, group: Any, said: Mapping[str, Any]) -> Iterator[Field]
             row, column = path.rstrip("/").split("/")[-2:]
             yield from _fields_of_well("", row, column, said)
             return
-        for well in said["plate"]["wells"]:
-            inner = str(well["path"]).strip("/")
-            row, column = inner.split("/")
+        wells = [str(well["path"]).strip("/") for well in said["plate"]["wells"]]
+
+        def read_well(inner: str) -> Mapping[str, Any]:
             try:
-                found = attributes(group[inner])
+                return attributes(group[inner])
             except KeyError:
                 raise ImageError(f"{path}: the well {inner} is not there") from None
-            yield from _fields_of_well(f"{inner}/", row, column, found)
+
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            for inner, found in zip(wells, threads.map(read_well, wells), strict=True):
+                row, column = inner.split("/")
+                yield from _fields_of_well(f"{inner}/", row, column, found)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         kind = type(error).__name__
         raise ImageError(f"{path}: its OME-Zarr metadata make no plate ({kind}: {error})") from None

@@ -117,6 +117,7 @@ def report_project(plan: Plan) -> str:
                 for function in plan.functions
             ],
             "tables": tables_,
+            **({"storage": config.storage.given()} if config.storage.given() else {}),
         }
     )
 

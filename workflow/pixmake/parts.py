@@ -73,7 +73,7 @@ _HINT = "images.read_by names the columns that say which part of an image a row 
 
 
 def _index(name: str, value: Any) -> int | None:
-    whole = not isinstance(value, bool) and isinstance(value, (int, float)) and value == int(value)
+    whole = type(value) is int or (isinstance(value, float) and value.is_integer())
     least = 1 if name in ("height", "width") else 0
     return int(value) if whole and value >= least else None
 

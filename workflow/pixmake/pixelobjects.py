@@ -77,7 +77,7 @@ def measure_objects(
     class_of = np.zeros(int(objects.max(initial=0)) + 1, np.int64)
     class_of[objects.ravel()] = labels.ravel()
     number = table.pop("label")
-    columns = {"object": number, "class": [classes[class_of[each] - 1] for each in number]}
+    columns = {"label": number, "class": [classes[class_of[each] - 1] for each in number]}
     return pd.DataFrame({**columns, **{_column(name, axes): column for name, column in table.items()}})
 
 

@@ -14,14 +14,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pixmake import ngff
+from pixmake.axes import PLANES, is_zarr
 from pixmake.cells import TIMESTAMP
 from pixmake.config import Config, Keys, parse_config
 from pixmake.configtext import as_yaml, write_new
 from pixmake.filenames import NameMismatch, name_parser, without_suffix
 from pixmake.imageset import FORMATS, Images
+from pixmake.remote import is_remote
 from pixmake.sources import read_images
 from pixmake.sources.directory import NO_FORMAT
-from pixmake.table import PATH, Table, is_remote
+from pixmake.table import PATH, Table, located
 
 STARTER = "scripts/measure.py:measure"
 """The function of a project that has none yet."""
@@ -88,6 +91,8 @@ def source_of(folder: str | Path) -> str:
     """The source that reads a folder, told by the files in it as PlantCV does; a file is a table."""
     if os.path.isfile(folder):
         return "table"
+    if is_zarr(str(folder).rstrip("/")) or any(Path(folder).glob("*.zarr")):
+        return "zarr"
     if os.path.isfile(os.path.join(folder, "metadata.json")):
         return "phenodata"
     return "lemnatec" if os.path.isfile(os.path.join(folder, "SnapshotInfo.csv")) else "directory"
@@ -122,6 +127,10 @@ def propose_config(source: str, project: Path) -> Proposal:
         if len(named.frame) >= ENOUGH * len(paths):
             table, found["template"] = named, template
             comments["images", kind, "template"] = list(_described(table, len(paths)))
+    if kind == "zarr" and (split := _planes(located(paths[0], table.root))):
+        found["split"] = split
+        table = read_images(Images.model_validate({kind: found}))
+        comments["images", kind, "split"] = ["a row for each of these planes; remove it for whole images"]
     unfit = [note.path or note.where for note in table.notes if not note.why.startswith(NO_FORMAT)]
     if unfit and kind == "directory":
         found["unmatched"] = "skip"
@@ -130,7 +139,7 @@ def propose_config(source: str, project: Path) -> Proposal:
     if kind == "table" and (root := _root(source, paths)) != ".":
         images["root"] = root
         table = replace(table, root=root)
-    if _stems_repeat(paths):
+    if kind != "zarr" and _stems_repeat(paths):
         images["id"] = "{path}"
         comments["images", "id"] = ["some names differ in nothing but their suffix"]
     function = _own_function(project) or STARTER
@@ -360,6 +369,12 @@ def _root(table: str, paths: Sequence[str]) -> str:
     return (
         own if local and not os.path.exists(local[0]) and os.path.exists(os.path.join(own, local[0])) else "."
     )
+
+
+def _planes(path: str) -> list[str]:
+    """The axes along which an OME-Zarr has several planes."""
+    described = ngff.describe(path)
+    return [axis for axis in PLANES if described.size(axis) > 1]
 
 
 def _stems_repeat(paths: Sequence[str]) -> bool:

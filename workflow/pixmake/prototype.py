@@ -11,6 +11,7 @@ from typing import Any
 
 from pixmake.calls import replace_calls
 from pixmake.placeholders import fill_command, fill_word
+from pixmake.remote import is_remote, settings
 from pixmake.runners import Call
 from pixmake.runners.metadata import metadata
 from pixmake.runners.notebook import parameters_of, prepared
@@ -76,13 +77,21 @@ def _function(call: Call, space: Workspace) -> Iterator[str]:
     inputs = "\n".join(f"{key} = {text}" for key, text in asked.items())
     yield (
         f"import sys\n\nsys.path.insert(0, {folder!r})\n"
-        f"from pixmake.images import read_file, read_image\n\n{inputs}"
+        f"from pixmake.images import read_file, read_image\n{_reach(call)}\n{inputs}"
     )
     if ("image" in asked or "images" in asked) and (call.axes or "yx") in ("yx", "yxc"):
         yield _SHOW.format(what="image" if "image" in asked else f"images[{task.names[0]!r}]")
     yield Path(file).read_text(encoding="utf-8")
     arguments = ", ".join(f"{key}={key}" for key in asked)
     yield f"found = {name}({arguments})\nfound"
+
+
+def _reach(call: Call) -> str:
+    """What a notebook says so that images at URIs can be read."""
+    how = settings()
+    if not how or not any(map(is_remote, call.images)):
+        return ""
+    return f"from pixmake.remote import configure\n\nconfigure({how!r})\n"
 
 
 def _reading(call: Call, number: int) -> str:

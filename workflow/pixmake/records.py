@@ -10,11 +10,14 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pixmake.outputs import remove, rename
+
+STORED = "PIXMAKE_STORED"
+"""In the environment of jobs whose results go to object storage: the folder of the local copies."""
 
 FAILURES = ".failures"
 """The folder below ``results`` with one file per job that has ever failed for good: a line a failure."""
@@ -82,8 +85,17 @@ class Record:
     """What it was made of: the ``task`` as the job was told it, and the ``inputs`` as they were then."""
 
 
+def named(path: str) -> str:
+    """A file's name in the project, where results are in object storage and the path is a local copy's."""
+    return path.removeprefix(os.environ.get(STORED, ""))
+
+
 def write_record(record: Record, path: str | Path) -> None:
     """Write a record whole or not at all."""
+    if os.environ.get(STORED):
+        error = record.error and replace(record.error, log=named(record.error.log))
+        files = {name: named(file) for name, file in record.files.items()}
+        record = replace(record, error=error, files=files)
     with written_whole(path) as temporary:
         text = json.dumps(asdict(record), ensure_ascii=False, indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")

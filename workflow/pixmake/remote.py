@@ -120,10 +120,10 @@ def problem_of(uri: str) -> str:
         return f"{scheme}:// is not among what can be read: {', '.join(f'{name}://' for name in SCHEMES)}"
     try:
         address = urlsplit(uri)
-        secret = address.username is not None and scheme.startswith("http")
+        secret = scheme.startswith("http") and (address.username is not None or address.port == 0)
         signed = any(name.lower() in _SIGNED for name, _ in parse_qsl(address.query))
     except ValueError:
-        return "is no URI"
+        return "is no address"
     if secret or (signed and scheme.startswith("http")):
         return "the address holds credentials, which would stand in every record; leave them to ~/.netrc"
     if not address.netloc or not address.path.strip("/"):
@@ -175,6 +175,16 @@ def local_file(uri: str) -> str:
         As `open_bytes`.
     """
     return uri if is_zarr(uri) else _copy(uri).path
+
+
+def cached(uri: str, version_: str) -> str | None:
+    """The path of a local copy of a version, if there is one; nothing is fetched."""
+    if is_zarr(uri):
+        return None
+    try:
+        return copies.find(uri, version_, copies.folder_of(_STATE.access.cache))
+    except OSError:
+        return None
 
 
 def local(path: str) -> str:
@@ -279,6 +289,43 @@ def list_below(uri: str, *, recursive: bool = True) -> list[str]:
             _STATE.seen[joined(uri, inner)] = _version_in(each)
             paths.append(inner)
     return sorted(paths, key=lambda path: path.split("/"))
+
+
+def zarrs_below(uri: str) -> list[str]:
+    """The OME-Zarrs below a URI, by their paths from there; what is inside them is not listed.
+
+    Raises
+    ------
+    RemoteError
+        They cannot be listed.
+    """
+    scheme = _scheme(uri)
+    if scheme.startswith("http"):
+        raise RemoteError(f"{uri}: a web server does not list its files; name each OME-Zarr in a table")
+    filesystem = _filesystem(scheme)
+
+    async def below(folder: str) -> list[str]:
+        async def inside() -> list[Mapping[str, Any]]:
+            try:
+                return list(await filesystem._ls(folder, detail=True, refresh=True))
+            except FileNotFoundError:
+                return []
+
+        found: list[str] = []
+        for each in await ask(uri, inside):
+            path = str(each["name"]).rstrip("/")
+            if each["type"] != "directory" or path == folder or path.rpartition("/")[2].startswith("."):
+                continue
+            found += [path] if is_zarr(path) else await below(path)
+        return found
+
+    top = filesystem._strip_protocol(uri.rstrip("/") + "/").rstrip("/")
+    return sorted(path.removeprefix(f"{top}/") for path in _wait(filesystem, below(top)))
+
+
+def settings() -> dict[str, Any]:
+    """How this process reaches objects, as `configure` takes it."""
+    return {name: value for name, value in vars(_STATE.access).items() if value != getattr(Access, name)}
 
 
 # --- one object ------------------------------------------------------------------------------------
@@ -439,15 +486,9 @@ def _scheme(uri: str) -> str:
 def _check(uri: str) -> None:
     problem = problem_of(uri)
     if problem:
-        raise RemoteError(
-            f"{uri}: {problem}" if "credentials" not in problem else f"{_shown(uri)}: {problem}"
-        )
-
-
-def _shown(uri: str) -> str:
-    """A URI without what is secret in it."""
-    address = urlsplit(uri)
-    return f"{address.scheme}://{address.hostname}{address.path}"
+        # what may be secret in an address is not repeated
+        shown = f"{_scheme(uri)}://…" if uri.startswith("http") else uri
+        raise RemoteError(f"{shown}: {problem}")
 
 
 def _filesystem(scheme: str, *, asynchronous: bool = False) -> Any:

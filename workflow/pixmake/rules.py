@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import inspect
@@ -16,7 +17,7 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pixmake import kept
+from pixmake import kept, stored
 from pixmake.attempts import at_attempt, is_expression
 from pixmake.axes import is_zarr
 from pixmake.client import ACTIVATED, CONTAINED
@@ -45,11 +46,12 @@ from pixmake.plan import (
     plan_project,
 )
 from pixmake.records import written_whole
+from pixmake.remote import is_remote
 from pixmake.runlock import alone, hold_run_lock
 from pixmake.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.slices import sliced
-from pixmake.table import counted_notes, is_remote
-from pixmake.task import LOST_ATTEMPTS, one_line
+from pixmake.table import counted_notes
+from pixmake.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.zarrpaths import metadata_file
 
 SAME_PYTHON = "-"
@@ -214,24 +216,32 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def inputs(job: Job) -> dict[str, list[str]]:
+def inputs(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
     """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
 
     Images at URIs are no inputs: the task names them, with the versions that they have.
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
+    images: list[Any] = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
+    if storage:
+        from snakemake.io import local
+
+        images = [local(path) for path in images]  # and not an object of that name
     return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
-def inputs_of_several(job: Job) -> dict[str, list[str]]:
+def inputs_of_several(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
     """The ``input`` of a job over several images: what its command names, and what stands in its list.
 
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    images = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    images: list[Any] = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    if storage:
+        from snakemake.io import local
+
+        images = [local(path) for path in images]
     return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
 
 
@@ -254,19 +264,20 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
     return found
 
 
+@functools.cache  # an image may stand in thousands of rows
 def dependency(path: str) -> str:
     """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
     return metadata_file(path) if is_zarr(path) else path
 
 
-def run(planned: PlannedStep) -> Callable[[Any, Any], str]:
+def run(planned: PlannedStep, batches: str = "") -> Callable[[Any, Any], str]:
     """A params function: the command that hands a job of this process to the warm one, up to its words.
 
     As it asks for ``resources``, it is not among what Snakemake compares: an environment that moves or a
     longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
     """
     return run_command(
-        run_limits(planned),
+        run_limits(planned, batches),
         interpreter(planned.step),
         planned.step.container,
     )
@@ -294,6 +305,21 @@ def interpreter(step: Step) -> str:
 def software(step: Step) -> str | None:
     """The ``conda:`` of a step's rules."""
     return None if step.container else conda_of(step) or CONDA
+
+
+def use_storage(plan: Plan, workflow: Any) -> bool:
+    """Whether results go to a default storage of Snakemake's; see `pixmake.stored`.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: not all of the project can.
+    """
+    try:
+        return stored.use_storage(plan, workflow)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
 
 
 def require_deployment(plan: Plan, workflow: Any) -> None:
@@ -328,7 +354,43 @@ def stage_package() -> str:
     return STAGED
 
 
-def run_limits(planned: PlannedStep) -> str:
+def batches_of(plan: Plan, planned: PlannedStep) -> str:
+    """Write which images one start of the step's program works on, if it is one that takes long to start.
+
+    Any of their jobs does the work for all: see `pixmake.runners.ilastik`. So what a batch holds decides no
+    result, and a new image runs nothing again. A cluster node has the images of its own cluster job.
+
+    Returns
+    -------
+    str
+        The file with the batches as JSON: of each image its path, its part and the version of an object.
+    """
+    step = planned.step
+    if step.kind not in STARTS or step.images_per_start == 1:
+        return ""
+    images = [
+        [path, dict(part), version]
+        for each, job in plan.jobs()
+        if each.name == planned.name
+        for path, part, version in zip(
+            job.images, job.task.parts or ({},), job.task.versions or ("",), strict=True
+        )
+    ]
+    batches = [images[at : at + step.images_per_start] for at in range(0, len(images), step.images_per_start)]
+    if not batches:
+        return ""
+    text = one_line(batches)
+    path = Path(MEMBERS) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    _written(path, text)
+    return str(path)
+
+
+def runs(plan: Plan) -> dict[str, Callable[[Any, Any], str]]:
+    """The params function `run` of each step, by name."""
+    return {planned.name: run(planned, batches_of(plan, planned)) for planned in plan.steps}
+
+
+def run_limits(planned: PlannedStep, batches: str = "") -> str:
     """The limits of a step's jobs as JSON; memory for each attempt, if it grows."""
     step, given = planned.step, planned.placement.resources
     attempts = step.retries + 1
@@ -338,11 +400,12 @@ def run_limits(planned: PlannedStep) -> str:
         "attempts": attempts,
         "keep_going": planned.keeps_going,
         "keep": planned.keep,
-        "timeout": step.timeout,
+        "timeout": None if step.kind in STARTS else step.timeout,
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    storage = {"storage": planned.storage} if planned.storage else {}
-    return one_line({**limits, **({"gpu": gpu} if gpu else {}), **storage})
+    each = step.timeout if step.kind in STARTS else None
+    more = {"gpu": gpu, "each_timeout": each, "batches": batches, "storage": planned.storage}
+    return one_line({**limits, **{name: value for name, value in more.items() if value}})
 
 
 def retries(planned: PlannedStep) -> int:
@@ -517,10 +580,12 @@ def _text_head(plan: Plan) -> Iterator[str]:
 # Written by `pixmake compile`: the plan of a project, one rule an image and step.
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
+from pixmake.pacing import pace
 from pixmake.progress import begin_run, show_progress
 from pixmake.verdict import conclude, stopped, unfinished
 
 show_progress(workflow)
+pace(workflow)
 
 
 """
@@ -576,7 +641,7 @@ rule {table.rule}:
         yield f"""
 
 run_{planned.name} = pixmake_rules.run_command(
-    {run_limits(planned)!r},
+    {run_limits(planned, batches_of(plan, planned))!r},
     {interpreter(planned.step)!r},
     {planned.step.container!r},
 )

@@ -56,10 +56,10 @@ class Storage(BaseModel):
         if given is None:
             return None
         address = urlsplit(given)
+        if "@" in given or address.query:
+            raise ValueError("holds credentials; they come from the environment or from a profile")
         if address.scheme not in ("http", "https") or not address.hostname:
             raise ValueError("is no address such as https://minio.example.org")
-        if address.username or address.password or address.query:
-            raise ValueError("holds credentials; they come from the environment or from a profile")
         return given
 
     def given(self) -> dict[str, Any]:

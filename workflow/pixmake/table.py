@@ -17,8 +17,7 @@ import pandas as pd
 from pixmake.axes import WHOLE, Part, is_zarr
 from pixmake.cells import TIMESTAMP, parse_time, typed_cell
 from pixmake.errors import PixmakeError, Problem, nearest
-from pixmake.remote import RemoteError, joined, problem_of, versions
-from pixmake.remote import is_remote as is_remote
+from pixmake.remote import RemoteError, is_remote, joined, problem_of, versions
 
 PATH = "path"
 MISSING = "there is no such file"

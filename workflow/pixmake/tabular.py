@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,15 +73,10 @@ def _of_object(file: File, needed: Sequence[str]) -> FileTable:
             try:
                 return read_file_table(file.model_copy(update={"path": copy}), needed)
             except PixmakeError as error:
-                told = [
-                    replace(
-                        each,
-                        what=each.what.replace(copy, file.path),
-                        where=each.where.replace(copy, file.path),
-                    )
-                    for each in error.problems
-                ]
-                raise PixmakeError(told) from None
+                told = [(each.what, each.where, each.hint) for each in error.problems]
+                raise PixmakeError(
+                    Problem(*(text.replace(copy, file.path) for text in texts)) for texts in told
+                ) from None
     except RemoteError as error:
         where, _, what = str(error).partition(": ")
         raise PixmakeError([Problem(what, where)]) from None

@@ -15,6 +15,10 @@ LOST_ATTEMPTS = 1
 """How often a job is sent again that ended without a word, since its node or cluster job was lost."""
 
 
+STARTS = ("ilastik",)
+"""The kinds of step of which one start of a program works on many images."""
+
+
 @dataclass(frozen=True)
 class Task:
     """What decides a job's result; a change of any part of it runs the job again.
@@ -35,13 +39,6 @@ class Task:
     params: Mapping[str, Any] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     """The names of a group's images; empty for a single image."""
-    images: tuple[str, ...] = ()
-    """If some images are at URIs, which Snakemake does not know: those, in their places among the others;
-    an empty text stands for one that is an input of the rule."""
-    versions: tuple[str, ...] = ()
-    """What the images at URIs were when the plan was made; a new version runs the job again."""
-    parts: tuple[Mapping[str, int], ...] = ()
-    """Which part of each image is meant, see `pixmake.axes`; empty if all are whole."""
     needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each needed step that has one job for this one."""
     files: tuple[str, ...] = ()
@@ -55,6 +52,13 @@ class Task:
     """The name of the list of images of a job of a step with `per`."""
     needs_many: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each needed step that has several jobs in that list."""
+    images: tuple[str, ...] = ()
+    """If some images are at URIs, which Snakemake does not know: those, in their places among the others;
+    an empty text stands for one that is an input of the rule."""
+    versions: tuple[str, ...] = ()
+    """What the images at URIs were when the plan was made; a new version runs the job again."""
+    parts: tuple[Mapping[str, int], ...] = ()
+    """Which part of each image is meant, see `pixmake.axes`; empty if all are whole."""
 
     def as_json(self) -> str:
         """One line of JSON, always the same for the same task.
@@ -84,6 +88,10 @@ class Limits:
     """``failed``: what a failed image worked on stays beside its log."""
     timeout: float | None = None
     """Seconds."""
+    each_timeout: float | None = None
+    """Seconds of each image, where a job works on many and sees to it by itself."""
+    batches: str = ""
+    """The list of images of which one start of a program works on many; see `rules.batches_of`."""
     mem_mb: int | None = None
     gpu: int = 0
     """Devices that this job gets for itself."""

@@ -20,10 +20,10 @@ from pixmake.config import load_config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.imageset import Images
 from pixmake.project import unlock
-from pixmake.remote import configure
+from pixmake.remote import configure, is_remote
 from pixmake.runlock import is_running
 from pixmake.sources import SOURCES
-from pixmake.table import PATH, is_remote, located
+from pixmake.table import PATH, located
 
 ARRIVED = ".snakemake/pixmake/arrived.json"
 LOCK = ".snakemake/pixmake/watch.lock"

@@ -6,7 +6,7 @@ for step, job in plan.containers.jobs():
         name:
             job.rule
         input:
-            **pixmake_rules.inputs(job),
+            **pixmake_rules.inputs(job, storage=pixmake_storage),
         output:
             **pixmake_rules.outputs(job),
         log:

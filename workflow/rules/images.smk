@@ -1,7 +1,8 @@
 # One rule per image and step.
 
 pixmake_rules.require_deployment(plan, workflow)
-pixmake_run = {step.name: pixmake_rules.run(step) for step in plan.steps}
+pixmake_storage = pixmake_rules.use_storage(plan, workflow)
+pixmake_run = pixmake_rules.runs(plan)
 
 for step, job in plan.jobs(over_several=False):
     if job.group:
@@ -11,7 +12,7 @@ for step, job in plan.jobs(over_several=False):
         name:
             job.rule
         input:
-            **pixmake_rules.inputs(job),
+            **pixmake_rules.inputs(job, storage=pixmake_storage),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:

@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _read(plan: Plan) -> int:
     from pixmake.axes import named
     from pixmake.reading import described, kinds, read_all, with_progress
-    from pixmake.table import is_remote
+    from pixmake.remote import is_remote
 
     images = {named(*image): image for group in plan.groups for image in group.images}
     if not images:

@@ -8,7 +8,16 @@ from typing import Any, Protocol
 from pixmake.config import Config, Step
 from pixmake.errors import Problem
 from pixmake.groups import Group
-from pixmake.kinds import function, notebook, pixel_classification, plantcv, script, shell, stitch
+from pixmake.kinds import (
+    function,
+    ilastik,
+    notebook,
+    pixel_classification,
+    plantcv,
+    script,
+    shell,
+    stitch,
+)
 
 
 class Kind(Protocol):
@@ -35,6 +44,7 @@ KINDS: Mapping[str, Kind] = {
     "notebook": notebook,
     "stitch": stitch,
     "pixel_classification": pixel_classification,
+    "ilastik": ilastik,
 }
 """By the key of a step that names it; its other half, which does the work, is in `pixmake.runners`."""
 

@@ -1,4 +1,4 @@
-"""Checks that the kinds of step share that give each pixel a class: their files, and how objects are measured."""
+"""Checks shared by the kinds of step that give each pixel a class: files, and how objects are measured."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from typing import Any
 from pixmake import __version__
 from pixmake.aggregate import gathered
 from pixmake.aggregation import PICTURES
-from pixmake.records import written_whole
+from pixmake.records import named, written_whole
+from pixmake.remote import configure
 from pixmake.report.content import collect
 from pixmake.report.page import render
 from pixmake.report.thumbnails import lay_out, make_thumbnails
@@ -37,11 +38,12 @@ def write_report(
     """
     versions = {"pixmake": __version__, "Snakemake": version("snakemake")}
     known = {"title": Path.cwd().name, "versions": versions, **project}
-    content = collect(gathered(records), known, Path(page).parent)
+    configure(known.pop("storage", {}))
+    content = collect(gathered(records), known, Path(named(str(Path(page).parent))))
     thumbnails = make_thumbnails(content.pictures, Path(kept), threads)
     lay_out(thumbnails, Path(kept), Path(page).parent / PICTURES)
     with (
         written_whole(page) as temporary,
         open(temporary, "w", encoding="utf-8", newline="\n") as file,
     ):
-        file.writelines(render(content, thumbnails, Path(page).parent, PICTURES))
+        file.writelines(render(content, thumbnails, Path(named(str(Path(page).parent))), PICTURES))

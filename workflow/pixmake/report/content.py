@@ -110,6 +110,7 @@ class _Collected:
     labels: dict[tuple[str, str], Any] = field(default_factory=dict)
     images: list[tuple[str, ...]] = field(default_factory=list)
     parts: dict[int, Mapping[str, int]] = field(default_factory=dict)
+    versions: dict[int, str] = field(default_factory=dict)
     files: list[list[tuple[str, str]]] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     steps: dict[str, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
@@ -148,7 +149,13 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
     ]
     ids = list(found.ids)
     pictures = [
-        Picture(job_id, found.images[row][0], tuple(_pictures_of(found.files[row])), found.parts.get(row, {}))
+        Picture(
+            job_id,
+            found.images[row][0],
+            tuple(_pictures_of(found.files[row])),
+            found.parts.get(row, {}),
+            found.versions.get(row, ""),
+        )
         for job_id, row in found.ids.items()
         if found.images[row]
     ]
@@ -187,6 +194,9 @@ def _take(found: _Collected, record: Record) -> None:
         parts = record.origin.get("task", {}).get("parts")
         if parts:
             found.parts[row] = parts[0]
+        versions = record.origin.get("task", {}).get("versions")
+        if versions and versions[0]:
+            found.versions[row] = versions[0]
     found.files[row] += [(f"{record.step}: {name}", path) for name, path in record.files.items()]
     state = "done"
     if record.error is not None:

@@ -6,6 +6,7 @@ or changed images are made, and a page that was interrupted goes on where it was
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from pixmake.axes import ImageError, Part
 from pixmake.errors import PixmakeError
 from pixmake.preview import preview
 from pixmake.records import written_whole
+from pixmake.remote import cached
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -48,6 +50,8 @@ class Picture:
     """The image files that its steps made: what each is called, and its path."""
     part: Part = field(default_factory=dict)
     """Which part of the image is meant."""
+    version: str = ""
+    """Of an image at a URI: the version that was measured. It is shown as long as its local copy is here."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,16 @@ def _names(thumbnails: Mapping[str, Thumbnail]) -> set[str]:
 def _make(
     picture: Picture, masks: Sequence[str], folder: Path, there: Mapping[str, int]
 ) -> tuple[str, Thumbnail]:
-    time = _modified(picture.path)
-    if time is None:
-        return picture.id, Thumbnail()
     small, large = f"{picture.id}.jpg", f"{picture.id}.large.jpg"
     wants_large = bool(picture.part) or Path(picture.path).suffix.lower() not in SHOWN_BY_BROWSERS
+    time = _time_of(picture)
+    if time is None:
+        return picture.id, Thumbnail()
     if there.get(small) != time or (wants_large and there.get(large) != time):
-        image = _decoded(picture.path, LARGE_SIDE if wants_large else SIDE, picture.part)
+        path = cached(picture.path, picture.version) if picture.version else picture.path
+        if path is None:
+            return picture.id, Thumbnail()
+        image = _decoded(path, LARGE_SIDE if wants_large else SIDE, picture.part)
         if image is None:
             return picture.id, Thumbnail(damaged=True)
         if wants_large:
@@ -113,6 +120,14 @@ def _make(
     files = dict(picture.files)
     outline = _outline(picture.id, [files[name] for name in masks if name in files], folder, there, time)
     return picture.id, Thumbnail(small, large if wants_large else "", outline)
+
+
+def _time_of(picture: Picture) -> int | None:
+    """When an image was written; of one at a URI a time before all others, which stands for its version."""
+    if not picture.version:
+        return _modified(picture.path)
+    digest = hashlib.sha256(f"{picture.path}\0{picture.version}".encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:4], "big") % 10**9 * 10**9
 
 
 def _modified(path: str) -> int | None:

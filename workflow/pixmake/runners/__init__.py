@@ -13,13 +13,13 @@ from typing import Any
 
 from pixmake.axes import WHOLE, Part
 from pixmake.gathering import Gathered
-from pixmake.task import Task
+from pixmake.task import Limits, Task
 
 MODULES = {
     kind: f"pixmake.runners.{kind}"
     for kind in (
         *("function", "plantcv", "script", "shell", "notebook", "split", "stitch"),
-        *("pixel_classification",),
+        *("pixel_classification", "ilastik"),
     )
 }
 """The module of each kind of step; imported where a job needs it."""
@@ -40,6 +40,7 @@ class Call:
     log: str = ""
     gathered: Gathered = field(default_factory=Gathered)
     """What the job has of several images, and the measurements of the needed steps."""
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixmake.images import write_file
 from pixmake.pixelterms import OBJECT_PROPERTIES
 from pixmake.records import Measurement, written_whole
 from pixmake.runners import Call, Outcome
 from pixmake.runners.measurements import measured
+from pixmake.runners.metadata import source_of
+
+if TYPE_CHECKING:
+    from pixmake.pyramid import Source
 
 
 def leave(
@@ -53,9 +58,10 @@ def leave(
         arrays |= {"objects": table, "object_labels": objects}
         counts = table["class"].value_counts()
         found |= {f"objects_{each}": int(counts.get(each, 0)) for each in wanted}
+    source = source_of(call)
     for name, output in call.outputs.items():
         with written_whole(output) as temporary:
-            _write(arrays[name], temporary)
+            _write(arrays[name], temporary, name, f"c{axes}" if name == "probabilities" else axes, source)
     return Outcome({name: measured(name, value) for name, value in found.items()})
 
 
@@ -70,7 +76,7 @@ def _areas(labels: Any, classes: Sequence[str]) -> dict[str, Any]:
     return {**areas, **{f"fraction_{name}": count / labels.size for name, count in named}}
 
 
-def _write(value: Any, path: Path) -> None:
+def _write(value: Any, path: Path, name: str, axes: str, source: Source | None) -> None:
     """Write an array or table; a TIFF of several planes through tifffile, which names its axes."""
     if path.suffix.lower() in (".tif", ".tiff") and (value.ndim > 2 or value.dtype.itemsize > 2):
         from pixmake.errors import MissingExtraError
@@ -79,7 +85,9 @@ def _write(value: Any, path: Path) -> None:
             import tifffile
         except ImportError:
             raise MissingExtraError("a TIFF of several planes", "tifffile", "tiff") from None
-        axes = {2: "YX", 3: "CYX" if value.dtype.kind == "f" else "ZYX", 4: "CZYX"}[value.ndim]
-        tifffile.imwrite(path, value, metadata={"axes": axes}, compression="zlib", photometric="minisblack")
+        named = {"axes": axes.upper()}
+        tifffile.imwrite(path, value, metadata=named, compression="zlib", photometric="minisblack")
     else:
-        write_file(value, path)
+        if source is not None:
+            source = replace(source, described=replace(source.described, axes=axes, shape=value.shape))
+        write_file(value, path, name, source)

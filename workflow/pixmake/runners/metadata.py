@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pixmake import ngff, tiffs
-from pixmake.axes import WHOLE, ImageError, Part, is_zarr, left_of, pixel_sizes
+from pixmake.axes import PLANES, WHOLE, ImageError, Part, is_zarr, left_of, pixel_sizes
 from pixmake.images import describe, is_tiff
 from pixmake.outputs import is_folder
 from pixmake.pyramid import Source
@@ -33,14 +33,14 @@ def metadata(call: Call) -> dict[str, Any]:
 def source_of(call: Call) -> Source | None:
     """What the files of a job are made of, if one of them is an OME-Zarr, which says so.
 
-    Of several images it is the first.
+    Of several images it is the first one's plane: tiles of it have been put together.
     """
     if not any(is_folder(path) for path in call.outputs.values()):
         return None
     path, part = (call.images or ("",))[0], (call.parts or (WHOLE,))[0]
     if call.gathered.images:
         (name, path), parts = next(iter(call.gathered.images[0].items())), call.gathered.parts[0]
-        part = parts.get(name, WHOLE)
+        part = {term: at for term, at in parts.get(name, WHOLE).items() if term in (*PLANES, "level", "page")}
     if not path:
         return None
     try:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pixmake import ngff
 from pixmake.axes import Described, ImageError, is_zarr
 from pixmake.errors import PixmakeError, Problem
 from pixmake.imageset import Images, Tile, Zarr
-from pixmake.table import PATH, Table, is_remote, make_table
+from pixmake.remote import RemoteError, is_remote, zarrs_below
+from pixmake.table import PATH, Table, make_table
 from pixmake.zarrpaths import outermost
 
 COLUMNS = (
@@ -35,15 +36,6 @@ COLUMNS = (
 """In this order; a column of which no row has a value is left out."""
 
 
-@dataclass(frozen=True)
-class _Image:
-    """One image, from the source's folder, with what a plate says of it."""
-
-    path: str
-    described: Described
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
 def read(images: Images) -> Table:
     """List the images that `images.zarr` names, cut into planes and tiles as it says.
 
@@ -60,16 +52,21 @@ def read(images: Images) -> Table:
     root, paths = _listed(asked.path)
     problems: list[Problem] = []
     rows: list[dict[str, Any]] = []
+    places: list[tuple[str, Mapping[str, Any]]] = []
     for path in paths:
         try:
-            for image in _images(root, path, asked.level):
-                problem = _misfit(image, asked)
-                if problem:
-                    problems.append(Problem(problem, _joined(root, image.path)))
-                else:
-                    rows += _rows(image, asked)
+            places += _places(root, path)
         except ImageError as error:
             problems.append(_problem(error))
+    with ThreadPoolExecutor(ngff.AT_ONCE) as threads:
+        found = threads.map(lambda place: _described(_joined(root, place[0]), asked.level), places)
+        for (path, metadata), described in zip(places, found, strict=True):
+            if isinstance(described, ImageError):
+                problems.append(_problem(described))
+            elif misfit := _misfit(described, asked):
+                problems.append(Problem(misfit, _joined(root, path)))
+            else:
+                rows += _rows({PATH: path, **metadata}, described, asked)
     if problems:
         raise PixmakeError(problems)
     columns = {
@@ -122,6 +119,12 @@ def _listed(path: str) -> tuple[str, list[str]]:
 
 def _zarrs_below(folder: str) -> Iterator[str]:
     """The OME-Zarrs in a folder and those inside it, by path from there."""
+    if is_remote(folder):
+        try:
+            yield from zarrs_below(folder)
+        except RemoteError as error:
+            raise PixmakeError([_problem(error)]) from None
+        return
     for here, folders, _ in os.walk(folder, followlinks=True):
         inner = os.path.relpath(here, folder)
         for name in folders:
@@ -131,8 +134,8 @@ def _zarrs_below(folder: str) -> Iterator[str]:
         folders[:] = [name for name in folders if not is_zarr(name) and not name.startswith(".")]
 
 
-def _images(root: str, path: str, level: int) -> Iterator[_Image]:
-    """The images of one OME-Zarr."""
+def _places(root: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The images of one OME-Zarr: the path of each, and what a plate says of it."""
     full = _joined(root, path)
     group = ngff.open_group(full)
     said = ngff.attributes(group)
@@ -143,26 +146,28 @@ def _images(root: str, path: str, level: int) -> Iterator[_Image]:
             metadata |= {"well": f"{each.row}{each.column}", "field": each.field}
             if each.acquisition is not None:
                 metadata["acquisition"] = each.acquisition
-            inner = f"{path}/{each.path}"
-            yield _Image(inner, ngff.describe(_joined(root, inner), level), metadata)
+            yield f"{path}/{each.path}", metadata
         return
     series = ngff.series_of(group, said)
-    for name in series:
-        yield _Image(f"{path}/{name}", ngff.describe(f"{full}/{name}", level))
+    yield from ((f"{path}/{name}", {}) for name in series)
     if not series:
-        yield _Image(path, ngff.describe(full, level))
+        yield path, {}
 
 
-def _misfit(image: _Image, asked: Zarr) -> str:
-    missing = [axis for axis in asked.split if axis not in image.described.axes]
-    if not missing:
-        return ""
-    return f"has {image.described}: it cannot be split along {' and '.join(missing)}"
+def _described(path: str, level: int) -> Described | ImageError:
+    try:
+        return ngff.describe(path, level)
+    except ImageError as error:
+        return error
 
 
-def _rows(image: _Image, asked: Zarr) -> Iterator[dict[str, Any]]:
+def _misfit(described: Described, asked: Zarr) -> str:
+    missing = [axis for axis in asked.split if axis not in described.axes]
+    return f"has {described}: it cannot be split along {' and '.join(missing)}" if missing else ""
+
+
+def _rows(known: Mapping[str, Any], described: Described, asked: Zarr) -> Iterator[dict[str, Any]]:
     """A row for each plane and tile of an image."""
-    described = image.described
     planes = itertools.product(*(range(described.size(axis)) for axis in asked.split))
     cut: list[dict[str, int]] = [{}]
     if asked.tile is not None:
@@ -174,7 +179,7 @@ def _rows(image: _Image, asked: Zarr) -> Iterator[dict[str, Any]]:
         if "c" in index and index["c"] < len(described.channels):
             named["channel"] = described.channels[index["c"]]
         for tile in cut:
-            yield {PATH: image.path, **image.metadata, **named, **index, **level, **tile}
+            yield {**known, **named, **index, **level, **tile}
 
 
 def _labels(rows: list[dict[str, Any]]) -> list[str]:

@@ -63,7 +63,8 @@ function positions() {
   const find = (pattern) => ofKind('term').find((column) => pattern.test(column.key) && distinct(column).length <= 500);
   const row = find(/(^|[_ ])row$/i);
   const column = find(/(^|[_ ])col(umn)?$/i);
-  if (row && column) return { of: (index) => [row.values[index], column.values[index]], keys: [row.key, column.key] };
+  const plate = ofKind('term').find((each) => /^plate$/i.test(each.key) && distinct(each).length > 1 && distinct(each).length <= 500) ?? null;
+  if (row && column) return { of: (index) => [row.values[index], column.values[index]], keys: [row.key, column.key], plate };
   const well = ofKind('term').find((each) => distinct(each).length > 3
     && distinct(each).every((value) => /^[A-Za-z]{1,2}0*\d{1,2}$/.test(value)) && /well|position|pos|pot/i.test(each.key));
   if (!well) return null;
@@ -71,7 +72,22 @@ function positions() {
     const [, letters, digits] = /^([A-Za-z]+)0*(\d+)$/.exec(value);
     return [value, [letters.toUpperCase(), Number(digits)]];
   }));
-  return { of: (index) => parsed.get(well.values[index]) ?? [null, null], keys: [well.key] };
+  return { of: (index) => parsed.get(well.values[index]) ?? [null, null], keys: [well.key], plate };
+}
+
+const LETTERS = /^[A-Z]{1,2}$/;
+const letterNumber = (letters) => [...letters].reduce((sum, letter) => sum * 26 + letter.charCodeAt(0) - 64, 0);
+const numberLetters = (place) => (place > 26 ? String.fromCharCode(64 + Math.floor((place - 1) / 26)) : '') + String.fromCharCode(65 + ((place - 1) % 26));
+
+/** The rows or columns of a plate in their order, those without an image as well: A, B, … Z, AA, or 1, 2, 3. */
+function places(found) {
+  const upTo = (last) => Array.from({ length: last }, (_, index) => index + 1);
+  if (found.every((each) => Number.isInteger(each) && each > 0 && each <= 100)) return upTo(Math.max(...found));
+  if (found.every((each) => LETTERS.test(each))) {
+    const last = Math.max(...found.map(letterNumber));
+    if (last <= 64) return upTo(last).map(numberLetters);
+  }
+  return [...found].sort((a, b) => (typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b))));
 }
 
 const number = new Intl.NumberFormat('en', { maximumSignificantDigits: 5 });

@@ -159,16 +159,15 @@ function drawPlate(element, column, rows, where) {
     cells.get(key).values.push(column.values[row]);
     cells.get(key).rows.push(row);
   }
-  const order = (a, b) => (typeof a === 'number' && typeof b === 'number' ? a - b : collator.compare(String(a), String(b)));
-  const lines = [...new Set([...cells.values()].map((cell) => cell.line))].sort(order);
-  const places = [...new Set([...cells.values()].map((cell) => cell.place))].sort(order);
-  const points = [...cells.values()].map((cell) => ({ value: [places.indexOf(cell.place), lines.indexOf(cell.line), median(cell.values.sort((a, b) => a - b))], cell }));
+  const lines = places([...new Set([...cells.values()].map((cell) => cell.line))]);
+  const across = places([...new Set([...cells.values()].map((cell) => cell.place))]);
+  const points = [...cells.values()].map((cell) => ({ value: [across.indexOf(cell.place), lines.indexOf(cell.line), median(cell.values.sort((a, b) => a - b))], cell }));
   const values = points.map((point) => point.value[2]).sort((a, b) => a - b);
   chart(element, {
     words: `Median of ${title(column)} at each of ${points.length} positions`,
     tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${item.data.cell.rows.length} images` },
     grid: { left: 62, right: 96, top: 12, bottom: 46 },
-    xAxis: { type: 'category', data: places, name: where.keys.at(-1), splitLine: { show: false } },
+    xAxis: { type: 'category', data: across, name: where.keys.at(-1), splitLine: { show: false } },
     yAxis: { type: 'category', data: lines, inverse: true, name: where.keys[0], nameGap: 42, splitLine: { show: false } },
     visualMap: { min: values[0], max: values.at(-1), calculable: true, align: 'left', right: 4, top: 'middle', itemWidth: 14, textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
     series: [{ type: 'heatmap', data: points, itemStyle: { borderWidth: 1, borderColor: css('--surface') }, emphasis: { itemStyle: { borderColor: css('--text') } } }],
@@ -213,14 +212,17 @@ function makePlots(view) {
   const inPair = (element) => { pair.append(element.parentElement); return element; };
   const distribution = inPair(panel('Distribution', 'a click on a bar shows its images'));
   const boxes = inPair(panel('By group', 'median, quartiles, 1.5 × the quartiles’ distance'));
-  const plate = where && inPair(panel('By position', `median by ${where.keys.join(' and ')}`));
+  const plateLabel = where?.plate ? select('Plate ', [], 'all')[0] : null;
+  const chosen = plateLabel?.querySelector('select');
+  chosen?.append(...distinct(where.plate).map((name) => option(String(name), String(name))));
+  const plate = where && inPair(panel('By position', `median by ${where.keys.join(' and ')}`, plateLabel));
   const against = measured.length > 1 && inPair(panel('One against the other', '', otherLabel));
   const draw = () => {
     const [column, by] = [measurement(), group()];
     if (time) drawPoints(time, axis() ?? axes[0], column, by, visible, true);
     drawDistribution(distribution, column, by, visible);
     drawBoxes(boxes, column, by ?? groups[0], visible);
-    if (plate) drawPlate(plate, column, visible, where);
+    if (plate) drawPlate(plate, column, chosen?.value ? visible.filter((row) => String(where.plate.values[row]) === chosen.value) : visible, where);
     if (against) drawPoints(against, other(), column, by, visible, false);
   };
   return draw;
