@@ -204,7 +204,8 @@ def test_executors_for_what_runs_inside(trial: Folder) -> None:
         "measure": 1,
     }
     run.result()
-    assert "Provided cores: 3" in run.log.read_text()
+    (log,) = (trial.folder / ".snakemake/log").glob("*.snakemake.log")
+    assert "Provided cores: 3" in log.read_text()
     with ParallelConfig(mapping={"segment": "big"}), pytest.raises(PixmakeError, match="no executor 'big'"):
         project.run()
     assert "PIXMAKE_CONFIG" not in os.environ
