@@ -147,7 +147,9 @@ def test_an_image_opens(page: Page, trial: Path) -> None:
     page.wait_for_function("document.querySelector('#picture .stage img').src.endsWith('mask.png')")
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
+    expect(page.locator("#gallery .shot").first).to_be_focused()
     page.locator("#gallery .shot").nth(1).press("Enter")
+    expect(dialog.get_by_role("heading", name="P0_01-02")).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_role("heading", name="P0_01-03")).to_be_visible()
 

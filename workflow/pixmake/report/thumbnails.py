@@ -13,13 +13,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from pixmake.axes import ImageError, Part
+from pixmake.axes import ImageError, Part, is_zarr
 from pixmake.errors import PixmakeError
 from pixmake.preview import preview
 from pixmake.records import written_whole
-from pixmake.remote import cached
+from pixmake.remote import cached, is_remote
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -51,7 +52,8 @@ class Picture:
     part: Part = field(default_factory=dict)
     """Which part of the image is meant."""
     version: str = ""
-    """Of an image at a URI: the version that was measured. It is shown as long as its local copy is here."""
+    """Of an image at a URI: the version that was measured. A file is shown as long as its local copy is here,
+    a Zarr as long as its server answers."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,11 @@ def make_thumbnails(pictures: Sequence[Picture], folder: Path, workers: int) -> 
     folder.mkdir(parents=True, exist_ok=True)
     masks = mask_names(pictures)
     there = {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(folder)}
+    given_up = Event()
     with ThreadPoolExecutor(workers) as pool:
-        made = dict(pool.map(lambda picture: _make(picture, masks, folder, there), pictures, chunksize=16))
+        made = dict(
+            pool.map(lambda picture: _make(picture, masks, folder, there, given_up), pictures, chunksize=16)
+        )
     for name in there.keys() - _names(made):
         (folder / name).unlink(missing_ok=True)
     return made
@@ -100,7 +105,7 @@ def _names(thumbnails: Mapping[str, Thumbnail]) -> set[str]:
 
 
 def _make(
-    picture: Picture, masks: Sequence[str], folder: Path, there: Mapping[str, int]
+    picture: Picture, masks: Sequence[str], folder: Path, there: Mapping[str, int], given_up: Event
 ) -> tuple[str, Thumbnail]:
     small, large = f"{picture.id}.jpg", f"{picture.id}.large.jpg"
     wants_large = bool(picture.part) or Path(picture.path).suffix.lower() not in SHOWN_BY_BROWSERS
@@ -108,10 +113,14 @@ def _make(
     if time is None:
         return picture.id, Thumbnail()
     if there.get(small) != time or (wants_large and there.get(large) != time):
-        path = cached(picture.path, picture.version) if picture.version else picture.path
+        path = _readable(picture, given_up)
         if path is None:
             return picture.id, Thumbnail()
         image = _decoded(path, LARGE_SIDE if wants_large else SIDE, picture.part)
+        if image is None and is_remote(path):
+            # a page is not worth waiting for a server once for each image
+            given_up.set()
+            return picture.id, Thumbnail()
         if image is None:
             return picture.id, Thumbnail(damaged=True)
         if wants_large:
@@ -120,6 +129,15 @@ def _make(
     files = dict(picture.files)
     outline = _outline(picture.id, [files[name] for name in masks if name in files], folder, there, time)
     return picture.id, Thumbnail(small, large if wants_large else "", outline)
+
+
+def _readable(picture: Picture, given_up: Event) -> str | None:
+    """What a picture is made from, if that is here; of a Zarr at a URI a small resolution is fetched."""
+    if not picture.version:
+        return picture.path
+    if is_zarr(picture.path):
+        return None if given_up.is_set() else picture.path
+    return cached(picture.path, picture.version)
 
 
 def _time_of(picture: Picture) -> int | None:
