@@ -196,8 +196,12 @@ def _versions(job: Job) -> dict[str, str]:
     return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
 
 
-def prepare(kind: str, work: Mapping[str, Any], folder: str) -> None:
-    """Have the warm process read what every image of a step needs; see `pixmake.runners`."""
+def prepare(kind: str, work: Mapping[str, Any], folder: str, images: Sequence[str]) -> None:
+    """Have the warm process read what every image of a step needs, the first of which are these.
+
+    See `pixmake.runners`.
+    """
+    remote.prepare(images)
     runner = import_module(MODULES[kind])
     if hasattr(runner, "prepare"):
         runner.prepare(work, folder)

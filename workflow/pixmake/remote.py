@@ -84,6 +84,8 @@ class _State:
     """Versions that a listing told; None of what is not there."""
     opened: dict[tuple[str, bool, int], Any] = field(default_factory=dict)
     """Filesystems, by scheme, kind and process."""
+    loader: Any = None
+    """botocore's, of the descriptions of services."""
 
 
 _STATE = _State()
@@ -507,6 +509,37 @@ def _filesystem(scheme: str, *, asynchronous: bool = False) -> Any:
     return _STATE.opened[key]
 
 
+def prepare(uris: Iterable[str]) -> None:
+    """Read, before the warm process forks, what each fork would read anew to open S3.
+
+    botocore's description of the service takes some 0.1 s to read, longer than a plane. Nothing is
+    connected: a client is made and closed, for what it reads.
+    """
+    if _STATE.loader is None and any(uri.startswith("s3://") for uri in uris):
+        import asyncio
+
+        from botocore.loaders import create_loader
+
+        _STATE.loader = create_loader()
+
+        async def make_client() -> None:
+            nobody = {"aws_access_key_id": "-", "aws_secret_access_key": "-", "region_name": "us-east-1"}
+            async with _session(None).create_client("s3", **nobody):
+                pass
+
+        asyncio.run(make_client())
+
+
+def _session(profile: str | None) -> Any:
+    """A session of AWS, with what `prepare` has read."""
+    from aiobotocore.session import AioSession
+
+    session = AioSession(profile=profile)
+    if _STATE.loader is not None:
+        session.register_component("data_loader", _STATE.loader)
+    return session
+
+
 def _close(filesystem: Any) -> None:
     """Close the connections of a filesystem that Zarr's loop uses: left open, they complain at the end."""
     from zarr.core.sync import sync
@@ -524,7 +557,7 @@ def _open(scheme: str, asynchronous: bool, access: Access) -> Any:
 
         filesystem = s3fs.S3FileSystem(
             anon=access.anon,
-            profile=access.profile,
+            session=_session(access.profile),
             endpoint_url=access.endpoint_url,
             client_kwargs={"region_name": access.region} if access.region else {},
             # `ask` is what tries again

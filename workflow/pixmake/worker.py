@@ -443,8 +443,10 @@ def _import_quietly(names: Iterable[str]) -> None:
 def _prepare_quietly(kind: str, words: list[str], folder: str) -> None:
     """Read what all images of a step need; what cannot be read, an image's process tells of."""
     with contextlib.suppress(BaseException):
-        work = json.loads(words[0]).get("work", {})
-        importlib.import_module("pixmake.job").prepare(kind, work, folder)
+        task = json.loads(words[0])
+        importlib.import_module("pixmake.job").prepare(
+            kind, task.get("work", {}), folder, task.get("images", ())
+        )
     gc.collect()
     gc.freeze()
 
