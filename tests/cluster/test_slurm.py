@@ -232,7 +232,7 @@ def test_node_is_lost(cluster: Cluster, pair: dict[str, Project]) -> None:
     """A node's end costs the images that were running there; the finished ones are not run again."""
     counts = {"generic": 16, "plugin": 4}
     counted(pair["generic"], 16, seconds=1.5, images_per_job=16)
-    counted(pair["plugin"], 4, seconds=25, resources={"mem_mb": 1000})
+    counted(pair["plugin"], 4, seconds=15, resources={"mem_mb": 1000})
     runs = {shape: start(project, *WORDS[shape]) for shape, project in pair.items()}
     wait_for(lambda: records(pair["generic"]) >= 5, "some images are done")
     ((_, _, node),) = queue(pair["generic"]).values()
