@@ -281,7 +281,7 @@ def _contestant(way: Way, count: int) -> Contestant:
 
 
 def _kill_at(way: Way, told: Path, ends: int) -> int:
-    """Start it, kill it at so many done images, wait until what it leaves is gone; how many were done."""
+    """Start it, kill it when so many are done, wait for what it leaves to be gone; how many were done."""
     process = subprocess.Popen(
         list(map(str, way.first)),
         cwd=way.folder,

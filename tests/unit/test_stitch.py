@@ -127,7 +127,7 @@ def test_names_of_coordinates() -> None:
         "bbox-3",
         "centroid_weighted-1",
         "area",
-        "day",
+        "sigma_x",
         "max",
         "c-0",
     ]

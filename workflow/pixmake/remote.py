@@ -9,6 +9,7 @@ Standard library only at import: it runs in whatever Python environment a step n
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import hashlib
@@ -207,7 +208,10 @@ def store(uri: str) -> Any:
     from pixmake.remotezarr import RemoteStore
 
     _check(uri)
+    known = len(_STATE.opened)
     filesystem = _filesystem(_scheme(uri), asynchronous=True)
+    if len(_STATE.opened) > known:
+        atexit.register(_close, filesystem)
     return RemoteStore(filesystem, filesystem._strip_protocol(uri).rstrip("/"), uri.rstrip("/"))
 
 
@@ -501,6 +505,16 @@ def _filesystem(scheme: str, *, asynchronous: bool = False) -> Any:
         except ImportError:
             raise MissingExtraError(f"reading {scheme}://", package, extra) from None
     return _STATE.opened[key]
+
+
+def _close(filesystem: Any) -> None:
+    """Close the connections of a filesystem that Zarr's loop uses: left open, they complain at the end."""
+    from zarr.core.sync import sync
+
+    client = getattr(filesystem, "_s3", None) or getattr(filesystem, "_session", None)
+    if client is not None:
+        with contextlib.suppress(Exception):  # the process ends, whatever they say
+            sync(client.close(), timeout=1)
 
 
 def _open(scheme: str, asynchronous: bool, access: Access) -> Any:

@@ -27,8 +27,9 @@ LEAST_SHARED = 0.5
 CUT = "cut"
 """The column that says whether no tile holds the whole object."""
 
-_COORDINATE = re.compile(r"(?:.*[_-])?(?:(y|row)|(x|col))(?:[_-]?(?:min|max|start|stop))?")
-_OF_AXIS = re.compile(r".*(centroid|bbox).*-([0-3])")  # as scikit-image's `regionprops_table` names them
+_POINT = "(?:(?:weighted_)?centroid(?:_weighted)?|cent(?:er|re)|bbox|pos|position|peak|seed)"
+_COORDINATE = re.compile(rf"(?:{_POINT}[_-])?(?:(y|row)|(x|col))(?:[_-]?(?:min|max))?")
+_OF_AXIS = re.compile(rf"{_POINT}-([0-3])")  # as scikit-image's `regionprops_table` names them
 
 
 class Region(NamedTuple):
@@ -221,8 +222,9 @@ def object_rows(tables: Sequence[pd.DataFrame], tiles: Sequence[Numbers], label:
 def moved(table: pd.DataFrame, region: Region) -> pd.DataFrame:
     """A tile's table with its coordinates as those of the whole image.
 
-    Coordinates are the columns ``y`` and ``x``, alone or as the end of a name (``centroid_y``), also with
-    ``_min`` or ``_max`` behind, ``row`` and ``col`` likewise, and scikit-image's ``centroid-0``, ``bbox-0``.
+    Coordinates are the columns ``y`` and ``x`` (or ``row`` and ``col``), alone or behind ``centroid``,
+    ``center``, ``bbox``, ``pos``, ``position``, ``peak`` or ``seed`` (``centroid_y``), also with ``min`` or
+    ``max`` behind, and scikit-image's ``centroid-0``, ``bbox-0``. In pixels, as all that is told of tiles.
     """
     steps = {column: _step(str(column), region) for column in table.columns}
     return table.assign(**{column: table[column] + step for column, step in steps.items() if step})
@@ -232,7 +234,7 @@ def _step(column: str, region: Region) -> int:
     if named := _COORDINATE.fullmatch(column.lower()):
         return region.y if named[1] else region.x
     if axis := _OF_AXIS.fullmatch(column.lower()):
-        return region.y if int(axis[2]) % 2 == 0 else region.x
+        return region.y if int(axis[1]) % 2 == 0 else region.x
     return 0
 
 

@@ -236,7 +236,7 @@ def path_faults(table: Table) -> dict[int, str]:
             continue
         full = located(path, table.root)
         part = table.part(position)
-        key = (full, *sorted(part.items())) if part else full
+        key = (full, *part.items()) if part else full
         if key in first:
             said = ", ".join(f"{name} {number}" for name, number in part.items())
             faults[position] = (
