@@ -340,7 +340,11 @@ def test_orphans_that_cannot_be_ended(cluster: Cluster, pair: dict[str, Project]
             project.write(f"hold-{node}", "")
     # all of it has room on one node
     words = {"generic": (*GENERIC, "--cores", "1"), "plugin": PLUGIN}
-    runs = [start(project, *words[shape]) for shape, project in pair.items()]
+    runs = []
+    for shape, project in pair.items():
+        runs.append(start(project, *words[shape]))
+        # one after the other, so that each node gets a job of each shape
+        wait_for(lambda there=project: running(there) == 2, "two jobs run")
     wait_for(lambda: [in_hand(project) for project in pair.values()] == [2, 2], "all are held", 150)
     orphans = {shape: queue(project) for shape, project in pair.items()}
     before = {shape: written(project) for shape, project in pair.items()}
@@ -370,6 +374,10 @@ def test_orphans_that_cannot_be_ended(cluster: Cluster, pair: dict[str, Project]
         assert len(project.rows()) == counts[shape]
         again = set(after[shape]) - set(before[shape])
         assert {project.record("measure", name)["run"]["host"] for name in again} == {"node2"}
+
+
+def running(project: Project) -> int:
+    return [state for _, state, _ in queue(project).values()].count("RUNNING")
 
 
 def in_hand(project: Project) -> int:
