@@ -232,7 +232,7 @@ def test_node_is_lost(cluster: Cluster, pair: dict[str, Project]) -> None:
     """A node's end costs the images that were running there; the finished ones are not run again."""
     counts = {"generic": 16, "plugin": 4}
     counted(pair["generic"], 16, seconds=1.5, images_per_job=16)
-    counted(pair["plugin"], 4, seconds=25, resources={"mem_mb": 1000})
+    counted(pair["plugin"], 4, seconds=15, resources={"mem_mb": 1000})
     runs = {shape: start(project, *WORDS[shape]) for shape, project in pair.items()}
     wait_for(lambda: records(pair["generic"]) >= 5, "some images are done")
     ((_, _, node),) = queue(pair["generic"]).values()
@@ -340,7 +340,11 @@ def test_orphans_that_cannot_be_ended(cluster: Cluster, pair: dict[str, Project]
             project.write(f"hold-{node}", "")
     # all of it has room on one node
     words = {"generic": (*GENERIC, "--cores", "1"), "plugin": PLUGIN}
-    runs = [start(project, *words[shape]) for shape, project in pair.items()]
+    runs = []
+    for shape, project in pair.items():
+        runs.append(start(project, *words[shape]))
+        # one after the other, so that each node gets a job of each shape
+        wait_for(lambda there=project: running(there) == 2, "two jobs run")
     wait_for(lambda: [in_hand(project) for project in pair.values()] == [2, 2], "all are held", 150)
     orphans = {shape: queue(project) for shape, project in pair.items()}
     before = {shape: written(project) for shape, project in pair.items()}
@@ -370,6 +374,10 @@ def test_orphans_that_cannot_be_ended(cluster: Cluster, pair: dict[str, Project]
         assert len(project.rows()) == counts[shape]
         again = set(after[shape]) - set(before[shape])
         assert {project.record("measure", name)["run"]["host"] for name in again} == {"node2"}
+
+
+def running(project: Project) -> int:
+    return [state for _, state, _ in queue(project).values()].count("RUNNING")
 
 
 def in_hand(project: Project) -> int:
