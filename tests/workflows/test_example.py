@@ -71,6 +71,7 @@ def test_example(tmp_path: Path) -> None:
     assert all(float(rows[f"{row}4_0"]["responding"]) > 0.6 for row in "AB")
     assert all(float(rows[f"{row}1_0"]["responding"]) < 0.4 for row in "AB")
     assert (project.folder / "results/report.html").exists()
+    assert len(list((project.folder / "results/report_files").rglob("*.jpg"))) >= len(rows)
     assert [row["dose"] for row in project.rows("by_dose.csv")] == ["0.0", "10.0"]
 
 
