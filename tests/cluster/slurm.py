@@ -121,17 +121,23 @@ class Cluster:
         """Take a node from the network: to its cluster it is lost, but what runs on it goes on."""
         for process in self._daemons(node):
             process.send_signal(signal.SIGSTOP)
+        # it would find out by itself, and until then send more jobs there
+        self._set(node, "State=DOWN", "Reason=cut off")
 
     def reconnect(self, node: str) -> None:
         """Bring it back, and wait until it has ended the jobs that are not its own any more."""
         for process in self._daemons(node):
             process.send_signal(signal.SIGCONT)
+        self._set(node, "State=RESUME")
         _wait_for(lambda: _idle(self.nodes) and not self.at_work(node), f"{node} is idle")
 
     def at_work(self, node: str) -> list[str]:
         """The commands of jobs that run on a node."""
         words = [process.info["cmdline"] or [] for process in self._processes(node)]
         return [" ".join(line) for line in words if "snakemake" in " ".join(line)]
+
+    def _set(self, node: str, *words: str) -> None:
+        subprocess.run(["scontrol", "update", f"NodeName={node}", *words], check=True)
 
     def _daemons(self, node: str) -> list[psutil.Process]:
         return [process for process in self._processes(node) if process.info["name"] in DAEMONS]
