@@ -294,7 +294,7 @@ def _actions(work: str, count: int, scratch: Path) -> list[Contestant]:
     found = []
     scripts = {name: PARSL.replace("EXECUTOR]", f"{executor}]") for name, executor in EXECUTORS.items()}
     for name, script in {**scripts, "pixmake.Parallel": FORKS}.items():
-        folder = scratch / name
+        folder = scratch / "".join(filter(str.isalnum, name))  # Parsl quotes no paths
         draw(folder, count)
         (folder / "script.py").write_text(_filled(script, LOOPS=loops))
         python = parsl if script is not FORKS else own
