@@ -9,30 +9,12 @@ from environments import SAME, SNAKEMAKE, environment, ours, versions
 from frame import Aim, Benchmark, Contestant, main
 from measured import OURS, Case, Results
 from page import comparison
-from projects import draw, pixmake_project
+from projects import draw, pixmake_project, wildcard_snakefile
 from usage import environment_of, usage
 
 BY_HAND = "a rule with a wildcard: `snakemake -n`"
 
-SNAKEFILE = """\
-from pathlib import Path
-
-IDS = sorted(path.stem for path in Path("images").glob("*.png"))
-
-
-rule all:
-    input:
-        expand("results/{id}.json", id=IDS),
-
-
-rule measure:
-    input:
-        "images/{id}.png",
-    output:
-        "results/{id}.json",
-    shell:
-        "cp {input} {output}"
-"""
+SNAKEFILE = wildcard_snakefile("shell", "cp {input} {output}")
 
 ABOUT = """
 Nothing is run. pixmake has a rule for each image; the Snakefile by hand has one for all, and reads no

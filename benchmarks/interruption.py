@@ -18,7 +18,7 @@ from frame import CORES, Aim, Benchmark, Contestant, main
 from measured import OURS, Case, Measured, Results, number
 from page import markdown
 from plots import bars
-from projects import BURN, draw, forget, loops_of_a_millisecond, pixmake_project
+from projects import BURN, draw, forget, loops_of_a_millisecond, pixmake_project, wildcard_snakefile
 from rivals import DASK, MLCHAIN, READS
 from usage import CommandFailed, environment_of
 
@@ -49,25 +49,7 @@ def work(name):
 
 ANALYSIS = "\n\ndef measure(path):\n    return work(os.path.basename(path).removesuffix('.png'))\n"
 
-SNAKEFILE = """\
-from pathlib import Path
-
-IDS = sorted(path.stem for path in Path("images").glob("*.png"))
-
-
-rule all:
-    input:
-        expand("results/{id}.json", id=IDS),
-
-
-rule measure:
-    input:
-        "images/{id}.png",
-    output:
-        "results/{id}.json",
-    script:
-        "measure.py"
-"""
+SNAKEFILE = wildcard_snakefile("script", "measure.py")
 
 SCRIPT = """\
 import json

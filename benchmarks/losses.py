@@ -10,30 +10,12 @@ from environments import ours
 from frame import CORES
 from measured import number
 from page import markdown
-from projects import ANALYSIS, analysis, draw, expect, forget, pixmake_project
+from projects import ANALYSIS, analysis, draw, expect, forget, pixmake_project, wildcard_snakefile
 from usage import environment_of, usage
 
 MILLISECONDS = 5
 
-SNAKEMAKE_ALONE = """\
-from pathlib import Path
-
-IDS = sorted(path.stem for path in Path("images").glob("*.png"))
-
-
-rule all:
-    input:
-        expand("results/{id}.json", id=IDS),
-
-
-rule measure:
-    input:
-        "images/{id}.png",
-    output:
-        "results/{id}.json",
-    shell:
-        "touch {output}"
-"""
+SNAKEMAKE_ALONE = wildcard_snakefile("shell", "touch {output}")
 
 TEXT = """\
 Where it goes, {count:,} images of {milliseconds} ms, by differences of whole runs (of one run each;

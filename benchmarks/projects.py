@@ -21,6 +21,24 @@ def burn(loops):
 """
 """Work for one core that takes as long for all: a number of rounds, not a time."""
 
+_BY_HAND = """\
+from pathlib import Path
+
+IDS = sorted(path.stem for path in Path("images").glob("*.png"))
+
+
+rule all:
+    input:
+        expand("results/{id}.json", id=IDS),
+
+
+rule measure:
+    input:
+        "images/{id}.png",
+    output:
+        "results/{id}.json",
+"""
+
 ANALYSIS = "def measure(image):\n    return {'mean': float(image.mean())}\n"
 """An analysis that does next to nothing."""
 
@@ -44,6 +62,11 @@ def analysis(milliseconds: int) -> str:
     loops = milliseconds * loops_of_a_millisecond()
     body = f"    return {{'mean': float(image.mean()), 'burnt': burn({loops})}}\n"
     return f"{BURN}\n\ndef measure(image):\n{body}"
+
+
+def wildcard_snakefile(key: str, value: str) -> str:
+    """A Snakefile as one would write it by hand, whose rule runs this ``script`` or ``shell``."""
+    return f"{_BY_HAND}    {key}:\n        {json.dumps(value)}\n"
 
 
 def draw(folder: Path, count: int) -> None:

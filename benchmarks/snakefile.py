@@ -10,32 +10,23 @@ from frame import CORES, Aim, Benchmark, Contestant, Headline, main
 from measured import OURS, Case, Measured, Results, number
 from page import comparison
 from plots import lines
-from projects import BURN, analysis, draw, expect, forget, loops_of_a_millisecond, pixmake_project
+from projects import (
+    BURN,
+    analysis,
+    draw,
+    expect,
+    forget,
+    loops_of_a_millisecond,
+    pixmake_project,
+    wildcard_snakefile,
+)
 from usage import environment_of, usage
 
 DEFAULT, FAST = "Snakefile, default settings", "Snakefile, fast settings"
 MILLISECONDS = 5
 FAST_SETTINGS = ["--scheduler", "greedy", "--scheduler-subsample", "32"]
 
-SNAKEFILE = """\
-from pathlib import Path
-
-IDS = sorted(path.stem for path in Path("images").glob("*.png"))
-
-
-rule all:
-    input:
-        expand("results/{id}.json", id=IDS),
-
-
-rule measure:
-    input:
-        "images/{id}.png",
-    output:
-        "results/{id}.json",
-    script:
-        "measure.py"
-"""
+SNAKEFILE = wildcard_snakefile("script", "measure.py")
 
 SCRIPT = """\
 import json
