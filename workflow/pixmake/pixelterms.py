@@ -6,16 +6,18 @@ Standard library only: the plan reads it, too.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
-FEATURES = (
+FeatureName = Literal[
     "GaussianSmoothing",
     "LaplacianOfGaussian",
     "GaussianGradientMagnitude",
     "DifferenceOfGaussians",
     "StructureTensorEigenvalues",
     "HessianOfGaussianEigenvalues",
-)
+]
+
+FEATURES: tuple[str, ...] = get_args(FeatureName)
 """The filters, by ilastik's names and in its order."""
 
 SCALES = (0.3, 0.7, 1.0, 1.6, 3.5, 5.0, 10.0)

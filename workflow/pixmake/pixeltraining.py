@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pixmake.pixelterms import SCALES
-
-FeatureName = Literal[
-    "GaussianSmoothing",
-    "LaplacianOfGaussian",
-    "GaussianGradientMagnitude",
-    "DifferenceOfGaussians",
-    "StructureTensorEigenvalues",
-    "HessianOfGaussianEigenvalues",
-]
+from pixmake.pixelterms import SCALES, FeatureName
 
 
 class Training(BaseModel):
