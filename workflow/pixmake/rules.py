@@ -223,11 +223,7 @@ def inputs(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
     Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
     none. Such an image comes in through a link; the link is the same at each parse.
     """
-    images: list[Any] = [_takeable(dependency(path)) for path in job.images if not is_remote(path)]
-    if storage:
-        from snakemake.io import local
-
-        images = [local(path) for path in images]  # and not an object of that name
+    images = _images_here(job.images, storage)
     return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
 
 
@@ -237,12 +233,18 @@ def inputs_of_several(job: Job, *, storage: bool = False) -> dict[str, list[Any]
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    images: list[Any] = [_takeable(dependency(path)) for path in job.several if not is_remote(path)]
+    images = _images_here(job.several, storage)
+    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
+
+
+def _images_here(paths: Sequence[str], storage: bool) -> list[Any]:
+    """Of images those that are no objects at URIs, as Snakemake takes them."""
+    images: list[Any] = [_takeable(dependency(path)) for path in paths if not is_remote(path)]
     if storage:
         from snakemake.io import local
 
-        images = [local(path) for path in images]
-    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
+        images = [local(path) for path in images]  # and not an object of that name
+    return images
 
 
 def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
