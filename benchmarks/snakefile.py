@@ -24,7 +24,7 @@ from usage import environment_of, usage
 
 DEFAULT, FAST = "Snakefile, default settings", "Snakefile, fast settings"
 MILLISECONDS = 5
-FAST_SETTINGS = ["--scheduler", "greedy", "--scheduler-subsample", "32"]
+FAST_SETTINGS = ["--scheduler", "greedy", "--scheduler-subsample", "8"]
 
 SNAKEFILE = wildcard_snakefile("script", "measure.py")
 

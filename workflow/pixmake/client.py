@@ -1,7 +1,7 @@
 """What a rule's command runs: hands its job to the warm process and waits for the end.
 
-One of these starts for each image, so it is kept to a few milliseconds: no `site`, no import that the
-common case does not need. Run as
+Where Snakemake does not do so by itself (its executor ``pixmake``), one of these starts for each image. So it
+is kept to a few milliseconds: no `site`, no import that the common case does not need. Run as
 ``python -IS client.py SNAKEMAKE LIMITS PYTHON TASK ATTEMPT LOG OUTPUT… INPUT…``.
 """
 
@@ -12,9 +12,10 @@ import sys
 
 TYPE_CHECKING = False  # `typing` takes longer to import than the rest
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import ModuleType
 
-_DONE, _TOLD, _REPLACED = 64, 65, 66  # as in job.py
+DONE, TOLD, REPLACED = 64, 65, 66  # as in job.py
 
 CONTAINED = 0
 """Stands for the Snakemake process where that cannot be seen: inside a container."""
@@ -33,35 +34,42 @@ def main(owner: int, words: list[str]) -> int:
         return 1  # Snakemake was killed in the moment in which it started this
     reply = ""
     if warm:
-        reply = _ask(words, owner)
+        connection = connect(owner, words[2], os.environ)
+        if connection is not None:
+            reply = ask(connection, words, os.environ)
     if os.getppid() != owner:
         return 1  # Snakemake has gone: nothing is started in its absence
     if not reply:
         reply = str(_worker().run_plain(words, owner))
     status = int(reply.split(" ", 1)[0])
-    if status not in (_DONE, _TOLD, _REPLACED):
+    if status not in (DONE, TOLD, REPLACED):
         status = _worker().explain(words, reply)
-    if status == _REPLACED:
+    if status == REPLACED:
         os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
-    return 0 if status == _DONE else 1
+    return 0 if status == DONE else 1
 
 
-def _ask(words: list[str], owner: int) -> str:
-    """The answer of the warm process, or nothing if there is none."""
-    address = _address(owner, words[2])
+def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_socket.socket | None":
+    """A connection to the warm process, which is started if there is none; nothing if it cannot be."""
+    address = _address(owner, python, environment)
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(address)
     except OSError:
-        if not _worker().start_template(address, owner, words[2]):
-            return ""
+        if not _worker().start_template(address, owner, python, _threads(environment)):
+            return None
         connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:
             connection.connect(address)
         except OSError:
-            return ""
-    environment = "\0".join(f"{key}={value}" for key, value in os.environ.items())
-    request = "\1".join([os.getcwd(), environment, "\0".join(words)])
+            return None
+    return connection
+
+
+def ask(connection: "_socket.socket", words: list[str], environment: "Mapping[str, str]") -> str:
+    """Hand a job over and wait: the answer of the warm process, or nothing if it has gone."""
+    variables = "\0".join(f"{key}={value}" for key, value in environment.items())
+    request = "\1".join([os.getcwd(), variables, "\0".join(words)])
     content = request.encode("utf-8", "surrogateescape")
     try:
         connection.sendall(len(content).to_bytes(8, "big") + content)
@@ -75,9 +83,9 @@ def _ask(words: list[str], owner: int) -> str:
         return ""
 
 
-def _address(owner: int, python: str) -> str:
+def _address(owner: int, python: str, environment: "Mapping[str, str]") -> str:
     """The socket of the warm process: one for each Snakemake, interpreter and number of threads."""
-    return f"{folder()}/{owner}.{started(owner)}.{_digest(python)}.{threads()}"
+    return f"{folder()}/{owner}.{started(owner)}.{_digest(python)}.{_threads(environment)}"
 
 
 def folder() -> str:
@@ -94,9 +102,9 @@ def started(process: int) -> str:
         return "0"  # no /proc here; the process number has to do
 
 
-def threads() -> str:
+def _threads(environment: "Mapping[str, str]") -> str:
     """The threads of the rule, which Snakemake puts into the environment of each command."""
-    return os.environ.get("OMP_NUM_THREADS", "1")
+    return environment.get("OMP_NUM_THREADS", "1")
 
 
 def _digest(text: str) -> str:
@@ -108,6 +116,10 @@ def _digest(text: str) -> str:
 
 def _worker() -> "ModuleType":
     """The rest of pixmake, which is needed only at the start of a run and when something went wrong."""
+    if __name__ != "__main__":
+        from pixmake import worker as found
+
+        return found
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     try:
         import worker  # type: ignore[import-not-found]

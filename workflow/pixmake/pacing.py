@@ -22,15 +22,14 @@ def pace(workflow: Any) -> None:
     Parameters
     ----------
     workflow
-        Snakemake's, while it reads the Snakefile.
+        Snakemake's, in a handler ``onstart``: before that there is no scheduler, nor any of its settings.
     """
-    settings = workflow.scheduling_settings
-    limit = getattr(settings, "max_jobs_per_timespan", None)
-    cores = workflow.resource_settings.cores
-    if not workflow.local_exec or limit is None or cores is None:
+    scheduler, cores = workflow.scheduler, workflow.resource_settings.cores
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if not workflow.local_exec or scheduler.job_rate_limiter is None or cores is None:
         return
     if (limit.max_jobs, limit.timespan) != DEFAULT:
         return
-    settings.max_jobs_per_timespan = None
-    if settings.subsample is not None:
-        settings.subsample = max(settings.subsample, cores)
+    scheduler.job_rate_limiter = None
+    if scheduler.subsample is not None:
+        scheduler.subsample = max(scheduler.subsample, cores)

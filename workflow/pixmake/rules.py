@@ -587,7 +587,6 @@ from pixmake.progress import begin_run, show_progress
 from pixmake.verdict import conclude, stopped, unfinished
 
 show_progress(workflow)
-pace(workflow)
 
 
 """
@@ -599,6 +598,7 @@ run = []
 
 
 onstart:
+    pace(workflow)
     run.append(
         begin_run(
             workflow, {plan.config.results!r}, {step_names(plan)!r}, {over_several(plan)!r}

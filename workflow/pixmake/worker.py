@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import errno
 import faulthandler
+import functools
 import gc
 import importlib
 import importlib.util
@@ -40,7 +41,7 @@ _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "GOTO")
 # --- what the client calls -------------------------------------------------------------------------
 
 
-def start_template(address: str, owner: int, python: str) -> bool:
+def start_template(address: str, owner: int, python: str, threads: str) -> bool:
     """Start the warm process that listens at an address, unless another client just did.
 
     Returns
@@ -68,7 +69,7 @@ def start_template(address: str, owner: int, python: str) -> bool:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=_template_environment(),
+                env=_template_environment(threads),
             )
         except OSError as error:
             lock.write(f"{command[0]}: {error}")
@@ -94,7 +95,7 @@ def run_plain(words: list[str], owner: int) -> str:
             command,
             stdin=subprocess.PIPE,
             start_new_session=True,
-            env=_template_environment(),
+            env=_template_environment(os.environ.get("OMP_NUM_THREADS", "1")),
         )
     except OSError as error:
         return f"-1 0 0 0 0 {error}"
@@ -268,6 +269,7 @@ class _Template:
         self.address = address
         self.owner = owner
         self.children: dict[int, _Child] = {}
+        self.environment = ""
         self.known: set[str] = set()
         self.prepared: set[str] = set()
         self.selector = selectors.DefaultSelector()
@@ -352,6 +354,12 @@ class _Template:
     def _fork(self, client: socket.socket, text: str) -> None:
         folder, environment, command = text.split("\1")
         words = command.split("\0")
+        if environment != self.environment:
+            # here and not in each child, since it is the same for nearly all of them
+            self.environment = environment
+            os.environ.clear()
+            pairs = (entry.partition("=") for entry in environment.split("\0") if entry)
+            os.environ.update({name: value for name, _, value in pairs})
         what, kind = _what(words)
         if kind not in self.prepared:
             self.prepared.add(kind)
@@ -362,12 +370,12 @@ class _Template:
         reader, writer = os.pipe() if what not in self.known else (None, None)
         pid = os.fork()
         if pid == 0:
-            self._become_child(folder, environment, words, writer)
+            self._become_child(folder, words, writer)
         if writer is not None:
             os.close(writer)
         self.children[pid] = _Child(pid, client, words, bytearray(), reader)
 
-    def _become_child(self, folder: str, environment: str, words: list[str], writer: int | None) -> None:
+    def _become_child(self, folder: str, words: list[str], writer: int | None) -> None:
         status = 70
         try:
             os.setsid()
@@ -378,9 +386,6 @@ class _Template:
                 os.close(key.fd)
             self.selector.close()
             os.chdir(folder)
-            os.environ.clear()
-            pairs = (entry.partition("=") for entry in environment.split("\0") if entry)
-            os.environ.update({name: value for name, _, value in pairs})
             status = run_child(words, warm=True, learned=writer)
         except BaseException:
             import traceback
@@ -513,14 +518,20 @@ def _end_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            _c_library().prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _adopt_strays() -> None:
     """Become the parent of processes whose own parent, an image's process, has ended."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+            _c_library().prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+
+
+@functools.cache
+def _c_library() -> ctypes.CDLL:
+    """Loaded once, before any fork: an image's process need not."""
+    return ctypes.CDLL(None)
 
 
 def _alive(pid: int) -> bool:
@@ -585,9 +596,8 @@ def _first_line(process: subprocess.Popen[bytes]) -> tuple[bool, str]:
     return False, said.decode(errors="replace")[-2000:]
 
 
-def _template_environment() -> dict[str, str]:
+def _template_environment(threads: str) -> dict[str, str]:
     """The environment in which libraries are imported: threads as the rule says, sets in one order."""
-    threads = os.environ.get("OMP_NUM_THREADS", "1")
     held = {
         f"{name}_NUM_THREADS" if "MAXIMUM" not in name else f"{name}_THREADS": threads for name in _THREADS
     }
@@ -612,14 +622,17 @@ def _load_package() -> None:
 
 
 def main(words: list[str]) -> int:
-    """``serve ADDRESS OWNER``, or ``child`` with the words of its job as JSON on standard input."""
+    """``serve ADDRESS OWNER``; ``child`` or ``explain REPLY``, with a job as JSON on standard input."""
     # this file's own folder must not be where `import config` looks
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != _HERE]
     if words[0] == "serve":
         serve(words[1], int(words[2]))
         return 0
+    job = json.loads(sys.stdin.buffer.read())
+    if words[0] == "explain":
+        return explain(job, words[1])
     _end_with_parent()
-    return run_child(json.loads(sys.stdin.buffer.read()))
+    return run_child(job)
 
 
 if __name__ == "__main__":

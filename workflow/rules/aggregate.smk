@@ -1,5 +1,6 @@
 # The tables of all images, what is made of them, and how a run ends.
 from pixmake import outcome_rules
+from pixmake.pacing import pace
 
 
 # the one rule with an input for each image: Snakemake's cost is inputs times outputs
@@ -94,6 +95,7 @@ run = []
 
 
 onstart:
+    pace(workflow)
     pixmake_rules.tell_notes(plan)
     pixmake_rules.begin(plan, workflow)
     run.append(

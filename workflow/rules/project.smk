@@ -1,12 +1,10 @@
 # All rules of a project, and the display of its runs.
 from pixmake import later as pixmake_later
 from pixmake.outcome_rules import targets as pixmake_targets
-from pixmake.pacing import pace
 from pixmake.progress import begin_run, show_progress
 from pixmake.verdict import conclude, stopped, unfinished
 
 show_progress(workflow)
-pace(workflow)
 
 
 include: pixmake_rules.smk("images")

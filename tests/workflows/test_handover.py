@@ -1,0 +1,96 @@
+"""Snakemake's executor `pixmake`: the same as by a rule's command, without the command."""
+
+from __future__ import annotations
+
+import json
+
+from tests.conftest import Project
+
+ANALYSIS = """\
+import json
+import os
+from pathlib import Path
+
+import psutil
+
+
+def measure(image, meta, shift=0):
+    clients = []
+    for each in psutil.process_iter():
+        try:
+            if each.cwd() == os.getcwd() and "client.py" in " ".join(each.cmdline()):
+                clients.append(each.cmdline()[-1])
+        except psutil.Error:
+            pass
+    told = {
+        "client": "images/" + meta["path"] in clients,
+        "folder": os.getcwd(),
+        "environment": {name: value for name, value in os.environ.items() if name not in ("_", "SHLVL")},
+        "threads": os.environ["OMP_NUM_THREADS"],
+    }
+    Path("told").mkdir(exist_ok=True)
+    Path("told", Path(meta["path"]).stem + ".json").write_text(json.dumps(told))
+    print("said on the way")
+    if meta["level"] == 90:
+        raise ValueError("too dark")
+    return {"mask": image[..., 0] > 20, "mean": float(image.mean()) + shift}
+"""
+
+
+def told(project: Project) -> dict[str, dict[str, object]]:
+    """What each image's process saw."""
+    return {path.stem: json.loads(path.read_bytes()) for path in (project.folder / "told").glob("*.json")}
+
+
+def set_up(project: Project) -> None:
+    """Four images, one of which fails, with threads, a file and a parameter with all kinds of quotes."""
+    project.write("scripts/analysis.py", ANALYSIS)
+    rows = [{"path": f"p{number}.png", "level": 30 * number} for number in range(4)]
+    project.list_images(rows)
+    project.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={
+            "measure": {
+                "function": "scripts/analysis.py:measure",
+                "files": {"mask": "png"},
+                "threads": 2,
+                "params": {"shift": 1},
+            }
+        },
+    )
+
+
+def test_as_by_a_command(small: Project) -> None:
+    """Tables, logs and the environment of an image are those of a rule's command, byte for byte."""
+    set_up(small)
+    assert small.snakemake().code == 1
+    handed = small.tables(), told(small), (small.folder / "logs/measure/p1.log").read_text()
+    for folder in ("results", "logs", "told"):
+        for path in sorted((small.folder / folder).rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+    assert small.snakemake("--executor", "local").code == 1
+    started = small.tables(), told(small), (small.folder / "logs/measure/p1.log").read_text()
+    assert [each["client"] for each in handed[1].values()] == [False] * 4
+    assert [each["client"] for each in started[1].values()] == [True] * 4
+    for images in (handed[1], started[1]):
+        for each in images.values():
+            del each["client"]
+    assert handed == started
+    assert {each["threads"] for each in handed[1].values()} == {"2"}
+
+
+def test_what_a_snakefile_puts_around_commands(small: Project) -> None:
+    """A prefix of all commands is a reason to run the command."""
+    set_up(small)
+    text = (small.folder / "Snakefile").read_text()
+    small.write("Snakefile", text + '\n\nshell.prefix("export LAB=greenhouse; ")\n')
+    assert small.snakemake().code == 1
+    assert {each["environment"]["LAB"] for each in told(small).values()} == {"greenhouse"}
+
+
+def test_without_the_display(small: Project) -> None:
+    """Who wants to see the commands sees them."""
+    set_up(small)
+    shown = small.snakemake("--workflow-profile", "none", "--executor", "pixmake", "--printshellcmds")
+    assert shown.code == 1
+    assert shown.err.count("client.py") >= 4

@@ -1,0 +1,200 @@
+"""Snakemake's executor ``pixmake``: its ``local`` one, which hands images to the warm process by itself.
+
+A rule's command starts a shell and the client, which hands the job over and waits: most of what Snakemake
+costs for a short image. This executor does in one of its threads what that client does. All other jobs, and
+those whose command needs a shell's help (conda, containers, modules, shadow folders), run as they always do,
+as does a job whose warm process is not there.
+
+Snakemake imports every executor at each of its starts, so nothing of pixmake is imported here at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from snakemake.exceptions import SpawnedJobError
+from snakemake.executors import local
+from snakemake.settings.types import Quietness
+from snakemake.shell import shell
+from snakemake_interface_logger_plugins.common import LogEvent
+
+if TYPE_CHECKING:
+    from _socket import socket
+
+common_settings = local.common_settings
+
+_START = "exec {params.run} "
+"""How the commands of pixmake's rules begin, and no others do."""
+
+_THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
+
+
+class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
+    """Runs jobs on this machine."""
+
+    def __post_init__(self) -> None:
+        """Begin without a connection."""
+        super().__post_init__()
+        self.connections: set[socket] = set()
+        self.cancelled = False
+
+    def printjob(self, job: Any) -> None:
+        """Say that a job starts; its command, which takes longest to write down, only if it is shown."""
+        shown = Quietness.RULES not in (self.workflow.output_settings.quiet or ())
+        if shown or job.is_group() or not self._is_ours(job):
+            super().printjob(job)
+            return
+        facts = {
+            "event": LogEvent.JOB_INFO,
+            "jobid": job.jobid,
+            "rule_msg": None,
+            "rule_name": job.rule.name,
+            "local": True,
+            "input": list(job.input),
+            "output": list(job.output),
+            "log": list(job.log),
+            "benchmark": None,
+            "wildcards": job.wildcards_dict,
+            "reason": str(self.dag.reason(job)),
+            "resources": job.resources,
+            "priority": job.priority,
+            "threads": job.threads,
+            "indent": False,
+            "is_checkpoint": False,
+            "is_handover": False,
+            "printshellcmd": False,
+            "shellcmd": None,
+        }
+        self.logger.info(f" Rule: {job.rule.name}, Jobid: {job.jobid}", extra=facts)
+
+    def run_single_job(self, job: Any) -> Any:
+        """Start a job, by the warm process where that can be: its future."""
+        if not self._is_ours(job):
+            return super().run_single_job(job)
+        arguments = self.job_args_and_prepare(job)
+        words = _words(job, inputs=arguments[1], outputs=arguments[2], logs=arguments[7])
+        if words is None:
+            return self.pool.submit(self.cached_or_run, job, local.run_wrapper, *arguments)
+        by_command = functools.partial(self.cached_or_run, job, local.run_wrapper, *arguments)
+        return self.pool.submit(self._hand_over, words, _environment(job), by_command)
+
+    def cancel(self) -> None:
+        """End all jobs: the warm process kills an image whose connection is closed."""
+        self.cancelled = True
+        for connection in list(self.connections):
+            _hang_up(connection)
+        super().cancel()
+
+    def _is_ours(self, job: Any) -> bool:
+        """Whether a job hands an image over, and its command needs no help of Snakemake's for that."""
+        text = job.rule.shellcmd
+        if text is None or not text.startswith(_START) or os.environ.get("PIXMAKE_WARM") == "0":
+            return False
+        if shell._process_prefix is not None or shell._process_suffix:
+            return False  # what a Snakefile has put around all of its commands
+        deployed = self.workflow.deployment_settings.deployment_method
+        if deployed and (job.conda_env or job.container_img or job.env_modules):
+            return False
+        return self.workflow.workflow_settings.cache is None and not (job.is_shadow or job.benchmark)
+
+    def _hand_over(
+        self, words: list[str], environment: Mapping[str, str], by_command: Callable[[], None]
+    ) -> None:
+        from pixmake import client
+
+        owner, words[:] = int(words[0]), words[1:]
+        reply = ""
+        connection = client.connect(owner, words[2], environment)
+        if connection is not None:
+            self.connections.add(connection)
+            if self.cancelled:
+                _hang_up(connection)
+            try:
+                reply = client.ask(connection, words, environment)
+            finally:
+                self.connections.discard(connection)
+                connection.close()
+        if self.cancelled:
+            raise SpawnedJobError
+        if not reply:
+            by_command()
+            return
+        status = int(reply.split(" ", 1)[0])
+        if status not in (client.DONE, client.TOLD, client.REPLACED):
+            status = _explained(words, reply, environment)
+        if status == client.REPLACED:
+            os.kill(owner, signal.SIGKILL)  # whatever this Snakemake does from now on is another one's work
+        if status != client.DONE:
+            raise SpawnedJobError
+
+
+def _words(
+    job: Any, *, inputs: Sequence[str], outputs: Sequence[str], logs: Sequence[str]
+) -> list[str] | None:
+    """The words that the client would get; nothing if it would have to find some of them by itself."""
+    head = _split(job.params.run)
+    from pixmake.client import ACTIVATED, CONTAINED
+
+    owner, limits, python = head[-3:]
+    if owner == str(CONTAINED) or python == ACTIVATED:
+        return None
+    known = {
+        "params": job.params,
+        "resources": job.resources,
+        "log": logs,
+        "output": outputs,
+        "input": inputs,
+    }
+    task, *rest = [list(_values(known, field)) for field in job.rule.shellcmd[len(_START) :].split()]
+    return [owner, *task, limits, python, *(word for words in rest for word in words)]
+
+
+@functools.lru_cache(maxsize=64)
+def _split(command: str) -> tuple[str, ...]:
+    return tuple(shlex.split(command))
+
+
+def _values(known: Mapping[str, Any], field: str) -> Iterator[str]:
+    """What stands for a field such as ``{input.images:q}`` in a command, word by word."""
+    first, *names = field.strip("{}").removesuffix(":q").split(".")
+    value = known[first]
+    for name in names:
+        value = getattr(value, name)
+    if isinstance(value, (list, tuple)):
+        yield from map(str, value)
+    else:
+        yield str(value)
+
+
+def _environment(job: Any) -> dict[str, str]:
+    """What a command finds: what Snakemake sets for threads and temporary files, and the shell's folder."""
+    threads, folder = str(job.threads), job.resources.get("tmpdir")
+    given = {**os.environ, **{f"{name}_NUM_THREADS": threads for name in _THREADS}}
+    given["VECLIB_MAXIMUM_THREADS"] = threads
+    given["PWD"] = os.getcwd()
+    if folder:
+        given.update({name: str(folder) for name in ("TMPDIR", "TMP", "TEMPDIR", "TEMP")})
+    return given
+
+
+def _hang_up(connection: socket) -> None:
+    with contextlib.suppress(OSError):  # it may just have ended
+        connection.shutdown(2)
+
+
+def _explained(words: list[str], reply: str, environment: Mapping[str, str]) -> int:
+    """Have the record written that a job did not leave; in another process, as that redirects its log."""
+    from pixmake import worker
+
+    command = [sys.executable, str(worker.__file__), "explain", reply]
+    done = subprocess.run(command, input=json.dumps(words).encode(), env=dict(environment), check=False)
+    return done.returncode
