@@ -52,7 +52,7 @@ def losses(count: int) -> str:
     parts = {
         "Snakemake starts; config, table, rules and DAG are made (`snakemake -n`)": start,
         "Snakemake chooses, starts and books each job, and a shell does nothing": booking,
-        "client, warm process, fork, decoding, log, record": _less(without_work, start, booking, outcome),
+        "hand-over, warm process, fork, decoding, log, record": _less(without_work, start, booking, outcome),
         "the work": _less(whole, without_work),
         "records gathered, tables, page, provenance": outcome,
         "the whole run": whole,

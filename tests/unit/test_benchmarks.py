@@ -19,6 +19,8 @@ BENCHMARKS = REPOSITORY / "benchmarks"
 def frame(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The modules of ``benchmarks/``, by the names under which its scripts import each other."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
+    for script in BENCHMARKS.glob("*.py"):  # another test may have loaded a user's file of that name
+        monkeypatch.delitem(sys.modules, script.stem, raising=False)
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
