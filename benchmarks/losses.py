@@ -10,19 +10,33 @@ from environments import ours
 from frame import CORES
 from measured import number
 from page import markdown
-from projects import ANALYSIS, analysis, draw, expect, forget, pixmake_project, wildcard_snakefile
+from projects import ANALYSIS, analysis, expect, forget, pixmake_project
 from usage import environment_of, usage
 
 MILLISECONDS = 5
 
-SNAKEMAKE_ALONE = wildcard_snakefile("shell", "touch {output}")
-
 TEXT = """\
-Where it goes, {count:,} images of {milliseconds} ms, by differences of whole runs (of one run each;
-CPU-seconds can be more than there is wall time, on {cores} cores):
+Where it goes, {count:,} images of {milliseconds} ms, by differences of whole runs (of one run each). While
+images are worked on, Snakemake and {cores} images share {cores} cores, so of these parts there are
+CPU-seconds alone:
 
 {table}
 """
+
+ALONE = """\
+import atexit, os, resource, sys
+
+def tell():
+    spent = resource.getrusage(resource.RUSAGE_SELF)
+    with open("spent", "w") as file:
+        file.write(str(spent.ru_utime + spent.ru_stime))
+
+atexit.register(tell)
+from snakemake.cli import main
+sys.argv[0] = "snakemake"
+main()
+"""
+"""Snakemake, which writes down what its own process has spent."""
 
 
 def losses(count: int) -> str:
@@ -33,41 +47,41 @@ def losses(count: int) -> str:
     with tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch:
         busy = pixmake_project(Path(scratch) / "busy", count, analysis(MILLISECONDS))
         idle = pixmake_project(Path(scratch) / "idle", count, ANALYSIS)
-        alone = Path(scratch) / "alone"
-        draw(alone, count)
-        shutil.copytree(idle / "profiles", alone / "profiles")
-        (alone / "Snakefile").write_text(SNAKEMAKE_ALONE)
 
         usage([*snakemake, "-n"], busy, environment)  # what is read from disk now, is not read below
         forget(busy)
         start = usage([*snakemake, "-n"], busy, environment)
         whole = usage(snakemake, busy, environment)
         expect(busy, "results/measure/*.json", count)
-        without_work = usage(snakemake, idle, environment)
+        without_work = usage([python, "-c", ALONE, "--cores", str(CORES)], idle, environment)
+        own = float((idle / "spent").read_text())
         nothing = usage(snakemake, idle, environment)
         _remove_outcome(idle)
         outcome = _less(usage(snakemake, idle, environment), nothing)
-        start_alone = usage([*snakemake, "-n"], alone, environment)
-        booking = _less(usage(snakemake, alone, environment), start_alone)
+    images = _less(whole, start, outcome)
+    booking = own - start["cpu_seconds"]
     parts = {
         "Snakemake starts; config, table, rules and DAG are made (`snakemake -n`)": start,
-        "Snakemake chooses, starts and books each job, and a shell does nothing": booking,
-        "hand-over, warm process, fork, decoding, log, record": _less(without_work, start, booking, outcome),
-        "the work": _less(whole, without_work),
+        "the images": images,
+        "… Snakemake chooses each job, hands it over, books its end": {"cpu_seconds": booking},
+        "… the warm process, its forks: decoding, log, record": {
+            "cpu_seconds": _less(without_work, start, outcome)["cpu_seconds"] - booking
+        },
+        "… the work": {"cpu_seconds": _less(whole, without_work)["cpu_seconds"]},
         "records gathered, tables, page, provenance": outcome,
         "the whole run": whole,
     }
     rows = [
         (
             name,
-            number(spent["seconds"]),
-            f"{100 * spent['seconds'] / whole['seconds']:.0f} %",
-            number(1000 * spent["seconds"] / count),
+            number(spent["seconds"]) if "seconds" in spent else "",
+            f"{100 * spent['seconds'] / whole['seconds']:.0f} %" if "seconds" in spent else "",
             number(spent["cpu_seconds"]),
+            number(1000 * spent["cpu_seconds"] / count),
         )
         for name, spent in parts.items()
     ]
-    table = markdown(("part", "seconds", "share", "ms an image", "CPU-seconds"), rows)
+    table = markdown(("part", "seconds", "share", "CPU-seconds", "CPU-ms an image"), rows)
     return TEXT.format(count=count, milliseconds=MILLISECONDS, cores=CORES, table=table)
 
 

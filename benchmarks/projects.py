@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 import time
+import uuid
 from pathlib import Path
 
 import cv2
@@ -95,9 +96,16 @@ def pixmake_project(folder: Path, count: int, analysis: str = ANALYSIS) -> Path:
 
 
 def forget(folder: Path) -> None:
-    """Remove all that a run made."""
+    """Put away all that a run made, out of the way of the next one.
+
+    It is removed with the case's folder at the end: for a minute ext4 passes over each inode that was freed,
+    which costs those who write many small files a seventh of their time.
+    """
+    away = folder.parent / "forgotten" / uuid.uuid4().hex
     for name in ("results", "logs", ".snakemake"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        if (folder / name).exists():
+            away.mkdir(parents=True, exist_ok=True)
+            (folder / name).rename(away / name)
 
 
 def expect(folder: Path, pattern: str, count: int) -> None:
