@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 from tests.conftest import Project
 
@@ -94,3 +97,24 @@ def test_without_the_display(small: Project) -> None:
     shown = small.snakemake("--workflow-profile", "none", "--executor", "pixmake", "--printshellcmds")
     assert shown.code == 1
     assert shown.err.count("client.py") >= 4
+
+
+def test_a_profile_of_ones_own_names_the_executor(small: Project) -> None:
+    """What a site's profile says of the executor holds, though the project's profile overrides it."""
+    site = {
+        "executor": "cluster-generic",
+        "cluster-generic-submit-cmd": "echo submitted >> submitted; sh",
+        "jobs": 2,
+        "seconds-between-status-checks": 1,
+    }
+    small.write("site/config.yaml", json.dumps(site))
+    ended = small.snakemake("measure_p0", "--profile", "site")
+    assert ended.code == 0, ended.err
+    assert (small.folder / "submitted").read_text() == "submitted\n"
+    read = "import yte; print(yte.process_yaml(open('profiles/default/config.yaml')).get('executor'))"
+    for profile, executor in (("site", "None\n"), (None, "pixmake\n")):
+        environment = {name: value for name, value in os.environ.items() if name != "SNAKEMAKE_PROFILE"}
+        environment |= {"SNAKEMAKE_PROFILE": profile} if profile else {}
+        command = [sys.executable, "-c", read]
+        told = subprocess.run(command, cwd=small.folder, env=environment, capture_output=True, text=True)
+        assert told.stdout == executor, told.stderr
