@@ -164,8 +164,9 @@ twice* those whose work had ended before that second start, and was done again.
 The Snakefile is started again as Snakemake asks for it (`--unlock`, then `--rerun-incomplete`);
 pixmake by `pixmake run`. The pool leaves a file for each image and skips those that are there; a kill
 in the middle of writing leaves it a broken one. Parsl has its checkpoints, one a task
-(`BasicMemoizer(checkpoint_mode="task_exit")`, `cache=True`). A script of Dask futures, as in OMERO's guide,
-and MLChain's `Parallel` have nothing to go on from.
+(`BasicMemoizer(checkpoint_mode="task_exit")`, `cache=True`); its workers outlive the command by some seconds
+and go on, but nobody takes what they make, and it is made again. A script of Dask futures, as in OMERO's
+guide, and MLChain's `Parallel` have nothing to go on from.
 """
 
 
