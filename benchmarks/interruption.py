@@ -299,7 +299,7 @@ def _snakemake_below(pid: int) -> list[int]:
 def _see_gone(folder: Path) -> None:
     """Wait for the processes that it left behind; kill those that stay."""
     deadline = time.monotonic() + GONE_SECONDS
-    while left := _of_run(f"{MARK}={folder}".encode()):
+    while left := _of_run(folder):
         if time.monotonic() > deadline:
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
@@ -307,13 +307,15 @@ def _see_gone(folder: Path) -> None:
         time.sleep(0.1)
 
 
-def _of_run(mark: bytes) -> list[int]:
-    """The processes that have this in their environment, wherever they went."""
+def _of_run(folder: Path) -> list[int]:
+    """The processes that work there, or were started from there: some write over their environment."""
+    mark = f"{MARK}={folder}".encode()
     found = []
-    for folder in Path("/proc").iterdir():
+    for process in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
+            here = (process / "cwd").readlink() == folder
+            if here or mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
     return found
 
 
