@@ -27,7 +27,7 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     python = environment("tables", "-e", f"{REPOSITORY}[parquet]")
     paths, gathered = write_records(scratch, int(case["records"])), scratch / "all.jsonl"
     (scratch / "paths").write_text("\n".join(paths) + "\n")
-    gather = ["sh", "-c", '"$0" -m pixmake gather "$1" < paths', python, gathered]
+    gather = ["sh", "-c", '"$0" -m pixmake records "$1" < paths', python, gathered]
     usage(gather, scratch)
 
     def writer(name: str, wanted: dict[str, object]) -> Contestant:
