@@ -375,10 +375,11 @@ def aims(results: Results) -> list[Aim]:
 
 
 def headlines(results: Results) -> list[Headline]:
-    """The best of each, against ours of the same kind."""
+    """Each against ours of the same kind."""
     found = []
     for theirs, work in (
         ("Dask futures, dask-image", PLANES),
+        ("Dask futures, SciPy", PLANES),
         ("Parsl, HighThroughputExecutor", ACTIONS),
         ("MLChain's Parallel", BURNING),
     ):
