@@ -12,10 +12,10 @@ import sys
 
 TYPE_CHECKING = False  # `typing` takes longer to import than the rest
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
-DONE, TOLD, REPLACED = 64, 65, 66  # as in job.py
+_DONE, _TOLD, _REPLACED = 64, 65, 66  # as in job.py
 
 CONTAINED = 0
 """Stands for the Snakemake process where that cannot be seen: inside a container."""
@@ -41,12 +41,17 @@ def main(owner: int, words: list[str]) -> int:
         return 1  # Snakemake has gone: nothing is started in its absence
     if not reply:
         reply = str(_worker().run_plain(words, owner))
+    return settle(owner, reply, lambda: _worker().explain(words, reply))
+
+
+def settle(owner: int, reply: str, explain: "Callable[[], int]") -> int:
+    """What an answer means: as `main`; of a job that left no record `explain` leaves one."""
     status = int(reply.split(" ", 1)[0])
-    if status not in (DONE, TOLD, REPLACED):
-        status = _worker().explain(words, reply)
-    if status == REPLACED:
+    if status not in (_DONE, _TOLD, _REPLACED):
+        status = explain()
+    if status == _REPLACED:
         os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
-    return 0 if status == DONE else 1
+    return 0 if status == _DONE else 1
 
 
 def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_socket.socket | None":

@@ -599,10 +599,14 @@ def _first_line(process: subprocess.Popen[bytes]) -> tuple[bool, str]:
 
 def _template_environment(threads: str) -> dict[str, str]:
     """The environment in which libraries are imported: threads as the rule says, sets in one order."""
-    held = {
+    return {**os.environ, **thread_variables(threads), "PYTHONHASHSEED": "0"}
+
+
+def thread_variables(threads: str) -> dict[str, str]:
+    """The variables by which libraries are held to so many threads; Snakemake sets them for commands."""
+    return {
         f"{name}_NUM_THREADS" if "MAXIMUM" not in name else f"{name}_THREADS": threads for name in _THREADS
     }
-    return {**os.environ, **held, "PYTHONHASHSEED": "0"}
 
 
 def _interpreter(python: str) -> str:

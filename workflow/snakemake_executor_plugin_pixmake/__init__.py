@@ -15,7 +15,6 @@ import functools
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,8 +33,6 @@ common_settings = local.common_settings
 
 _START = "exec {params.run} "
 """How the commands of pixmake's rules begin, and no others do."""
-
-_THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
 
 
 class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
@@ -81,11 +78,11 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         if not self._is_ours(job):
             return super().run_single_job(job)
         arguments = self.job_args_and_prepare(job)
-        words = _words(job, inputs=arguments[1], outputs=arguments[2], logs=arguments[7])
-        if words is None:
-            return self.pool.submit(self.cached_or_run, job, local.run_wrapper, *arguments)
         by_command = functools.partial(self.cached_or_run, job, local.run_wrapper, *arguments)
-        return self.pool.submit(self._hand_over, words, _environment(job), by_command)
+        owner, words = _words(job, inputs=arguments[1], outputs=arguments[2], logs=arguments[7])
+        if not words:
+            return self.pool.submit(by_command)
+        return self.pool.submit(self._hand_over, owner, words, _environment(job), by_command)
 
     def cancel(self) -> None:
         """End all jobs: the warm process kills an image whose connection is closed."""
@@ -107,11 +104,10 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         return self.workflow.workflow_settings.cache is None and not (job.is_shadow or job.benchmark)
 
     def _hand_over(
-        self, words: list[str], environment: Mapping[str, str], by_command: Callable[[], None]
+        self, owner: int, words: list[str], environment: Mapping[str, str], by_command: Callable[[], None]
     ) -> None:
         from pixmake import client
 
-        owner, words[:] = int(words[0]), words[1:]
         reply = ""
         connection = client.connect(owner, words[2], environment)
         if connection is not None:
@@ -127,26 +123,19 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
             raise SpawnedJobError
         if not reply:
             by_command()
-            return
-        status = int(reply.split(" ", 1)[0])
-        if status not in (client.DONE, client.TOLD, client.REPLACED):
-            status = _explained(words, reply, environment)
-        if status == client.REPLACED:
-            os.kill(owner, signal.SIGKILL)  # whatever this Snakemake does from now on is another one's work
-        if status != client.DONE:
+        elif client.settle(owner, reply, lambda: _explained(words, reply, environment)):
             raise SpawnedJobError
 
 
 def _words(
     job: Any, *, inputs: Sequence[str], outputs: Sequence[str], logs: Sequence[str]
-) -> list[str] | None:
-    """The words that the client would get; nothing if it would have to find some of them by itself."""
-    head = _split(job.params.run)
+) -> tuple[int, list[str]]:
+    """Whose job it is, and the words that the client would get; none if some are for it to find."""
     from pixmake.client import ACTIVATED, CONTAINED
 
-    owner, limits, python = head[-3:]
+    *_, owner, limits, python = _split(job.params.run)
     if owner == str(CONTAINED) or python == ACTIVATED:
-        return None
+        return CONTAINED, []
     known = {
         "params": job.params,
         "resources": job.resources,
@@ -155,7 +144,7 @@ def _words(
         "input": inputs,
     }
     task, *rest = [list(_values(known, field)) for field in job.rule.shellcmd[len(_START) :].split()]
-    return [owner, *task, limits, python, *(word for words in rest for word in words)]
+    return int(owner), [*task, limits, python, *(word for words in rest for word in words)]
 
 
 @functools.lru_cache(maxsize=64)
@@ -177,10 +166,10 @@ def _values(known: Mapping[str, Any], field: str) -> Iterator[str]:
 
 def _environment(job: Any) -> dict[str, str]:
     """What a command finds: what Snakemake sets for threads and temporary files, and the shell's folder."""
-    threads, folder = str(job.threads), job.resources.get("tmpdir")
-    given = {**os.environ, **{f"{name}_NUM_THREADS": threads for name in _THREADS}}
-    given["VECLIB_MAXIMUM_THREADS"] = threads
-    given["PWD"] = os.getcwd()
+    from pixmake.worker import thread_variables
+
+    folder = job.resources.get("tmpdir")
+    given = {**os.environ, **thread_variables(str(job.threads)), "PWD": os.getcwd()}
     if folder:
         given.update({name: str(folder) for name in ("TMPDIR", "TMP", "TEMPDIR", "TEMP")})
     return given
