@@ -57,6 +57,7 @@ PREREQUISITE = "PrerequisiteFailed"
 LINKS = ".snakemake/pixmake/links"
 """Where images lie whose names Snakemake would take for patterns; see `pixmake.rules`."""
 
+_HOST, _PYTHON = platform.node(), platform.python_version()
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
@@ -196,15 +197,17 @@ def _versions(job: Job) -> dict[str, str]:
     return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
 
 
-def prepare(kind: str, work: Mapping[str, Any], folder: str, images: Sequence[str]) -> None:
-    """Have the warm process read what every image of a step needs, the first of which are these.
+def prepare(task: Task) -> None:
+    """Have the warm process read what every image of a step needs, of which this task is the first.
 
     See `pixmake.runners`.
     """
-    remote.prepare(images)
-    runner = import_module(MODULES[kind])
+    remote.prepare(task.images)
+    if "cv2" in sys.modules:
+        import_module("pixmake.images").warm_up()
+    runner = import_module(MODULES[task.kind])
     if hasattr(runner, "prepare"):
-        runner.prepare(work, folder)
+        runner.prepare(task.work)
 
 
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:
@@ -268,10 +271,10 @@ def run_facts(
         "seconds": round(seconds, 4),
         "cpu_seconds": round(cpu, 4),
         "max_rss_mb": round(rss_mb, 1),
-        "host": platform.node(),
+        "host": _HOST,
         "attempt": job.limits.attempt,
         "warm": warm,
-        "python": platform.python_version(),
+        "python": _PYTHON,
     }
 
 
@@ -304,6 +307,8 @@ def gathered_for(job: Job) -> Gathered:
         A step that it needs failed.
     """
     task, gathered = job.task, Gathered()
+    if not (task.members or job.needed or job.gathered):
+        return gathered
     if task.members:
         gathered = gather_members(Path(MEMBERS) / f"{task.members}.json", task.needs_many)
     records = {step: read_record(paths[0]) for step, paths in job.needed.items()}

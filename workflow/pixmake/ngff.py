@@ -9,7 +9,6 @@ Standard library only at import: it runs in whatever Python environment a step n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -229,6 +228,8 @@ def fields_of(path: str, group: Any, said: Mapping[str, Any]) -> Iterator[Field]
     ImageError
         A well is not there, or its metadata make none.
     """
+    from concurrent.futures import ThreadPoolExecutor  # each image's process would pay for its hooks
+
     try:
         if "well" in said:
             row, column = path.rstrip("/").split("/")[-2:]

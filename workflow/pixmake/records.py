@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,7 +97,8 @@ def write_record(record: Record, path: str | Path) -> None:
         files = {name: named(file) for name, file in record.files.items()}
         record = replace(record, error=error, files=files)
     with written_whole(path) as temporary:
-        text = json.dumps(asdict(record), ensure_ascii=False, indent=1, allow_nan=False)
+        content = {**vars(record), "error": record.error and vars(record.error)}
+        text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -147,13 +148,15 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     The temporary name keeps the file's suffix, since image writers choose the format by it.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp{path.suffix}"
     try:
         yield temporary
         rename(temporary, path)
-    finally:
+    except BaseException:
         remove(temporary)
+        raise
 
 
 def note_failure(results: str | Path, step: str, job_id: str, reason: str) -> None:

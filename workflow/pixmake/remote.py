@@ -74,6 +74,9 @@ class Access:
     cache_size: int = 20_000_000_000
 
 
+_ACCESS = frozenset(each.name for each in fields(Access))
+
+
 @dataclass
 class _State:
     """What one process knows."""
@@ -101,9 +104,8 @@ def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, 
     versions
         The versions that the plan was made of, by URI. What has another one by now is an error.
     """
-    known = {each.name for each in fields(Access)}
     if settings is not None:
-        _STATE.access = Access(**{key: value for key, value in settings.items() if key in known})
+        _STATE.access = Access(**{key: value for key, value in settings.items() if key in _ACCESS})
         _STATE.opened.clear()
     _STATE.expected = {uri: version for uri, version in (versions or {}).items() if version}
     _STATE.seen.clear()

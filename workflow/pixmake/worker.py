@@ -24,9 +24,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixmake.job import Job
 
 DONE, TOLD = 64, 65  # as in job.py
 START_SECONDS = 60
@@ -103,7 +107,7 @@ def run_plain(words: list[str], owner: int) -> str:
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(json.dumps(words).encode())
         process.stdin.close()
-    child = _Child(process.pid, None, words, bytearray())
+    child = _Child(process.pid, None, json.loads(words[1]).get("timeout"))
     while process.returncode is None:
         if os.getppid() != owner:
             _kill_child(process.pid)
@@ -163,35 +167,47 @@ def explain(words: list[str], reply: str) -> int:
 # --- the process of one image ----------------------------------------------------------------------
 
 
-def run_child(words: list[str], *, warm: bool = False, learned: int | None = None) -> int:
-    """Be the process of one image: quiet, limited, and gone when the warm process goes.
+def run_child(words: list[str]) -> int:
+    """Be the process of one image, without the warm one.
 
     Parameters
     ----------
     words
         The rule's command: task, limits, interpreter, attempt, log, outputs, inputs.
-    warm
-        Whether it is a fork of the warm process.
-    learned
-        A file descriptor to which the names of newly imported modules are written.
     """
-    # only for the first image: to look at each name copies a fifth of all memory that an image's process does
-    before = set() if learned is None else set(sys.modules)
-    log = os.open(words[4], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    _redirect(words[4])
+    _load_package()
+    return _run(importlib.import_module("pixmake.job").parse_job(words))
+
+
+def _redirect(log_file: str) -> None:
+    """Have nothing to read, and write to a log."""
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, target)
     for spare in (log, nothing):
         os.close(spare)
     faulthandler.enable(sys.stderr)
-    _load_package()
-    limits = importlib.import_module("pixmake.task").parse_limits(words[1], int(words[3]))
-    _limit_memory(limits.mem_mb)
-    if limits.gpu:
-        importlib.import_module("pixmake.devices").claim_devices(limits.gpu)
-    job = importlib.import_module("pixmake.job")
+
+
+def _run(job: Job, *, warm: bool = False, learned: int | None = None) -> int:
+    """Run a job within its limits.
+
+    Parameters
+    ----------
+    warm
+        Whether this is a fork of the warm process.
+    learned
+        A file descriptor to which the names of newly imported modules are written.
+    """
+    # only for the first image: to look at each name copies a fifth of all memory that an image's process does
+    before = set() if learned is None else set(sys.modules)
+    _limit_memory(job.limits.mem_mb)
+    if job.limits.gpu:
+        importlib.import_module("pixmake.devices").claim_devices(job.limits.gpu)
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-    status = job.run_job(job.parse_job(words), threads=threads, warm=warm)
+    status = importlib.import_module("pixmake.job").run_job(job, threads=threads, warm=warm)
     if learned is not None and status == DONE:
         names = [name for name in sys.modules if name not in before]
         with contextlib.suppress(OSError):
@@ -240,15 +256,14 @@ class _Child:
 
     pid: int
     client: socket.socket | None
-    words: list[str]
-    buffer: bytearray
+    timeout: float | None
+    what: str = ""
     learned: int | None = None
     started: float = field(default_factory=time.monotonic)
     timed_out: bool = False
 
     def __post_init__(self) -> None:
-        timeout = json.loads(self.words[1]).get("timeout")
-        self.deadline = self.started + timeout if timeout else None
+        self.deadline = self.started + self.timeout if self.timeout else None
 
     def kill_if_late(self) -> None:
         if self.deadline and time.monotonic() > self.deadline and not self.timed_out:
@@ -270,6 +285,7 @@ class _Template:
         self.address = address
         self.owner = owner
         self.children: dict[int, _Child] = {}
+        self.folder = ""
         self.environment = ""
         self.known: set[str] = set()
         self.prepared: set[str] = set()
@@ -353,30 +369,34 @@ class _Template:
                 _kill_child(child.pid)
 
     def _fork(self, client: socket.socket, text: str) -> None:
+        # what is the same for all images is done here: an image's process would have to do it anew
         folder, environment, command = text.split("\1")
-        words = command.split("\0")
+        if folder != self.folder:
+            self.folder = folder
+            os.chdir(folder)
         if environment != self.environment:
-            # here and not in each child, since it is the same for nearly all of them
             self.environment = environment
             os.environ.clear()
             pairs = (entry.partition("=") for entry in environment.split("\0") if entry)
             os.environ.update({name: value for name, _, value in pairs})
-        what, kind = _what(words)
+        jobs = importlib.import_module("pixmake.job")
+        job: Job = jobs.parse_job(command.split("\0"))
+        kind, what = job.task.kind, json.dumps([job.task.kind, job.task.work], sort_keys=True)
         if kind not in self.prepared:
             self.prepared.add(kind)
-            _import_quietly(importlib.import_module("pixmake.job").preloads(kind))
+            _import_quietly(jobs.preloads(kind))
         if what not in self.prepared:
             self.prepared.add(what)
-            _prepare_quietly(kind, words, folder)
+            _prepare_quietly(job)
         reader, writer = os.pipe() if what not in self.known else (None, None)
         pid = os.fork()
         if pid == 0:
-            self._become_child(folder, words, writer)
+            self._become_child(job, writer)
         if writer is not None:
             os.close(writer)
-        self.children[pid] = _Child(pid, client, words, bytearray(), reader)
+        self.children[pid] = _Child(pid, client, job.limits.timeout, what, reader)
 
-    def _become_child(self, folder: str, words: list[str], writer: int | None) -> None:
+    def _become_child(self, job: Job, writer: int | None) -> None:
         status = 70
         try:
             os.setsid()
@@ -386,8 +406,8 @@ class _Template:
             for key in list(self.selector.get_map().values()):
                 os.close(key.fd)
             self.selector.close()
-            os.chdir(folder)
-            status = run_child(words, warm=True, learned=writer)
+            _redirect(job.log)
+            status = _run(job, warm=True, learned=writer)
         except BaseException:
             import traceback
 
@@ -426,14 +446,8 @@ class _Template:
             names = pipe.read().decode().split("\n")
         if not names[0]:
             return
-        self.known.add(_what(child.words)[0])
+        self.known.add(child.what)
         _import_quietly(names)
-
-
-def _what(words: list[str]) -> tuple[str, str]:
-    """What a job runs, whatever its image, and the kind of its step."""
-    task = json.loads(words[0])
-    return json.dumps([task["kind"], task.get("work")], sort_keys=True), task["kind"]
 
 
 def _import_quietly(names: Iterable[str]) -> None:
@@ -446,13 +460,10 @@ def _import_quietly(names: Iterable[str]) -> None:
     gc.freeze()
 
 
-def _prepare_quietly(kind: str, words: list[str], folder: str) -> None:
+def _prepare_quietly(job: Job) -> None:
     """Read what all images of a step need; what cannot be read, an image's process tells of."""
     with contextlib.suppress(BaseException):
-        task = json.loads(words[0])
-        importlib.import_module("pixmake.job").prepare(
-            kind, task.get("work", {}), folder, task.get("images", ())
-        )
+        importlib.import_module("pixmake.job").prepare(job.task)
     gc.collect()
     gc.freeze()
 
@@ -519,20 +530,21 @@ def _end_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            _c_library().prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            _prctl()(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _adopt_strays() -> None:
     """Become the parent of processes whose own parent, an image's process, has ended."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
-            _c_library().prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+            _prctl()(36, 1)  # PR_SET_CHILD_SUBREAPER
 
 
 @functools.cache
-def _c_library() -> ctypes.CDLL:
-    """Loaded once, before any fork: an image's process need not."""
-    return ctypes.CDLL(None)
+def _prctl() -> Callable[..., int]:
+    """Looked up once, before any fork: an image's process need not."""
+    function: Callable[..., int] = ctypes.CDLL(None).prctl
+    return function
 
 
 def _alive(pid: int) -> bool:

@@ -2,7 +2,7 @@
 
 A module may have ``PRELOAD``, the modules that the warm process imports before the first image, and
 ``OPENS_FILES``, if its images are opened by their names: it gets local copies of those at URIs. It
-may have ``prepare(work, folder)``, which reads there what every image of a step needs; paths start there.
+may have ``prepare(work)``, which reads there what every image of a step needs.
 """
 
 from __future__ import annotations

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from pixmake.axes import Part
@@ -19,6 +23,14 @@ from pixmake.runners import Call, Outcome
 from pixmake.runners.main_module import settle
 from pixmake.runners.measurements import measured
 from pixmake.runners.metadata import metadata, source_of
+
+PRELOAD = ("numpy", "cv2")
+
+
+def prepare(work: Mapping[str, Any]) -> None:
+    """Compile the function's file in the warm process, before the first image's process is forked."""
+    file = work["function"].rpartition(":")[0]
+    _found(file, os.stat(file).st_mtime_ns)
 
 
 def run(call: Call) -> Outcome:
@@ -47,22 +59,41 @@ def run(call: Call) -> Outcome:
 
 def load_module(file: str) -> ModuleType:
     """A user's file as a module, able to import what lies beside it; in a package as a part of that."""
+    found = _found(file, os.stat(file).st_mtime_ns)
+    if found.folder not in sys.path:
+        sys.path.insert(0, found.folder)
+    if found.specification is None:
+        return importlib.import_module(found.name)
+    module = importlib.util.module_from_spec(found.specification)
+    sys.modules[found.name] = module
+    assert found.code is not None
+    exec(found.code, module.__dict__)
+    return module
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A user's file. The warm process compiles it once; each image's process runs it anew."""
+
+    folder: str
+    name: str
+    specification: ModuleSpec | None = None
+    """None of a part of a package: Python's own import finds it."""
+    code: CodeType | None = None
+
+
+@lru_cache
+def _found(file: str, version: int) -> _Found:
     path = Path(file).resolve()
     parts, folder = [path.stem], path.parent
     while (folder / "__init__.py").exists():
         parts.insert(0, folder.name)
         folder = folder.parent
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
     if len(parts) > 1:
-        return importlib.import_module(".".join(parts))
-    specification = importlib.util.spec_from_file_location(path.stem, path)
-    if specification is None or specification.loader is None:
-        raise ImportError(f"{file} cannot be imported")
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[path.stem] = module
-    specification.loader.exec_module(module)
-    return module
+        return _Found(str(folder), ".".join(parts))
+    loader = SourceFileLoader(path.stem, str(path))
+    specification = importlib.util.spec_from_loader(path.stem, loader)
+    return _Found(str(folder), path.stem, specification, loader.get_code(path.stem))
 
 
 def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:

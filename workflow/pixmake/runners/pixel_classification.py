@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +21,9 @@ _CLASSIFIERS: dict[str, Classifier] = {}
 """By the hash of the file: read in the warm process, each image's process has it by the fork."""
 
 
-def prepare(work: Mapping[str, Any], folder: str) -> None:
+def prepare(work: Mapping[str, Any]) -> None:
     """Read the classifier in the warm process, before the first image's process is forked."""
-    _classifier(os.path.join(folder, work["model"]), work["hash"])
+    _classifier(work["model"], work["hash"])
 
 
 def run(call: Call) -> Outcome:
