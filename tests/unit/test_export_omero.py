@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixmake.aggregate import gather, write_tables
+from pixmake.aggregate import write_tables
 from pixmake.aggregation import Aggregate
 from pixmake.errors import PixmakeError
 from pixmake.export.omero import OmeroTable, omero_table
+from pixmake.recordlines import gather
 from pixmake.records import Record, write_record
 
 FIRST = {

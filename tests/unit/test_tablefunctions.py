@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from pixmake.aggregate import gather, write_tables
+from pixmake.aggregate import write_tables
 from pixmake.aggregation import Aggregate
 from pixmake.config import parse_config
 from pixmake.errors import PixmakeError
+from pixmake.recordlines import gather
 from pixmake.records import Record, write_record
 from pixmake.results import read_table
 from pixmake.summarise import summarise

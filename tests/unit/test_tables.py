@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixmake.aggregate import gather, write_tables
+from pixmake.aggregate import write_tables
 from pixmake.aggregation import Aggregate, table_files
 from pixmake.errors import PixmakeError
 from pixmake.export.delimited import as_it_was, csv_table, harmless
 from pixmake.export.sqlite import sqlite_tables
+from pixmake.recordlines import gather
 from pixmake.records import Failure, Record, write_record
 from pixmake.tables import Column, Table
 

@@ -1,17 +1,10 @@
-"""From the records of all jobs to the tables, in memory that does not grow with their number.
-
-First the records are gathered in one file, in the order of the table of images: `gather`, the one thing
-that opens every record. All that comes after reads that file.
-"""
+"""From the gathered records of all jobs to the tables, in memory that does not grow with their number."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from pixmake.aggregation import DATABASE, PLANTCV, Aggregate
 from pixmake.export import Put
@@ -19,57 +12,8 @@ from pixmake.export.delimited import csv_table
 from pixmake.export.parquet import parquet_table
 from pixmake.export.plantcv import plantcv_results
 from pixmake.export.sqlite import sqlite_tables
-from pixmake.job import PREREQUISITE
-from pixmake.records import (
-    STORED,
-    Record,
-    failure_counts,
-    note_failure,
-    parse_record,
-    read_content,
-    written_whole,
-)
+from pixmake.recordlines import gathered
 from pixmake.tables import Table, Tables, survey
-
-
-def gather(records: Iterable[str], path: str | Path) -> int:
-    """Write records into one file, a line each, in the order given.
-
-    Returns
-    -------
-    int
-        Their number.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        A record is missing, or is none.
-    """
-    count = 0
-    with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
-        for record in records:
-            content = read_content(record)
-            if content["error"] is not None and os.environ.get(STORED):
-                _note_failure(content, record)
-            lines.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-            count += 1
-    return count
-
-
-def _note_failure(content: Mapping[str, Any], record: str) -> None:
-    """Note a failure that another machine has noted: its notes are not among what it stores."""
-    results, before = Path(record).parent.parent, content["origin"].get("task", {}).get("failures", 0)
-    if content["error"]["type"] == PREREQUISITE:
-        return
-    if failure_counts(results, content["step"]).get(content["id"], 0) <= before:
-        note_failure(results, content["step"], content["id"], content["error"]["message"])
-
-
-def gathered(path: str | Path) -> Iterator[Record]:
-    """The records of a file that `gather` wrote, one at a time."""
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            yield parse_record(json.loads(line))
 
 
 def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted: Aggregate) -> Tables:
@@ -81,7 +25,7 @@ def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted
     Parameters
     ----------
     records
-        The file that `gather` wrote.
+        The file that `recordlines.gather` wrote.
     terms
         The metadata terms, in the order of the table of images.
     results

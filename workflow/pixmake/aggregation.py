@@ -13,9 +13,6 @@ Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+$")]
 TABLES = ("measurements", "measurements_long", "failures", "runs", "files", "columns")
 """The tables of a run; each format has them all, and a function asks for them by these names."""
 
-PICTURES = "report_files"
-"""The folder with the small pictures of the page, beside it."""
-
 DATABASE = "tables.sqlite"
 PLANTCV = ("plantcv.json", "plantcv-single-value-traits.csv", "plantcv-multi-value-traits.csv")
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixmake.aggregation import PICTURES
 from pixmake.config import Config
 from pixmake.errors import PixmakeError, Problem
 from pixmake.found import found_path
@@ -17,7 +16,7 @@ from pixmake.job import LINKS
 from pixmake.outcome_rules import gathered, page, targets
 from pixmake.outputs import is_folder
 from pixmake.plan import GATHERED, LOGS, Plan, PlannedStep, file_paths, gathering_rule
-from pixmake.records import FAILURES, read_record
+from pixmake.records import FAILURES, PICTURES, read_record
 from pixmake.rules import collected, log_of
 from pixmake.runlock import is_running
 from pixmake.splitting import LISTED, SPLIT

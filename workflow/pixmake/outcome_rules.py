@@ -7,10 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pixmake.aggregation import PICTURES, TABLES, table_files
+from pixmake.aggregation import TABLES, table_files
 from pixmake.installed import WORKFLOW
 from pixmake.plan import Plan
 from pixmake.provenance import provenance_file
+from pixmake.records import PICTURES
 from pixmake.rules import collected, columns, listed_paths, log_of, over_several, records
 from pixmake.tablefunctions import PlannedFunction
 from pixmake.task import one_line

@@ -22,6 +22,9 @@ STORED = "PIXMAKE_STORED"
 FAILURES = ".failures"
 """The folder below ``results`` with one file per job that has ever failed for good: a line a failure."""
 
+PICTURES = "report_files"
+"""The folder below ``results`` with the small pictures of the page."""
+
 
 @dataclass(frozen=True)
 class Measurement:

@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
 
 
 def _records(arguments: argparse.Namespace) -> int:
-    from pixmake.aggregate import gather
+    from pixmake.recordlines import gather
 
     with in_words():
         gather((line.rstrip("\n") for line in sys.stdin), arguments.gathered)
@@ -77,8 +77,8 @@ def _page(arguments: argparse.Namespace) -> int:
 
 
 def _provenance(arguments: argparse.Namespace) -> int:
-    from pixmake.aggregate import gathered
     from pixmake.provenance import write_provenance
+    from pixmake.recordlines import gathered
 
     with in_words():
         write_provenance(gathered(arguments.gathered), json.loads(sys.stdin.readline()), arguments.output)

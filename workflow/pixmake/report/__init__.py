@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pixmake import __version__
-from pixmake.aggregate import gathered
-from pixmake.aggregation import PICTURES
-from pixmake.records import named, written_whole
+from pixmake.recordlines import gathered
+from pixmake.records import PICTURES, named, written_whole
 from pixmake.remote import configure
 from pixmake.report.content import collect
 from pixmake.report.page import render
