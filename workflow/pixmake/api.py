@@ -259,7 +259,7 @@ class Project:
             plan = known_plan(plan)
             table = selected_table(plan.config.images)
         ids = {named(*image): group.id for group in plan.groups for image in group.images}
-        paths = enumerate(table.frame[PATH])
+        paths = enumerate(table.cells[PATH])
         found = [ids.get(named(located(path, table.root), table.part(row))) for row, path in paths]
         frame = table.frame.drop(columns="id", errors="ignore")
         frame.insert(0, "id", found)

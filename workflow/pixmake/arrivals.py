@@ -106,7 +106,7 @@ def only_arrived(table: Table) -> Table:
     if not listed:
         return table
     arrived = set(json.loads(Path(listed).read_bytes())["arrived"])
-    paths = ["" if path is None else located(path, table.root) for path in table.frame[PATH]]
+    paths = ["" if path is None else located(path, table.root) for path in table.cells[PATH]]
     return table.keep(np.array([is_remote(path) or path in arrived for path in paths], dtype=bool))
 
 

@@ -49,11 +49,11 @@ def with_exif(table: Table, terms: Sequence[str]) -> Table:
     problems = [
         Problem(f"images.exif: {table.source} has a column {term!r} already", hint="take it out of `exif`")
         for term in terms
-        if term in table.frame.columns
+        if term in table.cells
     ]
     if problems:
         raise PixmakeError(problems)
-    paths = [None if path is None else located(path, table.root) for path in table.frame[PATH]]
+    paths = [None if path is None else located(path, table.root) for path in table.cells[PATH]]
     remote = [path for path in paths if path is not None and is_remote(path)]
     if remote:
         what = f"images.exif reads files on a disk here, and {len(remote)} images are not, e.g. {remote[0]}"

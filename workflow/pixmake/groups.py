@@ -157,7 +157,7 @@ def make_grouping(table: Table, images: Images) -> Grouping:
 
 
 def _cells(table: Table, images: Images) -> _Cells:
-    columns = {str(name): table.frame[name].tolist() for name in table.frame.columns}
+    columns = {name: cells.tolist() for name, cells in table.cells.items()}
     keys: dict[str, Sequence[Any]] = dict(columns)
     if table.when is not None:
         keys[TIMESTAMP] = table.when.tolist()
@@ -321,6 +321,6 @@ def _unknown_columns(table: Table, images: Images) -> Iterator[Problem]:
     named += [("name_by", images.name_by)] if images.name_by else []
     named += [("id", column) for column in template_columns(images.id)] if images.id else []
     for key, column in named:
-        if column not in table.frame.columns:
+        if column not in table.cells:
             what = f"images.{key}: {table.source} has no column {column!r}"
             yield Problem(what, hint="its columns: " + ", ".join(table.columns))

@@ -108,9 +108,9 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
         The source cannot be read at all.
     """
     table, problems = _read(images) if table is None else (table, [])
-    status = np.full(len(table.frame), KEPT, dtype=object)
-    ids: list[str | None] = [None] * len(table.frame)
-    kept = np.ones(len(table.frame), dtype=bool)
+    status = np.full(len(table), KEPT, dtype=object)
+    ids: list[str | None] = [None] * len(table)
+    kept = np.ones(len(table), dtype=bool)
 
     steps, found = _selection(table, images)
     problems += found
@@ -161,7 +161,7 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
     there = np.isin(status, [KEPT, DONE, FAILED])
     return Inspection(
         source=table.source,
-        read=len(table.frame),
+        read=len(table),
         suffixes=_suffixes(table),
         notes=table.notes,
         filters=tuple(filters),
@@ -293,9 +293,9 @@ def _in_no_group(table: Table, grouping: Grouping) -> list[str]:
     for problem in grouping.problems:
         reasons.setdefault(problem.where, problem.what)
     if not reasons:
-        return [KEPT] * len(table.frame)
+        return [KEPT] * len(table)
     other = "an image of its group cannot be used"
-    return [reasons.get(table.place(position), other) for position in range(len(table.frame))]
+    return [reasons.get(table.place(position), other) for position in range(len(table))]
 
 
 def _states(config: Config, groups: tuple[Group, ...], columns: Sequence[str]) -> dict[str, str]:
@@ -328,13 +328,13 @@ def _free(name: str, columns: Sequence[str]) -> str:
 
 
 def _suffixes(table: Table) -> tuple[tuple[str, int], ...]:
-    paths = [path for path in table.frame[PATH] if path is not None]
+    paths = [path for path in table.cells[PATH] if path is not None]
     return tuple(Counter(os.path.splitext(path)[1].lower() for path in paths).most_common())
 
 
 def _terms(table: Table, there: Any) -> Iterator[Term]:
     for name in table.columns[1:]:
-        cells = table.frame[name].tolist()
+        cells = table.cells[name].tolist()
         kept = [cell for cell, is_there in zip(cells, there.tolist(), strict=True) if is_there]
         every, some = dict.fromkeys(cells), dict.fromkeys(kept)
         examples = [value for value in (some or every) if value is not None]

@@ -34,7 +34,7 @@ def joined(table: Table, join: Join) -> Table:
             hint="its columns: " + ", ".join(table.columns),
         )
         for name in join.on
-        if name not in table.frame.columns
+        if name not in table.cells
     ]
     other = read_file_table(join.table, join.on)
     added = [name for name in other.columns if name not in join.on]
@@ -43,7 +43,7 @@ def joined(table: Table, join: Join) -> Table:
             f"images.join: both {table.source} and {source} have a column {name!r}", hint="rename one of them"
         )
         for name in added
-        if name in table.frame.columns
+        if name in table.cells
     ]
     if problems:
         raise PixmakeError(problems)
@@ -51,7 +51,7 @@ def joined(table: Table, join: Join) -> Table:
     rows, repeated = _rows_by_key(_keys([typed_cells(other.columns[name]) for name in join.on]), places)
     if repeated:
         raise PixmakeError(repeated)
-    keys = _keys([table.frame[name].tolist() for name in join.on])
+    keys = _keys([table.cells[name].tolist() for name in join.on])
     found = [rows.get(key) for key in keys]
     notes = _unused(rows, keys, places)
     lacking = [position for position, row in enumerate(found) if row is None]

@@ -32,7 +32,7 @@ def with_parts(table: Table, read_by: Sequence[str] | None) -> Table:
     PixmakeError
         A column is not there, or a cell is no whole number from 0.
     """
-    columns = [str(name) for name in table.frame.columns]
+    columns = list(table.cells)
     unknown = [name for name in read_by or () if name not in columns]
     if unknown:
         what = f"{table.source} has no column"
@@ -40,10 +40,10 @@ def with_parts(table: Table, read_by: Sequence[str] | None) -> Table:
             Problem(f"images.read_by: {what} {name!r}", hint=nearest(name, columns)) for name in unknown
         )
     named = [name for name in PARTS if name in (columns if read_by is None else read_by)]
-    paths = table.frame[PATH].tolist()
+    paths = table.cells[PATH].tolist()
     if not named or (read_by is None and not any(path is not None and ".zarr" in path for path in paths)):
         return table
-    cells = {name: table.frame[name].tolist() for name in named}
+    cells = {name: table.cells[name].tolist() for name in named}
     parts = np.empty(len(paths), dtype=object)
     problems = []
     for row, path in enumerate(paths):

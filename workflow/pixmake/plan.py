@@ -422,14 +422,14 @@ def selected_table(images: Images) -> Table:
     """
     table = read_images(images)
     selected = select_rows(table, images.select, images.group_by)
-    if selected.frame.empty:
-        hint = "" if table.frame.empty else "look at images.select"
-        what = f"no image: {len(table.frame)} rows, of which none is selected"
+    if not len(selected):
+        hint = "" if not len(table) else "look at images.select"
+        what = f"no image: {len(table)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
     if images.missing == "skip":
         there = without_missing(selected)
-        if there.frame.empty:
-            what = f"no image: of {len(selected.frame)} files none is there"
+        if not len(there):
+            what = f"no image: of {len(selected)} files none is there"
             raise PixmakeError(
                 [Problem(what, table.source, f"the first: {there.notes[len(selected.notes)].path}")]
             )

@@ -120,11 +120,11 @@ def propose_config(source: str, project: Path) -> Proposal:
     found: dict[str, Any] = {"path": source}
     lenient = {"unmatched": "skip"} if kind in ("directory", "lemnatec") else {}
     table = read_images(Images.model_validate({kind: {**found, **lenient}}))
-    paths = [path for path in table.frame[PATH] if path is not None]
+    paths = [path for path in table.cells[PATH] if path is not None]
     template = guess_template(paths[:: max(1, len(paths) // _SAMPLE)]) if kind == "directory" else None
     if template is not None:
         named = read_images(Images.model_validate({kind: {**found, "template": template, **lenient}}))
-        if len(named.frame) >= ENOUGH * len(paths):
+        if len(named) >= ENOUGH * len(paths):
             table, found["template"] = named, template
             comments["images", kind, "template"] = list(_described(table, len(paths)))
     if kind == "zarr" and (split := _planes(located(paths[0], table.root))):
@@ -344,10 +344,10 @@ def _fits(template: str, paths: Sequence[str]) -> bool:
 
 
 def _described(table: Table, count: int) -> Iterator[str]:
-    example = table.frame[PATH].iloc[0]
+    example = table.cells[PATH][0]
     yield f"Guessed from {count} names such as {example}; call the terms what they are:"
     for column in table.columns[1:]:
-        values = set(table.frame[column].tolist())
+        values = set(table.cells[column].tolist())
         shown = ", ".join(str(value) for value in sorted(values, key=_as_sorted)[:4])
         more = ", …" if len(values) > 4 else ""
         yield f"- {column}: {len(values)} {'values' if len(values) > 1 else 'value'}: {shown}{more}"

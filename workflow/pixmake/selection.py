@@ -67,7 +67,7 @@ def selection_steps(table: Table, select: Select, group_by: Sequence[str] = ()) 
     if problems:
         raise PixmakeError(problems)
     steps: list[SelectionStep] = []
-    kept = np.ones(len(table.frame), dtype=bool)
+    kept = np.ones(len(table), dtype=bool)
     for key, what, condition in _conditions(table, select):
         try:
             kept = kept & condition()
@@ -120,7 +120,7 @@ def _each(cells: Sequence[Any], holds: Callable[[Any], bool]) -> Rows:
 
 
 def _where(table: Table, column: str, wanted: Any) -> Rows:
-    cells = table.frame[column].tolist()
+    cells = table.cells[column].tolist()
     if isinstance(wanted, Range):
         return _in_range(table, column, cells, wanted)
     values = wanted if isinstance(wanted, list) else [wanted]
@@ -171,7 +171,7 @@ def _between(times: Any, earliest: datetime.datetime | None, latest: datetime.da
 
 def _matches(table: Table, column: str, expression: str, wanted: bool) -> Rows:
     found = re.compile(expression).search
-    cells = table.frame[column].tolist()
+    cells = table.cells[column].tolist()
     return _each(cells, lambda cell: (found("" if cell is None else str(cell)) is not None) == wanted)
 
 
@@ -183,8 +183,8 @@ def _query(table: Table, text: str) -> Rows:
         if column == TIMESTAMP and table.when is not None:
             columns[name] = table.when.tolist()
         else:
-            columns[name] = table.frame[column].tolist()
-    return np.array(matching(query, columns, len(table.frame)), dtype=bool)
+            columns[name] = table.cells[column].tolist()
+    return np.array(matching(query, columns, len(table)), dtype=bool)
 
 
 def _within(table: Table, word: str, given: Any) -> Rows:
@@ -205,13 +205,13 @@ def _bound(key: str, given: Any, *, last: bool) -> datetime.datetime:
 def _units(table: Table, kept: Rows, group_by: Sequence[str]) -> list[tuple[Any, list[int]]]:
     """The groups of the rows that are kept, in the order of their first rows: name and positions."""
     positions = np.flatnonzero(kept).tolist()
-    paths = table.frame[PATH].tolist()
+    paths = table.cells[PATH].tolist()
     if not group_by:
         return [(paths[row], [row]) for row in positions]
     columns = [
-        table.when.tolist() if name == TIMESTAMP and table.when is not None else table.frame[name].tolist()
+        table.when.tolist() if name == TIMESTAMP and table.when is not None else table.cells[name].tolist()
         for name in group_by
-        if name in table.frame.columns  # an unknown one is told when groups are made
+        if name in table.cells  # an unknown one is told when groups are made
     ]
     units: dict[Any, list[int]] = {}
     for row in positions:
@@ -223,7 +223,7 @@ def _units(table: Table, kept: Rows, group_by: Sequence[str]) -> list[tuple[Any,
 def _sampled(table: Table, kept: Rows, sample: Sample, group_by: Sequence[str]) -> Rows:
     """As many groups as asked for, chosen by a hash of their names: other rows have little say in it."""
     strata: dict[Any, list[tuple[bytes, list[int]]]] = {}
-    columns = [table.frame[name].tolist() for name in sample.per]
+    columns = [table.cells[name].tolist() for name in sample.per]
     for name, rows in _units(table, kept, group_by):
         rank = hashlib.blake2b(repr(name).encode("utf-8", "surrogateescape"), digest_size=8).digest()
         stratum = tuple(comparable(column[rows[0]]) for column in columns)
@@ -252,6 +252,6 @@ def _unknown_columns(table: Table, select: Select) -> Iterator[Problem]:
     if select.sample is not None:
         named += [("sample.per", name) for name in select.sample.per]
     for key, name in named:
-        if name not in table.frame.columns:
+        if name not in table.cells:
             what = f"images.select.{key}: {table.source} has no column {name!r}"
             yield Problem(what, hint="its columns: " + ", ".join(table.columns))

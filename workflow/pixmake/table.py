@@ -8,16 +8,18 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from pixmake.axes import WHOLE, Part, is_zarr
 from pixmake.cells import TIMESTAMP, parse_time, typed_cell
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.remote import RemoteError, is_remote, joined, problem_of, versions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PATH = "path"
 MISSING = "there is no such file"
@@ -27,6 +29,9 @@ _PLAIN = re.compile(r"[^./:][^:]*[^./:]")
 
 Rows = npt.NDArray[np.bool_]
 """One truth a row of a table."""
+
+Cells = npt.NDArray[np.object_]
+"""One Python object a row of a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +55,16 @@ class Note:
 
 @dataclass(frozen=True)
 class Table:
-    """Images and their metadata.
+    """Images and their metadata, one row an image, in the source's order.
 
-    ``frame`` has one row an image, in the source's order; all its columns hold Python objects: an empty
-    cell is ``None``, numbers are numbers. Its index says which row of the source that is: a number as a
-    person counts it, or a name. Everything else that speaks of rows counts positions, from 0.
+    Cells are Python objects: an empty one is ``None``, numbers are numbers.
     """
 
-    frame: pd.DataFrame
+    cells: Mapping[str, Cells]
+    """Those of each metadata term."""
+    labels: Cells
+    """Which row of the source each is: a number as a person counts it, or a name. Everything else that speaks
+    of rows counts positions, from 0."""
     source: str
     """What the source is called in messages."""
     root: str = "."
@@ -66,27 +73,42 @@ class Table:
     """The times of the column ``timestamp`` (UTC or without zone, µs, NaT if empty), once it is parsed."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way here, and why."""
-    parts: npt.NDArray[np.object_] | None = None
+    parts: Cells | None = None
     """Which part of its image each row means, if any means only a part; see `pixmake.parts`."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.labels)
 
     @property
     def columns(self) -> list[str]:
         """The metadata terms, ``path`` first."""
-        return [PATH, *(str(name) for name in self.frame.columns if name != PATH)]
+        return [PATH, *(name for name in self.cells if name != PATH)]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The same as a DataFrame of pandas, which takes longer to import than a table to read."""
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.cells), index=list(self.labels), dtype=object)
 
     def place(self, position: int) -> str:
         """Where a row stands, for a message."""
-        return _place(self.source, self.frame.index[position])
+        return _place(self.source, self.labels[position])
 
     def places(self) -> list[str]:
         """Where each row stands."""
-        return [_place(self.source, label) for label in self.frame.index]
+        return [_place(self.source, label) for label in self.labels]
 
     def keep(self, rows: Rows) -> Table:
         """The rows for which the mask is true."""
-        when = None if self.when is None else self.when[rows]
-        parts = None if self.parts is None else self.parts[rows]
-        return replace(self, frame=self.frame[rows], when=when, parts=parts)
+        return replace(
+            self,
+            cells={name: cells[rows] for name, cells in self.cells.items()},
+            labels=self.labels[rows],
+            when=None if self.when is None else self.when[rows],
+            parts=None if self.parts is None else self.parts[rows],
+        )
 
     def part(self, position: int) -> Part:
         """Which part of its image a row means; empty: all of it."""
@@ -98,12 +120,7 @@ class Table:
 
     def with_columns(self, columns: Mapping[str, Sequence[Any]]) -> Table:
         """The same with more columns, of typed cells."""
-        frame = pd.DataFrame(
-            {**{str(name): self.frame[name].to_numpy() for name in self.frame}, **_objects(columns)},
-            index=self.frame.index,
-            dtype=object,
-        )
-        return replace(self, frame=frame)
+        return replace(self, cells={**self.cells, **{name: _array(cells) for name, cells in columns.items()}})
 
 
 def make_table(
@@ -132,8 +149,8 @@ def make_table(
     typed[PATH] = [
         None if value is None else str(cell) for value, cell in zip(typed[PATH], columns[PATH], strict=True)
     ]
-    frame = pd.DataFrame(_objects(typed), index=list(labels), dtype=object)
-    return Table(frame, source, root, notes=tuple(notes))
+    cells = {name: _array(values) for name, values in typed.items()}
+    return Table(cells, _array(labels), source, root, notes=tuple(notes))
 
 
 def typed_cells(cells: Iterable[Any]) -> list[Any]:
@@ -181,9 +198,9 @@ def with_times(table: Table, written: str | None) -> Table:
     PixmakeError
         With every cell that is no timestamp.
     """
-    if TIMESTAMP not in table.frame.columns:
+    if TIMESTAMP not in table.cells:
         return table
-    cells = table.frame[TIMESTAMP].tolist()
+    cells = table.cells[TIMESTAMP].tolist()
     parsed: dict[Any, Any] = {None: None}
     bad = set()
     for cell in cells:
@@ -230,7 +247,7 @@ def path_faults(table: Table) -> dict[int, str]:
     remote: dict[int, str] = {}
     first: dict[Any, int] = {}
     existing = _Folders()
-    for position, path in enumerate(table.frame[PATH]):
+    for position, path in enumerate(table.cells[PATH]):
         if path is None:
             faults[position] = "the path is empty"
             continue
@@ -273,12 +290,12 @@ def _versions(uris: Iterable[str]) -> Mapping[str, str | None]:
 def path_problems(table: Table) -> list[Problem]:
     """Rows without a path, paths that stand twice, and files that are not there."""
     problems = []
-    paths = table.frame[PATH].tolist()
+    paths = table.cells[PATH].tolist()
     told = False
     for position, fault in path_faults(table).items():
         hint = "one row an image" if fault.endswith(" already") else ""
         if fault == MISSING:
-            if table.frame.index[position] != paths[position]:
+            if table.labels[position] != paths[position]:
                 fault = f"{located(paths[position], table.root)}: {MISSING}"
             hint = "" if told else "`missing: skip` leaves such images out"
             told = True
@@ -291,9 +308,9 @@ def without_missing(table: Table) -> Table:
     missing = [position for position, fault in path_faults(table).items() if fault == MISSING]
     if not missing:
         return table
-    paths = table.frame[PATH].tolist()
+    paths = table.cells[PATH].tolist()
     notes = [Note(MISSING, located(paths[row], table.root), table.place(row)) for row in missing]
-    kept = np.ones(len(table.frame), dtype=bool)
+    kept = np.ones(len(table), dtype=bool)
     kept[missing] = False
     return table.keep(kept).noting(notes)
 
@@ -355,11 +372,7 @@ def _time(cell: Any, written: str | None) -> Any:
     return None
 
 
-def _objects(columns: Mapping[str, Sequence[Any]]) -> dict[str, npt.NDArray[np.object_]]:
-    """Columns that pandas takes as they are, without a guess at their type."""
-    made = {}
-    for name, cells in columns.items():
-        array = np.empty(len(cells), dtype=object)
-        array[:] = cells
-        made[name] = array
-    return made
+def _array(cells: Sequence[Any]) -> Cells:
+    array = np.empty(len(cells), dtype=object)
+    array[:] = cells
+    return array

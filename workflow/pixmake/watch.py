@@ -117,7 +117,7 @@ def _finish(arrived: list[str], paths: list[str], runs: _Runs) -> int:
 def _expected(images: Images) -> tuple[str, list[str], str]:
     """What the source says, in short, the files that it names, and the file that says so, if it is one."""
     table = SOURCES[images.source](images)
-    paths = [located(path, table.root) for path in table.frame[PATH] if path is not None]
+    paths = [located(path, table.root) for path in table.cells[PATH] if path is not None]
     source = images.table.path if images.table is not None else ""
     return str(table.frame.to_csv()), list(dict.fromkeys(paths)), source
 
