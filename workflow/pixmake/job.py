@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake import kept, remote
+from pixmake.axes import is_zarr
 from pixmake.fingerprint import WHOLE, fingerprint
 from pixmake.gathering import (
     MEMBERS,
@@ -197,17 +198,20 @@ def _versions(job: Job) -> dict[str, str]:
     return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
 
 
-def prepare(task: Task) -> None:
-    """Have the warm process read what every image of a step needs, of which this task is the first.
+def prepare(job: Job) -> None:
+    """Have the warm process read what every image of a step needs, of which this job is the first.
 
     See `pixmake.runners`.
     """
-    remote.prepare(task.images)
+    remote.prepare(job.task.images)
+    if any(map(is_zarr, job.images)):
+        with contextlib.suppress(ImportError):  # each image tells which extra is missing
+            import_module("zarr")
     if "cv2" in sys.modules:
         import_module("pixmake.images").warm_up()
-    runner = import_module(MODULES[task.kind])
+    runner = import_module(MODULES[job.task.kind])
     if hasattr(runner, "prepare"):
-        runner.prepare(task.work)
+        runner.prepare(job.task.work)
 
 
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:

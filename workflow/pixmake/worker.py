@@ -24,7 +24,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -237,12 +237,11 @@ def _limit_memory(mem_mb: int | None) -> None:
 
 def _shared(names: list[str]) -> list[str]:
     """Of these modules the ones that are installed, and so do not change while a run lasts."""
-    prefixes = tuple({os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)})
+    is_installed = importlib.import_module("pixmake.runners.imports").is_installed
     found = []
     for name in names:
         origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None) or ""
-        installed = origin == "built-in" or os.path.realpath(origin).startswith(prefixes)
-        if name.startswith("pixmake.") or installed:
+        if name.startswith("pixmake.") or is_installed(origin):
             found.append(name)
     return found
 
@@ -287,6 +286,7 @@ class _Template:
         self.children: dict[int, _Child] = {}
         self.folder = ""
         self.environment = ""
+        self.set_by_imports: dict[str, str] = {}
         self.known: set[str] = set()
         self.prepared: set[str] = set()
         self.selector = selectors.DefaultSelector()
@@ -369,8 +369,20 @@ class _Template:
                 _kill_child(child.pid)
 
     def _fork(self, client: socket.socket, text: str) -> None:
-        # what is the same for all images is done here: an image's process would have to do it anew
         folder, environment, command = text.split("\1")
+        self._enter(folder, environment)
+        job = importlib.import_module("pixmake.job").parse_job(command.split("\0"))
+        what = self._prepare(job)
+        reader, writer = os.pipe() if what not in self.known else (None, None)
+        pid = os.fork()
+        if pid == 0:
+            self._become_child(job, writer)
+        if writer is not None:
+            os.close(writer)
+        self.children[pid] = _Child(pid, client, job.limits.timeout, what, reader)
+
+    def _enter(self, folder: str, environment: str) -> None:
+        """Be where the job's client is: the same for nearly all jobs, so each fork need not."""
         if folder != self.folder:
             self.folder = folder
             os.chdir(folder)
@@ -379,22 +391,27 @@ class _Template:
             os.environ.clear()
             pairs = (entry.partition("=") for entry in environment.split("\0") if entry)
             os.environ.update({name: value for name, _, value in pairs})
-        jobs = importlib.import_module("pixmake.job")
-        job: Job = jobs.parse_job(command.split("\0"))
+            os.environ.update(self.set_by_imports)
+
+    def _prepare(self, job: Job) -> str:
+        """Import and read what all images of a step need, before the first of them: what the step runs."""
         kind, what = job.task.kind, json.dumps([job.task.kind, job.task.work], sort_keys=True)
         if kind not in self.prepared:
             self.prepared.add(kind)
-            _import_quietly(jobs.preloads(kind))
+            with self._importing():
+                _import_quietly(importlib.import_module("pixmake.job").preloads(kind))
         if what not in self.prepared:
             self.prepared.add(what)
-            _prepare_quietly(job)
-        reader, writer = os.pipe() if what not in self.known else (None, None)
-        pid = os.fork()
-        if pid == 0:
-            self._become_child(job, writer)
-        if writer is not None:
-            os.close(writer)
-        self.children[pid] = _Child(pid, client, job.limits.timeout, what, reader)
+            with self._importing():
+                _prepare_quietly(job)
+        return what
+
+    @contextlib.contextmanager
+    def _importing(self) -> Iterator[None]:
+        """Note the variables that libraries set for themselves (GDAL_DATA): an image would have them, too."""
+        before = dict(os.environ)
+        yield
+        self.set_by_imports |= {key: each for key, each in os.environ.items() if before.get(key) != each}
 
     def _become_child(self, job: Job, writer: int | None) -> None:
         status = 70
@@ -447,7 +464,8 @@ class _Template:
         if not names[0]:
             return
         self.known.add(child.what)
-        _import_quietly(names)
+        with self._importing():
+            _import_quietly(names)
 
 
 def _import_quietly(names: Iterable[str]) -> None:
@@ -463,7 +481,7 @@ def _import_quietly(names: Iterable[str]) -> None:
 def _prepare_quietly(job: Job) -> None:
     """Read what all images of a step need; what cannot be read, an image's process tells of."""
     with contextlib.suppress(BaseException):
-        importlib.import_module("pixmake.job").prepare(job.task)
+        importlib.import_module("pixmake.job").prepare(job)
     gc.collect()
     gc.freeze()
 

@@ -20,6 +20,7 @@ from pixmake.images import read_file, read_image, write_file
 from pixmake.records import written_whole
 from pixmake.remote import is_remote, local
 from pixmake.runners import Call, Outcome
+from pixmake.runners.imports import import_installed
 from pixmake.runners.main_module import settle
 from pixmake.runners.measurements import measured
 from pixmake.runners.metadata import metadata, source_of
@@ -28,9 +29,10 @@ PRELOAD = ("numpy", "cv2")
 
 
 def prepare(work: Mapping[str, Any]) -> None:
-    """Compile the function's file in the warm process, before the first image's process is forked."""
+    """Compile the function's file in the warm process, and import what it imports."""
     file = work["function"].rpartition(":")[0]
-    _found(file, os.stat(file).st_mtime_ns)
+    found = _found(file, os.stat(file).st_mtime_ns)
+    import_installed(file, found.folder)
 
 
 def run(call: Call) -> Outcome:

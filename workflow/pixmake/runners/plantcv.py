@@ -13,6 +13,7 @@ from typing import Any
 from pixmake.placeholders import as_text
 from pixmake.records import missing_as_text
 from pixmake.runners import Call, Outcome
+from pixmake.runners.imports import import_installed
 from pixmake.runners.main_module import run_main
 from pixmake.runners.measurements import Measurements
 from pixmake.runners.programs import OutputError, Workspace, workspace
@@ -24,6 +25,11 @@ DEFAULT_SAMPLE = "default_1"
 """What PlantCV calls a single object that its script gives no label."""
 
 _NEVER_SAVED = 0.0
+
+
+def prepare(work: Mapping[str, Any]) -> None:
+    """Import in the warm process what the script imports."""
+    import_installed(work["script"], os.path.dirname(os.path.abspath(work["script"])))
 
 
 def run(call: Call) -> Outcome:

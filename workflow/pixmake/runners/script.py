@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 from pixmake.placeholders import fill_word
 from pixmake.runners import Call, Outcome
+from pixmake.runners.imports import import_installed
 from pixmake.runners.main_module import run_main
 from pixmake.runners.programs import job_file, read_measurements, run_program, values, workspace
 
@@ -16,6 +19,12 @@ JOB = "PIXMAKE_JOB"
 
 PROGRAMS = {".r": ["Rscript"], ".sh": ["bash"], ".bash": ["bash"]}
 """What runs a script, by its suffix; Python runs in this process."""
+
+
+def prepare(work: Mapping[str, Any]) -> None:
+    """Import in the warm process what a script in Python imports."""
+    if work["script"].endswith(".py"):
+        import_installed(work["script"], os.path.dirname(os.path.abspath(work["script"])))
 
 
 def run(call: Call) -> Outcome:

@@ -1,0 +1,83 @@
+"""What the warm process does once, so that the images' processes need not, and what it leaves to each."""
+
+from __future__ import annotations
+
+from tests.conftest import Project
+
+ANALYSIS = """\
+import sys
+
+ALREADY = "xml.dom.minidom" in sys.modules
+
+import colorsys
+import tally
+import xml.dom.minidom
+
+
+def measure(image):
+    return {"imported_before": ALREADY, "whose": colorsys.WHOSE, "nth": tally.count()}
+"""
+
+TALLY = """\
+seen = []
+
+
+def count():
+    seen.append(1)
+    return len(seen)
+"""
+
+
+def test_what_is_installed_is_there_for_the_first_image(small: Project) -> None:
+    """What lies beside the analysis is imported by each image anew, also if it is called like what is not."""
+    small.write("scripts/analysis.py", ANALYSIS)
+    small.write("scripts/colorsys.py", 'WHOSE = "the project\'s"\n')
+    small.write("scripts/tally.py", TALLY)
+    small.list_images([{"path": f"p{number}.png"} for number in range(3)])
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+    )
+    assert small.snakemake().code == 0
+    found = [small.record("measure", f"p{number}")["measurements"] for number in range(3)]
+    assert [each["imported_before"]["value"] for each in found] == [True] * 3
+    assert {each["whose"]["value"] for each in found} == {"the project's"}
+    assert [each["nth"]["value"] for each in found] == [1] * 3
+
+
+def test_what_cannot_be_imported_is_the_images_failure(small: Project) -> None:
+    """Not the warm process's: each image has a record that says it."""
+    small.write("scripts/analysis.py", "import antigravity_of_mine\n\n\ndef measure(image):\n    return {}\n")
+    small.list_images([{"path": "p0.png"}, {"path": "p1.png"}])
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+    )
+    assert small.snakemake().code == 1
+    for number in range(2):
+        record = small.record("measure", f"p{number}")
+        assert record["error"]["type"] == "ModuleNotFoundError"
+        assert record["run"]["warm"]
+
+
+def test_libraries_keep_the_variables_that_they_set(small: Project) -> None:
+    """Whatever a job's own environment is, as in a process that imports by itself (OpenCV sets one)."""
+    analysis = "import os\n\n\ndef measure(image):\n    return {'libraries': os.environ.get('LD_LIBRARY_PATH')}\n"
+    small.write("scripts/analysis.py", analysis)
+    small.list_images([{"path": f"p{number}.png"} for number in range(4)])
+    step = {"function": "scripts/analysis.py:measure"}
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        # another folder for temporary files is another environment
+        steps={"first": step, "second": {**step, "resources": {"tmpdir": "elsewhere"}}},
+    )
+    found = []
+    for environment in ({}, {"PIXMAKE_WARM": "0"}):
+        assert small.snakemake("--forceall", environment=environment).code == 0
+        found += [
+            small.record(step, f"p{number}")["measurements"]["libraries"]["value"]
+            for step in ("first", "second")
+            for number in range(4)
+        ]
+    assert len(set(found)) == 1
+    assert "cv2" in found[0]

@@ -1,0 +1,47 @@
+"""What a user's Python file imports, for the warm process to import it once, before the first image."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+_PREFIXES = tuple({os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)})
+
+
+def import_installed(file: str, folder: str) -> None:
+    """Import the installed modules that a file imports at its top; what fails is for the images to tell.
+
+    Parameters
+    ----------
+    file
+        A Python file of the user's.
+    folder
+        Where its own modules lie, which are not imported: each image has them anew.
+    """
+    own = {entry.stem for entry in Path(folder).iterdir()}
+    for statement in ast.parse(Path(file).read_bytes()).body:
+        if isinstance(statement, ast.Import):
+            names = [alias.name for alias in statement.names]
+        elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+            names = [statement.module]
+        else:
+            continue
+        packages = {name.partition(".")[0] for name in names}
+        with contextlib.suppress(BaseException):
+            if not own & packages and _are_installed(packages):
+                exec(compile(ast.Module([statement], []), file, "exec"), {})
+
+
+def is_installed(origin: str) -> bool:
+    """Whether a module's file came with Python or with a package, and does not change while a run lasts."""
+    return origin in ("built-in", "frozen") or os.path.realpath(origin).startswith(_PREFIXES)
+
+
+def _are_installed(packages: Iterable[str]) -> bool:
+    found = [importlib.util.find_spec(name) for name in packages]
+    return all(each is not None and is_installed(each.origin or "") for each in found)
