@@ -21,6 +21,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SAMPLED_SECONDS = 0.25
+REST = 50
+"""How many times as long as a sample of memory took nothing is sampled. The kernel walks over all pages for it,
+30 ms for Snakemake and its jobs, in which they cannot fork: four times a second that took a tenth of their time."""
 PATIENCE_SECONDS = 15
 """How long is waited for what the command left running; then it is killed."""
 
@@ -38,8 +41,8 @@ def usage(
     -------
     dict
         ``seconds`` until the command ended, ``cpu_seconds`` of it and of all that it started, ``peak_mb``:
-        the most memory (MB) that they held at one time. It is sampled four times a second, and what
-        processes share is counted once (Linux's proportional set size).
+        the most memory (MB) that they held at one time. It is sampled at most four times a second and
+        for a fiftieth of the time, and what processes share is counted once (Linux's proportional set size).
 
     Raises
     ------
@@ -125,8 +128,11 @@ def _outwait() -> int:
 
 
 def _sample(peak: list[float], ended: threading.Event) -> None:
-    while not ended.wait(SAMPLED_SECONDS):
+    pause = SAMPLED_SECONDS
+    while not ended.wait(pause):
+        start = time.perf_counter()
         peak[0] = max(peak[0], sum(map(_held_mb, _descendants(os.getpid()))))
+        pause = max(SAMPLED_SECONDS, REST * (time.perf_counter() - start))
 
 
 def _descendants(root: int) -> list[int]:
