@@ -22,8 +22,8 @@ from pathlib import Path
 
 SAMPLED_SECONDS = 0.25
 REST = 50
-"""How many times as long as a sample of memory took nothing is sampled. The kernel walks over all pages for it,
-30 ms for Snakemake and its jobs, in which they cannot fork: four times a second that took a tenth of their time."""
+"""How many times as long as a sample of memory took nothing is sampled. The kernel walks over all pages for
+it, 30 ms for Snakemake and its jobs, in which they cannot fork: four times a second a tenth of the time."""
 PATIENCE_SECONDS = 15
 """How long is waited for what the command left running; then it is killed."""
 
