@@ -62,7 +62,9 @@ def test_what_cannot_be_imported_is_the_images_failure(small: Project) -> None:
 
 def test_libraries_keep_the_variables_that_they_set(small: Project) -> None:
     """Whatever a job's own environment is, as in a process that imports by itself (OpenCV sets one)."""
-    analysis = "import os\n\n\ndef measure(image):\n    return {'libraries': os.environ.get('LD_LIBRARY_PATH')}\n"
+    analysis = (
+        "import os\n\n\ndef measure(image):\n    return {'libraries': os.environ.get('LD_LIBRARY_PATH')}\n"
+    )
     small.write("scripts/analysis.py", analysis)
     small.list_images([{"path": f"p{number}.png"} for number in range(4)])
     step = {"function": "scripts/analysis.py:measure"}
