@@ -120,7 +120,7 @@ def aims_table(pairs: Sequence[Pair]) -> str:
 
 
 SLOWER = """\
-Below 1 × the other is faster. In pixmake's time are some 4 seconds of Snakemake's start, of the tables and of
+Below 1 × the other is faster. In pixmake's time are some 3 seconds of Snakemake's start, of the tables and of
 the page, and for each image some 10 ms for a process, a log and a record of its own."""
 
 

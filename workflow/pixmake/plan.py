@@ -423,7 +423,7 @@ def selected_table(images: Images) -> Table:
     table = read_images(images)
     selected = select_rows(table, images.select, images.group_by)
     if not len(selected):
-        hint = "" if not len(table) else "look at images.select"
+        hint = "look at images.select" if len(table) else ""
         what = f"no image: {len(table)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
     if images.missing == "skip":

@@ -395,23 +395,27 @@ class _Template:
 
     def _prepare(self, job: Job) -> str:
         """Import and read what all images of a step need, before the first of them: what the step runs."""
-        kind, what = job.task.kind, json.dumps([job.task.kind, job.task.work], sort_keys=True)
-        if kind not in self.prepared:
-            self.prepared.add(kind)
-            with self._importing():
-                _import_quietly(importlib.import_module("pixmake.job").preloads(kind))
+        what = json.dumps([job.task.kind, job.task.work], sort_keys=True)
         if what not in self.prepared:
             self.prepared.add(what)
+            jobs = importlib.import_module("pixmake.job")
             with self._importing():
-                _prepare_quietly(job)
+                _import_quietly(jobs.preloads(job.task.kind))
+                with contextlib.suppress(BaseException):  # what cannot be read, an image's process tells of
+                    jobs.prepare(job)
         return what
 
     @contextlib.contextmanager
     def _importing(self) -> Iterator[None]:
-        """Note the variables that libraries set for themselves (GDAL_DATA): an image would have them, too."""
+        """Note the variables that libraries set for themselves (GDAL_DATA): an image would have them, too.
+
+        What is there by then stays for good: no fork is to look for cycles of references in it.
+        """
         before = dict(os.environ)
         yield
         self.set_by_imports |= {key: each for key, each in os.environ.items() if before.get(key) != each}
+        gc.collect()
+        gc.freeze()
 
     def _become_child(self, job: Job, writer: int | None) -> None:
         status = 70
@@ -474,16 +478,6 @@ def _import_quietly(names: Iterable[str]) -> None:
         if name not in sys.modules:
             with contextlib.suppress(BaseException):
                 importlib.import_module(name)
-    gc.collect()
-    gc.freeze()
-
-
-def _prepare_quietly(job: Job) -> None:
-    """Read what all images of a step need; what cannot be read, an image's process tells of."""
-    with contextlib.suppress(BaseException):
-        importlib.import_module("pixmake.job").prepare(job)
-    gc.collect()
-    gc.freeze()
 
 
 def serve(address: str, owner: int) -> None:

@@ -31,8 +31,7 @@ PRELOAD = ("numpy", "cv2")
 def prepare(work: Mapping[str, Any]) -> None:
     """Compile the function's file in the warm process, and import what it imports."""
     file = work["function"].rpartition(":")[0]
-    found = _found(file, os.stat(file).st_mtime_ns)
-    import_installed(file, found.folder)
+    import_installed(file, _found(file).folder)
 
 
 def run(call: Call) -> Outcome:
@@ -61,7 +60,7 @@ def run(call: Call) -> Outcome:
 
 def load_module(file: str) -> ModuleType:
     """A user's file as a module, able to import what lies beside it; in a package as a part of that."""
-    found = _found(file, os.stat(file).st_mtime_ns)
+    found = _found(file)
     if found.folder not in sys.path:
         sys.path.insert(0, found.folder)
     if found.specification is None:
@@ -84,8 +83,12 @@ class _Found:
     code: CodeType | None = None
 
 
+def _found(file: str) -> _Found:
+    return _compiled(file, os.stat(file).st_mtime_ns)
+
+
 @lru_cache
-def _found(file: str, version: int) -> _Found:
+def _compiled(file: str, version: int) -> _Found:
     path = Path(file).resolve()
     parts, folder = [path.stem], path.parent
     while (folder / "__init__.py").exists():

@@ -13,7 +13,7 @@ from pathlib import Path
 _PREFIXES = tuple({os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)})
 
 
-def import_installed(file: str, folder: str) -> None:
+def import_installed(file: str, folder: str = "") -> None:
     """Import the installed modules that a file imports at its top; what fails is for the images to tell.
 
     Parameters
@@ -21,9 +21,9 @@ def import_installed(file: str, folder: str) -> None:
     file
         A Python file of the user's.
     folder
-        Where its own modules lie, which are not imported: each image has them anew.
+        Where its own modules lie, which are not imported: each image has them anew. Default: beside it.
     """
-    own = {entry.stem for entry in Path(folder).iterdir()}
+    own = {entry.stem for entry in Path(folder or Path(file).parent).iterdir()}
     for statement in ast.parse(Path(file).read_bytes()).body:
         if isinstance(statement, ast.Import):
             names = [alias.name for alias in statement.names]

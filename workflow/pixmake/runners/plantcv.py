@@ -29,7 +29,7 @@ _NEVER_SAVED = 0.0
 
 def prepare(work: Mapping[str, Any]) -> None:
     """Import in the warm process what the script imports."""
-    import_installed(work["script"], os.path.dirname(os.path.abspath(work["script"])))
+    import_installed(work["script"])
 
 
 def run(call: Call) -> Outcome:

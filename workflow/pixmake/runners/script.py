@@ -24,7 +24,7 @@ PROGRAMS = {".r": ["Rscript"], ".sh": ["bash"], ".bash": ["bash"]}
 def prepare(work: Mapping[str, Any]) -> None:
     """Import in the warm process what a script in Python imports."""
     if work["script"].endswith(".py"):
-        import_installed(work["script"], os.path.dirname(os.path.abspath(work["script"])))
+        import_installed(work["script"])
 
 
 def run(call: Call) -> Outcome:
