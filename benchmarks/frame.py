@@ -77,6 +77,12 @@ class Headline:
     ours: float
 
 
+def headlines_of(results: Results, case: Case, theirs: str, work: str, against: str = "") -> list[Headline]:
+    """The line about a case, against a contestant's name unless given; none if it was not measured."""
+    them, us = results.of(theirs, **case), results.of(measured.OURS, **case)
+    return [Headline(work, against or theirs, them.median(), us.median())] if them and us else []
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """What is compared, how it is measured, and how it is told."""

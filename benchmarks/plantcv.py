@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from environments import REPOSITORY, environment, ours, versions
-from frame import CORES, Aim, Benchmark, Contestant, Headline, main
+from frame import CORES, Aim, Benchmark, Contestant, Headline, headlines_of, main
 from measured import OURS, Case, Results
 from page import comparison
 from plots import bars
@@ -147,13 +147,17 @@ def aims(results: Results) -> list[Aim]:
 
 def headlines(results: Results) -> list[Headline]:
     """All cases."""
-    found = []
-    for case in results.cases():
-        them, us = results.of(RUNNER, **case), results.of(OURS, **case)
-        if them and us:
-            work = f"{case['images']} pictures of {case['picture']}"
-            found.append(Headline(work, f"PlantCV {case['PlantCV']}", them.median(), us.median()))
-    return found
+    return [
+        line
+        for case in results.cases()
+        for line in headlines_of(
+            results,
+            case,
+            RUNNER,
+            f"{case['images']} pictures of {case['picture']}",
+            f"PlantCV {case['PlantCV']}",
+        )
+    ]
 
 
 CASES = [

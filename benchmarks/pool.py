@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from environments import SAME, environment, ours, versions
-from frame import CORES, Aim, Benchmark, Contestant, Headline, main
+from frame import CORES, Aim, Benchmark, Contestant, Headline, headlines_of, main
 from losses import losses
-from measured import OURS, Case, Results
+from measured import Case, Results
 from page import comparison
 from plots import bars
 from projects import BURN, analysis, draw, expect, forget, loops_of_a_millisecond, pixmake_project
@@ -85,10 +85,8 @@ def aims(results: Results) -> list[Aim]:
 
 def headlines(results: Results) -> list[Headline]:
     """What all that the floor lacks costs, images of 50 ms."""
-    them, us = (results.of(name, ms=50, images=1000) for name in (POOL, OURS))
-    if not them or not us:
-        return []
-    return [Headline("1,000 images of 50 ms", f"{POOL}, nothing but the work", them.median(), us.median())]
+    against = f"{POOL}, nothing but the work"
+    return headlines_of(results, {"images": 1000, "ms": 50}, POOL, "1,000 images of 50 ms", against)
 
 
 def _share(results: Results, milliseconds: int) -> float:

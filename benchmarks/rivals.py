@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from environments import REPOSITORY, SAME, SNAKEMAKE, environment, ours, versions
-from frame import CORES, Aim, Benchmark, Contestant, Headline, main
+from frame import CORES, Aim, Benchmark, Contestant, Headline, headlines_of, main
 from measured import OURS, Case, Results
 from page import comparison
 from plots import bars
@@ -376,18 +376,19 @@ def aims(results: Results) -> list[Aim]:
 
 def headlines(results: Results) -> list[Headline]:
     """Each against ours of the same kind."""
-    found = []
-    for theirs, work in (
+    told = (
         ("Dask futures, dask-image", PLANES),
         ("Dask futures, SciPy", PLANES),
         ("Parsl, HighThroughputExecutor", ACTIONS),
         ("MLChain's Parallel", BURNING),
-    ):
-        for case in BENCHMARK.cases:
-            them, us = results.of(theirs, **case), results.of(OURS, **case)
-            if case["work"] == work and them and us:
-                found.append(Headline(f"{case['tasks']} {work}", theirs, them.median(), us.median()))
-    return found
+    )
+    return [
+        line
+        for theirs, work in told
+        for case in BENCHMARK.cases
+        if case["work"] == work
+        for line in headlines_of(results, case, theirs, f"{case['tasks']} {work}")
+    ]
 
 
 BENCHMARK = Benchmark(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from environments import SAME, SNAKEMAKE, environment, ours, versions
-from frame import CORES, Aim, Benchmark, Contestant, Headline, main
+from frame import CORES, Aim, Benchmark, Contestant, Headline, headlines_of, main
 from measured import OURS, Case, Measured, Results, number
 from page import comparison
 from plots import lines
@@ -98,12 +98,10 @@ def growth(results: Results, contestant: str, few: int = 1000, many: int = 3000)
 
 def headlines(results: Results) -> list[Headline]:
     """1,000 images."""
-    found = {name: results.of(name, images=1000) for name in (DEFAULT, FAST, OURS)}
-    if not all(found.values()):
-        return []
-    seconds = {name: each.median() for name, each in found.items() if each}
     work = f"1,000 images of {MILLISECONDS} ms"
-    return [Headline(work, name, seconds[name], seconds[OURS]) for name in (DEFAULT, FAST)]
+    return [
+        line for theirs in (DEFAULT, FAST) for line in headlines_of(results, {"images": 1000}, theirs, work)
+    ]
 
 
 def _of_an_image(each: Measured) -> float:

@@ -83,3 +83,29 @@ def test_libraries_keep_the_variables_that_they_set(small: Project) -> None:
         ]
     assert len(set(found)) == 1
     assert "cv2" in found[0]
+
+
+def test_what_an_image_imports_late_the_next_ones_have(small: Project) -> None:
+    """Also in a second step, and after an image that failed before it came to that."""
+    late = (
+        "import sys\n\n\ndef measure(image, path):\n"
+        "    if 'p0' in path:\n        raise ValueError('not this one')\n"
+        "    already = 'xml.dom.minidom' in sys.modules\n    import xml.dom.minidom\n\n"
+        "    return {'already': already, 'rehearsed': 'pixmake.rehearsal' in sys.modules}\n"
+    )
+    small.write("scripts/late.py", late)
+    small.write("scripts/plain.py", "def measure(image):\n    return {}\n")
+    small.list_images([{"path": f"p{number}.png"} for number in range(4)])
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={
+            "plain": {"function": "scripts/plain.py:measure"},
+            "late": {"function": "scripts/late.py:measure", "needs": ["plain"]},
+        },
+    )
+    assert small.snakemake("--cores", "1").code == 1
+    records = [small.record("late", f"p{number}") for number in range(4)]
+    assert [each["status"] for each in records] == ["failed", "ok", "ok", "ok"]
+    found = [each["measurements"] for each in records if each["status"] == "ok"]
+    assert sorted(each["already"]["value"] for each in found) == [False, True, True]
+    assert all(each["rehearsed"]["value"] for each in found)

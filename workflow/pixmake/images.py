@@ -94,18 +94,6 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
 
 
-def warm_up() -> None:
-    """Have OpenCV do what it does once: see how many processors there are, and list its decoders.
-
-    In the warm process this is there for all images; each image's process would do it anew.
-    """
-    import cv2
-    import numpy as np
-
-    cv2.getNumThreads()
-    cv2.imdecode(np.zeros(1, np.uint8), cv2.IMREAD_UNCHANGED)
-
-
 def describe(path: str | Path, level: int = 0, page: int | None = None) -> Described:
     """What an image is: its axes, shape, type, pixel sizes and channels, at a level, or of a TIFF's page.
 

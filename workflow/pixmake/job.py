@@ -115,32 +115,16 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     if job.limits.is_lost:
         return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, started, warm))
     try:
-        gathered = gathered_for(job)
-    except PrerequisiteError as error:
-        cause = Failure(PREREQUISITE, str(error), log=job.log)
-        return fail(job, cause, run=_run(job, started, warm))
-    try:
-        runner = import_module(MODULES[job.task.kind])
-        outcome = runner.run(call_of(job, threads, gathered))
+        record = finished(job, started, threads=threads, warm=warm)
         if key and kept.replaced():
             _restore(job, key)
             return REPLACED
-        write_record(
-            Record(
-                id=job.task.id,
-                step=job.task.step,
-                status="ok",
-                metadata=job.task.metadata,
-                measurements={**outcome.measurements, **_missing(gathered)},
-                files=dict(job.files),
-                run={**_run(job, started, warm), **outcome.run},
-                images=job.images,
-                origin=origin(job),
-            ),
-            job.record,
-        )
+        write_record(record, job.record)
         if key:
             kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
+    except PrerequisiteError as error:
+        cause = Failure(PREREQUISITE, str(error), log=job.log)
+        return fail(job, cause, run=_run(job, started, warm))
     except BaseException as error:
         _lift_memory_limit()
         traceback.print_exc()
@@ -149,6 +133,32 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         for path in _kept_inputs(job).values():
             remove(path)
     return DONE
+
+
+def finished(job: Job, started: float = 0.0, *, threads: int = 1, warm: bool = False) -> Record:
+    """Do a job's work, and say what came of it.
+
+    Raises
+    ------
+    PrerequisiteError
+        A step that it needs failed.
+    BaseException
+        Whatever the work itself ends with.
+    """
+    gathered = gathered_for(job)
+    runner = import_module(MODULES[job.task.kind])
+    outcome = runner.run(call_of(job, threads, gathered))
+    return Record(
+        id=job.task.id,
+        step=job.task.step,
+        status="ok",
+        metadata=job.task.metadata,
+        measurements={**outcome.measurements, **_missing(gathered)},
+        files=dict(job.files),
+        run={**_run(job, started, warm), **outcome.run},
+        images=job.images,
+        origin=origin(job),
+    )
 
 
 def _key(job: Job) -> str:
@@ -207,11 +217,11 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
-    if "cv2" in sys.modules:
-        import_module("pixmake.images").warm_up()
     runner = import_module(MODULES[job.task.kind])
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)
+    if "cv2" in sys.modules:
+        import_module("pixmake.rehearsal").rehearse()
 
 
 def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:

@@ -188,7 +188,6 @@ def _redirect(log_file: str) -> None:
         os.dup2(source, target)
     for spare in (log, nothing):
         os.close(spare)
-    faulthandler.enable(sys.stderr)
 
 
 def _run(job: Job, *, warm: bool = False, learned: int | None = None) -> int:
@@ -211,7 +210,7 @@ def _run(job: Job, *, warm: bool = False, learned: int | None = None) -> int:
     if learned is not None and status == DONE:
         names = [name for name in sys.modules if name not in before]
         with contextlib.suppress(OSError):
-            os.write(learned, "\n".join(_shared(names)).encode()[:60000])
+            os.write(learned, "".join(f"{name}\n" for name in ["", *_shared(names)]).encode()[:60000])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -464,12 +463,14 @@ class _Template:
         if child.learned is None:
             return
         with open(child.learned, "rb") as pipe:
-            names = pipe.read().decode().split("\n")
-        if not names[0]:
+            told = pipe.read().decode()
+        if not told:  # it failed: the next one is to tell
             return
         self.known.add(child.what)
-        with self._importing():
-            _import_quietly(names)
+        names = told.split()
+        if names:
+            with self._importing():
+                _import_quietly(names)
 
 
 def _import_quietly(names: Iterable[str]) -> None:
@@ -654,6 +655,7 @@ def main(words: list[str]) -> int:
     """``serve ADDRESS OWNER``; ``child`` or ``explain REPLY``, with a job as JSON on standard input."""
     # this file's own folder must not be where `import config` looks
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != _HERE]
+    faulthandler.enable(sys.stderr)  # to wherever file descriptor 2 leads, in an image's process to its log
     if words[0] == "serve":
         serve(words[1], int(words[2]))
         return 0
