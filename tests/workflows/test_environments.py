@@ -183,3 +183,16 @@ def test_conda_and_containers(small: Project, stand_ins: dict[str, str], bare: P
     compiled = small.pixmake("compile")
     assert "container:\n        'tool.sif'" in compiled.out
     assert f"conda:\n        {str(small.folder / 'env.yaml')!r}" in compiled.out
+
+
+@pytest.mark.slow
+def test_a_library_that_hangs_at_its_import_is_held_to_the_steps_timeout(small: Project, bare: Path) -> None:
+    """Though the warm process imports it before there is an image: it gives up, and each image says why."""
+    packages = next((bare.parent.parent / "lib").glob("python*/site-packages"))
+    (packages / "hanging.py").write_text("import time\n\ntime.sleep(600)\n")
+    small.write("scripts/main.py", "import hanging\n")
+    step = {"script": "scripts/main.py", "python": str(bare), "timeout": 2}
+    small.configure(images={"table": "config/images.csv", "root": "images"}, steps={"look": step})
+    assert small.snakemake().code == 1
+    kinds = [small.record("look", each["id"])["error"]["type"] for each in small.rows("failures.csv")]
+    assert len(kinds) > 1 and set(kinds) == {"TimeoutError"}

@@ -398,10 +398,10 @@ class _Template:
         if what not in self.prepared:
             self.prepared.add(what)
             jobs = importlib.import_module("pixmake.job")
-            with self._importing():
+            # what cannot be read, an image's process tells of
+            with self._importing(), contextlib.suppress(BaseException), _within(job.limits.timeout):
                 _import_quietly(jobs.preloads(job.task.kind))
-                with contextlib.suppress(BaseException):  # what cannot be read, an image's process tells of
-                    jobs.prepare(job)
+                jobs.prepare(job)
         return what
 
     @contextlib.contextmanager
@@ -471,6 +471,26 @@ class _Template:
         if names:
             with self._importing():
                 _import_quietly(names)
+
+
+@contextlib.contextmanager
+def _within(timeout: float | None) -> Iterator[None]:
+    """Give up an import that hangs, if images have a time limit: theirs do the same then, and run out of it.
+
+    It may take longer than an image, which need not import it then.
+    """
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError
+
+    seconds = max(timeout, START_SECONDS) if timeout else 0
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _import_quietly(names: Iterable[str]) -> None:
