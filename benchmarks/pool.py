@@ -12,7 +12,6 @@ from measured import Case, Results
 from page import comparison
 from plots import bars
 from projects import BURN, analysis, draw, expect, forget, loops_of_a_millisecond, pixmake_project
-from rests import rests
 from usage import environment_of, usage
 
 POOL = "multiprocessing.Pool"
@@ -108,7 +107,7 @@ BENCHMARK = Benchmark(
         results,
         [("of the pool's throughput", lambda each: _of_pool(results, each.case, each.contestant))],
     ),
-    notes=lambda quick: {"losses": losses(20 if quick else 1000), "rests": rests(1 if quick else 5)},
+    notes=lambda quick: {"losses": losses(20 if quick else 1000)},
     plot=lambda results, figure: bars(figure, results, "seconds for 1,000 images"),
 )
 
