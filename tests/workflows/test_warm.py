@@ -109,3 +109,25 @@ def test_what_an_image_imports_late_the_next_ones_have(small: Project) -> None:
     found = [each["measurements"] for each in records if each["status"] == "ok"]
     assert sorted(each["already"]["value"] for each in found) == [False, True, True]
     assert all(each["rehearsed"]["value"] for each in found)
+
+
+def test_each_step_has_its_own_folder_for_temporary_files(small: Project) -> None:
+    """Also in a warm process that has looked for one before, for another step."""
+    small.write(
+        "scripts/folder.py",
+        "import tempfile\n\n\ndef measure(image):\n    return {'folder': tempfile.gettempdir()}\n",
+    )
+    small.list_images([{"path": f"p{number}.png"} for number in range(2)])
+    folders = {name: small.folder / name for name in ("one", "two")}
+    for folder in folders.values():
+        folder.mkdir()
+    step = {"function": "scripts/folder.py:measure"}
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={name: {**step, "resources": {"tmpdir": str(folder)}} for name, folder in folders.items()},
+    )
+    assert small.snakemake().code == 0
+    for name, folder in folders.items():
+        for number in range(2):
+            found = small.record(name, f"p{number}")["measurements"]["folder"]["value"]
+            assert found == str(folder)

@@ -135,7 +135,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
     return DONE
 
 
-def finished(job: Job, started: float = 0.0, *, threads: int = 1, warm: bool = False) -> Record:
+def finished(job: Job, started: float, *, threads: int, warm: bool) -> Record:
     """Do a job's work, and say what came of it.
 
     Raises

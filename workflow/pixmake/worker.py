@@ -391,6 +391,9 @@ class _Template:
             pairs = (entry.partition("=") for entry in environment.split("\0") if entry)
             os.environ.update({name: value for name, _, value in pairs})
             os.environ.update(self.set_by_imports)
+            import tempfile
+
+            tempfile.tempdir = None  # it would keep the folder that it found first
 
     def _prepare(self, job: Job) -> str:
         """Import and read what all images of a step need, before the first of them: what the step runs."""
