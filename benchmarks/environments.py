@@ -24,6 +24,14 @@ SAME = tuple(f"{name}=={version(name)}" for name in ("numpy", "opencv-python-hea
 SNAKEMAKE = f"snakemake=={version('snakemake')}"
 
 
+_USED: set[Path] = set()
+
+
+def used() -> list[Path]:
+    """The folders of the environments that this process has asked for."""
+    return sorted(_USED)
+
+
 @functools.cache
 def environment(name: str, *requirements: str) -> Path:
     """The Python of an environment with these requirements, and their dependencies, as pip chooses them.
@@ -36,6 +44,7 @@ def environment(name: str, *requirements: str) -> Path:
         As for ``pip install``, options too (``--pre``). If they change, the environment is made again.
     """
     folder = FOLDER / name
+    _USED.add(folder)
     python, done = folder / "bin" / "python", folder / "requirements"
     wanted = "\n".join((sys.version, *requirements))
     if done.exists() and done.read_text() == wanted:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import filecache
 import measured
 from measured import Case, Measured, Results
 
@@ -152,13 +153,14 @@ def measure(
             continue
         with _one_pair_of_cores(), tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch:
             there = benchmark.contestants(case, Path(scratch))
-            found = interleaved(case, there, 1 if quick else benchmark.repeats(case))
+            with contextlib.nullcontext() if quick else filecache.held():
+                found = interleaved(case, there, 1 if quick else benchmark.repeats(case))
         merged = (*results.without(case).measured, *found)
         order = sorted(merged, key=lambda each: known.index(dict(each.case)))
         results = replace(results, measured=tuple(order))
         measured.write(results, folder)
     if benchmark.notes is not None and notes:
-        with _one_pair_of_cores():
+        with _one_pair_of_cores(), contextlib.nullcontext() if quick else filecache.held():
             results = replace(results, notes=benchmark.notes(quick))
         measured.write(results, folder)
     _say(f"{benchmark.name}: {time.monotonic() - begun:.0f} s in all")
