@@ -25,6 +25,8 @@ FAILURES = ".failures"
 PICTURES = "report_files"
 """The folder below ``results`` with the small pictures of the page."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -101,8 +103,9 @@ def write_record(record: Record, path: str | Path) -> None:
         record = replace(record, error=error, files=files)
     with written_whole(path) as temporary:
         content = {**vars(record), "error": record.error and vars(record.error)}
-        text = json.dumps(content, ensure_ascii=False, indent=1, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        # a line for each part, and not `indent`: with that Python encodes in Python, three times as slowly
+        lines = ",\n".join(f'"{name}": {_ENCODER.encode(part)}' for name, part in content.items())
+        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 
 def read_record(path: str | Path) -> Record:

@@ -6,12 +6,12 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pixmake.axes import Part
@@ -103,8 +103,7 @@ def _compiled(file: str, version: int) -> _Found:
 
 def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     """What the function is called with; only what it asks for is decoded."""
-    asked = inspect.signature(function).parameters
-    takes_any = any(each.kind is each.VAR_KEYWORD for each in asked.values())
+    asked, takes_any = _asked(function)
     task = call.task
     given: dict[str, Any] = dict(task.params)
     for name, path in call.needed.items():
@@ -130,6 +129,20 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     if "meta" in asked:
         given["meta"] = metadata(call)
     return given
+
+
+def _asked(function: Callable[..., Any]) -> tuple[Collection[str], bool]:
+    """The names of what a function takes, and whether it takes any others.
+
+    Of a plain function they stand in its code; `inspect.signature` builds objects for them, which takes as
+    long as to open and decode a small image.
+    """
+    if type(function) is FunctionType and not vars(function):
+        code = function.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        return names, bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    parameters = inspect.signature(function).parameters
+    return parameters, any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 def several(call: Call) -> dict[str, Any]:
