@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from tests.conftest import Project
 
@@ -102,6 +104,16 @@ def test_compiled_snakefile(two_steps: Project) -> None:
     assert ended.code == 0, ended.err
     assert two_steps.tables() == tables
     assert "Nothing to be done" in two_steps.snakemake("-s", "Plan.smk").err
+
+
+def test_cores_of_the_page(two_steps: Project) -> None:
+    """The page of small images leaves a core to the tables; that of large ones takes what there is."""
+    page = two_steps.pixmake("compile").out.split("\nrule report:")[1].split("\nrule ")[0]
+    assert "    threads: 1\n" in page
+    noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
+    cv2.imwrite(str(two_steps.folder / "images/p2.png"), noise)
+    page = two_steps.pixmake("compile").out.split("\nrule report:")[1].split("\nrule ")[0]
+    assert "    threads: 8\n" in page
 
 
 def test_rules_have_their_own_rows_alone(two_steps: Project) -> None:

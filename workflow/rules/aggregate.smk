@@ -77,10 +77,11 @@ if plan.config.aggregate.report:
             pictures=directory(outcome_rules.pictures(plan)),
         log:
             pixmake_rules.log_of("report"),
+        priority: outcome_rules.PRIORITY
         localrule: True
         conda:
             pixmake_rules.CONDA
-        threads: outcome_rules.THREADS
+        threads: outcome_rules.page_threads(plan)
         params:
             columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
             project=outcome_rules.report_project(plan),
