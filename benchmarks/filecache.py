@@ -16,7 +16,7 @@ from pathlib import Path
 
 import environments
 
-SECONDS = 20
+SECONDS = 40
 """How often they are read. It takes a thousandth of a second for a megabyte that is in memory."""
 
 _NOT_READ = (".py", ".h", ".a", ".txt", ".md", ".rst")

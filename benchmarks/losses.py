@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -21,7 +23,41 @@ images are worked on, Snakemake and {cores} images share {cores} cores, so of th
 CPU-seconds alone:
 
 {table}
+
+A fresh process for each image is work for the system's kernel, which a pool of two processes has none of, and
+which depends on the machine more than the work of an image does. Here an empty Python takes {fork} ms to fork
+and to end, and the first write to a page of memory {fault} µs; an image's process has some 1,000 of those.
 """
+
+KERNEL = """\
+import json, mmap, os, statistics, time
+
+PAGES, PAGE = 256, mmap.PAGESIZE
+
+def fork():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+def write(memory):
+    for place in range(0, PAGES * PAGE, PAGE):
+        memory[place] = 1
+
+def seconds(function, *given):
+    begun = time.perf_counter()
+    function(*given)
+    return time.perf_counter() - begun
+
+faults = []
+for _ in range(200):
+    with mmap.mmap(-1, PAGES * PAGE) as memory:
+        first = seconds(write, memory)
+        faults.append((first - seconds(write, memory)) / PAGES)
+forks = [seconds(fork) for _ in range(200)]
+print(json.dumps({"fork": 1e3 * statistics.median(forks), "fault": 1e6 * statistics.median(faults)}))
+"""
+"""What the kernel takes for what a process of an image asks of it: milliseconds, microseconds."""
 
 ALONE = """\
 import atexit, os, resource, sys
@@ -82,7 +118,9 @@ def losses(count: int) -> str:
         for name, spent in parts.items()
     ]
     table = markdown(("part", "seconds", "share", "CPU-seconds", "CPU-ms an image"), rows)
-    return TEXT.format(count=count, milliseconds=MILLISECONDS, cores=CORES, table=table)
+    kernel = subprocess.run([python, "-IS", "-c", KERNEL], capture_output=True, check=True)
+    costs = {name: number(value) for name, value in json.loads(kernel.stdout).items()}
+    return TEXT.format(count=count, milliseconds=MILLISECONDS, cores=CORES, table=table, **costs)
 
 
 def _less(whole: dict[str, float], *parts: dict[str, float]) -> dict[str, float]:
