@@ -160,7 +160,7 @@ def measure(
         results = replace(results, measured=tuple(order))
         measured.write(results, folder)
     if benchmark.notes is not None and notes:
-        with _one_pair_of_cores(), contextlib.nullcontext() if quick else filecache.held():
+        with _one_pair_of_cores():
             results = replace(results, notes=benchmark.notes(quick))
         measured.write(results, folder)
     _say(f"{benchmark.name}: {time.monotonic() - begun:.0f} s in all")

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import filecache
 from environments import ours
 from frame import CORES
 from measured import number
@@ -80,11 +81,11 @@ def losses(count: int) -> str:
     python = ours()
     environment = environment_of(python)
     snakemake = [python.parent / "snakemake", "--cores", str(CORES)]
-    with tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch, filecache.held():
         busy = pixmake_project(Path(scratch) / "busy", count, analysis(MILLISECONDS))
         idle = pixmake_project(Path(scratch) / "idle", count, ANALYSIS)
 
-        usage([*snakemake, "-n"], busy, environment)  # what is read from disk now, is not read below
+        usage([*snakemake, "-n"], busy, environment)  # Snakemake keeps what it has read of a project's rules
         forget(busy)
         start = usage([*snakemake, "-n"], busy, environment)
         whole = usage(snakemake, busy, environment)
