@@ -251,13 +251,21 @@ def test_cancel_ends_all(trial: Folder) -> None:
     assert list((trial.folder / ".snakemake/locks").glob("*")) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_a_run_ends_with_its_python(trial: Folder, how: signal.Signals) -> None:
+# the last: as of a command that a shell script has put into the background
+@pytest.mark.parametrize(
+    ("how", "shell"),
+    [
+        (signal.SIGINT, []),
+        (signal.SIGKILL, []),
+        (signal.SIGKILL, ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]),
+    ],
+)
+def test_a_run_ends_with_its_python(trial: Folder, how: signal.Signals, shell: list[str]) -> None:
     """Whatever way the Python that started it ends."""
     code = "import sys; from pixmake import Project; run = Project(sys.argv[1]).run(); print(1); run.result()"
     trial.configure(images={"directory": "images"}, steps={"slow": {"function": "scripts/plants.py:slow"}})
     process = subprocess.Popen(
-        [sys.executable, "-uc", code, str(trial.folder / "config/config.yaml")],
+        [*shell, sys.executable, "-uc", code, str(trial.folder / "config/config.yaml")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,

@@ -25,6 +25,8 @@ def main(words: Sequence[str]) -> int:
     command = [sys.executable, "-m", "snakemake"]
     if left_locked():
         subprocess.run([*command, "--unlock", "--quiet", "all"], stdin=subprocess.DEVNULL, check=False)
+    # a shell script's background command ignores interrupts, and so would Snakemake, which is ended by one
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # a session of its own: an interrupt reaches all that it has started, and nothing else
     process = subprocess.Popen([*command, *words], stdin=subprocess.DEVNULL, start_new_session=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
