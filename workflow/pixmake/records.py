@@ -103,7 +103,7 @@ def write_record(record: Record, path: str | Path) -> None:
         record = replace(record, error=error, files=files)
     with written_whole(path) as temporary:
         content = {**vars(record), "error": record.error and vars(record.error)}
-        # a line for each part, and not `indent`: with that Python encodes in Python, three times as slowly
+        # a line for each part, and not `indent`: with that Python encodes in Python, twice as slowly
         lines = ",\n".join(f'"{name}": {_ENCODER.encode(part)}' for name, part in content.items())
         temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from pixmake.aggregation import TABLES
 from pixmake.errors import PixmakeError, Problem
 from pixmake.records import written_whole
 from pixmake.results import read_csv_table, read_table
-from pixmake.runners.function import load_module
+from pixmake.runners.function import asked_by, load_module
 from pixmake.tablefunctions import TABLE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -61,8 +60,7 @@ def summarise(task: Mapping[str, Any], results: str) -> None:
 
 def _tables(function: Callable[..., Any], task: Mapping[str, Any], results: str) -> dict[str, Any]:
     """The tables that the function asks for by name."""
-    asked = inspect.signature(function).parameters
-    takes_any = any(each.kind is each.VAR_KEYWORD for each in asked.values())
+    asked, takes_any = asked_by(function)
     given: dict[str, Any] = {}
     for name in TABLES:
         if name in asked:

@@ -103,7 +103,7 @@ def _compiled(file: str, version: int) -> _Found:
 
 def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     """What the function is called with; only what it asks for is decoded."""
-    asked, takes_any = _asked(function)
+    asked, takes_any = asked_by(function)
     task = call.task
     given: dict[str, Any] = dict(task.params)
     for name, path in call.needed.items():
@@ -131,7 +131,7 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     return given
 
 
-def _asked(function: Callable[..., Any]) -> tuple[Collection[str], bool]:
+def asked_by(function: Callable[..., Any]) -> tuple[Collection[str], bool]:
     """The names of what a function takes, and whether it takes any others.
 
     Of a plain function they stand in its code; `inspect.signature` builds objects for them, which takes as

@@ -159,13 +159,11 @@ def _member(name: str, content: bytes) -> Found:
 
 def _own(call: Call, how: str) -> Iterator[Found]:
     """What the user's function yields: images, or images and their metadata."""
-    import inspect
-
-    from pixmake.runners.function import load_module
+    from pixmake.runners.function import asked_by, load_module
 
     file, _, name = how.rpartition(":")
     function = getattr(load_module(file), name)
-    asked = inspect.signature(function).parameters
+    asked, _ = asked_by(function)
     given = {"path": call.images[0], "meta": dict(call.task.metadata)}
     arguments = {key: value for key, value in given.items() if key in asked} | dict(call.task.params)
     for number, each in enumerate(function(**arguments)):
