@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests import omezarr
 from tests.conftest import Project
 
 
@@ -108,12 +109,17 @@ def test_compiled_snakefile(two_steps: Project) -> None:
 
 def test_cores_of_the_page(two_steps: Project) -> None:
     """The page of small images leaves a core to the tables; that of large ones takes what there is."""
-    page = two_steps.pixmake("compile").out.split("\nrule report:")[1].split("\nrule ")[0]
-    assert "    threads: 1\n" in page
+
+    def page() -> str:
+        return two_steps.pixmake("compile").out.split("\nrule report:")[1].split("\nrule ")[0]
+
+    assert "    threads: 1\n" in page()
     noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
     cv2.imwrite(str(two_steps.folder / "images/p2.png"), noise)
-    page = two_steps.pixmake("compile").out.split("\nrule report:")[1].split("\nrule ")[0]
-    assert "    threads: 8\n" in page
+    assert "    threads: 8\n" in page()
+    omezarr.write(noise[..., 0], two_steps.folder / "images/z.ome.zarr", "yx")
+    two_steps.list_images([{"path": "z.ome.zarr"}])
+    assert "    threads: 8\n" in page(), "the size of a folder says nothing"
 
 
 def test_rules_have_their_own_rows_alone(two_steps: Project) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -31,8 +30,8 @@ PNG of 100 × 100 pixels take 0.6 ms each by one thread and by two, of 300 × 30
 _LOOKED_AT = 20
 """Images whose size tells that of all."""
 
-PRIORITY = 1
-"""Of the page, which takes longest of what is made of the records, and so is to begin first."""
+TABLES_FIRST, PAGE_NEXT = 2, 1
+"""Priorities: the tables, whatever comes of the page; then the page, which takes longest of the rest."""
 
 CAPTIONS = WORKFLOW / "report"
 """The folder with the captions of Snakemake's own report."""
@@ -115,11 +114,9 @@ def function_files(plan: Plan) -> list[str]:
 
 def page_threads(plan: Plan) -> int:
     """The cores that the page's small pictures are worth: with one it is made beside the tables."""
-    sizes = []
-    for group in plan.groups[:_LOOKED_AT]:
-        for path in group.paths:
-            with contextlib.suppress(OSError, ValueError):
-                sizes.append(os.path.getsize(path))
+    paths = [path for group in plan.groups[:_LOOKED_AT] for path in group.paths]
+    # an OME-Zarr is a folder, and what is at a URI is not here: nothing is known of their size
+    sizes = [os.path.getsize(path) for path in paths if os.path.isfile(path)]
     return 1 if sizes and max(sizes) < _SMALL else THREADS
 
 
@@ -200,6 +197,7 @@ rule aggregate:
         columns={columns(plan)!r},
         formats={formats(plan)!r},
         pixmake=pixmake_rules.program,
+    priority: {TABLES_FIRST}
     localrule: True
     shell:
         {AGGREGATE!r}
@@ -248,7 +246,7 @@ rule report:
         project={report_project(plan)!r},
         kept={KEPT!r},
         pixmake=pixmake_rules.program,
-    priority: {PRIORITY}
+    priority: {PAGE_NEXT}
     threads: {page_threads(plan)}
     localrule: True
     shell:

@@ -28,6 +28,7 @@ rule aggregate:
         **outcome_rules.in_report(outcome_rules.all_tables(plan)),
     log:
         pixmake_rules.log_of("aggregate"),
+    priority: outcome_rules.TABLES_FIRST
     localrule: True
     conda:
         pixmake_rules.CONDA
@@ -77,7 +78,7 @@ if plan.config.aggregate.report:
             pictures=directory(outcome_rules.pictures(plan)),
         log:
             pixmake_rules.log_of("report"),
-        priority: outcome_rules.PRIORITY
+        priority: outcome_rules.PAGE_NEXT
         localrule: True
         conda:
             pixmake_rules.CONDA
