@@ -153,7 +153,7 @@ def measure(
             continue
         with _one_pair_of_cores(), tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch:
             there = benchmark.contestants(case, Path(scratch))
-            with contextlib.nullcontext() if quick else filecache.held():
+            with filecache.held(quick=quick):
                 found = interleaved(case, there, 1 if quick else benchmark.repeats(case))
         merged = (*results.without(case).measured, *found)
         order = sorted(merged, key=lambda each: known.index(dict(each.case)))
