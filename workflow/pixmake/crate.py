@@ -117,11 +117,10 @@ def _workflow(crate: Any, told: Mapping[str, Any]) -> Any:
     workflow["softwareRequirements"] = [
         crate.add_jsonld(
             {
-                "@id": f"https://pypi.org/project/{package}/{version}/",
+                "@id": f"pkg:pypi/{package}@{version}",  # a Package URL (ECMA-427)
                 "@type": "SoftwareApplication",
                 "name": package,
                 "version": version,
-                "url": f"https://pypi.org/project/{package}/",
             }
         )
         for package, version in told["software"]["packages"].items()
