@@ -18,7 +18,7 @@ from frame import CORES, Aim, Benchmark, Contestant, main
 from measured import OURS, Case, Measured, Results, number
 from page import markdown
 from plots import bars
-from projects import BURN, draw, forget, loops_of_a_millisecond, pixmake_project, wildcard_snakefile
+from projects import BURN, draw, forget, pixmake_project, wildcard_snakefile
 from rivals import DASK, MLCHAIN, READS
 from usage import CommandFailed, environment_of
 
@@ -41,7 +41,7 @@ def tell(word, name):
 
 def work(name):
     tell("begin", name)
-    burn(LOOPS)
+    burn(MILLISECONDS)
     tell("end", name)
     return {"name": name}
 """
@@ -186,17 +186,16 @@ class Way:
 def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     """All that can run a function for each image."""
     count = int(case["images"])
-    loops = MILLISECONDS * loops_of_a_millisecond()
-    return [_contestant(way, count) for way in _ways(scratch, count, loops)]
+    return [_contestant(way, count) for way in _ways(scratch, count)]
 
 
-def _ways(scratch: Path, count: int, loops: int) -> list[Way]:
+def _ways(scratch: Path, count: int) -> list[Way]:
     own, snakemake = ours(), environment("snakemake", SNAKEMAKE, *SAME)
     dask, parsl = environment("dask", *DASK, *READS), environment("parsl", "parsl==2026.10.26", *SAME)
     mlchain, pool = environment("mlchain", *MLCHAIN), environment("pool", *SAME)
 
     def work(folder: Path) -> str:
-        text = WORK.replace("BURN", BURN).replace("LOOPS", str(loops))
+        text = WORK.replace("BURN", BURN).replace("MILLISECONDS", str(MILLISECONDS))
         return text.replace("TOLD", str(folder / "told"))
 
     project = scratch / "pixmake"

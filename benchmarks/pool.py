@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
 from environments import SAME, environment, ours, versions
 from frame import CORES, Aim, Benchmark, Contestant, Headline, headlines_of, main
 from losses import losses
-from measured import Case, Results
+from measured import Case, Results, number
 from page import comparison
 from plots import bars
-from projects import BURN, analysis, draw, expect, forget, loops_of_a_millisecond, pixmake_project
+from projects import BURN, analysis, draw, expect, forget, pixmake_project
 from usage import environment_of, usage
 
 POOL = "multiprocessing.Pool"
@@ -29,7 +31,7 @@ import cv2
 def measure(path):
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     with open(f"results/{{path.stem}}.json", "w") as file:
-        json.dump({{"mean": float(image.mean()), "burnt": burn({loops})}}, file)
+        json.dump({{"mean": float(image.mean()), "burnt": burn({milliseconds})}}, file)
 
 
 if __name__ == "__main__":
@@ -41,8 +43,8 @@ if __name__ == "__main__":
 ABOUT = f"""
 The pool is the floor: {CORES} processes that read an image, compute, and write a file. It has no records of
 what was done, cannot go on where it stopped, keeps no log, and one crash ends it all. Each image is 32 × 32
-pixels; the work is a loop of pure Python, of a number of rounds that was found once to take so many
-milliseconds.
+pixels; the work is a loop of pure Python that ends when it has had so many milliseconds of CPU time. How many
+rounds of it went into them is told, too: they tell how fast the machine was meanwhile.
 """
 
 AIMS = {5: 25, 50: 75, 500: 95}
@@ -54,20 +56,22 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     bare, own = environment("pool", *SAME), ours()
     folder = scratch / "pool"
     draw(folder, count)
-    loops = milliseconds * loops_of_a_millisecond()
-    (folder / "script.py").write_text(SCRIPT.format(burn=BURN, loops=loops, cores=CORES))
+    (folder / "script.py").write_text(SCRIPT.format(burn=BURN, milliseconds=milliseconds, cores=CORES))
     project = pixmake_project(scratch / "pixmake", count, analysis(milliseconds))
 
     def pool() -> dict[str, float]:
         figures = usage([bare, "script.py"], folder, environment_of(bare))
         expect(folder, "results/*.json", count)
-        return figures
+        burnt = [json.loads(path.read_bytes())["burnt"] for path in folder.glob("results/*.json")]
+        return {**figures, "rounds": statistics.mean(burnt) / milliseconds}
 
     def pixmake() -> dict[str, float]:
         words = [own.parent / "snakemake", "--cores", str(CORES)]
         figures = usage(words, project, environment_of(own))
         expect(project, "results/measure/*.json", count)
-        return figures
+        records = [json.loads(path.read_bytes()) for path in project.glob("results/measure/*.json")]
+        burnt = [record["measurements"]["burnt"]["value"] for record in records]
+        return {**figures, "rounds": statistics.mean(burnt) / milliseconds}
 
     return [
         Contestant(POOL, pool, lambda: forget(folder), versions(bare, "numpy", "opencv-python-headless")),
@@ -105,7 +109,10 @@ BENCHMARK = Benchmark(
     headlines=headlines,
     text=lambda results: comparison(
         results,
-        [("of the pool's throughput", lambda each: _of_pool(results, each.case, each.contestant))],
+        [
+            ("of the pool's throughput", lambda each: _of_pool(results, each.case, each.contestant)),
+            ("rounds a CPU-ms", lambda each: number(each.median("rounds"))),
+        ],
     ),
     notes=lambda quick: {"losses": losses(quick=quick)},
     plot=lambda results, figure: bars(figure, results, "seconds for 1,000 images"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
-import time
 import uuid
 from pathlib import Path
 
@@ -14,13 +12,22 @@ import numpy as np
 from environments import REPOSITORY
 
 BURN = """\
-def burn(loops):
-    number = 1
-    for _ in range(loops):
-        number = (number * 1103515245 + 12345) % 2147483648
-    return number
+def burn(milliseconds):
+    import time
+
+    number, rounds = 1, 0
+    end = time.thread_time() + milliseconds / 1000
+    while time.thread_time() < end:
+        for _ in range(500):
+            number = (number * 1103515245 + 12345) % 2147483648
+        rounds += 500
+    return rounds
 """
-"""Work for one core that takes as long for all: a number of rounds, not a time."""
+"""Work of so much CPU time of its thread, as many rounds as may go into it.
+
+Not a number of rounds: where others use the machine's cores, too, a round takes up to 1.7 times as long for
+seconds or minutes, and two who take turns would be told apart by the neighbours that each has met.
+"""
 
 _BY_HAND = """\
 from pathlib import Path
@@ -44,24 +51,9 @@ ANALYSIS = "def measure(image):\n    return {'mean': float(image.mean())}\n"
 """An analysis that does next to nothing."""
 
 
-@functools.cache
-def loops_of_a_millisecond() -> int:
-    """How many rounds of `BURN` take a millisecond here: the best of ten tries."""
-    room: dict = {}
-    exec(BURN, room)
-    tried = 100_000
-    best = float("inf")
-    for _ in range(10):
-        start = time.process_time()
-        room["burn"](tried)
-        best = min(best, time.process_time() - start)
-    return int(tried / best / 1000)
-
-
 def analysis(milliseconds: int) -> str:
     """An analysis for pixmake that burns so much."""
-    loops = milliseconds * loops_of_a_millisecond()
-    body = f"    return {{'mean': float(image.mean()), 'burnt': burn({loops})}}\n"
+    body = f"    return {{'mean': float(image.mean()), 'burnt': burn({milliseconds})}}\n"
     return f"{BURN}\n\ndef measure(image):\n{body}"
 
 

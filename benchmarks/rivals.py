@@ -13,7 +13,7 @@ from frame import CORES, Aim, Benchmark, Contestant, Headline, headlines_of, mai
 from measured import OURS, Case, Results
 from page import comparison
 from plots import bars
-from projects import BURN, analysis, draw, expect, forget, loops_of_a_millisecond, pixmake_project
+from projects import BURN, analysis, draw, expect, forget, pixmake_project
 from usage import environment_of, usage
 
 PLANES, ACTIONS = "planes of a Zarr", "independent actions"
@@ -148,7 +148,7 @@ from parsl.providers import LocalProvider
 
 
 @parsl.python_app
-def action(source, target, loops):
+def action(source, target, milliseconds):
     import json
 
     import cv2
@@ -156,7 +156,7 @@ def action(source, target, loops):
     BURN
     image = cv2.imread(source, cv2.IMREAD_UNCHANGED)
     with open(target, "w") as file:
-        json.dump({"mean": float(image.mean()), "burnt": burn(loops)}, file)
+        json.dump({"mean": float(image.mean()), "burnt": burn(milliseconds)}, file)
 
 
 if __name__ == "__main__":
@@ -164,7 +164,7 @@ if __name__ == "__main__":
     (here / "results").mkdir()
     paths = sorted((here / "images").glob("*.png"))
     with parsl.load(Config(executors=[EXECUTOR], strategy="none", run_dir=".runinfo")):
-        futures = [action(str(path), str(here / f"results/{path.stem}.json"), LOOPS) for path in paths]
+        futures = [action(str(path), str(here / f"results/{path.stem}.json"), MILLISECONDS) for path in paths]
         for future in futures:
             future.result()
 """
@@ -188,16 +188,16 @@ from pixmake import Parallel, Task
 
 BURN
 
-def action(source, target, loops):
+def action(source, target, milliseconds):
     image = cv2.imread(source, cv2.IMREAD_UNCHANGED)
     with open(target, "w") as file:
-        json.dump({"mean": float(image.mean()), "burnt": burn(loops)}, file)
+        json.dump({"mean": float(image.mean()), "burnt": burn(milliseconds)}, file)
 
 
 if __name__ == "__main__":
     Path("results").mkdir()
     paths = sorted(Path("images").glob("*.png"))
-    tasks = [Task(action, str(path), f"results/{path.stem}.json", LOOPS) for path in paths]
+    tasks = [Task(action, str(path), f"results/{path.stem}.json", MILLISECONDS) for path in paths]
     Parallel(tasks, max_threads=CORES, threading=False, pass_fail_job=False).run()
 """
 
@@ -216,7 +216,7 @@ def wait(number):
 
 
 def work(number):
-    burn(LOOPS)
+    burn(MILLISECONDS)
     return number
 
 
@@ -289,14 +289,13 @@ def _project_of_planes(scratch: Path, count: int) -> Path:
 
 def _actions(work: str, count: int, scratch: Path) -> list[Contestant]:
     parsl, own = environment("parsl", "parsl==2026.10.26", *SAME), ours()
-    loops = MILLISECONDS * loops_of_a_millisecond()
     project = pixmake_project(scratch / "pixmake", count, analysis(MILLISECONDS))
     found = []
     scripts = {name: PARSL.replace("EXECUTOR]", f"{executor}]") for name, executor in EXECUTORS.items()}
     for name, script in {**scripts, "pixmake.Parallel": FORKS}.items():
         folder = scratch / "".join(filter(str.isalnum, name))  # Parsl quotes no paths
         draw(folder, count)
-        (folder / "script.py").write_text(_filled(script, LOOPS=loops))
+        (folder / "script.py").write_text(_filled(script, MILLISECONDS=MILLISECONDS))
         python = parsl if script is not FORKS else own
         told = versions(python, *(["parsl"] if python == parsl else ["opencv-python-headless"]))
         run = _script(python, folder, count, "results/*.json")
@@ -305,7 +304,6 @@ def _actions(work: str, count: int, scratch: Path) -> list[Contestant]:
 
 
 def _calls(work: str, count: int, scratch: Path) -> list[Contestant]:
-    loops = 1000 * loops_of_a_millisecond()
     function = "wait" if work == WAITING else "work"
     threads = f"max_threads={count if work == WAITING else CORES}"
     found = []
@@ -315,7 +313,13 @@ def _calls(work: str, count: int, scratch: Path) -> list[Contestant]:
     ):
         folder = scratch / name.replace("'", "")
         folder.mkdir()
-        values = {"WHERE": where, "LOOPS": loops, "FUNCTION": function, "COUNT": count, "OPTIONS": options}
+        values = {
+            "WHERE": where,
+            "MILLISECONDS": 1000,
+            "FUNCTION": function,
+            "COUNT": count,
+            "OPTIONS": options,
+        }
         (folder / "script.py").write_text(_filled(CALLS, **values))
         run = _script(python, folder, count)
         found.append(Contestant(name, run, _without_results(folder), versions(python, *packages)))

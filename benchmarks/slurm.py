@@ -98,7 +98,7 @@ def _pixmake(folder: Path, count: int) -> dict[str, float]:
 def _hand(folder: Path, count: int) -> dict[str, float]:
     draw(folder, count)
     (folder / "Snakefile").write_text(SNAKEFILE)
-    (folder / "measure.py").write_text(SCRIPT.format(burn=BURN, loops=0))
+    (folder / "measure.py").write_text(SCRIPT.format(burn=BURN, milliseconds=0))
     submit = "sbatch --parsable --cpus-per-task={threads} --mem=700M --output=/dev/null"
     (folder / "status.sh").write_text(STATUS)
     (folder / "status.sh").chmod(0o755)

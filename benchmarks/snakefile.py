@@ -16,7 +16,6 @@ from projects import (
     draw,
     expect,
     forget,
-    loops_of_a_millisecond,
     pixmake_project,
     wildcard_snakefile,
 )
@@ -38,7 +37,7 @@ import cv2
 
 image = cv2.imread(snakemake.input[0], cv2.IMREAD_UNCHANGED)
 with open(snakemake.output[0], "w") as file:
-    json.dump({{"mean": float(image.mean()), "burnt": burn({loops})}}, file)
+    json.dump({{"mean": float(image.mean()), "burnt": burn({milliseconds})}}, file)
 """
 
 ABOUT = f"""
@@ -53,14 +52,13 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     """The Snakefile by hand, with the settings as they are and with better ones, and pixmake."""
     count = int(case["images"])
     bare, own = environment("snakemake", SNAKEMAKE, *SAME), ours()
-    loops = MILLISECONDS * loops_of_a_millisecond()
     project = pixmake_project(scratch / "pixmake", count, analysis(MILLISECONDS))
 
     def by_hand(name: str, *options: str) -> Contestant:
         folder = scratch / f"by hand {len(options)}"
         draw(folder, count)
         (folder / "Snakefile").write_text(SNAKEFILE)
-        (folder / "measure.py").write_text(SCRIPT.format(burn=BURN, loops=loops))
+        (folder / "measure.py").write_text(SCRIPT.format(burn=BURN, milliseconds=MILLISECONDS))
 
         def run() -> dict[str, float]:
             words = [bare.parent / "snakemake", "--cores", str(CORES), "--quiet", "all", *options]
