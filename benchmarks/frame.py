@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -151,7 +150,7 @@ def measure(
     for case in (benchmark.quick if quick else full) if cases else ():
         if not all(str(case.get(name)) == value for name, value in (only or {}).items()):
             continue
-        with _one_pair_of_cores(), tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch:
+        with _one_pair_of_cores(), filecache.scratch() as scratch:
             there = benchmark.contestants(case, Path(scratch))
             with filecache.held(quick=quick):
                 found = interleaved(case, there, 1 if quick else benchmark.repeats(case))

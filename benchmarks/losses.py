@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 import filecache
@@ -82,7 +81,7 @@ def losses(*, quick: bool) -> str:
     python = ours()
     environment = environment_of(python)
     snakemake = [python.parent / "snakemake", "--cores", str(CORES)]
-    with tempfile.TemporaryDirectory(prefix="pixmake-bench-") as scratch, filecache.held(quick=quick):
+    with filecache.scratch() as scratch, filecache.held(quick=quick):
         busy = pixmake_project(Path(scratch) / "busy", count, analysis(MILLISECONDS))
         idle = pixmake_project(Path(scratch) / "idle", count, ANALYSIS)
 

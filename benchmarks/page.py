@@ -22,8 +22,8 @@ HEAD = """\
 Written by `make bench`. What is asked of several was measured in turns, in one run; every single time is in
 [`benchmarks/results/`](../benchmarks/results). All have the same two cores, and an environment of their own
 into which pip installed them. A value is the median of the runs. CPU-seconds and memory are those of a
-command and of all that it starts; memory is the most that was held at one time. The files of all programs
-are kept in memory meanwhile, so that nobody waits for the disk after another one's long run.
+command and of all that it starts; memory is the most that was held at one time. The files of all programs and
+projects are kept in memory meanwhile, so that nobody waits for the disk after another one's long run.
 `python benchmarks/NAME.py` measures a part again.
 """
 
