@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from environments import SAME, environment, ours, versions
 from frame import CORES, Aim, Benchmark, Contestant, Headline, headlines_of, main
@@ -43,8 +44,8 @@ if __name__ == "__main__":
 ABOUT = f"""
 The pool is the floor: {CORES} processes that read an image, compute, and write a file. It has no records of
 what was done, cannot go on where it stopped, keeps no log, and one crash ends it all. Each image is 32 × 32
-pixels; the work is a loop of pure Python that ends when it has had so many milliseconds of CPU time. How many
-rounds of it went into them is told, too: they tell how fast the machine was meanwhile.
+pixels; the work is a loop of pure Python that ends when it has had so many milliseconds of CPU time. The
+rounds of it that went into one millisecond say how fast the machine was meanwhile.
 """
 
 AIMS = {5: 25, 50: 75, 500: 95}
@@ -62,16 +63,16 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     def pool() -> dict[str, float]:
         figures = usage([bare, "script.py"], folder, environment_of(bare))
         expect(folder, "results/*.json", count)
-        burnt = [json.loads(path.read_bytes())["burnt"] for path in folder.glob("results/*.json")]
-        return {**figures, "rounds": statistics.mean(burnt) / milliseconds}
+        rounds = (each["burnt"] for each in _read(folder, "results/*.json"))
+        return {**figures, "rounds": statistics.mean(rounds) / milliseconds}
 
     def pixmake() -> dict[str, float]:
         words = [own.parent / "snakemake", "--cores", str(CORES)]
         figures = usage(words, project, environment_of(own))
         expect(project, "results/measure/*.json", count)
-        records = [json.loads(path.read_bytes()) for path in project.glob("results/measure/*.json")]
-        burnt = [record["measurements"]["burnt"]["value"] for record in records]
-        return {**figures, "rounds": statistics.mean(burnt) / milliseconds}
+        records = _read(project, "results/measure/*.json")
+        rounds = (each["measurements"]["burnt"]["value"] for each in records)
+        return {**figures, "rounds": statistics.mean(rounds) / milliseconds}
 
     return [
         Contestant(POOL, pool, lambda: forget(folder), versions(bare, "numpy", "opencv-python-headless")),
@@ -91,6 +92,10 @@ def headlines(results: Results) -> list[Headline]:
     """What all that the floor lacks costs, images of 50 ms."""
     against = f"{POOL}, nothing but the work"
     return headlines_of(results, {"images": 1000, "ms": 50}, POOL, "1,000 images of 50 ms", against)
+
+
+def _read(folder: Path, pattern: str) -> Iterator[dict[str, Any]]:
+    return (json.loads(path.read_bytes()) for path in folder.glob(pattern))
 
 
 def _share(results: Results, milliseconds: int) -> float:
