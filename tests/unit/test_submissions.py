@@ -12,7 +12,7 @@ from tests.conftest import Project
 from pixmake import kept, schedulers
 from pixmake.config import load_config
 from pixmake.executors import Placement
-from pixmake.job import DONE, REPLACED, parse_job, run_job
+from pixmake.job import DONE, FAILED, REPLACED, parse_job, run_job
 from pixmake.node import allowed_rules, attempt, enter, leave_plan, read_plan
 from pixmake.plan import plan_project
 from pixmake.submissions import UNMEASURED_IMAGES, Stage, Standing, group_names, images_per_job, stages
@@ -224,7 +224,7 @@ def test_last_attempt_says_why_the_others_left_nothing(
         kept.LOST, json.dumps(["TimeoutError", "its cluster job (slurm 3) ran past its `runtime`"])
     )
     words = words_of(planned, "p1", attempt_number=3)
-    assert run_job(parse_job(words)) == DONE
+    assert run_job(parse_job(words)) == FAILED
     assert not Path("calls").exists()
     error = planned.record("measure", "p1")["error"]
     assert (error["type"], error["message"]) == (

@@ -131,3 +131,20 @@ def test_each_step_has_its_own_folder_for_temporary_files(small: Project) -> Non
         for number in range(2):
             found = small.record(name, f"p{number}")["measurements"]["folder"]["value"]
             assert found == str(folder)
+
+
+def test_an_analysis_may_go_to_another_folder(small: Project) -> None:
+    """The paths of its record and its files are those of the project all the same."""
+    small.write(
+        "scripts/away.py",
+        "import os\n\n\ndef measure(image, path):\n    os.chdir('/tmp')\n"
+        "    if 'p1' in path:\n        raise ValueError('not this one')\n    return {'mask': image}\n",
+    )
+    small.list_images([{"path": f"p{number}.png"} for number in range(2)])
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/away.py:measure", "files": {"mask": "png"}}},
+    )
+    assert small.snakemake().code == 1
+    assert (small.folder / "results/measure/p0.mask.png").stat().st_size
+    assert small.record("measure", "p1")["error"]["type"] == "ValueError"

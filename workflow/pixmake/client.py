@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
-_DONE, _TOLD, _REPLACED = 64, 65, 66  # as in job.py
+_DONE, _TOLD, _REPLACED, _FAILED = 64, 65, 66, 67  # as in job.py
 
 CONTAINED = 0
 """Stands for the Snakemake process where that cannot be seen: inside a container."""
@@ -47,11 +47,11 @@ def main(owner: int, words: list[str]) -> int:
 def settle(owner: int, reply: str, explain: "Callable[[], int]") -> int:
     """What an answer means: as `main`; of a job that left no record `explain` leaves one."""
     status = int(reply.split(" ", 1)[0])
-    if status not in (_DONE, _TOLD, _REPLACED):
+    if status not in (_DONE, _TOLD, _REPLACED, _FAILED):
         status = explain()
     if status == _REPLACED:
         os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
-    return 0 if status == _DONE else 1
+    return 0 if status in (_DONE, _FAILED) else 1
 
 
 def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_socket.socket | None":

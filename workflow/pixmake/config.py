@@ -184,6 +184,10 @@ class Step(_Model):
     program: str | None = None
     """The program that starts ilastik; default: `run_ilastik.sh`, or `ilastik`, on the PATH."""
 
+    images_per_process: Annotated[int, Field(gt=0)] | None = None
+    """How many images one process of a `function` works on, one after the other; default: 1. More are for
+    work of some milliseconds; then what a library remembers of one image is there for the next."""
+
     images_per_start: Annotated[int, Field(gt=0)] = 20
     """How many images one start of ilastik works on, which takes seconds by itself."""
 
@@ -540,6 +544,7 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 _OF_KINDS = {
+    "images_per_process": ("function",),
     "axes": ("function", "notebook", "pixel_classification", "ilastik"),
     "args": ("script",),
     "measurements": ("script", "shell"),

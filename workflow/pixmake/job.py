@@ -44,13 +44,16 @@ from pixmake.task import Limits, Task, parse_limits, parse_task
 from pixmake.zarrpaths import image_of
 
 DONE = 64
-"""Exit status: the record is there. Not 0, which any library may exit with."""
+"""Exit status: the record is there, with a result. Not 0, which any library may exit with."""
 
 TOLD = 65
 """Exit status: the job failed, has said so, and has left no record: it is to be tried again."""
 
 REPLACED = 66
 """Exit status: another cluster job works on this image by now; this one and its Snakemake are to end."""
+
+FAILED = 67
+"""Exit status: the record is there, and says that the image failed."""
 
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
@@ -96,15 +99,42 @@ def parse_job(words: Sequence[str]) -> Job:
     return Job(task, limits, log, record, named, images, needed, gathered)
 
 
-def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
+@dataclass(frozen=True)
+class Begun:
+    """When a job began in its process."""
+
+    time: float
+    cpu: float
+    """CPU-seconds that the process had used by then for other images."""
+    warm: bool
+    """Whether the process is a fork of the warm one."""
+
+
+def begin(*, warm: bool = False, again: bool = False) -> Begun:
+    """Begin a job now.
+
+    Parameters
+    ----------
+    again
+        Whether this process has worked on another image before.
+    """
+    return Begun(time.time(), _spent()[0] if again else 0.0, warm)
+
+
+def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = False) -> int:
     """Run a job and leave its record.
+
+    Parameters
+    ----------
+    warm, again
+        As of `begin`.
 
     Returns
     -------
     int
-        `DONE`, `TOLD` or `REPLACED`.
+        `DONE`, `FAILED`, `TOLD` or `REPLACED`.
     """
-    started = time.time()
+    begun = begin(warm=warm, again=again)
     key = _key(job) if kept.on_node() else ""
     if key:
         if kept.replaced():
@@ -113,9 +143,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
         if _restore(job, key):
             return DONE
     if job.limits.is_lost:
-        return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, started, warm))
+        return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, begun))
     try:
-        record = finished(job, started, threads=threads, warm=warm)
+        record = finished(job, begun, threads=threads)
         if key and kept.replaced():
             _restore(job, key)
             return REPLACED
@@ -124,18 +154,18 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False) -> int:
             kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
     except PrerequisiteError as error:
         cause = Failure(PREREQUISITE, str(error), log=job.log)
-        return fail(job, cause, run=_run(job, started, warm))
+        return fail(job, cause, run=_run(job, begun))
     except BaseException as error:
         _lift_memory_limit()
         traceback.print_exc()
-        return fail(job, _failure(job, error), run=_run(job, started, warm))
+        return fail(job, _failure(job, error), run=_run(job, begun))
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
             remove(path)
     return DONE
 
 
-def finished(job: Job, started: float, *, threads: int, warm: bool) -> Record:
+def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     """Do a job's work, and say what came of it.
 
     Raises
@@ -155,7 +185,7 @@ def finished(job: Job, started: float, *, threads: int, warm: bool) -> Record:
         metadata=job.task.metadata,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
-        run={**_run(job, started, warm), **outcome.run},
+        run={**_run(job, begun), **outcome.run},
         images=job.images,
         origin=origin(job),
     )
@@ -258,7 +288,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             for source, target in _kept_inputs(job).items():
                 remove(target)
                 duplicate(source, target)
-    return DONE
+    return FAILED
 
 
 def origin(job: Job) -> dict[str, Any]:
@@ -292,7 +322,14 @@ def run_facts(
     }
 
 
-def _run(job: Job, started: float, warm: bool) -> dict[str, Any]:
+def _run(job: Job, begun: Begun) -> dict[str, Any]:
+    cpu, rss = _spent()
+    seconds = time.time() - begun.time
+    return run_facts(job, begun.time, seconds=seconds, cpu=cpu - begun.cpu, rss_mb=rss, warm=begun.warm)
+
+
+def _spent() -> tuple[float, float]:
+    """CPU-seconds and the peak of memory, in MB, of this process and of those that it has waited for."""
     cpu, rss = 0.0, 0.0
     try:
         import resource
@@ -303,8 +340,7 @@ def _run(job: Job, started: float, warm: bool) -> dict[str, Any]:
             rss = max(rss, peak_mb(usage.ru_maxrss))
     except ImportError:
         cpu = time.process_time()
-    seconds = time.time() - started
-    return run_facts(job, started, seconds=seconds, cpu=cpu, rss_mb=rss, warm=warm)
+    return cpu, rss
 
 
 def peak_mb(maxrss: int) -> float:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixmake.job import Job, finished
+from pixmake.job import Job, begin, finished
 from pixmake.records import write_record
 from pixmake.task import Limits, Task
 
@@ -30,9 +30,9 @@ _FUNCTION = "def measure(image, meta):\n    return {'mean': 0.5}\n"
 def rehearse() -> None:
     """Read an image, call a function with it and write its record, all in a folder that is then removed."""
     with tempfile.TemporaryDirectory(prefix=f"{_NAME}-") as folder, _as_before():
-        job = _made_up(Path(folder))
+        job, begun = _made_up(Path(folder)), begin(warm=True)
         for _ in range(TIMES):
-            write_record(finished(job, 0.0, threads=1, warm=True), job.record)
+            write_record(finished(job, begun, threads=1), job.record)
 
 
 def _made_up(folder: Path) -> Job:

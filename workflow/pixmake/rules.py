@@ -409,7 +409,13 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
     each = step.timeout if step.kind in STARTS else None
-    more = {"gpu": gpu, "each_timeout": each, "batches": batches, "storage": planned.storage}
+    more = {
+        "gpu": gpu,
+        "each_timeout": each,
+        "batches": batches,
+        "storage": planned.storage,
+        "images_per_process": step.images_per_process,
+    }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
 
 

@@ -97,6 +97,8 @@ class Limits:
     """Devices that this job gets for itself."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How objects are reached; see `pixmake.remote.configure`."""
+    images_per_process: int = 1
+    """How many images a process of the warm one works on, this one among them."""
 
     @property
     def is_lost(self) -> bool:

@@ -107,7 +107,7 @@ def _run(jobs: Iterable[tuple[PlannedStep, Job]]) -> Iterator[Tried]:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
         reply = worker.run_plain(words, os.getppid())
-        if reply.split(" ", 1)[0] != str(worker.DONE):
+        if int(reply.split(" ", 1)[0]) not in (worker.DONE, worker.FAILED):
             worker.explain(words, reply)
         tried = Tried(read_record(job.record), job.record, job.log)
         yield tried

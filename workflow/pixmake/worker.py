@@ -24,15 +24,16 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pixmake.job import Job
 
-DONE, TOLD = 64, 65  # as in job.py
+DONE, TOLD, FAILED = 64, 65, 67  # as in job.py
 START_SECONDS = 60
 STOP_SECONDS = 10
 OWNER_POLL_SECONDS = 0.5
@@ -190,13 +191,15 @@ def _redirect(log_file: str) -> None:
         os.close(spare)
 
 
-def _run(job: Job, *, warm: bool = False, learned: int | None = None) -> int:
+def _run(job: Job, *, warm: bool = False, again: bool = False, learned: int | None = None) -> int:
     """Run a job within its limits.
 
     Parameters
     ----------
     warm
         Whether this is a fork of the warm process.
+    again
+        Whether it has worked on another image before.
     learned
         A file descriptor to which the names of newly imported modules are written.
     """
@@ -206,11 +209,12 @@ def _run(job: Job, *, warm: bool = False, learned: int | None = None) -> int:
     if job.limits.gpu:
         importlib.import_module("pixmake.devices").claim_devices(job.limits.gpu)
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-    status = importlib.import_module("pixmake.job").run_job(job, threads=threads, warm=warm)
+    status = importlib.import_module("pixmake.job").run_job(job, threads=threads, warm=warm, again=again)
     if learned is not None and status == DONE:
         names = [name for name in sys.modules if name not in before]
+        shared = importlib.import_module("pixmake.runners.imports").shared
         with contextlib.suppress(OSError):
-            os.write(learned, "".join(f"{name}\n" for name in ["", *_shared(names)]).encode()[:60000])
+            os.write(learned, "".join(f"{name}\n" for name in ["", *shared(names)]).encode()[:60000])
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -234,21 +238,47 @@ def _limit_memory(mem_mb: int | None) -> None:
         return  # not on this platform: the cluster's own limit, if there is one, has to do
 
 
-def _shared(names: list[str]) -> list[str]:
-    """Of these modules the ones that are installed, and so do not change while a run lasts."""
-    is_installed = importlib.import_module("pixmake.runners.imports").is_installed
-    found = []
-    for name in names:
-        origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None) or ""
-        if name.startswith("pixmake.") or is_installed(origin):
-            found.append(name)
-    return found
+def _run_several(job: Job, link: socket.socket) -> int:
+    """Run a job, and those that come through a link, for as long as each leaves the process as it was.
+
+    Returns
+    -------
+    int
+        The status of the last one. That each one before is done was told through the link.
+    """
+    reuse = importlib.import_module("pixmake.reuse")
+    jobs = importlib.import_module("pixmake.job")
+    found, status = reuse.look(), DONE
+    for number in range(job.limits.images_per_process):
+        if number:
+            link.sendall(str(time.process_time()).encode())
+            words = _received(link)
+            if not words:
+                return DONE
+            job = jobs.parse_job(words)
+            _redirect(job.log)
+        with warnings.catch_warnings():
+            status = _run(job, warm=True, again=number > 0)
+        if status != DONE or not reuse.put_back(found):
+            break
+    return status
+
+
+def _received(link: socket.socket) -> list[str]:
+    """The words of the next job; none if there is no other."""
+    content = b""
+    while len(content) < 8 or len(content) - 8 < int.from_bytes(content[:8], "big"):
+        part = link.recv(1 << 20)
+        if not part:
+            return []
+        content += part
+    return content[8:].decode("utf-8", "surrogateescape").split("\0")
 
 
 # --- the warm process ------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(eq=False)
 class _Child:
     """The process of one image, as its parent sees it."""
 
@@ -259,6 +289,12 @@ class _Child:
     learned: int | None = None
     started: float = field(default_factory=time.monotonic)
     timed_out: bool = False
+    link: socket.socket | None = None
+    """If it may work on several images: how it tells that one is done, and gets the next."""
+    setting: tuple[object, ...] = ()
+    """What the next image must have in common with this one."""
+    cpu: float = 0.0
+    """CPU-seconds that it had used before this image."""
 
     def __post_init__(self) -> None:
         self.deadline = self.started + self.timeout if self.timeout else None
@@ -271,7 +307,7 @@ class _Child:
     def reply(self, status: int, usage: object) -> str:
         code = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - self.started
-        cpu = usage.ru_utime + usage.ru_stime  # type: ignore[attr-defined]
+        cpu = usage.ru_utime + usage.ru_stime - self.cpu  # type: ignore[attr-defined]
         rss = usage.ru_maxrss  # type: ignore[attr-defined]
         return f"{code} {int(self.timed_out)} {seconds:.4f} {cpu:.4f} {rss}"
 
@@ -283,6 +319,8 @@ class _Template:
         self.address = address
         self.owner = owner
         self.children: dict[int, _Child] = {}
+        self.waiting: list[_Child] = []
+        """Those that are done with one image and may have another, the longest first."""
         self.folder = ""
         self.environment = ""
         self.set_by_imports: dict[str, str] = {}
@@ -314,7 +352,7 @@ class _Template:
                     self.gone = True
         finally:
             self.server.close()
-            _kill_everything(list(self.children))
+            _kill_everything([*self.children, *(child.pid for child in self.waiting)])
             for name in (self.address, f"{self.address}.lock"):
                 with contextlib.suppress(OSError):
                     os.unlink(name)
@@ -356,7 +394,7 @@ class _Template:
         if len(buffer) >= 8 and len(buffer) - 8 >= int.from_bytes(buffer[:8], "big"):
             text = bytes(buffer[8:]).decode("utf-8", "surrogateescape")
             buffer.clear()
-            self._fork(client, text)
+            self._begin(client, text)
 
     def _client_gone(self, client: socket.socket) -> None:
         """A client that ends before its job was killed, and its job with it."""
@@ -367,18 +405,73 @@ class _Template:
                 child.client = None
                 _kill_child(child.pid)
 
-    def _fork(self, client: socket.socket, text: str) -> None:
+    def _begin(self, client: socket.socket, text: str) -> None:
+        """Hand a job to a process that waits for one, or fork."""
         folder, environment, command = text.split("\1")
         self._enter(folder, environment)
         job = importlib.import_module("pixmake.job").parse_job(command.split("\0"))
         what = self._prepare(job)
+        setting = (what, folder, environment, job.limits.mem_mb)
+        if self._hand_on(client, job, setting, command):
+            return
+        if self.waiting:  # so that there are never more processes than images at one time
+            self._end(self.waiting.pop(0))
         reader, writer = os.pipe() if what not in self.known else (None, None)
+        here, there = None, None
+        if writer is None and job.limits.images_per_process > 1 and not job.limits.gpu:
+            here, there = socket.socketpair()
+            self.selector.register(here, selectors.EVENT_READ, self._is_done)
         pid = os.fork()
         if pid == 0:
-            self._become_child(job, writer)
+            self._become_child(job, writer, there)
         if writer is not None:
             os.close(writer)
-        self.children[pid] = _Child(pid, client, job.limits.timeout, what, reader)
+        if there is not None:
+            there.close()
+        self.children[pid] = _Child(pid, client, job.limits.timeout, what, reader, link=here, setting=setting)
+
+    def _hand_on(self, client: socket.socket, job: Job, setting: tuple[object, ...], command: str) -> bool:
+        """Hand a job to a process that waits for one like it; whether there is one."""
+        content = command.encode("utf-8", "surrogateescape")
+        for child in [child for child in self.waiting if child.setting == setting]:
+            self.waiting.remove(child)
+            assert child.link is not None
+            try:
+                child.link.sendall(len(content).to_bytes(8, "big") + content)
+            except OSError:  # it was killed meanwhile
+                self._end(child)
+                continue
+            self.children[child.pid] = replace(
+                child, client=client, timeout=job.limits.timeout, started=time.monotonic()
+            )
+            return True
+        return False
+
+    def _is_done(self, link: socket.socket) -> None:
+        """A process is done with its image, and may have another; or it has ended."""
+        told = b""
+        with contextlib.suppress(OSError):
+            told = link.recv(64)
+        child = next((each for each in self.children.values() if each.link is link), None)
+        if not told or child is None:
+            self._close(link)
+            return
+        del self.children[child.pid]
+        self._answer(child, f"{DONE} 0 0 0 0")
+        self.waiting.append(replace(child, client=None, cpu=float(told)))
+        _kill_strays({*self.children, *(each.pid for each in self.waiting)})
+
+    def _end(self, child: _Child) -> None:
+        """End a process that waits for an image."""
+        self._close(child.link)
+        _kill_child(child.pid)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(child.pid, 0)
+
+    def _close(self, link: socket.socket | None) -> None:
+        if link is not None and link.fileno() >= 0:
+            self.selector.unregister(link)
+            link.close()
 
     def _enter(self, folder: str, environment: str) -> None:
         """Be where the job's client is: the same for nearly all jobs, so each fork need not."""
@@ -419,7 +512,7 @@ class _Template:
         gc.collect()
         gc.freeze()
 
-    def _become_child(self, job: Job, writer: int | None) -> None:
+    def _become_child(self, job: Job, writer: int | None, link: socket.socket | None) -> None:
         status = 70
         try:
             os.setsid()
@@ -430,7 +523,7 @@ class _Template:
                 os.close(key.fd)
             self.selector.close()
             _redirect(job.log)
-            status = _run(job, warm=True, learned=writer)
+            status = _run_several(job, link) if link else _run(job, warm=True, learned=writer)
         except BaseException:
             import traceback
 
@@ -441,17 +534,22 @@ class _Template:
     def _reap(self, _: object) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self.woken, 4096)
-        for pid, child in list(self.children.items()):
+        for child in [*self.children.values(), *self.waiting]:
             try:
-                ended, status, usage = os.wait4(pid, os.WNOHANG)
+                ended, status, usage = os.wait4(child.pid, os.WNOHANG)
             except ChildProcessError:
                 continue
-            if ended:
-                del self.children[pid]
-                _kill_group(pid)
+            if not ended:
+                continue
+            _kill_group(child.pid)
+            self._close(child.link)
+            if child.pid not in self.children:
+                self.waiting.remove(child)
+            else:
+                del self.children[child.pid]
                 self._answer(child, child.reply(status, usage))
                 self._learn(child)
-        _kill_strays(set(self.children))
+        _kill_strays({*self.children, *(child.pid for child in self.waiting)})
 
     def _answer(self, child: _Child, reply: str) -> None:
         if child.client is None:

@@ -21,7 +21,7 @@ from pixmake.records import written_whole
 from pixmake.remote import is_remote, local
 from pixmake.runners import Call, Outcome
 from pixmake.runners.imports import import_installed
-from pixmake.runners.main_module import settle
+from pixmake.runners.main_module import back_afterwards, settle
 from pixmake.runners.measurements import measured
 from pixmake.runners.metadata import metadata, source_of
 
@@ -42,7 +42,8 @@ def run(call: Call) -> Outcome:
     settle(call)
     file, _, name = call.task.work["function"].rpartition(":")
     function = getattr(load_module(file), name)
-    returned = function(**arguments(function, call))
+    with back_afterwards():
+        returned = function(**arguments(function, call))
     if returned is None:
         returned = {}
     if not isinstance(returned, Mapping):

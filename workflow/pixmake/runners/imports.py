@@ -42,6 +42,24 @@ def is_installed(origin: str) -> bool:
     return origin in ("built-in", "frozen") or os.path.realpath(origin).startswith(_PREFIXES)
 
 
+def shared(names: Iterable[str]) -> list[str]:
+    """Of these imported modules those that are installed: all images may have the same."""
+    return [name for name in names if _is_shared(name, _origin(name))]
+
+
+def own(names: Iterable[str]) -> list[str]:
+    """Of these imported modules those whose file is the project's own: each image has them anew."""
+    return [name for name in names if (origin := _origin(name)) and not _is_shared(name, origin)]
+
+
+def _is_shared(name: str, origin: str) -> bool:
+    return name.startswith("pixmake.") or is_installed(origin)
+
+
+def _origin(name: str) -> str:
+    return getattr(getattr(sys.modules[name], "__spec__", None), "origin", None) or ""
+
+
 def _are_installed(packages: Iterable[str]) -> bool:
     found = [importlib.util.find_spec(name) for name in packages]
     return all(each is not None and is_installed(each.origin or "") for each in found)

@@ -36,7 +36,7 @@ def run_main(file: str, words: Sequence[str], call: Call, output: Path | None = 
     os.environ.setdefault("MPLBACKEND", "Agg")
     sys.argv[:] = [file, *words]
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
-    with _printed_to(output):
+    with _printed_to(output), back_afterwards():
         try:
             runpy.run_path(file, run_name="__main__")
         except SystemExit as end:
@@ -57,6 +57,16 @@ def settle(call: Call) -> None:
         sys.modules["numpy"].random.seed(int.from_bytes(seed[:4], "big"))
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(call.threads if call.threads > 1 else 0)
+
+
+@contextlib.contextmanager
+def back_afterwards() -> Iterator[None]:
+    """Be where one was, wherever an analysis has gone: the paths of records and files begin there."""
+    folder = os.getcwd()
+    try:
+        yield
+    finally:
+        os.chdir(folder)
 
 
 def _said(end: SystemExit, call: Call) -> str:
