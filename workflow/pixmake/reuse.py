@@ -1,8 +1,9 @@
 """What an image's process puts back before it works on another image (`images_per_process`).
 
-A fresh process finds everything as the warm one left it. One that goes on finds its own folder, variables
-and streams again, and a project's own modules are imported anew. What it cannot put back is what installed
-libraries keep for themselves, which is why a step must ask for it.
+A fresh process finds everything as the warm one left it. One that goes on finds its own variables and streams
+again (and its folder: the runner of functions goes back there), and a project's own modules are imported
+anew. What it cannot put back is what installed libraries keep for themselves, which is why a step must ask
+for it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from pixmake.runners.imports import own
 class Found:
     """What a process found when it began."""
 
-    folder: str
     environment: dict[str, str]
     path: list[str]
     modules: frozenset[str]
@@ -32,7 +32,6 @@ class Found:
 def look() -> Found:
     """What there is now."""
     return Found(
-        os.getcwd(),
         dict(os.environ),
         sys.path[:],
         frozenset(sys.modules),
@@ -50,10 +49,6 @@ def put_back(found: Found) -> bool:
     if _has_children() or any(
         not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
     ):
-        return False
-    try:
-        os.chdir(found.folder)
-    except OSError:
         return False
     if dict(os.environ) != found.environment:
         os.environ.clear()

@@ -266,13 +266,20 @@ def _run_several(job: Job, link: socket.socket) -> int:
 
 def _received(link: socket.socket) -> list[str]:
     """The words of the next job; none if there is no other."""
-    content = b""
-    while len(content) < 8 or len(content) - 8 < int.from_bytes(content[:8], "big"):
+    buffer = bytearray()
+    while (text := _whole(buffer)) is None:
         part = link.recv(1 << 20)
         if not part:
             return []
-        content += part
-    return content[8:].decode("utf-8", "surrogateescape").split("\0")
+        buffer += part
+    return text.split("\0")
+
+
+def _whole(buffer: bytearray) -> str | None:
+    """What was sent, once all of it is there: eight bytes say how long it is."""
+    if len(buffer) < 8 or len(buffer) - 8 < int.from_bytes(buffer[:8], "big"):
+        return None
+    return buffer[8:].decode("utf-8", "surrogateescape")
 
 
 # --- the warm process ------------------------------------------------------------------------------
@@ -352,7 +359,7 @@ class _Template:
                     self.gone = True
         finally:
             self.server.close()
-            _kill_everything([*self.children, *(child.pid for child in self.waiting)])
+            _kill_everything(self._pids())
             for name in (self.address, f"{self.address}.lock"):
                 with contextlib.suppress(OSError):
                     os.unlink(name)
@@ -391,8 +398,8 @@ class _Template:
             self._client_gone(client)
             return
         buffer += part
-        if len(buffer) >= 8 and len(buffer) - 8 >= int.from_bytes(buffer[:8], "big"):
-            text = bytes(buffer[8:]).decode("utf-8", "surrogateescape")
+        text = _whole(buffer)
+        if text is not None:
             buffer.clear()
             self._begin(client, text)
 
@@ -432,10 +439,10 @@ class _Template:
 
     def _hand_on(self, client: socket.socket, job: Job, setting: tuple[object, ...], command: str) -> bool:
         """Hand a job to a process that waits for one like it; whether there is one."""
-        content = command.encode("utf-8", "surrogateescape")
         for child in [child for child in self.waiting if child.setting == setting]:
             self.waiting.remove(child)
             assert child.link is not None
+            content = command.encode("utf-8", "surrogateescape")
             try:
                 child.link.sendall(len(content).to_bytes(8, "big") + content)
             except OSError:  # it was killed meanwhile
@@ -459,7 +466,11 @@ class _Template:
         del self.children[child.pid]
         self._answer(child, f"{DONE} 0 0 0 0")
         self.waiting.append(replace(child, client=None, cpu=float(told)))
-        _kill_strays({*self.children, *(each.pid for each in self.waiting)})
+        _kill_strays(set(self._pids()))
+
+    def _pids(self) -> list[int]:
+        """All images' processes: those that work, and those that wait for an image."""
+        return [*self.children, *(child.pid for child in self.waiting)]
 
     def _end(self, child: _Child) -> None:
         """End a process that waits for an image."""
@@ -549,7 +560,7 @@ class _Template:
                 del self.children[child.pid]
                 self._answer(child, child.reply(status, usage))
                 self._learn(child)
-        _kill_strays({*self.children, *(child.pid for child in self.waiting)})
+        _kill_strays(set(self._pids()))
 
     def _answer(self, child: _Child, reply: str) -> None:
         if child.client is None:

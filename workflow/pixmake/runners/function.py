@@ -41,8 +41,8 @@ def run(call: Call) -> Outcome:
 
     settle(call)
     file, _, name = call.task.work["function"].rpartition(":")
-    function = getattr(load_module(file), name)
     with back_afterwards():
+        function = getattr(load_module(file), name)
         returned = function(**arguments(function, call))
     if returned is None:
         returned = {}
