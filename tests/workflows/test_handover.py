@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from tests.conftest import Project
 
 ANALYSIS = """\
@@ -15,6 +18,8 @@ import os
 from pathlib import Path
 
 import psutil
+
+SHELLS = ("_", "SHLVL", "PS1")  # what a shell sets and takes away for itself
 
 
 def measure(image, meta, shift=0):
@@ -28,7 +33,7 @@ def measure(image, meta, shift=0):
     told = {
         "client": "images/" + meta["path"] in clients,
         "folder": os.getcwd(),
-        "environment": {name: value for name, value in os.environ.items() if name not in ("_", "SHLVL")},
+        "environment": {name: value for name, value in os.environ.items() if name not in SHELLS},
         "threads": os.environ["OMP_NUM_THREADS"],
     }
     Path("told").mkdir(exist_ok=True)
@@ -120,3 +125,74 @@ def test_a_profile_of_ones_own_names_the_executor(small: Project) -> None:
             command, cwd=small.folder, env=environment, capture_output=True, text=True, check=False
         )
         assert told.stdout == executor, told.stderr
+
+
+MOMENTS = """\
+import os
+import time
+from pathlib import Path
+
+
+def measure(meta):
+    begun, cores = time.monotonic(), os.environ["OMP_NUM_THREADS"]
+    time.sleep(0.1)
+    Path("moments").mkdir(exist_ok=True)
+    Path("moments", f"{Path(meta['path']).stem}_{cores}").write_text(f"{begun} {time.monotonic()} {cores}")
+"""
+
+PIPES = """
+
+rule all_pipes:
+    input:
+        "pipe0.txt",
+        "pipe1.txt",
+        "pipe2.txt",
+
+
+for number in range(3):
+
+    rule:
+        name:
+            f"say_{number}"
+        output:
+            pipe(f"pipe{number}"),
+        shell:
+            "echo said > {output}"
+
+    rule:
+        name:
+            f"hear_{number}"
+        input:
+            f"pipe{number}",
+        output:
+            f"pipe{number}.txt",
+        shell:
+            "cat {input} > {output}"
+"""
+
+
+@pytest.mark.parametrize("environment", [{}, {"PIXMAKE_WARM": "0"}])
+def test_as_many_at_one_time_as_there_are_cores(project: Project, environment: dict[str, str]) -> None:
+    """Jobs wait in line beyond those that run: images of one core and of two never have more than two."""
+    for number in range(8):
+        project.draw(f"images/p{number}.png")
+    project.list_images([{"path": f"p{number}.png"} for number in range(8)])
+    project.write("scripts/moments.py", MOMENTS)
+    step = {"function": "scripts/moments.py:measure"}
+    images = {"table": "config/images.csv", "root": "images"}
+    project.configure(images=images, steps={"one": step, "two": {**step, "threads": 2}})
+    ended = project.snakemake(environment=environment)
+    assert ended.code == 0, ended.err
+    texts = [path.read_text().split() for path in (project.folder / "moments").iterdir()]
+    assert len(texts) == 16
+    changes = [(float(begun), int(cores)) for begun, _, cores in texts]
+    changes += [(float(end), -int(cores)) for _, end, cores in texts]
+    assert max(itertools.accumulate(cores for _, cores in sorted(changes))) == 2
+
+
+def test_jobs_that_need_one_another_at_one_time(small: Project) -> None:
+    """Both ends of a Snakefile's own pipe have room at one time: none waits for the other for ever."""
+    small.write("Snakefile", (small.folder / "Snakefile").read_text() + PIPES)
+    ended = small.snakemake("all", "all_pipes", timeout=60)
+    assert ended.code == 0, ended.err
+    assert [Path(small.folder, f"pipe{number}.txt").read_text() for number in range(3)] == ["said\n"] * 3

@@ -72,7 +72,7 @@ class Reporter:
             self._pass_on(record)
         elif event in _EVENTS:
             _EVENTS[event](self, record)
-        elif event not in _HIDDEN and not _is_chatter(record):
+        elif _is_of_use(record):
             self._pass_on(record)
 
     def close(self) -> None:
@@ -234,10 +234,19 @@ def show_progress(workflow: Any) -> None:
     """
     from snakemake.logging import logger
 
+    from snakemake_logger_plugin_pixmake import LogHandler
+
     write_events(workflow)
     settings = workflow.output_settings
+    if not _is_wanted(settings):
+        return
+    if all(isinstance(handler, LogHandler) for handler in workflow.logger_manager.plugin_handlers):
+        # each record wakes the plugins' thread, and Snakemake's own waits for Python's lock meanwhile
+        for handler in logger.handlers:
+            if isinstance(handler, logging.handlers.QueueHandler):
+                handler.addFilter(_is_of_use)
     replaced = [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]
-    if replaced and workflow.is_main_process and _is_wanted(settings):
+    if replaced and workflow.is_main_process:
         logger.removeHandler(replaced[0])
         logger.addHandler(_Direct(settings))
 
@@ -384,9 +393,14 @@ def _reason(error: Failure) -> str:
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
 
 
-def _is_chatter(record: logging.LogRecord) -> bool:
-    """Whether a line of Snakemake's says no more than that it goes on, or lists ten thousand rules."""
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Whether Snakemake says more than that it goes on, or a list of ten thousand rules."""
+    event = str(getattr(record, "event", None) or "")
+    if event in _EVENTS or event in (BEGIN, END):
+        return True
+    if event in _HIDDEN:
+        return False
     text = str(record.msg or "")
-    return record.levelno <= logging.INFO and (
+    return record.levelno > logging.INFO or not (
         not text.strip() or text.startswith(_CHATTER) or _SUBMITTED.match(text) is not None
     )

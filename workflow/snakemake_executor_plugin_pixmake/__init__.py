@@ -5,6 +5,10 @@ costs for a short image. This executor does in one of its threads what that clie
 those whose command needs a shell's help (conda, containers, modules, shadow folders), run as they always do,
 as does a job whose warm process is not there.
 
+Snakemake starts a job when it has booked the end of another, and a core rests meanwhile: some milliseconds,
+as long as a short image takes. So this executor asks for some jobs more than there are cores for, and has
+them wait in line (`pixmake.gate`): the next one begins in the moment in which another ends.
+
 Snakemake imports every executor at each of its starts, so nothing of pixmake is imported here at once.
 """
 
@@ -34,22 +38,51 @@ common_settings = local.common_settings
 _START = "exec {params.run} "
 """How the commands of pixmake's rules begin, and no others do."""
 
+AHEAD = 4
+"""Jobs in hand beyond those that run. On two cores 1,000 images of 5 ms took 13 % less time with 4, and 24 %
+less where a process works on many; with 2 it was less, with 8 no more."""
+
 
 class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     """Runs jobs on this machine."""
 
     def __post_init__(self) -> None:
-        """Begin without a connection."""
+        """Begin without a connection, and with all cores free."""
+        from pixmake.gate import Gate
+
         super().__post_init__()
         self.connections: set[socket] = set()
         self.cancelled = False
+        self.gate = Gate(self.cores or sys.maxsize)
+        self.in_groups: set[Any] = set()
+        self.looks_ahead = not self.cores
+
+    def run_jobs(self, jobs: list[Any]) -> None:
+        """Start jobs, or have them wait in line."""
+        if not self.looks_ahead:  # not before: the scheduler makes its executor before itself
+            self.looks_ahead = True
+            self._look_ahead()
+        super().run_jobs(jobs)
+
+    def _look_ahead(self) -> None:
+        """Have Snakemake hand over more jobs than there are cores for; `gate` holds them back."""
+        scheduler = self.workflow.scheduler
+        for known in (scheduler.resources, scheduler.global_resources):
+            known["_cores"] += AHEAD
+        if scheduler.subsample is not None:
+            scheduler.subsample = max(scheduler.subsample, self.cores + AHEAD)
 
     def printjob(self, job: Any) -> None:
-        """Say that a job starts; its command, which takes longest to write down, only if it is shown."""
-        shown = Quietness.RULES not in (self.workflow.output_settings.quiet or ())
-        if shown or job.is_group() or not self._is_ours(job):
+        """Say that a job starts, unless that is said when its turn has come."""
+        if not self._is_told_later(job):
             super().printjob(job)
-            return
+
+    def _is_told_later(self, job: Any) -> bool:
+        shown = Quietness.RULES not in (self.workflow.output_settings.quiet or ())
+        return not (shown or job.is_group()) and self._is_ours(job)
+
+    def _tell_start(self, job: Any) -> None:
+        """Say that an image's job starts; its command would take longest to write down, and is not shown."""
         facts = {
             "event": LogEvent.JOB_INFO,
             "jobid": job.jobid,
@@ -82,7 +115,42 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         owner, words = _words(job, inputs=arguments[1], outputs=arguments[2], logs=arguments[7])
         if not words:
             return self.pool.submit(by_command)
-        return self.pool.submit(self._hand_over, owner, words, _environment(job), by_command)
+        return self.pool.submit(self._hand_over, job, owner, words, _environment(job), by_command)
+
+    def cached_or_run(self, job: Any, run_func: Callable[..., None], *arguments: Any) -> None:
+        """Run a job by its command when its turn has come."""
+        if job in self.in_groups:
+            super().cached_or_run(job, run_func, *arguments)
+            return
+        with self._turn(job):
+            super().cached_or_run(job, run_func, *arguments)
+
+    def run_group_job(self, job: Any) -> None:
+        """Run jobs that need one another at one time (pipes, services), when there is room for them."""
+        self.in_groups.update(job)
+        with self._turn(job):
+            super().run_group_job(job)
+
+    @contextlib.contextmanager
+    def _turn(self, job: Any) -> Iterator[None]:
+        """Wait until a job may have its cores, and hold them."""
+        with self.gate.held(job.scheduler_resources.get("_cores", 1)):
+            if self.cancelled:
+                raise SpawnedJobError
+            if self._is_told_later(job):
+                self._tell_start(job)
+            yield
+
+    @contextlib.contextmanager
+    def _known(self, connection: socket) -> Iterator[None]:
+        """Have a connection closed when all jobs are to end."""
+        self.connections.add(connection)
+        try:
+            if self.cancelled:
+                _hang_up(connection)
+            yield
+        finally:
+            self.connections.discard(connection)
 
     def cancel(self) -> None:
         """End all jobs: the warm process kills an image whose connection is closed."""
@@ -104,21 +172,20 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         return self.workflow.workflow_settings.cache is None and not (job.is_shadow or job.benchmark)
 
     def _hand_over(
-        self, owner: int, words: list[str], environment: Mapping[str, str], by_command: Callable[[], None]
+        self,
+        job: Any,
+        owner: int,
+        words: list[str],
+        environment: Mapping[str, str],
+        by_command: Callable[[], None],
     ) -> None:
         from pixmake import client
 
         reply = ""
         connection = client.connect(owner, words[2], environment)
         if connection is not None:
-            self.connections.add(connection)
-            if self.cancelled:
-                _hang_up(connection)
-            try:
+            with contextlib.closing(connection), self._turn(job), self._known(connection):
                 reply = client.ask(connection, words, environment)
-            finally:
-                self.connections.discard(connection)
-                connection.close()
         if self.cancelled:
             raise SpawnedJobError
         if not reply:

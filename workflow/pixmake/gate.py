@@ -1,0 +1,47 @@
+"""Lets jobs that wait in line begin, as many at one time as there are cores for."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Gate:
+    """Cores that are given to jobs in the order in which they ask for them."""
+
+    def __init__(self, cores: int) -> None:
+        self.cores = cores
+        self._free = cores
+        self._line: deque[tuple[int, threading.Lock]] = deque()
+        """Who waits: for how many cores, and a lock that is released when they have them."""
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def held(self, cores: int) -> Iterator[None]:
+        """Hold so many cores, after all who have asked before; at most as many as there are."""
+        cores = min(cores, self.cores)
+        self._take(cores)
+        try:
+            yield
+        finally:
+            self._give_back(cores)
+
+    def _take(self, cores: int) -> None:
+        with self._lock:
+            if not self._line and cores <= self._free:
+                self._free -= cores
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            self._line.append((cores, turn))
+        turn.acquire()
+
+    def _give_back(self, cores: int) -> None:
+        with self._lock:
+            self._free += cores
+            while self._line and self._line[0][0] <= self._free:
+                needed, turn = self._line.popleft()
+                self._free -= needed
+                turn.release()
