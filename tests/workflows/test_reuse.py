@@ -20,6 +20,8 @@ import sys
 import warnings
 from pathlib import Path
 
+import cv2
+import numpy as np
 import tally
 
 seen = []
@@ -36,6 +38,8 @@ def measure(image, path):
         "umask": os.umask(0o077),
         "words": len(sys.path),
         "showing": sys.stdout is sys.__stdout__,
+        "chance": int(cv2.randu(np.zeros(1, np.int32), 0, 1_000_000).ravel()[0]),
+        "numpy": str([np.geterr()["divide"], np.get_printoptions()["precision"], np.array([1 / 3])]),
     }
     warnings.warn("a warning of the library's", stacklevel=1)
     print("here is", Path(path).stem)
@@ -45,6 +49,8 @@ def measure(image, path):
     os.chdir("/")
     sys.path.insert(0, "/nowhere")
     sys.stdout = sys.stderr
+    np.seterr(divide="ignore")
+    np.set_printoptions(precision=2)
     warnings.simplefilter("ignore")
     %s
     return found
@@ -83,7 +89,7 @@ def test_each_image_finds_what_the_first_one_found(project: Project) -> None:
     assert found(project, "mark") == [""] * COUNT
     assert found(project, "threads") == ["1"] * COUNT
     assert found(project, "showing") == [True] * COUNT
-    for name in ("umask", "words"):
+    for name in ("umask", "words", "chance", "numpy"):
         assert len(set(found(project, name))) == 1, name
     for number in range(COUNT):
         log = (project.folder / f"logs/measure/p{number}.log").read_text()

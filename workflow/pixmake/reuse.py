@@ -1,9 +1,9 @@
 """What an image's process puts back before it works on another image (`images_per_process`).
 
 A fresh process finds everything as the warm one left it. One that goes on finds its own variables and streams
-again (and its folder: the runner of functions goes back there), and a project's own modules are imported
-anew. What it cannot put back is what installed libraries keep for themselves, which is why a step must ask
-for it.
+again (and its folder: the runner of functions goes back there), and what NumPy was told of errors and of
+printing; a project's own modules are imported anew. What it cannot put back is what other installed libraries
+keep for themselves, which is why a step must ask for it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pixmake.runners.imports import own
 
@@ -27,6 +28,8 @@ class Found:
     modules: frozenset[str]
     streams: tuple[object, ...]
     mask: int
+    numpy: tuple[dict[str, Any], dict[str, Any]] | None
+    """Its `geterr` and `get_printoptions`, if it is loaded."""
 
 
 def look() -> Found:
@@ -37,6 +40,7 @@ def look() -> Found:
         frozenset(sys.modules),
         (sys.stdin, sys.stdout, sys.stderr),
         _file_mask(),
+        (numpy.geterr(), numpy.get_printoptions()) if (numpy := sys.modules.get("numpy")) else None,
     )
 
 
@@ -54,6 +58,10 @@ def put_back(found: Found) -> bool:
         os.environ.clear()
         os.environ.update(found.environment)
     os.umask(found.mask)
+    if found.numpy is not None:
+        errors, printing = found.numpy
+        sys.modules["numpy"].seterr(**errors)
+        sys.modules["numpy"].set_printoptions(**printing)
     sys.path[:] = found.path
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):

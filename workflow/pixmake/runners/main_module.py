@@ -49,7 +49,8 @@ def run_main(file: str, words: Sequence[str], call: Call, output: Path | None = 
 def settle(call: Call) -> None:
     """Hold libraries that are loaded to the step's threads, and chance to the image.
 
-    A fork has its parent's random numbers: without this, every image would get the same ones.
+    A fork has its parent's random numbers: without this, every image would get the same ones. Those of OpenCV
+    are the same in each process that has just loaded it, and are so here, whatever has been done before.
     """
     seed = hashlib.sha256(f"{call.task.step}/{call.task.id}".encode()).digest()
     random.seed(seed)
@@ -57,6 +58,7 @@ def settle(call: Call) -> None:
         sys.modules["numpy"].random.seed(int.from_bytes(seed[:4], "big"))
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(call.threads if call.threads > 1 else 0)
+        sys.modules["cv2"].setRNGSeed(0)
 
 
 @contextlib.contextmanager
