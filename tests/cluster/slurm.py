@@ -128,7 +128,7 @@ class Cluster:
         """Bring it back, and wait until it has ended the jobs that are not its own any more."""
         for process in self._daemons(node):
             process.send_signal(signal.SIGCONT)
-        # a node that has told its cluster by itself that it is there (ReturnToService) cannot be resumed any more
+        # who has told its cluster by itself that it is back (ReturnToService) cannot be resumed any more
         with contextlib.suppress(subprocess.CalledProcessError):
             self._set(node, "State=RESUME")
         _wait_for(lambda: _idle(self.nodes) and not self.at_work(node), f"{node} is idle")
