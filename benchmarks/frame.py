@@ -77,9 +77,11 @@ class Headline:
     ours: float
 
 
-def headlines_of(results: Results, case: Case, theirs: str, work: str, against: str = "") -> list[Headline]:
+def headlines_of(
+    results: Results, case: Case, theirs: str, work: str, against: str = "", ours: str = measured.OURS
+) -> list[Headline]:
     """The line about a case, against a contestant's name unless given; none if it was not measured."""
-    them, us = results.of(theirs, **case), results.of(measured.OURS, **case)
+    them, us = results.of(theirs, **case), results.of(ours, **case)
     return [Headline(work, against or theirs, them.median(), us.median())] if them and us else []
 
 

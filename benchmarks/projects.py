@@ -47,6 +47,10 @@ rule measure:
         "results/{id}.json",
 """
 
+MANY = 100
+SHARED = f"pixmake, images_per_process: {MANY}"
+"""How pixmake is called where one process works on many images, one after the other."""
+
 ANALYSIS = "def measure(image):\n    return {'mean': float(image.mean())}\n"
 """An analysis that does next to nothing."""
 
@@ -74,16 +78,23 @@ def draw(folder: Path, count: int) -> None:
     (folder / "config/images.csv").write_text("\n".join(rows) + "\n")
 
 
-def pixmake_project(folder: Path, count: int, analysis: str = ANALYSIS) -> Path:
-    """A project of tiny images with one step, with the Snakefile and the profile that all projects have."""
+def pixmake_project(folder: Path, count: int, analysis: str = ANALYSIS, *, shared: bool = False) -> Path:
+    """A project of tiny images with one step, with the Snakefile and the profile that all projects have.
+
+    Parameters
+    ----------
+    shared
+        Whether one process works on `MANY` images.
+    """
     draw(folder, count)
     shutil.copy(REPOSITORY / "Snakefile", folder)
     shutil.copytree(REPOSITORY / "profiles/default", folder / "profiles/default")
     (folder / "scripts").mkdir()
     (folder / "scripts/analysis.py").write_text(analysis)
-    (folder / "config/config.yaml").write_text(
-        "images: {table: config/images.csv}\nsteps:\n  measure:\n    function: scripts/analysis.py:measure\n"
-    )
+    step = ["  measure:", "    function: scripts/analysis.py:measure"]
+    lines = ["images: {table: config/images.csv}", "steps:", *step]
+    lines += [f"    images_per_process: {MANY}"] if shared else []
+    (folder / "config/config.yaml").write_text("\n".join([*lines, ""]))
     return folder
 
 

@@ -13,7 +13,7 @@ from frame import CORES, Aim, Benchmark, Contestant, Headline, headlines_of, mai
 from measured import OURS, Case, Results
 from page import comparison
 from plots import bars
-from projects import BURN, analysis, draw, expect, forget, pixmake_project
+from projects import BURN, MANY, SHARED, analysis, draw, expect, forget, pixmake_project
 from usage import environment_of, usage
 
 PLANES, ACTIONS = "planes of a Zarr", "independent actions"
@@ -232,7 +232,8 @@ ABOUT = f"""
 **{PLANES}**: the analysis of [OMERO's guide](https://omero-guides.readthedocs.io): each plane of
 1024 × 1024 pixels is smoothed, thresholded, labelled. Dask is set up as there: a future a plane,
 `LocalCluster(n_workers={CORES}, processes=True, threads_per_worker=1)`; once with dask-image as
-there, once with the function of SciPy that pixmake has.
+there, once with the function of SciPy that pixmake has. Dask's workers keep their process for all planes;
+pixmake has a fresh one for each, or, with `images_per_process`, one for {MANY} planes.
 
 **{ACTIONS}**: Parsl as [QIIME 2](https://qiime2.org) sets it up (`HighThroughputExecutor` with a
 `LocalProvider`, and `ThreadPoolExecutor`; strategy `none`), {CORES} workers. An action is {MILLISECONDS} ms
@@ -270,13 +271,15 @@ def _planes(work: str, count: int, scratch: Path) -> list[Contestant]:
         (folder / "script.py").write_text(_filled(script))
         told = versions(dask, "dask", "distributed", "dask-image", "zarr")
         found.append(Contestant(name, _script(dask, folder, count), _without_results(folder), told))
-    project = _project_of_planes(scratch, count)
-    return [*found, _pixmake(own, project, count, versions(own, "snakemake", "zarr", "scipy"))]
+    for name in (OURS, SHARED):
+        project = _project_of_planes(scratch / name, scratch / "image", count, shared=name == SHARED)
+        found.append(_pixmake(own, project, count, versions(own, "snakemake", "zarr", "scipy"), name))
+    return found
 
 
-def _project_of_planes(scratch: Path, count: int) -> Path:
-    project = pixmake_project(scratch / "pixmake", 0, _filled(ANALYSIS))
-    (project / "image").symlink_to(scratch / "image")
+def _project_of_planes(folder: Path, image: Path, count: int, *, shared: bool) -> Path:
+    project = pixmake_project(folder, 0, _filled(ANALYSIS), shared=shared)
+    (project / "image").symlink_to(image)
     planes = [(t, c, z) for t in range(count // 4) for c in range(2) for z in range(2)]
     # a plane is a chunk of its own here: its file is what the image depends on
     rows = [f"image/0/c/{t}/{c}/{z}/0/0,{t},{c},{z}" for t, c, z in planes]
@@ -348,14 +351,16 @@ def _script(python: Path, folder: Path, count: int, results: str = "") -> Callab
     return run
 
 
-def _pixmake(python: Path, project: Path, count: int, told: Mapping[str, str]) -> Contestant:
+def _pixmake(
+    python: Path, project: Path, count: int, told: Mapping[str, str], name: str = OURS
+) -> Contestant:
     def run() -> Mapping[str, float]:
         words = [python.parent / "snakemake", "--cores", str(CORES)]
         figures = usage(words, project, environment_of(python))
         expect(project, "results/measure/*.json", count)
         return figures
 
-    return Contestant(OURS, run, lambda: forget(project), told)
+    return Contestant(name, run, lambda: forget(project), told)
 
 
 def _without_results(folder: Path) -> Callable[[], None]:
@@ -381,17 +386,21 @@ def aims(results: Results) -> list[Aim]:
 def headlines(results: Results) -> list[Headline]:
     """Each against ours of the same kind."""
     told = (
-        ("Dask futures, dask-image", PLANES),
-        ("Dask futures, SciPy", PLANES),
-        ("Parsl, HighThroughputExecutor", ACTIONS),
-        ("MLChain's Parallel", BURNING),
+        ("Dask futures, dask-image", PLANES, OURS),
+        ("Dask futures, SciPy", PLANES, OURS),
+        ("Dask futures, SciPy", PLANES, SHARED),
+        ("Parsl, HighThroughputExecutor", ACTIONS, OURS),
+        ("MLChain's Parallel", BURNING, OURS),
     )
+    many = f", {MANY} a process"
     return [
         line
-        for theirs, work in told
+        for theirs, work, own in told
         for case in BENCHMARK.cases
         if case["work"] == work
-        for line in headlines_of(results, case, theirs, f"{case['tasks']} {work}")
+        for line in headlines_of(
+            results, case, theirs, f"{case['tasks']} {work}{many if own == SHARED else ''}", ours=own
+        )
     ]
 
 
