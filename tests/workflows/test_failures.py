@@ -190,16 +190,20 @@ def test_failed_step_stops_what_needs_it(small: Project) -> None:
 
 
 def test_on_error_stop(small: Project) -> None:
-    """With `on_error: stop` the first failure ends the run, as Snakemake does by itself."""
-    small.write("scripts/analysis.py", "def measure(image):\n    raise ValueError('no')\n")
+    """With `on_error: stop` the first failure ends the run, as Snakemake does by itself; no other begins."""
+    begun = "    os.makedirs(f\"begun/{meta['path']}\")\n"
+    small.write(
+        "scripts/analysis.py", f"import os\n\ndef measure(meta):\n{begun}    raise ValueError('no')\n"
+    )
     small.configure(
         images={"table": "config/images.csv", "root": "images"},
         steps={"measure": {"function": "scripts/analysis.py:measure"}},
         on_error="stop",
     )
-    ended = small.snakemake()
+    ended = small.snakemake("--cores", "1")
     assert ended.code == 1
-    assert "failed; its log: logs/measure/" in ended.err
+    assert ended.err.count("failed; its log: logs/measure/") == 1
+    assert len(list((small.folder / "begun").iterdir())) == 1
     assert not (small.folder / "results/measurements.csv").exists()
     assert len(list(Path(small.folder / "results/measure").glob("*.json"))) == 0
 

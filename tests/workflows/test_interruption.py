@@ -112,11 +112,16 @@ def test_killed_run_goes_on(slow: Project) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_run_leaves_nothing(slow: Project, how: signal.Signals) -> None:
-    """SIGINT and SIGTERM end a run with all of its processes; the next run needs no unlocking."""
+    """SIGINT and SIGTERM end a run with all of its processes; the next run needs no unlocking.
+
+    With SIGTERM the images that run are done, none that waits for its turn begins.
+    """
     process = start(slow)
+    before = len(records(slow))
     os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
     assert process.wait(timeout=60) != 0
     assert wait_until_gone(slow, process.pid) == []
+    assert len(records(slow)) <= before + 2
     ended = slow.snakemake()
     assert ended.code == 0, ended.err
     assert len(slow.rows()) == 8

@@ -23,6 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tally
+from mine import deep
 
 seen = []
 
@@ -32,6 +33,7 @@ def measure(image, path):
         "pid": os.getpid(),
         "nth": tally.count(),
         "own": len(seen),
+        "deep": deep.count(),
         "folder": os.getcwd(),
         "mark": os.environ.get("MARK", ""),
         "threads": os.environ["OMP_NUM_THREADS"],
@@ -62,6 +64,7 @@ TALLY = "seen = []\n\n\ndef count():\n    seen.append(1)\n    return len(seen)\n
 def set_up(project: Project, more: str = "pass", **step: Any) -> None:
     project.write("scripts/analysis.py", ANALYSIS % more)
     project.write("scripts/tally.py", TALLY)
+    project.write("scripts/mine/deep.py", TALLY)  # in a folder without `__init__.py`
     for number in range(COUNT):
         project.draw(f"images/p{number}.png", level=20 * number)
     project.list_images([{"path": f"p{number}.png"} for number in range(COUNT)])
@@ -84,6 +87,7 @@ def test_each_image_finds_what_the_first_one_found(project: Project) -> None:
     # the first image, of which the warm process learns, has one of its own
     assert sorted(Counter(found(project, "pid")).values()) == [1, 1, 3, 3]
     assert found(project, "nth") == [1] * COUNT
+    assert found(project, "deep") == [1] * COUNT
     assert found(project, "own") == [0] * COUNT
     assert found(project, "folder") == [str(project.folder)] * COUNT
     assert found(project, "mark") == [""] * COUNT
@@ -148,10 +152,13 @@ def test_a_failed_image_takes_no_other_along(project: Project, more: str, kind: 
     [
         "import subprocess; subprocess.Popen(['sleep', '986'])",
         "import threading, time; threading.Thread(target=time.sleep, args=(986,)).start()",
+        "import builtins; builtins.kept = [*getattr(builtins, 'kept', []), b'1' * 60_000_000]",
+        "os.closerange(3, 100)",
     ],
 )
-def test_what_goes_on_beside_an_image_ends_with_it(project: Project, more: str) -> None:
-    set_up(project, more)
+def test_what_an_image_leaves_behind_ends_with_it(project: Project, more: str) -> None:
+    """What goes on beside it, much memory, and whatever else it has done to its process."""
+    set_up(project, more, resources={"mem_mb": 400})
     assert project.snakemake("--cores", "1").code == 0
     assert len(set(found(project, "pid"))) == COUNT
     assert not [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "986"]]

@@ -20,8 +20,14 @@ class Gate:
 
     @contextmanager
     def held(self, cores: int) -> Iterator[None]:
-        """Hold so many cores, after all who have asked before; at most as many as there are."""
+        """Hold so many cores, after all who have asked before; at most as many as there are.
+
+        Who needs none does not wait.
+        """
         cores = min(cores, self.cores)
+        if not cores:
+            yield
+            return
         self._take(cores)
         try:
             yield

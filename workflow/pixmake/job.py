@@ -106,6 +106,8 @@ class Begun:
     time: float
     cpu: float
     """CPU-seconds that the process had used by then for other images."""
+    children_mb: float
+    """The peak of memory of what it had started for them."""
     warm: bool
     """Whether the process is a fork of the warm one."""
 
@@ -118,7 +120,8 @@ def begin(*, warm: bool = False, again: bool = False) -> Begun:
     again
         Whether this process has worked on another image before.
     """
-    return Begun(time.time(), _spent()[0] if again else 0.0, warm)
+    cpu, _, children_mb = _spent() if again else (0.0, 0.0, 0.0)
+    return Begun(time.time(), cpu, children_mb, warm)
 
 
 def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = False) -> int:
@@ -323,24 +326,28 @@ def run_facts(
 
 
 def _run(job: Job, begun: Begun) -> dict[str, Any]:
-    cpu, rss = _spent()
-    seconds = time.time() - begun.time
-    return run_facts(job, begun.time, seconds=seconds, cpu=cpu - begun.cpu, rss_mb=rss, warm=begun.warm)
+    cpu, own_mb, children_mb = _spent()
+    if children_mb <= begun.children_mb:
+        children_mb = 0.0  # another image's; that peak cannot be set back
+    return run_facts(
+        job,
+        begun.time,
+        seconds=time.time() - begun.time,
+        cpu=cpu - begun.cpu,
+        rss_mb=max(own_mb, children_mb),
+        warm=begun.warm,
+    )
 
 
-def _spent() -> tuple[float, float]:
-    """CPU-seconds and the peak of memory, in MB, of this process and of those that it has waited for."""
-    cpu, rss = 0.0, 0.0
+def _spent() -> tuple[float, float, float]:
+    """CPU-seconds of this process and of its children; its own peak of memory, and that of theirs, in MB."""
     try:
         import resource
-
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-            usage = resource.getrusage(who)
-            cpu += usage.ru_utime + usage.ru_stime
-            rss = max(rss, peak_mb(usage.ru_maxrss))
     except ImportError:
-        cpu = time.process_time()
-    return cpu, rss
+        return time.process_time(), 0.0, 0.0
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    return cpu, peak_mb(own.ru_maxrss), peak_mb(children.ru_maxrss)
 
 
 def peak_mb(maxrss: int) -> float:

@@ -87,6 +87,8 @@ class _State:
     """Versions that a listing told; None of what is not there."""
     opened: dict[tuple[str, bool, int], Any] = field(default_factory=dict)
     """Filesystems, by scheme, kind and process."""
+    held: list[copies.Copy] = field(default_factory=list)
+    """Local copies whose paths were told; they are let go with the next `configure`."""
     loader: Any = None
     """botocore's, of the descriptions of services."""
 
@@ -95,7 +97,7 @@ _STATE = _State()
 
 
 def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, str] | None = None) -> None:
-    """Say how this process reaches objects, and forget what it knew of them.
+    """Say how this process reaches objects, and forget what it knew of them: for each job anew.
 
     Parameters
     ----------
@@ -105,8 +107,12 @@ def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, 
         The versions that the plan was made of, by URI. What has another one by now is an error.
     """
     if settings is not None:
-        _STATE.access = Access(**{key: value for key, value in settings.items() if key in _ACCESS})
-        _STATE.opened.clear()
+        access = Access(**{key: value for key, value in settings.items() if key in _ACCESS})
+        if access != _STATE.access:
+            _STATE.access = access
+            _STATE.opened.clear()
+    while _STATE.held:
+        _STATE.held.pop().release()
     _STATE.expected = {uri: version for uri, version in (versions or {}).items() if version}
     _STATE.seen.clear()
 
@@ -170,7 +176,7 @@ def opened(uri: str) -> Iterator[str]:
 
 
 def local_file(uri: str) -> str:
-    """The path of a local copy, which is not removed as long as this process lives.
+    """The path of a local copy, which is not removed as long as this process lives, or until its next job.
 
     A Zarr has none: what opens it gets the URI.
 
@@ -179,7 +185,10 @@ def local_file(uri: str) -> str:
     RemoteError
         As `open_bytes`.
     """
-    return uri if is_zarr(uri) else _copy(uri).path
+    if is_zarr(uri):
+        return uri
+    _STATE.held.append(_copy(uri))
+    return _STATE.held[-1].path
 
 
 def cached(uri: str, version_: str) -> str | None:

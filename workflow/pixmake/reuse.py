@@ -18,6 +18,9 @@ from typing import Any
 
 from pixmake.runners.imports import own
 
+MOST_KEPT = 0.1
+"""The share of `mem_mb` that images may leave behind: the limit of each is counted from there."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -30,6 +33,8 @@ class Found:
     mask: int
     numpy: tuple[dict[str, Any], dict[str, Any]] | None
     """Its `geterr` and `get_printoptions`, if it is loaded."""
+    held: float
+    """MB of memory."""
 
 
 def look() -> Found:
@@ -41,20 +46,35 @@ def look() -> Found:
         (sys.stdin, sys.stdout, sys.stderr),
         _file_mask(),
         (numpy.geterr(), numpy.get_printoptions()) if (numpy := sys.modules.get("numpy")) else None,
+        _held_mb(),
     )
 
 
-def put_back(found: Found) -> bool:
+def put_back(found: Found, mem_mb: int | None = None) -> bool:
     """Have the next image find what this one found; whether that can be.
 
     It cannot where something goes on beside it: a process or a thread that nobody has waited for. Threads
-    that are daemons belong to libraries (zarr's, fsspec's), and stay.
+    that are daemons belong to libraries (zarr's, fsspec's), and stay. Nor where much of the memory that an
+    image may have is not free again, or where a library may need a variable that it has set.
     """
+    try:
+        return _put_back(found, mem_mb)
+    except Exception:  # whatever an analysis has done to its process: its result is there
+        return False
+
+
+def _put_back(found: Found, mem_mb: int | None) -> bool:
     if _has_children() or any(
         not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
     ):
         return False
+    if mem_mb and _held_mb() - found.held > mem_mb * MOST_KEPT:
+        return False
+    new = [name for name in list(sys.modules) if name not in found.modules]
+    mine = own(new)
     if dict(os.environ) != found.environment:
+        if len(new) > len(mine):
+            return False
         os.environ.clear()
         os.environ.update(found.environment)
     os.umask(found.mask)
@@ -67,11 +87,18 @@ def put_back(found: Found) -> bool:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     sys.stdin, sys.stdout, sys.stderr = found.streams
-    for name in own([name for name in sys.modules if name not in found.modules]):
+    for name in mine:
         del sys.modules[name]
     with contextlib.suppress(OSError):  # Linux alone: the peak of memory is to be the next image's own
         Path("/proc/self/clear_refs").write_text("5")
     return True
+
+
+def _held_mb() -> float:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:  # not on this platform, where there is no limit either
+        return 0.0
 
 
 def _has_children() -> bool:

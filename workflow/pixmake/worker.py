@@ -38,6 +38,8 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 OWNER_POLL_SECONDS = 0.5
 """How often the owner is looked for where the operating system does not tell when it ends."""
+IDLE_SECONDS = 10
+"""How long a process that is done with its image waits for another one, and keeps its memory."""
 
 _HERE = Path(__file__).resolve().parent
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "GOTO")
@@ -251,27 +253,30 @@ def _run_several(job: Job, link: socket.socket) -> int:
     found, status = reuse.look(), DONE
     for number in range(job.limits.images_per_process):
         if number:
-            link.sendall(str(time.process_time()).encode())
-            words = _received(link)
+            words = _next_job(link)
             if not words:
                 return DONE
             job = jobs.parse_job(words)
             _redirect(job.log)
         with warnings.catch_warnings():
             status = _run(job, warm=True, again=number > 0)
-        if status != DONE or not reuse.put_back(found):
+        if status != DONE or not reuse.put_back(found, job.limits.mem_mb):
             break
     return status
 
 
-def _received(link: socket.socket) -> list[str]:
-    """The words of the next job; none if there is no other."""
+def _next_job(link: socket.socket) -> list[str]:
+    """Tell that a job is done, and wait for the words of the next one; none if there is no other."""
     buffer = bytearray()
-    while (text := _whole(buffer)) is None:
-        part = link.recv(1 << 20)
-        if not part:
-            return []
-        buffer += part
+    try:
+        link.sendall(str(time.process_time()).encode())
+        while (text := _whole(buffer)) is None:
+            part = link.recv(1 << 20)
+            if not part:
+                return []
+            buffer += part
+    except OSError:  # the analysis has closed what is not its own; its record is there
+        return []
     return text.split("\0")
 
 
@@ -355,6 +360,8 @@ class _Template:
                     key.data(key.fileobj)
                 for child in self.children.values():
                     child.kill_if_late()
+                while self.waiting and self.waiting[0].started + IDLE_SECONDS < time.monotonic():
+                    self._end(self.waiting.pop(0))
                 if not self.watches_owner and not _alive(self.owner):
                     self.gone = True
         finally:
@@ -379,6 +386,7 @@ class _Template:
 
     def _patience(self) -> float | None:
         deadlines = [c.deadline for c in self.children.values() if c.deadline and not c.timed_out]
+        deadlines += [child.started + IDLE_SECONDS for child in self.waiting[:1]]
         wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         if self.watches_owner:
             return wait
@@ -390,6 +398,8 @@ class _Template:
         self.selector.register(client, selectors.EVENT_READ, lambda ready: self._receive(client, buffer))
 
     def _receive(self, client: socket.socket, buffer: bytearray) -> None:
+        if client.fileno() < 0:  # answered, and so closed, in the moment in which it hung up
+            return
         try:
             part = client.recv(1 << 20)
         except OSError:
@@ -463,9 +473,12 @@ class _Template:
         if not told or child is None:
             self._close(link)
             return
-        del self.children[child.pid]
         self._answer(child, f"{DONE} 0 0 0 0")
-        self.waiting.append(replace(child, client=None, cpu=float(told)))
+        if child.timed_out or child.client is None:  # killed in this moment: it gets no other image
+            child.client = None
+            return
+        del self.children[child.pid]
+        self.waiting.append(replace(child, client=None, cpu=float(told), started=time.monotonic()))
         _kill_strays(set(self._pids()))
 
     def _pids(self) -> list[int]:

@@ -22,6 +22,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from snakemake.exceptions import SpawnedJobError
@@ -42,6 +43,10 @@ AHEAD = 4
 """Jobs in hand beyond those that run. On two cores 1,000 images of 5 ms took 13 % less time with 4, and 24 %
 less where a process works on many; with 2 it was less, with 8 no more."""
 
+_WORKERS = 10_000
+"""Threads at the most, each made when it is needed. It is the gate that says how many jobs run: a group that
+waits for the threads of its members, while all are with jobs that wait for it, would do so for ever."""
+
 
 class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     """Runs jobs on this machine."""
@@ -54,8 +59,12 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         self.connections: set[socket] = set()
         self.cancelled = False
         self.gate = Gate(self.cores or sys.maxsize)
+        self.workers = _WORKERS
+        self.pool = ThreadPoolExecutor(max_workers=self.workers)
         self.in_groups: set[Any] = set()
         self.looks_ahead = not self.cores
+        self.failed = False
+        self.not_begun: set[Any] = set()
 
     def run_jobs(self, jobs: list[Any]) -> None:
         """Start jobs, or have them wait in line."""
@@ -67,22 +76,23 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     def _look_ahead(self) -> None:
         """Have Snakemake hand over more jobs than there are cores for; `gate` holds them back."""
         scheduler = self.workflow.scheduler
-        for known in (scheduler.resources, scheduler.global_resources):
-            known["_cores"] += AHEAD
+        scheduler.resources["_cores"] += AHEAD
         if scheduler.subsample is not None:
             scheduler.subsample = max(scheduler.subsample, self.cores + AHEAD)
 
     def printjob(self, job: Any) -> None:
-        """Say that a job starts, unless that is said when its turn has come."""
-        if not self._is_told_later(job):
+        """Say that a job starts, unless that is counted and not shown: then in the moment of its turn."""
+        if job.is_group() or not self._counts():
             super().printjob(job)
 
-    def _is_told_later(self, job: Any) -> bool:
-        shown = Quietness.RULES not in (self.workflow.output_settings.quiet or ())
-        return not (shown or job.is_group()) and self._is_ours(job)
+    def _counts(self) -> bool:
+        return Quietness.RULES in (self.workflow.output_settings.quiet or ())
 
     def _tell_start(self, job: Any) -> None:
-        """Say that an image's job starts; its command would take longest to write down, and is not shown."""
+        """Say that a job starts; its command would take longest to write down, and is not shown."""
+        if not self._is_ours(job):
+            super().printjob(job)
+            return
         facts = {
             "event": LogEvent.JOB_INFO,
             "jobid": job.jobid,
@@ -119,27 +129,41 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def cached_or_run(self, job: Any, run_func: Callable[..., None], *arguments: Any) -> None:
         """Run a job by its command when its turn has come."""
-        if job in self.in_groups:
-            super().cached_or_run(job, run_func, *arguments)
-            return
         with self._turn(job):
             super().cached_or_run(job, run_func, *arguments)
 
     def run_group_job(self, job: Any) -> None:
         """Run jobs that need one another at one time (pipes, services), when there is room for them."""
-        self.in_groups.update(job)
         with self._turn(job):
+            self.in_groups.update(job)
             super().run_group_job(job)
 
     @contextlib.contextmanager
     def _turn(self, job: Any) -> Iterator[None]:
-        """Wait until a job may have its cores, and hold them."""
+        """Wait until a job may have its cores, and hold them; those of a group are held for all in it."""
+        if job in self.in_groups:
+            yield
+            return
         with self.gate.held(job.scheduler_resources.get("_cores", 1)):
             if self.cancelled:
+                raise KeyboardInterrupt  # the local executor says nothing of such a job
+            if self.failed or getattr(self.workflow.scheduler, "_user_kill", None):
+                self.not_begun.add(job)
                 raise SpawnedJobError
-            if self._is_told_later(job):
+            if self._counts() and not job.is_group():
                 self._tell_start(job)
-            yield
+            try:
+                yield
+            except Exception:
+                # Snakemake learns it later, and the next in line would begin meanwhile
+                is_last = job.attempt > job.restart_times
+                self.failed |= is_last and not self.workflow.execution_settings.keep_going
+                raise
+
+    def print_job_error(self, job_info: Any, msg: str | None = None, **more: Any) -> None:
+        """Tell of a job's failure, but not of one that never began."""
+        if job_info.job not in self.not_begun:
+            super().print_job_error(job_info, msg, **more)
 
     @contextlib.contextmanager
     def _known(self, connection: socket) -> Iterator[None]:
@@ -181,17 +205,20 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     ) -> None:
         from pixmake import client
 
-        reply = ""
         connection = client.connect(owner, words[2], environment)
-        if connection is not None:
-            with contextlib.closing(connection), self._turn(job), self._known(connection):
-                reply = client.ask(connection, words, environment)
-        if self.cancelled:
-            raise SpawnedJobError
-        if not reply:
+        if connection is None:
             by_command()
-        elif client.settle(owner, reply, lambda: _explained(words, reply, environment)):
-            raise SpawnedJobError
+            return
+        with contextlib.closing(connection), self._turn(job):
+            with self._known(connection):
+                reply = client.ask(connection, words, environment)
+            if self.cancelled:
+                raise SpawnedJobError
+            if reply:
+                if client.settle(owner, reply, lambda: _explained(words, reply, environment)):
+                    raise SpawnedJobError
+                return
+        by_command()
 
 
 def _words(

@@ -6,11 +6,21 @@ import ast
 import contextlib
 import importlib.util
 import os
+import site
 import sys
+import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
-_PREFIXES = tuple({os.path.realpath(prefix) for prefix in (sys.prefix, sys.base_prefix)})
+_PLACES = tuple(
+    f"{os.path.realpath(folder)}{os.sep}"
+    for folder in (
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+    )
+)
+"""Where Python and what is installed lie: not all that is below `sys.prefix`, which may be ``/usr``."""
 
 
 def import_installed(file: str, folder: str = "") -> None:
@@ -39,7 +49,7 @@ def import_installed(file: str, folder: str = "") -> None:
 
 def is_installed(origin: str) -> bool:
     """Whether a module's file came with Python or with a package, and does not change while a run lasts."""
-    return origin in ("built-in", "frozen") or os.path.realpath(origin).startswith(_PREFIXES)
+    return origin in ("built-in", "frozen") or os.path.realpath(origin).startswith(_PLACES)
 
 
 def shared(names: Iterable[str]) -> list[str]:
@@ -57,7 +67,9 @@ def _is_shared(name: str, origin: str) -> bool:
 
 
 def _origin(name: str) -> str:
-    return getattr(getattr(sys.modules[name], "__spec__", None), "origin", None) or ""
+    found = getattr(sys.modules[name], "__spec__", None)
+    # a folder without an `__init__.py` has no file of its own
+    return (found and (found.origin or next(iter(found.submodule_search_locations or ()), ""))) or ""
 
 
 def _are_installed(packages: Iterable[str]) -> bool:
