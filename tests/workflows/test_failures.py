@@ -189,12 +189,20 @@ def test_failed_step_stops_what_needs_it(small: Project) -> None:
     assert [row["id"] for row in small.rows()] == ["p0", "p2", "p3"]
 
 
+SECOND_FAILS = """\
+import os
+
+
+def measure(meta):
+    os.makedirs(f"begun/{meta['path']}")
+    if len(os.listdir("begun")) == 2:
+        raise ValueError("no")
+"""
+
+
 def test_on_error_stop(small: Project) -> None:
     """With `on_error: stop` the first failure ends the run, as Snakemake does by itself; no other begins."""
-    begun = "    os.makedirs(f\"begun/{meta['path']}\")\n"
-    small.write(
-        "scripts/analysis.py", f"import os\n\ndef measure(meta):\n{begun}    raise ValueError('no')\n"
-    )
+    small.write("scripts/analysis.py", SECOND_FAILS)
     small.configure(
         images={"table": "config/images.csv", "root": "images"},
         steps={"measure": {"function": "scripts/analysis.py:measure"}},
@@ -203,9 +211,9 @@ def test_on_error_stop(small: Project) -> None:
     ended = small.snakemake("--cores", "1")
     assert ended.code == 1
     assert ended.err.count("failed; its log: logs/measure/") == 1
-    assert len(list((small.folder / "begun").iterdir())) == 1
+    assert len(list((small.folder / "begun").iterdir())) == 2
     assert not (small.folder / "results/measurements.csv").exists()
-    assert len(list(Path(small.folder / "results/measure").glob("*.json"))) == 0
+    assert len(list(Path(small.folder / "results/measure").glob("*.json"))) == 1
 
 
 def test_retry_asks_for_an_image_again(small: Project, ran_since: Changed) -> None:

@@ -8,17 +8,12 @@ import importlib.util
 import os
 import site
 import sys
-import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
 _PLACES = tuple(
     f"{os.path.realpath(folder)}{os.sep}"
-    for folder in (
-        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        *site.getsitepackages(),
-        site.getusersitepackages(),
-    )
+    for folder in (os.path.dirname(os.__file__), *site.getsitepackages(), site.getusersitepackages())
 )
 """Where Python and what is installed lie: not all that is below `sys.prefix`, which may be ``/usr``."""
 
