@@ -71,10 +71,19 @@ def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_sock
     return connection
 
 
-def ask(connection: "_socket.socket", words: list[str], environment: "Mapping[str, str]") -> str:
-    """Hand a job over and wait: the answer of the warm process, or nothing if it has gone."""
+def ask(
+    connection: "_socket.socket",
+    words: list[str],
+    environment: "Mapping[str, str]",
+    *,
+    prepare: bool = False,
+) -> str:
+    """Hand a job over and wait: the answer of the warm process, or nothing if it has gone.
+
+    With ``prepare`` it is not run: what its step needs is imported and read, and the answer is nothing.
+    """
     variables = "\0".join(f"{key}={value}" for key, value in environment.items())
-    request = "\1".join([os.getcwd(), variables, "\0".join(words)])
+    request = "\1".join([os.getcwd(), variables, "\0".join(words), *(["prepare"] if prepare else [])])
     content = request.encode("utf-8", "surrogateescape")
     try:
         connection.sendall(len(content).to_bytes(8, "big") + content)

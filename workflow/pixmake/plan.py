@@ -120,17 +120,29 @@ class Plan:
         """Which jobs each step has."""
         return Levels(self.groups, self.cohorts)
 
-    def jobs(self, *, over_several: bool | None = None) -> Iterator[tuple[PlannedStep, Job]]:
-        """Every job, all of the first step, then of the next; or only those of `per`, or none of those."""
+    def jobs(
+        self, *, over_several: bool | None = None, step: str | None = None
+    ) -> Iterator[tuple[PlannedStep, Job]]:
+        """Every job, all of the first step, then of the next.
+
+        Parameters
+        ----------
+        over_several
+            Only those of `per`, or none of those.
+        step
+            Only those of this step.
+        """
         if self.planned_before is not None:
             for planned, job in self.planned_before:
-                if over_several in (None, planned.step.terms is not None):
+                if over_several in (None, planned.step.terms is not None) and step in (None, planned.name):
                     yield planned, job
             return
         index = self.levels.index()
         shared = self._shared()
         for planned in self.steps:
             if over_several is not None and over_several != (planned.step.terms is not None):
+                continue
+            if step not in (None, planned.name):
                 continue
             failures = failures_to_retry(self.config.results, planned.name)
             names = shared.get(planned.name)

@@ -423,11 +423,15 @@ class _Template:
                 _kill_child(child.pid)
 
     def _begin(self, client: socket.socket, text: str) -> None:
-        """Hand a job to a process that waits for one, or fork."""
-        folder, environment, command = text.split("\1")
+        """Hand a job to a process that waits for one, or fork; or only prepare for jobs of its step."""
+        folder, environment, command, *prepare = text.split("\1")
         self._enter(folder, environment)
         job = importlib.import_module("pixmake.job").parse_job(command.split("\0"))
         what = self._prepare(job)
+        if prepare:
+            self.selector.unregister(client)
+            client.close()
+            return
         setting = (what, folder, environment, job.limits.mem_mb)
         if self._hand_on(client, job, setting, command):
             return

@@ -1,12 +1,14 @@
 # The tables of all images, what is made of them, and how a run ends.
 from pixmake import outcome_rules
 from pixmake.pacing import pace
+from pixmake.warmup import while_the_dag_is_made
 
 
 # the one rule with an input for each image: Snakemake's cost is inputs times outputs
 rule records:
     input:
         pixmake_later.all_records(plan, checkpoints),
+        none=while_the_dag_is_made(plan, workflow),
     output:
         outcome_rules.gathered(plan),
     log:
