@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 INK = "#767676"
 """As far from white as from black: readable on either."""
-COLOURS = ("#2f81f7", "#d1700a", "#2e9b4f", "#b660cd", "#c9485b", "#1b9aaa", "#8a8420")
+COLOURS = ("#2f81f7", "#d1700a", "#2e9b4f", "#b660cd", "#c9485b", "#1b9aaa", "#8a8420", "#d977a8")
 """The first is ours."""
 STYLE = {
     "svg.fonttype": "none",
@@ -136,6 +136,8 @@ def faster(figure: Figure, times: Mapping[str, float]) -> None:
     axes.axvline(1, color=INK, linewidth=1)
     axes.invert_yaxis()
     axes.margins(x=0.12)
+    axes.set_yticks(names, [textwrap.fill(name, 46) for name in names])
+    axes.tick_params("y", labelsize=9)
     axes.set_xlabel("times faster than")
 
 

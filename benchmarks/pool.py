@@ -109,7 +109,7 @@ def aims(results: Results) -> list[Aim]:
 
 def headlines(results: Results) -> list[Headline]:
     """What all that the floor lacks costs, images of 50 ms."""
-    against, case = f"{POOL}, nothing but the work", {"images": 1000, "ms": 50}
+    against, case = f"a bare {POOL}", {"images": 1000, "ms": 50}
     return [
         line
         for name, how in ((OURS, ""), (SHARED, f", {MANY} a process"))
