@@ -307,6 +307,13 @@ def interpreter(step: Step) -> str:
     return ACTIVATED if step.conda and runs_python(step) else step.python or SAME_PYTHON
 
 
+def words(planned: PlannedStep, job: Job) -> list[str]:
+    """The words of a job's command at its first attempt, where no rule makes them; see `pixmake.client`."""
+    images = (path for path in job.images if not is_remote(path))
+    paths = (job.log, job.record, *job.files, *images, *job.needed)
+    return [job.task.as_json(), run_limits(planned), interpreter(planned.step), "1", *paths]
+
+
 def software(step: Step) -> str | None:
     """The ``conda:`` of a step's rules."""
     return None if step.container else conda_of(step) or CONDA

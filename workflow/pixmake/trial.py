@@ -15,8 +15,7 @@ from pixmake.job import call_of, gathered_for, parse_job
 from pixmake.plan import Job, Plan, PlannedStep
 from pixmake.prototype import notebook_of
 from pixmake.records import Record, read_record, written_whole
-from pixmake.remote import is_remote
-from pixmake.rules import interpreter, run_limits
+from pixmake.rules import words
 
 FOLDER = ".snakemake/pixmake/try"
 """Where a tried image's results and logs lie, so that no run takes them for its own."""
@@ -102,13 +101,13 @@ def _short(value: Any) -> str:
 
 def _run(jobs: Iterable[tuple[PlannedStep, Job]]) -> Iterator[Tried]:
     for planned, job in jobs:
-        words = _words(planned, job)
+        given = _words(planned, job)
         for path in (job.log, job.record):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
-        reply = worker.run_plain(words, os.getppid())
+        reply = worker.run_plain(given, os.getppid())
         if int(reply.split(" ", 1)[0]) not in (worker.DONE, worker.FAILED):
-            worker.explain(words, reply)
+            worker.explain(given, reply)
         tried = Tried(read_record(job.record), job.record, job.log)
         yield tried
         if tried.record.error is not None:
@@ -116,13 +115,9 @@ def _run(jobs: Iterable[tuple[PlannedStep, Job]]) -> Iterator[Tried]:
 
 
 def _words(planned: PlannedStep, job: Job) -> list[str]:
-    """The words of a rule's command; see `pixmake.client`."""
-    limits = run_limits(
-        replace(planned, step=planned.step.model_copy(update={"retries": 0}), keeps_going=True)
-    )
-    images = (path for path in job.images if not is_remote(path))
-    paths = (job.log, job.record, *job.files, *images, *job.needed)
-    return [job.task.as_json(), limits, interpreter(planned.step), "1", *paths]
+    """The words of a job that is not tried again, and leaves a record when it fails."""
+    once = planned.step.model_copy(update={"retries": 0})
+    return words(replace(planned, step=once, keeps_going=True), job)
 
 
 def _jobs(plan: Plan, job_id: str, step: str | None) -> list[tuple[PlannedStep, Job]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pixmake import client
 from pixmake.plan import Job, Plan, PlannedStep
 from pixmake.records import read_record
-from pixmake.rules import inputs, interpreter, run_limits
+from pixmake.rules import interpreter, words
 from pixmake.task import one_line
 
 
@@ -63,15 +63,9 @@ def _warm_up(planned: PlannedStep, job: Job, cores: int | None) -> None:
     from pixmake import worker
 
     threads = min(planned.placement.threads, cores or planned.placement.threads)
-    environment = {**os.environ, **worker.thread_variables(str(threads)), "PWD": str(Path.cwd())}
-    python = interpreter(planned.step)
-    connection = client.connect(os.getpid(), python, environment)
+    environment = worker.command_environment(str(threads))
+    connection = client.connect(os.getpid(), interpreter(planned.step), environment)
     if connection is None:
         return  # the first image finds out, too
-    given = [str(path) for paths in inputs(job).values() for path in paths]
-    outputs = [job.record, *job.files]
-    words = [job.task.as_json(), run_limits(planned), python, "1", job.log, *outputs, *given]
-    try:
-        client.ask(connection, words, environment, prepare=True)
-    finally:
-        connection.close()
+    with contextlib.closing(connection):
+        client.ask(connection, words(planned, job), environment, prepare=True)

@@ -776,6 +776,11 @@ def _template_environment(threads: str) -> dict[str, str]:
     return {**os.environ, **thread_variables(threads), "PYTHONHASHSEED": "0"}
 
 
+def command_environment(threads: str) -> dict[str, str]:
+    """What a rule's command finds, but for its folder of temporary files: threads, and the shell's folder."""
+    return {**os.environ, **thread_variables(threads), "PWD": os.getcwd()}
+
+
 def thread_variables(threads: str) -> dict[str, str]:
     """The variables by which libraries are held to so many threads; Snakemake sets them for commands."""
     return {

@@ -260,10 +260,10 @@ def _values(known: Mapping[str, Any], field: str) -> Iterator[str]:
 
 def _environment(job: Any) -> dict[str, str]:
     """What a command finds: what Snakemake sets for threads and temporary files, and the shell's folder."""
-    from pixmake.worker import thread_variables
+    from pixmake.worker import command_environment
 
     folder = job.resources.get("tmpdir")
-    given = {**os.environ, **thread_variables(str(job.threads)), "PWD": os.getcwd()}
+    given = command_environment(str(job.threads))
     if folder:
         given.update({name: str(folder) for name in ("TMPDIR", "TMP", "TEMPDIR", "TEMP")})
     return given
