@@ -1,9 +1,0 @@
-"""Where the files are that came with pixmake."""
-
-from __future__ import annotations
-
-from pathlib import Path
-
-HERE = Path(__file__).resolve().parent
-WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
-"""The folder with ``rules``, ``schemas`` and ``report``: inside the package where that is installed."""
