@@ -1,1 +1,4 @@
-"""Words that everybody may use: errors, ids, values of cells, files written whole, the small languages of a config."""
+"""Words that everybody may use.
+
+Errors, ids, the values of cells, files written whole, the small languages that a config is written in.
+"""

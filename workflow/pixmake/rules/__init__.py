@@ -9,12 +9,40 @@ from __future__ import annotations
 from typing import Any
 
 _FOR_SNAKEFILES = frozenset(
-    """
-    CONDA GROUPS at_attempt attempt begin collected columns compile_project done_before end
-    forget_rule_names gatherings inputs inputs_of_several log_of look_at outputs over_several
-    program records require_deployment resources retries run run_command runs smk software
-    step_names tables tell_notes use_storage
-    """.split()
+    [
+        "CONDA",
+        "GROUPS",
+        "at_attempt",
+        "attempt",
+        "begin",
+        "collected",
+        "columns",
+        "compile_project",
+        "done_before",
+        "end",
+        "forget_rule_names",
+        "gatherings",
+        "inputs",
+        "inputs_of_several",
+        "log_of",
+        "look_at",
+        "outputs",
+        "over_several",
+        "program",
+        "records",
+        "require_deployment",
+        "resources",
+        "retries",
+        "run",
+        "run_command",
+        "runs",
+        "smk",
+        "software",
+        "step_names",
+        "tables",
+        "tell_notes",
+        "use_storage",
+    ]
 )
 
 

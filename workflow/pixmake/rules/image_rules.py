@@ -280,7 +280,7 @@ def interpreter(step: Step) -> str:
 
 
 def words(planned: PlannedStep, job: Job) -> list[str]:
-    """The words of a job's command at its first attempt, where no rule makes them; see `pixmake.job.client`."""
+    """The words of a job's command at its first attempt, where no rule makes them; see `job.client`."""
     images = (path for path in job.images if not is_remote(path))
     paths = (job.log, job.record, *job.files, *images, *job.needed)
     return [job.task.as_json(), run_limits(planned), interpreter(planned.step), "1", *paths]
@@ -342,8 +342,8 @@ def stage_package() -> str:
 def batches_of(plan: Plan, planned: PlannedStep) -> str:
     """Write which images one start of the step's program works on, if it is one that takes long to start.
 
-    Any of their jobs does the work for all: see `pixmake.job.runners.ilastik`. So what a batch holds decides no
-    result, and a new image runs nothing again. A cluster node has the images of its own cluster job.
+    Any of their jobs does the work for all: see `pixmake.job.runners.ilastik`. So what a batch holds decides
+    no result, and a new image runs nothing again. A cluster node has the images of its own cluster job.
 
     Returns
     -------
