@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.files import is_folder
+from pixmake.base.files import is_folder, written_whole
 from pixmake.base.installed import HERE, WORKFLOW
 from pixmake.config.models import Step, read_config
 from pixmake.images.axes import is_zarr
@@ -31,7 +31,6 @@ from pixmake.images.zarr_paths import metadata_file
 from pixmake.job import finished_results as kept
 from pixmake.job.client import ACTIVATED, CONTAINED
 from pixmake.job.gathered import MEMBERS
-from pixmake.job.record import written_whole
 from pixmake.job.run import LINKS
 from pixmake.job.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems

@@ -16,8 +16,8 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the Snakefile."""
+    from pixmake.base.files import written_whole
     from pixmake.config.models import read_config
-    from pixmake.job.record import written_whole
     from pixmake.plan.found_images import found_plan
     from pixmake.plan.plan import plan_project
     from pixmake.rules.image_rules import as_text
