@@ -59,7 +59,7 @@ def test_an_upward_import_is_refused(tmp_path: Path) -> None:
 
 
 def test_each_room_says_what_it_is_for() -> None:
-    """Thirteen rooms, each with a docstring of at most fifteen lines, and at most four modules beside them."""
+    """Thirteen rooms, each with fifteen lines of docstring at most; at most four modules beside them."""
     assert len(ROOMS) == 13
     assert len(list(PACKAGE.glob("*.py"))) <= 4
     for room in ROOMS:
@@ -74,14 +74,10 @@ def test_each_room_says_what_it_is_for() -> None:
 )
 def test_what_runs_in_other_interpreters(rooms: list[str], allowed: list[str]) -> None:
     """Each module of these rooms is imported by a Python that has nothing else."""
-    code = IMPORTED.format(
-        allowed=allowed, package=str(PACKAGE.parent), rooms=rooms, named=NAMES_A_LIBRARY
-    )
+    code = IMPORTED.format(allowed=allowed, package=str(PACKAGE.parent), rooms=rooms, named=NAMES_A_LIBRARY)
     # without `site`, unless libraries are allowed
     options = ["-I"] if allowed else ["-I", "-S"]
-    done = subprocess.run(
-        [sys.executable, *options, "-c", code], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, *options, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     expected = {
         ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
