@@ -41,17 +41,31 @@ def main(owner: int, words: list[str]) -> int:
         return 1  # Snakemake has gone: nothing is started in its absence
     if not reply:
         reply = str(_worker().run_plain(words, owner))
-    return settle(owner, reply, lambda: _worker().explain(words, reply))
+    return settle(owner, words, reply, lambda: _worker().explain(words, reply))
 
 
-def settle(owner: int, reply: str, explain: "Callable[[], int]") -> int:
+def settle(owner: int, words: list[str], reply: str, explain: "Callable[[], int]") -> int:
     """What an answer means: as `main`; of a job that left no record `explain` leaves one."""
     status = int(reply.split(" ", 1)[0])
-    if status not in (_DONE, _TOLD, _REPLACED, _FAILED):
+    if not is_ours(status, words):
         status = explain()
     if status == _REPLACED:
         os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
     return 0 if status in (_DONE, _FAILED) else 1
+
+
+def is_ours(status: int, words: list[str]) -> bool:
+    """Whether an exit status is what the job told us, and not one with which an analysis has ended itself."""
+    if status in (_DONE, _FAILED):
+        return os.path.exists(words[5])
+    if status == _TOLD:
+        step, name = words[5].removesuffix(".json").split("/")[-2:]
+        try:
+            with open(words[4], "rb") as log:
+                return f"{step} {name}: ".encode("utf-8", "surrogateescape") in log.read()
+        except OSError:
+            return False
+    return status == _REPLACED and "PIXMAKE_SUBMISSION" in os.environ
 
 
 def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_socket.socket | None":

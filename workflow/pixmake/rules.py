@@ -76,6 +76,7 @@ _ROOMS = (
     "job",
     "kept",
     "devices",
+    "memory",
     "records",
     "task",
     "placeholders",

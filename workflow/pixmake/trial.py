@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pixmake import worker
+from pixmake import client, worker
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.job import call_of, gathered_for, parse_job
 from pixmake.plan import Job, Plan, PlannedStep
@@ -104,9 +104,11 @@ def _run(jobs: Iterable[tuple[PlannedStep, Job]]) -> Iterator[Tried]:
         given = _words(planned, job)
         for path in (job.log, job.record):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).unlink(missing_ok=True)
         os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
         reply = worker.run_plain(given, os.getppid())
-        if int(reply.split(" ", 1)[0]) not in (worker.DONE, worker.FAILED):
+        status = int(reply.split(" ", 1)[0])
+        if status == worker.TOLD or not client.is_ours(status, given):
             worker.explain(given, reply)
         tried = Tried(read_record(job.record), job.record, job.log)
         yield tried

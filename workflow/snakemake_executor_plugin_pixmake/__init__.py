@@ -215,7 +215,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
             if self.cancelled:
                 raise SpawnedJobError
             if reply:
-                if client.settle(owner, reply, lambda: _explained(words, reply, environment)):
+                if client.settle(owner, words, reply, lambda: _explained(words, reply, environment)):
                     raise SpawnedJobError
                 return
         by_command()
