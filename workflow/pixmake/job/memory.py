@@ -1,7 +1,7 @@
 """What the processes of one job have of memory together, where Linux tells it.
 
-A limit of the operating system holds for each process by itself, so a job that starts ten could have ten times as
-much. What a fork shares with the warm process is not counted, since no image can do without it.
+A limit of the operating system holds for each process by itself, so a job that starts ten could have ten
+times as much. What a fork shares with the warm process is not counted, since no image can do without it.
 
 Standard library only: it runs in whatever Python environment a step names.
 """
@@ -16,7 +16,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
 def exceeds(leader: int, mem_mb: int) -> bool:
-    """Whether a process and all that it has started have more than so many MB; False where that cannot be known."""
+    """Whether a process and all that it has started have more than so many MB, as far as can be known."""
     limit = mem_mb * 1_000_000
     processes = list(tree(leader))
     # what is resident is at least as much as what counts, and costs nothing to ask for

@@ -167,7 +167,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
     except BaseException as error:
         _end_strangers(process)
         _lift_memory_limit()
-        _note(job, traceback.format_exc())
+        _note(job, _said(error, _traceback))
         return fail(job, _failure(job, error), run=_run(job, begun))
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
@@ -429,12 +429,16 @@ def _said(thing: object, how: Callable[[Any], str] = str) -> str:
     """What something says of itself; of an exception that raises another one when it is asked, that."""
     try:
         return how(thing)
-    except BaseException as error:
-        return f"(its text cannot be had: {type(error).__name__})"
+    except BaseException as problem:
+        return f"(its text cannot be had: {type(problem).__name__})"
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
 def _told(error: BaseException) -> str:
-    """The traceback that an exception of a runner's brings along, else its own; whatever a user's one does."""
+    """The traceback that a runner's exception brings along, else its own; none of one that cannot be read."""
     try:
         return str(getattr(error, "told", "")) or _own_frames(error)
     except BaseException:

@@ -718,8 +718,8 @@ def _kill_group(leader: int) -> None:
 def _kill_strays(known: set[int]) -> None:
     """Kill what an image's process left behind in a group of its own; Linux hands it to us.
 
-    With each that ends we get its children. One that does not end, as it waits for a disk that does not answer,
-    is left to the next call.
+    With each that ends we get its children. One that does not end, as it waits for a disk that does not
+    answer, is left to the next call.
     """
     end = time.monotonic() + STRAY_SECONDS
     while strays := [pid for pid in _own_children() if pid not in known]:
@@ -746,7 +746,7 @@ def _kill_everything(known: list[int]) -> None:
 
 
 def _pipe() -> tuple[int, int]:
-    """A pipe in which nobody waits for anybody: who writes may be short of room, who reads may come too early."""
+    """A pipe in which nobody waits: neither who writes for room, nor who reads for what is to come."""
     reader, writer = os.pipe()
     for end in (reader, writer):
         os.set_blocking(end, False)
@@ -904,5 +904,6 @@ def main(words: list[str]) -> int:
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
-    sys.stdout.flush()
+    with contextlib.suppress(Exception):  # whatever an analysis has put in its place
+        sys.stdout.flush()
     os._exit(status)
