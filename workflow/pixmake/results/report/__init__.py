@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pixmake import __version__
+from pixmake.base.files import written_whole
 from pixmake.images.remote.objects import configure
-from pixmake.job.record import PICTURES, named, written_whole
+from pixmake.job.record import PICTURES, named
 from pixmake.results.record_lines import gathered
 from pixmake.results.report.content import collect
 from pixmake.results.report.page import render
