@@ -15,6 +15,7 @@ from pixmake.progress.exit_status import conclude, stopped
 from pixmake.progress.log_handler import BEGIN, Direct, Run, is_of_use, is_wanted, work_of
 from pixmake.progress.run_state import note_plan
 from pixmake.progress.tally import Tally, Work
+from pixmake.rules import ending
 from pixmake.rules.checkpoint_rules import asked_now
 from pixmake.rules.image_rules import begin, done_before, end, over_several, step_names, tables, tell_notes
 from pixmake.rules.snakemake_internals import (
@@ -74,6 +75,7 @@ class RunHandlers:
     def begins(self) -> None:
         """``onstart``."""
         pace(self.workflow)
+        ending.begin(self.workflow)
         if self.plan is not None:
             tell_notes(self.plan)
             begin(self.plan, self.workflow)
@@ -105,12 +107,15 @@ class RunHandlers:
 
 def run_handlers(workflow: Any, **facts: Any) -> RunHandlers:
     """Those of a Snakefile that `pixmake compile` wrote."""
+    ending.listen()
+    ending.know(workflow)
     show_progress(workflow)
     return RunHandlers(workflow, RunFacts(**facts))
 
 
 def handlers_of(plan: Plan, workflow: Any) -> RunHandlers:
     """Those of a project."""
+    ending.know(workflow)
     show_progress(workflow)
     return RunHandlers(workflow, run_facts(plan), plan)
 
