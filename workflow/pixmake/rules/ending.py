@@ -3,7 +3,7 @@
 Snakemake's own handler of SIGTERM waits for a lock that its thread may hold already (docs/upstream.md),
 Ctrl-C raises an exception wherever the main thread happens to be, and SIGHUP leaves the lock behind. So the
 operating system notes a signal in a pipe, whatever the main thread does, and a thread that waits there sees
-to the end. That is for runs on this machine: who sends jobs to a cluster has to cancel them, as Snakemake does.
+to the end. That is for runs on this machine: on a cluster jobs are to be cancelled, as Snakemake does.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _known = _Known()
 
 
 def listen() -> None:
-    """Be the one to whom signals are told, from now on, unless another program runs Snakemake inside itself."""
+    """Be the one to whom signals are told from now on, unless another program runs Snakemake in itself."""
     if _known.listens or not _is_snakemake():
         return
     reader, writer = os.pipe()
