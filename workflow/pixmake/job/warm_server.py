@@ -21,6 +21,7 @@ import os
 import selectors
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -435,6 +436,9 @@ class _Template:
 
     def _accept(self, _: object) -> None:
         client, _address = self.server.accept()
+        if not _is_mine(client):
+            client.close()
+            return
         buffer = bytearray()
         self.selector.register(client, selectors.EVENT_READ, lambda ready: self._receive(client, buffer))
 
@@ -823,7 +827,15 @@ def _private_folder(folder: str) -> bool:
         found = os.lstat(folder)
     except OSError:
         return False
-    return found.st_uid == os.getuid() and not found.st_mode & 0o077 and os.path.isdir(folder)
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o077 and stat.S_ISDIR(found.st_mode)
+
+
+def _is_mine(connection: socket.socket) -> bool:
+    """As in client.py."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
 
 
 def _sweep(folder: str) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixmake.images.remote import cache
+from pixmake.images.remote.objects import is_remote
+from pixmake.job import client
 from pixmake.plan.plan import Plan
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import conclude, stopped
@@ -78,6 +83,7 @@ class RunHandlers:
         ending.begin(self.workflow)
         if self.plan is not None:
             tell_notes(self.plan)
+            tell_of_places(self.plan)
             begin(self.plan, self.workflow)
         self.run = begin_run(self.workflow, self.facts)
 
@@ -103,6 +109,16 @@ class RunHandlers:
         """``onerror``."""
         if self.run is not None:
             stopped(self.run, unfinished(self.workflow), self.facts.over_several)
+
+
+def tell_of_places(plan: Plan) -> None:
+    """Say where sockets and local copies lie, if somebody else has made folders of their usual names."""
+    lines = [client.displaced()]
+    with contextlib.suppress(OSError):  # an image that needs it tells of that
+        if any(is_remote(path) for _, job in plan.jobs() for path in job.images):
+            lines.append(cache.displaced(str(plan.config.storage.cache)))
+    for line in filter(None, lines):
+        print(f"pixmake: {line}", file=sys.stderr, flush=True)
 
 
 def run_handlers(workflow: Any, **facts: Any) -> RunHandlers:
