@@ -32,7 +32,7 @@ def usual(monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def asked_by_another_user(report: Connection) -> None:
-    """Be a process of the other user that asks for its warm process; first it tells where that is to listen."""
+    """Be a process of the other user that asks for its warm process; first it tells where that would be."""
     os.setgroups([])
     os.setgid(OTHER)
     os.setuid(OTHER)
