@@ -15,7 +15,8 @@ UNDOCUMENTED = {
     "_cores": "A core rests while the end of a job is booked",
     "subsample": "All ready jobs are reset before a sample is taken",
     "job_rate_limiter": "Each round of the scheduler asks for another one, for as long as the run lasts",
-    "_user_kill": "A core rests while the end of a job is booked",
+    "_user_kill": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
+    "_open_jobs": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
     "parent_groupids": "Parts of a group become cluster jobs of their own",
     "_process_prefix": "A command's prefix cannot be asked for",
     "_process_suffix": "A command's prefix cannot be asked for",
@@ -84,6 +85,13 @@ def cores_of(job: Any) -> int:
 def is_ending(workflow: Any) -> bool:
     """Whether the scheduler was told to begin nothing more."""
     return bool(getattr(workflow.scheduler, "_user_kill", None))
+
+
+def begin_no_more(workflow: Any) -> None:
+    """Tell the scheduler to begin nothing more, and to end once what runs has ended; from any thread."""
+    scheduler = workflow.scheduler
+    scheduler._user_kill = "graceful"
+    scheduler._open_jobs.release()
 
 
 def wraps_commands() -> bool:
