@@ -1,6 +1,7 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
-OME-Zarr is `pixmake.ngff`'s, TIFF of which a part or certain axes are asked for `pixmake.tiffs`'. What
+OME-Zarr is `pixmake.ngff`'s, TIFF of which a part or certain axes are asked for `pixmake.tiffs`', what
+microscopes and cameras write `pixmake.formats`'. What
 OpenCV reads becomes (in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
@@ -12,13 +13,13 @@ OpenCV reads becomes (in its own order of channels):
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pixmake import remote, tiffs
+from pixmake import formats, remote, tiffs
 from pixmake.axes import (
     UNNAMED,
     WHOLE,
@@ -79,25 +80,44 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     part = part or WHOLE
     name = str(path)
     if is_zarr(name):
-        _refuse_page(part, name)
+        _refuse(part, name)
         return _zarr().read(name, part, axes)
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return read_image(copy, part, axes)
+    if not is_plane(name) and formats.recognised(name):
+        return formats.read(name, part, axes)
     if is_tiff(name):
         return _tiff(name, part, axes)
     image = _decoded(name)
     if not part and axes is None:
         return image
-    _refuse_page(part, name)
+    _refuse(part, name)
     described = _described(image)
     return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
 
 
-def describe(path: str | Path, level: int = 0, page: int | None = None) -> Described:
-    """What an image is: its axes, shape, type, pixel sizes and channels, at a level, or of a TIFF's page.
+def describe(
+    path: str | Path,
+    level: int = 0,
+    page: int | None = None,
+    scene: int | None = None,
+    axes: str | None = None,
+) -> Described:
+    """What an image is: its axes, shape, type, pixel sizes and channels.
 
-    Of TIFF and OME-Zarr no pixel is read for it.
+    Of TIFF, OME-Zarr and the formats of microscopes no pixel is read for it.
+
+    Parameters
+    ----------
+    path
+        As in `read_image`.
+    level
+        At which resolution.
+    page, scene
+        Of a TIFF which page, of a file with several images which of them.
+    axes
+        The axes that are asked for: of a camera's raw file ``yx`` means its sensor's mosaic.
 
     Raises
     ------
@@ -109,11 +129,22 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
     name = str(path)
     if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
         with _local(name) as copy:
-            return describe(copy, level, page)
-    if is_tiff(name):
-        return tiffs.describe(name, level, page)
-    _refuse_page({} if page is None else {"page": page}, name)
+            return describe(copy, level, page, scene, axes)
+    if not is_zarr(name) and not is_plane(name):
+        if formats.recognised(name):
+            return formats.describe(name, level, scene, axes)
+        if is_tiff(name):
+            return tiffs.describe(name, level, page)
+    _refuse({"page": page, "scene": scene}, name)
     return _zarr().describe(name, level) if is_zarr(name) else _described(_decoded(name))
+
+
+def says_what_it_is(path: str) -> bool:
+    """Whether `describe` needs no pixel of an image here, and the library that reads it is there."""
+    if is_zarr(path):
+        return True
+    found = formats.recognised(path)
+    return formats.is_installed(found) if found else is_tiff(path) and tiffs.is_installed()
 
 
 def is_tiff(path: str) -> bool:
@@ -139,9 +170,11 @@ def _local(uri: str) -> Iterator[str]:
             raise ImageError(str(error).replace(copy, uri)) from None
 
 
-def _refuse_page(part: Part, path: str) -> None:
-    if "page" in part:
+def _refuse(part: Mapping[str, int | None], path: str) -> None:
+    if part.get("page") is not None:
         raise ImageError(f"{path}: has no pages, since it is no TIFF")
+    if part.get("scene") is not None:
+        raise ImageError(f"{path}: has no scenes: it is one image")
 
 
 def _described(image: Array) -> Described:
@@ -194,7 +227,7 @@ def _decoded(path: str) -> Array:
     except cv2.error as error:
         raise ImageError(f"{path}: OpenCV cannot decode it: {error.err or error}") from None
     if image is None:
-        raise ImageError(f"{path}: is not an image that OpenCV can decode")
+        raise ImageError(formats.unknown(path, content[: formats.HEAD]))
     return image
 
 

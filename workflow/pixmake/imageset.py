@@ -19,7 +19,7 @@ FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "web
 Scalar = str | int | float | bool | datetime.datetime | datetime.date | None
 Day = datetime.datetime | datetime.date | str
 ExifTerm = Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]
-PartColumn = Literal["t", "c", "z", "level", "y", "x", "height", "width", "page"]
+PartColumn = Literal["scene", "t", "c", "z", "level", "y", "x", "height", "width", "page"]
 Format = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 
 

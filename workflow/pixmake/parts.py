@@ -12,7 +12,7 @@ from pixmake.axes import PARTS, Part, is_zarr
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.table import PATH, Table
 
-_IN_IDS = ("t", "c", "z", "level", "y", "x", "page")
+_IN_IDS = ("scene", "t", "c", "z", "level", "y", "x", "page")
 """What of a part stands in an id: of regions where they begin, as they are of one size."""
 
 
