@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pixmake.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
-from pixmake.errors import MissingExtraError, PixmakeError
+from pixmake.base.errors import MissingExtraError, PixmakeError
 from pixmake.formats import czi, signs
 from pixmake.formats.shape import HEAD, FileFormat, Scene
+from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -115,7 +115,7 @@ def scenes(path: str, found: FileFormat | None = None) -> Sequence[Scene]:
 
 
 def describe(path: str, level: int = 0, scene: int | None = None, axes: str | None = None) -> Described:
-    """What an image of a file is, at a level; see `pixmake.images.describe`.
+    """What an image of a file is, at a level; see `pixmake.images.read.describe`.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def describe(path: str, level: int = 0, scene: int | None = None, axes: str | No
 
 
 def read(path: str, part: Part, axes: str | None) -> Array:
-    """A part of an image of a file in the axes that are asked for; see `pixmake.images.read_image`.
+    """A part of an image of a file in the axes that are asked for; see `pixmake.images.read.read_image`.
 
     Raises
     ------

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pixmake.axes import UNNAMED, Described, ImageError
 from pixmake.formats.shape import Region, Scene
+from pixmake.images.axes import UNNAMED, Described, ImageError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -74,7 +74,9 @@ def pixels(path: str, scene: int, level: int, region: Region) -> Array:
         blocks = list(_by_scene(_blocks(file, path)).values())[scene]
         described = _described(blocks, {}, ())
         letters = _letters(blocks)
-        origin = {letter: min(block.start.get(letter, 0) for block in blocks) for letter in (*letters, "Y", "X")}
+        origin = {
+            letter: min(block.start.get(letter, 0) for block in blocks) for letter in (*letters, "Y", "X")
+        }
         samples = blocks[0].samples
         out = np.zeros([each.stop - each.start for each in region], described.dtype)
         grown = out if samples > 1 else out[..., None]
@@ -137,7 +139,9 @@ def _by_scene(blocks: Iterator[_Block]) -> dict[int, list[_Block]]:
 def _letters(blocks: Sequence[_Block]) -> list[str]:
     """CZI's letters of the axes that planes lie along: time, channel and depth, then those of some size."""
     others = sorted({letter for block in blocks for letter in block.start} - {*_PLANES, "S", "M", "Y", "X"})
-    several = {letter for letter in "C" + "".join(others) if len({b.start.get(letter, 0) for b in blocks}) > 1}
+    several = {
+        letter for letter in "C" + "".join(others) if len({b.start.get(letter, 0) for b in blocks}) > 1
+    }
     # the colours of a pixel stand for the channels, if there are no others
     planes = _PLANES if blocks[0].samples == 1 or "C" in several else _PLANES.replace("C", "")
     return [*planes, *(letter for letter in others if letter in several)]
@@ -178,7 +182,9 @@ def _decoded(file: Any, path: str, block: _Block, rows: range) -> Array:
     entry = block.entry
     segment = entry.data_segment() if hasattr(entry, "data_segment") else entry.read_segment_data(file)
     line = block.width * block.samples * block.dtype.itemsize
-    skipped, size = (rows.start * line, len(rows) * line) if block.compression == 0 else (0, segment.data_size)
+    skipped, size = (
+        (rows.start * line, len(rows) * line) if block.compression == 0 else (0, segment.data_size)
+    )
     with open(path, "rb") as own:
         own.seek(segment.data_offset + skipped)
         data = own.read(size)
@@ -197,7 +203,9 @@ def _decoded(file: Any, path: str, block: _Block, rows: range) -> Array:
     elif block.compression in (_ZSTD, _ZSTD_WITH_HEADER):
         array = np.frombuffer(_zstandard(data, block), block.dtype).reshape(shape)
     else:
-        raise ImageError(f"{path}: its blocks are compressed in a way that is not known ({block.compression})")
+        raise ImageError(
+            f"{path}: its blocks are compressed in a way that is not known ({block.compression})"
+        )
     return array[rows.start : rows.stop]
 
 

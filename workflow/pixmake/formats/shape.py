@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pixmake.axes import Described
+from pixmake.images.axes import Described
 
 if TYPE_CHECKING:
     import numpy.typing as npt
