@@ -1,7 +1,7 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
 OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for `pixmake.images.tiff`', what
-microscopes and cameras write `pixmake.formats`'. What
+microscopes and cameras write `pixmake.images.formats`'. What
 OpenCV reads becomes (in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pixmake import formats
+from pixmake.images import formats
 from pixmake.base.files import is_folder
 from pixmake.images import tiff as tiffs
 from pixmake.images.axes import (

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pixmake.formats.shape import Region, Scene
+from pixmake.images.formats.shape import Region, Scene
 from pixmake.images.axes import UNNAMED, Described, ImageError
 
 if TYPE_CHECKING:

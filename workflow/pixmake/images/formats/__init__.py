@@ -1,4 +1,4 @@
-"""Formats of microscopes and cameras: one module a format, all of one shape, `pixmake.formats.shape.FileFormat`.
+"""Formats of microscopes and cameras: one module a format, all of one shape, `pixmake.images.formats.shape.FileFormat`.
 
 Which format a file has is told by its first bytes. What all of them share is here: which image of a file is
 meant, the part of it, the axes, and errors that say what the file is and what reads it.
@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixmake.base.errors import MissingExtraError, PixmakeError
-from pixmake.formats import czi, signs
-from pixmake.formats.shape import HEAD, FileFormat, Scene
+from pixmake.images.formats import czi, signs
+from pixmake.images.formats.shape import HEAD, FileFormat, Scene
 from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
 
 if TYPE_CHECKING:
