@@ -1,8 +1,8 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
-OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for `pixmake.images.tiff`', what
-microscopes and cameras write `pixmake.images.formats`'. What
-OpenCV reads becomes (in its own order of channels):
+OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for
+`pixmake.images.tiff`', what microscopes and cameras write `pixmake.images.formats`'. What OpenCV reads becomes
+(in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
 - 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32
@@ -19,8 +19,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from pixmake.images import formats
 from pixmake.base.files import is_folder
+from pixmake.images import formats
 from pixmake.images import tiff as tiffs
 from pixmake.images.axes import (
     UNNAMED,

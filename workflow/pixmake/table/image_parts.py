@@ -12,7 +12,7 @@ from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.images.axes import PARTS, Part, is_zarr
 from pixmake.table.table import PATH, Table
 
-_IN_IDS = ("scene", "t", "c", "z", "level", "y", "x", "page")
+_IN_IDS = ("t", "c", "z", "level", "y", "x", "page")
 """What of a part stands in an id: of regions where they begin, as they are of one size."""
 
 
@@ -24,7 +24,7 @@ def with_parts(table: Table, read_by: Sequence[str] | None) -> Table:
     table
         The rows.
     read_by
-        The columns that say so. ``None``: those of `pixmake.images.axes.PARTS` that are there, for the rows whose
+        The columns that say so. ``None``: those of `images.axes.PARTS` that are there, for the rows whose
         image is an OME-Zarr; in others, a column ``z`` is mere metadata.
 
     Raises
