@@ -1,8 +1,8 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
 OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for
-`pixmake.images.tiff`', what microscopes and cameras write `pixmake.images.formats`'. What OpenCV reads becomes
-(in its own order of channels):
+`pixmake.images.tiff`', what microscopes and cameras write `pixmake.images.formats`'. What OpenCV reads
+becomes (in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
 - 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32
@@ -13,7 +13,7 @@ OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are as
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -82,44 +82,48 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     part = part or WHOLE
     name = str(path)
     if is_zarr(name):
-        _refuse(part, name)
+        _refuse_page(part, name)
         return _zarr().read(name, part, axes)
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return read_image(copy, part, axes)
     if not is_plane(name) and formats.recognised(name):
         return formats.read(name, part, axes)
+    _refuse_scene(part, name)
     if is_tiff(name):
         return _tiff(name, part, axes)
     image = _decoded(name)
     if not part and axes is None:
         return image
-    _refuse(part, name)
+    _refuse_page(part, name)
     described = _described(image)
     return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
 
 
-def describe(
-    path: str | Path,
-    level: int = 0,
-    page: int | None = None,
-    scene: int | None = None,
-    axes: str | None = None,
-) -> Described:
-    """What an image is: its axes, shape, type, pixel sizes and channels.
-
-    Of TIFF, OME-Zarr and the formats of microscopes no pixel is read for it.
+def describe_part(path: str | Path, part: Part, axes: str | None = None) -> Described:
+    """What the image is of which a part is meant, at its level: see `describe`.
 
     Parameters
     ----------
-    path
-        As in `read_image`.
-    level
-        At which resolution.
-    page, scene
-        Of a TIFF which page, of a file with several images which of them.
+    path, part
+        As in `read_image`; of the part its level, its page, and which image of a file it is count.
     axes
         The axes that are asked for: of a camera's raw file ``yx`` means its sensor's mosaic.
+    """
+    name = str(path)
+    if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
+        with _local(name) as copy:
+            return describe_part(copy, part, axes)
+    if not is_zarr(name) and not is_plane(name) and formats.recognised(name):
+        return formats.describe(name, part, axes)
+    _refuse_scene(part, name)
+    return describe(name, part.get("level", 0), part.get("page"))
+
+
+def describe(path: str | Path, level: int = 0, page: int | None = None) -> Described:
+    """What an image is: its axes, shape, type, pixel sizes and channels, at a level, or of a TIFF's page.
+
+    Of TIFF, OME-Zarr and the formats of microscopes no pixel is read for it.
 
     Raises
     ------
@@ -131,13 +135,12 @@ def describe(
     name = str(path)
     if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
         with _local(name) as copy:
-            return describe(copy, level, page, scene, axes)
-    if not is_zarr(name) and not is_plane(name):
-        if formats.recognised(name):
-            return formats.describe(name, level, scene, axes)
-        if is_tiff(name):
-            return tiffs.describe(name, level, page)
-    _refuse({"page": page, "scene": scene}, name)
+            return describe(copy, level, page)
+    if not is_zarr(name) and not is_plane(name) and formats.recognised(name):
+        return formats.describe(name, {"level": level} | ({} if page is None else {"page": page}))
+    if is_tiff(name):
+        return tiffs.describe(name, level, page)
+    _refuse_page({} if page is None else {"page": page}, name)
     return _zarr().describe(name, level) if is_zarr(name) else _described(_decoded(name))
 
 
@@ -172,10 +175,13 @@ def _local(uri: str) -> Iterator[str]:
             raise ImageError(str(error).replace(copy, uri)) from None
 
 
-def _refuse(part: Mapping[str, int | None], path: str) -> None:
-    if part.get("page") is not None:
+def _refuse_page(part: Part, path: str) -> None:
+    if "page" in part:
         raise ImageError(f"{path}: has no pages, since it is no TIFF")
-    if part.get("scene") is not None:
+
+
+def _refuse_scene(part: Part, path: str) -> None:
+    if part.keys() & {"scene", "inside"}:
         raise ImageError(f"{path}: has no scenes: it is one image")
 
 
@@ -229,7 +235,7 @@ def _decoded(path: str) -> Array:
     except cv2.error as error:
         raise ImageError(f"{path}: OpenCV cannot decode it: {error.err or error}") from None
     if image is None:
-        raise ImageError(formats.unknown(path, content[: formats.HEAD]))
+        raise ImageError(formats.unknown(path, content))
     return image
 
 

@@ -1,4 +1,4 @@
-"""Formats of microscopes and cameras: one module a format, all of one shape, `pixmake.images.formats.shape.FileFormat`.
+"""Formats of microscopes and cameras: one module a format, all of one shape, `shape.FileFormat`.
 
 Which format a file has is told by its first bytes. What all of them share is here: which image of a file is
 meant, the part of it, the axes, and errors that say what the file is and what reads it.
@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixmake.base.errors import MissingExtraError, PixmakeError
+from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
 from pixmake.images.formats import czi, signs
 from pixmake.images.formats.shape import HEAD, FileFormat, Scene
-from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,10 +29,18 @@ _MODULES: tuple[FileFormat, ...] = (czi,)
 FORMATS: Mapping[str, FileFormat] = {module.NAME: module for module in _MODULES}
 """By what each is called, in the order in which a file is shown to them."""
 
-SUFFIXES = tuple(dict.fromkeys(suffix for each in FORMATS.values() for suffix in each.SUFFIXES))
-"""The suffixes of all of them."""
+SLIDES = ("svs", "ndpi")
+"""Suffixes of slides that are TIFFs: `pixmake.images.tiff` reads them."""
 
-_INSIDE = re.compile(r"^(.+?\.(?:h5|hdf5|hdf|he5|ilastik))/(.+)$", re.IGNORECASE)
+SEARCHED = (
+    *sorted(suffix for each in FORMATS.values() if each.SEARCHED for suffix in each.SUFFIXES),
+    *SLIDES,
+)
+"""The suffixes that a folder is searched for: those of files that are images and nothing else."""
+
+_SEVERAL = tuple(f".{suffix}" for each in FORMATS.values() if each.SEVERAL for suffix in each.SUFFIXES)
+
+_INSIDE = re.compile(r"^(.+?\.(?:h5|hdf5|hdf|he5))/(.+)$", re.IGNORECASE)
 
 
 class Place(NamedTuple):
@@ -51,7 +59,7 @@ def place_of(path: str) -> Place:
     >>> place_of("plates/a.h5/volumes/raw"), place_of("a.czi")
     (Place(file='plates/a.h5', inside='volumes/raw'), Place(file='a.czi', inside=''))
     """
-    found = _INSIDE.match(path)
+    found = _INSIDE.match(path) if ".h" in path.lower() else None
     return Place(found[1], found[2]) if found else Place(path)
 
 
@@ -60,6 +68,11 @@ def recognised(path: str) -> FileFormat | None:
     file = place_of(path).file
     head = first_bytes(file)
     return next((each for each in FORMATS.values() if head and each.recognises(head, file)), None)
+
+
+def may_hold_several(path: str) -> bool:
+    """Whether a file may hold several images, by its suffix."""
+    return path.lower().endswith(_SEVERAL)
 
 
 def first_bytes(path: str, count: int = HEAD) -> bytes:
@@ -114,20 +127,11 @@ def scenes(path: str, found: FileFormat | None = None) -> Sequence[Scene]:
     return listed
 
 
-def describe(path: str, level: int = 0, scene: int | None = None, axes: str | None = None) -> Described:
-    """What an image of a file is, at a level; see `pixmake.images.read.describe`.
-
-    Parameters
-    ----------
-    path, level
-        The file, and the resolution level.
-    scene
-        Which of its images; default: the only one, see `read`.
-    axes
-        The axes that are asked for: a camera's raw file has other images of others.
-    """
+def describe(path: str, part: Part, axes: str | None = None) -> Described:
+    """What an image of a file is; see `pixmake.images.read.describe_part`."""
+    _refuse_page(part, path)
     listed = scenes(path)
-    return _at(listed, _chosen(listed, path, scene, axes), level, path)
+    return _at(listed, _chosen(listed, path, part, axes), part.get("level", 0), path)
 
 
 def read(path: str, part: Part, axes: str | None) -> Array:
@@ -141,11 +145,10 @@ def read(path: str, part: Part, axes: str | None) -> Array:
     MissingExtraError
         The library that reads such files is not installed.
     """
-    if "page" in part:
-        raise ImageError(f"{path}: has no pages, since it is no TIFF: name t, c, z or scene")
+    _refuse_page(part, path)
     found = _known(path)
     listed = scenes(path, found)
-    number, level = _chosen(listed, path, part.get("scene"), axes), part.get("level", 0)
+    number, level = _chosen(listed, path, part, axes), part.get("level", 0)
     described = _at(listed, number, level, path)
     problem = mismatch(left_of(described, part, path), axes)
     if problem:
@@ -194,14 +197,19 @@ def _at(listed: Sequence[Scene], number: int, level: int, path: str) -> Describe
     return listed[number].at(level)
 
 
-def _chosen(listed: Sequence[Scene], path: str, scene: int | None, axes: str | None) -> int:
+def _refuse_page(part: Part, path: str) -> None:
+    if "page" in part:
+        raise ImageError(f"{path}: has no pages, since it is no TIFF: name t, c, z or scene")
+
+
+def _chosen(listed: Sequence[Scene], path: str, part: Part, axes: str | None) -> int:
     """Which image of a file is meant.
 
-    1. The one that its path goes on to, or that ``scene`` names.
+    1. The one that its path, or ``inside``, goes on to, or that ``scene`` names.
     2. The only one that the file is about; if that cannot be had in the axes that are asked for, the only
        other one that can.
     """
-    inside = place_of(path).inside.strip("/")
+    inside, scene = str(part.get("inside") or place_of(path).inside).strip("/"), part.get("scene")
     if inside:
         for number, each in enumerate(listed):
             if each.inside == inside:
@@ -210,7 +218,7 @@ def _chosen(listed: Sequence[Scene], path: str, scene: int | None, axes: str | N
     if scene is not None:
         if not 0 <= scene < len(listed):
             raise ImageError(f"{path}: has no scene {scene}, but {len(listed)} (0 to {len(listed) - 1})")
-        return scene
+        return int(scene)
     main = [number for number, each in enumerate(listed) if each.is_main]
     if len(main) > 1:
         how = f"name one as {path}/{listed[0].inside}" if listed[0].inside else "name one by a column scene"

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pixmake.images.formats.shape import Region, Scene
 from pixmake.images.axes import UNNAMED, Described, ImageError
+from pixmake.images.formats.shape import Region, Scene
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "Zeiss CZI"
 SUFFIXES = ("czi",)
+SEARCHED = True
 EXTRA = "czi"
 PACKAGES = ("czifile", "imagecodecs")
 SEVERAL = True
@@ -220,7 +221,7 @@ def _zstandard(data: bytes, block: _Block) -> bytes:
         apart = length >= 3 and data[1] == 1 and bool(data[2] & 1)
         data = data[length:]
     size = block.height * block.width * block.samples * block.dtype.itemsize
-    decoded: bytes = imagecodecs.zstd_decode(data, out=size)
+    decoded = bytes(imagecodecs.zstd_decode(data, out=size))
     if not apart:
         return decoded
     return np.frombuffer(decoded, np.uint8).reshape(2, -1).T.tobytes()

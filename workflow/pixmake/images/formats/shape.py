@@ -47,7 +47,11 @@ class FileFormat(Protocol):
 
     @property
     def SUFFIXES(self) -> Sequence[str]:
-        """The suffixes of such files, in lower case, for which a folder is searched."""
+        """The suffixes of such files, in lower case, without a dot."""
+
+    @property
+    def SEARCHED(self) -> bool:
+        """Whether a folder is searched for them, since such files are images and nothing else."""
 
     @property
     def EXTRA(self) -> str:
