@@ -16,7 +16,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixmake.base.errors import MissingExtraError, PixmakeError
 from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
-from pixmake.images.formats import czi, signs
+from pixmake.images.formats import (
+    avif,
+    camera_raw,
+    czi,
+    dicom,
+    envi,
+    fits,
+    hdf5,
+    heic,
+    jpeg_xl,
+    lif,
+    mrc,
+    nd2,
+    signs,
+    slides,
+)
 from pixmake.images.formats.shape import HEAD, FileFormat, Scene
 
 if TYPE_CHECKING:
@@ -24,7 +39,21 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-_MODULES: tuple[FileFormat, ...] = (czi,)
+_MODULES: tuple[FileFormat, ...] = (
+    czi,
+    nd2,
+    lif,
+    camera_raw,
+    heic,
+    avif,
+    jpeg_xl,
+    dicom,
+    mrc,
+    hdf5,
+    fits,
+    slides,
+    envi,
+)
 
 FORMATS: Mapping[str, FileFormat] = {module.NAME: module for module in _MODULES}
 """By what each is called, in the order in which a file is shown to them."""
