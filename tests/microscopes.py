@@ -96,6 +96,8 @@ class Series:
     channels: Sequence[str] = ("Gray",)
     tags: Sequence[int] = (0,)
     """Of each channel; 1, 2, 3 are red, green, blue."""
+    is_written: bool = True
+    """Whether there is more than a hole in the file where its pixels are."""
 
 
 LIF_AXES = {"x": 1, "y": 2, "z": 3, "t": 4, "m": 10}
@@ -113,7 +115,11 @@ def write_lif(path: Path, series: Sequence[Series]) -> Path:
         for number, each in enumerate(series):
             name = f"MemBlock_{number}".encode("utf-16-le")
             head = (0x70, 18 + len(name), 0x2A, each.pixels.nbytes, 0x2A, len(name) // 2)
-            file.write(struct.pack("<IIBQBI", *head) + name + each.pixels.tobytes())
+            file.write(struct.pack("<IIBQBI", *head) + name)
+            if each.is_written:
+                file.write(each.pixels.tobytes())
+            else:
+                file.seek(each.pixels.nbytes, 1)
     return path
 
 
@@ -217,7 +223,12 @@ def write_nd2(
 def _experiment(loops: Sequence[tuple[str, int]], names: Sequence[str]) -> dict[str, object]:
     (kind, count), *inner = loops
     points = {
-        f"i{n:010}": {"dPosX": float(n), "dPosY": 0.0, "dPosZ": 0.0, "pPosName": names[n] if n < len(names) else ""}
+        f"i{n:010}": {
+            "dPosX": float(n),
+            "dPosY": 0.0,
+            "dPosZ": 0.0,
+            "pPosName": names[n] if n < len(names) else "",
+        }
         for n in range(count)
     }
     parameters: dict[str, tuple[int, dict[str, object]]] = {

@@ -18,6 +18,7 @@ from pixmake.base.errors import MissingExtraError, PixmakeError
 from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
 from pixmake.images.formats import (
     avif,
+    bioio,
     camera_raw,
     czi,
     dicom,
@@ -53,6 +54,7 @@ _MODULES: tuple[FileFormat, ...] = (
     fits,
     slides,
     envi,
+    bioio,
 )
 
 FORMATS: Mapping[str, FileFormat] = {module.NAME: module for module in _MODULES}
@@ -67,7 +69,9 @@ SEARCHED = (
 )
 """The suffixes that a folder is searched for: those of files that are images and nothing else."""
 
-_SEVERAL = tuple(f".{suffix}" for each in FORMATS.values() if each.SEVERAL for suffix in each.SUFFIXES)
+_SEVERAL = {suffix for each in FORMATS.values() if each.SEVERAL for suffix in each.SUFFIXES}
+_SINGLE = {suffix for each in FORMATS.values() if not each.SEVERAL for suffix in each.SUFFIXES}
+_PLAIN = {"bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *SLIDES}
 
 _INSIDE = re.compile(r"^(.+?\.(?:h5|hdf5|hdf|he5))/(.+)$", re.IGNORECASE)
 
@@ -100,8 +104,12 @@ def recognised(path: str) -> FileFormat | None:
 
 
 def may_hold_several(path: str) -> bool:
-    """Whether a file may hold several images, by its suffix."""
-    return path.lower().endswith(_SEVERAL)
+    """Whether a file may hold several images: by its suffix, or if nobody knows that, by its first bytes."""
+    suffix = place_of(path).file.rpartition(".")[2].lower()
+    if suffix in _SEVERAL or suffix in _SINGLE or suffix in _PLAIN:
+        return suffix in _SEVERAL
+    found = recognised(path)
+    return found is not None and found.SEVERAL
 
 
 def first_bytes(path: str, count: int = HEAD) -> bytes:

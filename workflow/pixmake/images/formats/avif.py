@@ -53,7 +53,7 @@ def _decoded(path: str) -> tuple[Array, bool]:
 
 
 def _upright(array: Array, path: str) -> Array:
-    """imagecodecs leaves a picture as the camera held it; Pillow tells how that was, as EXIF has it."""
+    """Imagecodecs leaves a picture as the camera held it; Pillow tells how that was, as EXIF has it."""
     import numpy as np
     from PIL import Image
 
@@ -65,5 +65,12 @@ def _upright(array: Array, path: str) -> Array:
     return np.ascontiguousarray(array[:: -1 if rows else 1, :: -1 if columns else 1])
 
 
-_FLIPPED = {2: (False, True), 3: (True, True), 4: (True, False), 6: (False, True), 7: (True, True), 8: (True, False)}
+_FLIPPED = {
+    2: (False, True),
+    3: (True, True),
+    4: (True, False),
+    6: (False, True),
+    7: (True, True),
+    8: (True, False),
+}
 """By the number of EXIF: whether rows and columns run backwards, once they are rows and columns."""

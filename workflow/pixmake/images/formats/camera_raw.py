@@ -44,7 +44,7 @@ def recognises(head: bytes, path: str) -> bool:
 
 
 def scenes(path: str) -> Sequence[Scene]:
-    """The developed picture; and beside it, for who asks for it, the mosaic as the sensor has it, not turned."""
+    """The developed picture; and for who asks for it the mosaic as the sensor has it, not turned."""
     with _opened(path) as raw:
         sizes = raw.sizes
         height, width = sizes.iheight, sizes.iwidth

@@ -1,7 +1,7 @@
 """DICOM: the image of one file, whatever else lies in its folder, in the values that it stands for.
 
-Slope and intercept are applied, palettes and YBR become colours. Frames are an axis: time, where the file says
-how long one takes, else depth.
+Slope and intercept are applied, palettes and YBR become colours. Frames are an axis: time, where the file
+says how long one takes, else depth.
 """
 
 from __future__ import annotations
@@ -83,7 +83,11 @@ def _dtype(header: Any) -> str:
         return "uint16" if bits > 8 else "uint8"
     if _is_rescaled(header):
         exact = all(float(factor).is_integer() for factor in (header.RescaleSlope, header.RescaleIntercept))
-        return "int32" if exact and header.BitsAllocated <= 16 and abs(float(header.RescaleSlope)) < 2**14 else "float32"
+        return (
+            "int32"
+            if exact and header.BitsAllocated <= 16 and abs(float(header.RescaleSlope)) < 2**14
+            else "float32"
+        )
     if "FloatPixelData" in header:
         return "float32"
     bits = max(8, int(header.BitsAllocated))

@@ -1,8 +1,8 @@
 """ENVI of hyperspectral cameras: rows, columns and bands, whatever their order in the file.
 
-A header of text (``cube.hdr``, ``cube.raw.hdr``) stands beside the file of pixels; either names the image. One
-without a byte order, as PlantCV's are, means that of PCs. Where a reflectance scale factor is given the values
-are divided by it.
+A header of text (``cube.hdr``, ``cube.raw.hdr``) stands beside the file of pixels; either names the image.
+One without a byte order, as PlantCV's are, means that of PCs. Where a reflectance scale factor is given the
+values are divided by it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.images.axes import Described, ImageError
+from pixmake.images.formats import strided
 from pixmake.images.formats.shape import Region, Scene
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def scenes(path: str) -> Sequence[Scene]:
 
 
 def pixels(path: str, scene: int, level: int, region: Region) -> Array:
-    """The region alone: the file is mapped, and what is not touched is not read."""
+    """The region alone."""
     import numpy as np
 
     said, data = _said(path), _data_of(path)
@@ -72,9 +73,9 @@ def pixels(path: str, scene: int, level: int, region: Region) -> Array:
     offset = _whole(said, "header offset", path, 0)
     if os.path.getsize(data) < offset + math.prod(shape.values()) * dtype.itemsize:
         raise ImageError(f"{data}: the file is cut short: its header tells of more pixels")
-    stored = np.memmap(data, dtype, "r", offset, tuple(shape[axis] for axis in layout))
-    array: Array = np.array(stored.transpose([layout.index(axis) for axis in "yxc"])[region])
-    factor = _factor(said)
+    inside = {axis: layout[number + 1 :] for number, axis in enumerate(layout)}
+    strides = [dtype.itemsize * math.prod(shape[other] for other in inside[axis]) for axis in "yxc"]
+    array, factor = strided.read(data, offset, dtype, strides, region), _factor(said)
     return array if factor == 1 else (array / factor).astype(np.float32)
 
 
@@ -116,7 +117,11 @@ def _type(said: Mapping[str, str], path: str) -> str:
 
 
 def _named(short: str) -> str:
-    return {"u": "uint", "i": "int", "f": "float"}[short[0]] + str(8 * int(short[1:])) if len(short) < 4 else short
+    return (
+        {"u": "uint", "i": "int", "f": "float"}[short[0]] + str(8 * int(short[1:]))
+        if len(short) < 4
+        else short
+    )
 
 
 def _factor(said: Mapping[str, str]) -> float:

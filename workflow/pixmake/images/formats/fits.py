@@ -34,9 +34,7 @@ def recognises(head: bytes, path: str) -> bool:
 def scenes(path: str) -> Sequence[Scene]:
     """Each HDU that is an image, by its name."""
     with _opened(path) as file:
-        return [
-            Scene((_described(hdu),), hdu.name if hdu.name != "PRIMARY" else "") for hdu in _images(file)
-        ]
+        return [Scene((_described(hdu),), hdu.name if hdu.name != "PRIMARY" else "") for hdu in _images(file)]
 
 
 def pixels(path: str, scene: int, level: int, region: Region) -> Array:
@@ -65,8 +63,9 @@ def _described(hdu: Any) -> Described:
 
 
 def _dtype(hdu: Any) -> str:
-    """The type of the values, in this machine's byte order: a scale, or a value that stands for none, make
-    them floating.
+    """The type of the values, in this machine's byte order.
+
+    A scale, or a value that stands for none, make them floating.
     """
     header = hdu.header
     bits, zero, scale = header["BITPIX"], header.get("BZERO", 0), header.get("BSCALE", 1)

@@ -63,8 +63,15 @@ def _described(item: Any) -> Described:
     sizes = item.attrs.get("element_size_um")
     known = {}
     if sizes is not None and len(sizes) == 3:  # as plantseg and Fiji's HDF5 plugin write it
-        known = {axis: (float(size), "micrometer") for axis, size in zip("zyx", sizes, strict=True) if size > 0}
-    return Described(axes, tuple(item.shape), str(item.dtype.newbyteorder("=")), {a: s for a, s in known.items() if a in axes})
+        known = {
+            axis: (float(size), "micrometer") for axis, size in zip("zyx", sizes, strict=True) if size > 0
+        }
+    return Described(
+        axes,
+        tuple(item.shape),
+        str(item.dtype.newbyteorder("=")),
+        {a: s for a, s in known.items() if a in axes},
+    )
 
 
 def _axes(item: Any) -> str:

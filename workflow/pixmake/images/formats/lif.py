@@ -1,17 +1,17 @@
-"""Leica LIF: each series of the file an image, in the axes in which it was taken, and each tile of a mosaic one.
+"""Leica LIF: each series of the file an image, in the axes in which it was taken; of a mosaic each tile.
 
-liffile says what there is and where it lies. Pixels are taken from there by the distances that the file states
-for each of its axes, so that a plane is read without those around it.
+liffile says what there is and where it lies. Pixels are taken from there by the distances that the file
+states for each of its axes, so that a plane is read without those around it.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pixmake.images.axes import UNNAMED, Described, ImageError
+from pixmake.images.formats import strided
 from pixmake.images.formats.shape import Region, Scene
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ class _Place:
     name: str
     offset: int
     strides: tuple[int, ...]
-    end: int
-    """The first byte behind it."""
     colours: tuple[int, ...] = ()
     """In which order its channels are blue, green and red."""
 
@@ -58,20 +56,16 @@ def scenes(path: str) -> Sequence[Scene]:
 
 
 def pixels(path: str, scene: int, level: int, region: Region) -> Array:
-    """The region alone: the file is mapped, and what is not touched is not read."""
+    """The region alone."""
     import numpy as np
 
     place = _places(path)[scene]
-    described = place.described
-    if os.path.getsize(path) < place.end:
-        raise ImageError(f"{path}: the file is cut short: its last part is missing")
-    mapped = np.memmap(path, np.uint8, "r")
-    whole: Array = np.ndarray(
-        described.shape, np.dtype(described.dtype).newbyteorder("<"), mapped, place.offset, place.strides
-    )
-    if place.colours:
-        return whole[region[:-1]][..., list(place.colours)][..., region[-1]]
-    return np.array(whole[region])
+    dtype = np.dtype(place.described.dtype).newbyteorder("<")
+    if not place.colours:
+        return strided.read(path, place.offset, dtype, place.strides, region)
+    every = (*region[:-1], slice(0, len(place.colours)))
+    colours = strided.read(path, place.offset, dtype, place.strides, every)
+    return colours[..., list(place.colours)][..., region[-1]]
 
 
 def _places(path: str) -> list[_Place]:
@@ -121,15 +115,13 @@ def _places_of(image: Any) -> list[_Place]:
     strides = tuple(stride for _, _, stride in order)
     mosaic = [each for each in dimensions if int(each["DimID"]) == _MOSAIC]
     tiles = int(mosaic[0]["NumberOfElements"]) if mosaic else 1
-    memory = image.memory_block
-    name, end = str(image.path), memory.offset + memory.size
+    offset, name = image.memory_block.offset, str(image.path)
     return [
         _Place(
             described,
             f"{name} {tile}" if tiles > 1 else name,
-            memory.offset + steps[0] + (tile * int(mosaic[0]["BytesInc"]) if mosaic else 0),
+            offset + steps[0] + (tile * int(mosaic[0]["BytesInc"]) if mosaic else 0),
             strides,
-            end,
             colours,
         )
         for tile in range(tiles)

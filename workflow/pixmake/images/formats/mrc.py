@@ -62,9 +62,11 @@ def _letters(header: Any) -> str:
 
 
 def _sizes(file: Any, letters: str) -> dict[str, tuple[float, str]]:
-    """In ångström, 0 where the file says nothing. The pictures of a stack are at no distance from each other."""
+    """In ångström, 0 where the file says nothing; pictures of a stack are at no distance from each other."""
     voxel = file.voxel_size
     known = {axis: float(getattr(voxel, axis)) for axis in "xyz"}
     if file.is_image_stack():
         known.pop(letters[0], None)
-    return {axis: (round(size, 6), "angstrom") for axis, size in known.items() if axis in letters and size > 0}
+    return {
+        axis: (round(size, 6), "angstrom") for axis, size in known.items() if axis in letters and size > 0
+    }

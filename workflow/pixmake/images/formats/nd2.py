@@ -41,7 +41,9 @@ def scenes(path: str) -> Sequence[Scene]:
     """A scene for each position, by its name if it has one."""
     with _opened(path) as file:
         described = _described(file)
-        points = [getattr(loop.parameters, "points", ()) for loop in file.experiment if loop.type == _POSITIONS]
+        points = [
+            getattr(loop.parameters, "points", ()) for loop in file.experiment if loop.type == _POSITIONS
+        ]
     names = [str(point.name or "") for point in points[0]] if points else [""]
     return [Scene((described,), name) for name in names]
 
@@ -86,7 +88,9 @@ def _opened(path: str) -> Any:
 
 def _letters(loops: Sequence[Any]) -> list[str]:
     unnamed = iter(UNNAMED + "jklmnopq")
-    return [_POSITIONS if loop.type == _POSITIONS else _LOOPS.get(loop.type) or next(unnamed) for loop in loops]
+    return [
+        _POSITIONS if loop.type == _POSITIONS else _LOOPS.get(loop.type) or next(unnamed) for loop in loops
+    ]
 
 
 def _described(file: Any) -> Described:

@@ -1,4 +1,4 @@
-"""What the modern formats of photographs have in common: a picture is decoded as a whole, blue comes first."""
+"""What AVIF and JPEG XL have in common: a picture is decoded as a whole, and blue comes first."""
 
 from __future__ import annotations
 
