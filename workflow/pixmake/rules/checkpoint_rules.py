@@ -69,7 +69,7 @@ def inputs_of_any(plan: Plan, checkpoints: Any, step: str) -> dict[str, Callable
 
         return paths
 
-    return {name: of(name) for name in ("images", "needed", "gathered")}
+    return {name: of(name) for name in ("needed", "gathered")}
 
 
 def outputs_of_any(plan: Plan, planned: PlannedStep) -> dict[str, Any]:
