@@ -24,6 +24,7 @@ from pixmake.images.axes import is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.job import finished_results as kept
+from pixmake.job import program
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -177,8 +178,11 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     """
     gathered = gathered_for(job)
     runner = import_module(MODULES[job.task.kind])
+    program.begin(job.limits.program)
+    program.see_unchanged()
     with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
         outcome = runner.run(call_of(job, threads, gathered))
+        program.see_unchanged()
         made_of = origin(job, watched.checksums)
         watched.still()
     return Record(
@@ -244,6 +248,7 @@ def prepare(job: Job) -> None:
 
     See `pixmake.job.runners`.
     """
+    program.begin(job.limits.program)
     remote.prepare(job.task.images)
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing

@@ -103,6 +103,8 @@ class Limits:
     """Devices that this job gets for itself."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How objects are reached; see `pixmake.images.remote.objects.configure`."""
+    program: str = ""
+    """The list of what the step runs as it was when the run began; see `pixmake.job.program`."""
     images_per_process: int = 1
     """How many images a process of the warm one works on, this one among them."""
 

@@ -82,6 +82,8 @@ class PlannedStep:
     temporary: bool = False
     """Whether its files are removed once all that need them are done."""
     keep: str = "all"
+    program: str = ""
+    """The list of what it runs, as it is when the run begins; see `pixmake.job.program`."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How images at URIs are reached."""
     work: Mapping[str, Any] = field(default_factory=dict)

@@ -215,8 +215,10 @@ def _changed_images(job: Job, record: Record) -> Iterator[str]:
         if version == GONE:
             yield f"{path} is not there"
         elif version != was.get("version", ""):
-            checksum = f": its SHA-256 was {was['sha256'][:12]}…" if "sha256" in was else ""
-            yield f"{path}: the image has changed since{checksum}"
+            if "sha256" in was:
+                yield f"{path} has changed since: its SHA-256 was {was['sha256'][:12]}…"
+            else:
+                yield f"an image has changed: {path}"
 
 
 def _changed(kind: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from pixmake.base.files import written_whole
 from pixmake.images.checksums import Checksums
 from pixmake.images.fingerprint import fingerprint
+from pixmake.job.program import Kept, read_program
 from pixmake.job.record import Record
 from pixmake.plan.analysis import local_modules
 
@@ -47,9 +48,11 @@ def about(plan: Plan, files: Iterable[str | Path]) -> dict[str, Any]:
         The workflow's own: Snakefile and config files.
     """
     config = plan.config.model_dump(mode="json", exclude_unset=True)
+    programs = [step.program for step in plan.steps if step.program]
+    kept = {each.path: each for program in programs for each in read_program(program).values()}
     return {
         "config": config,
-        "files": [_unchanged(path) for path in _files(plan, files)],
+        "files": [_unchanged(path, kept) for path in _files(plan, files)],
         "sources": {step.name: step.source for step in plan.steps},
     }
 
@@ -144,8 +147,11 @@ def _files(plan: Plan, files: Iterable[str | Path]) -> list[str]:
     return [path for path in found if Path(path).is_file()]
 
 
-def _unchanged(path: str) -> dict[str, Any]:
-    """A file without its time: one that was only touched makes nothing anew."""
+def _unchanged(path: str, kept: Mapping[str, Kept]) -> dict[str, Any]:
+    """A file without its time: one that was only touched makes nothing anew; of a program, the run's copy."""
+    if path in kept:
+        of_run = kept[path]
+        return {"path": path, "size": of_run.size, "sha256": of_run.sha256, "copy": of_run.copy}
     return {key: value for key, value in fingerprint(path, most=None).items() if key != "mtime"}
 
 

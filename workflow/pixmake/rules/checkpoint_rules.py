@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -139,7 +139,8 @@ def _found(plan: Plan, checkpoints: Any) -> _Found:
     key = (table, Path(table).stat().st_mtime_ns)
     if key not in _cache:
         try:
-            found = found_plan(plan.config)
+            # by the programs that the run began with, whatever has been edited since
+            found = replace(found_plan(plan.config), steps=plan.steps)
         except PixmakeError as error:
             print(f"pixmake: {error}", file=sys.stderr)
             raise SystemExit(1) from None

@@ -41,6 +41,7 @@ from pixmake.plan.plan import (
     make_plan,
     plan_project,
 )
+from pixmake.plan.program_copy import leave_copies, program_files
 from pixmake.rules import object_storage as stored
 from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.rules.cluster_node import attempt as attempt_number
@@ -131,10 +132,17 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         problems = fitting_problems(plan, SOME)
         if problems:
             raise PixmakeError(problems)
-        return sliced(replace(plan, cores=known))
+        return sliced(replace(_with_programs(plan), cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _with_programs(plan: Plan) -> Plan:
+    """The plan of a run, which works to its end with the programs that are there now."""
+    steps = tuple(replace(each, program=leave_copies(program_files(each.work))) for each in plan.steps)
+    containers = None if plan.containers is None else _with_programs(plan.containers)
+    return replace(plan, steps=steps, containers=containers)
 
 
 def _search_cycles_less() -> None:
@@ -367,6 +375,7 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "each_timeout": each,
         "batches": batches,
         "storage": planned.storage,
+        "program": planned.program,
         "images_per_process": step.images_per_process,
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
