@@ -84,6 +84,19 @@ def test_one_change_is_one_version() -> None:
     assert version() == GONE
 
 
+def test_a_zarr_goes_by_the_date_of_its_metadata() -> None:
+    """Who writes chunks anew says so by a new date of the metadata, whose content stays."""
+    Path("plate.zarr").mkdir()
+    Path("plate.zarr/.zattrs").write_text("{}")
+    origin = {"task": {"kind": "function"}, "inputs": [fingerprint("plate.zarr")]}
+    write_record(
+        Record("p", "measure", "ok", images=("plate.zarr",), origin=origin), "results/measure/p.json"
+    )
+    assert Images().versions("results", "measure", {"p"}) == {}
+    os.utime("plate.zarr/.zattrs", (5, 5))
+    assert "plate.zarr" in Images().versions("results", "measure", {"p"})["p"]
+
+
 def test_large_images_go_by_a_checksum_that_was_taken_once() -> None:
     """Of a large image the job takes no checksum: what provenance took tells; without it, the date does."""
     measured(most=1)

@@ -2,7 +2,7 @@
 
 An image is the one that a job saw if its size and its date are the same, or, where only the date has
 moved, if its SHA-256 is that of the record. Whether a date is older or newer, or ahead of the clock, means
-nothing.
+nothing. Of a Zarr its metadata file is looked at, and a new date is a change: its pixels have no checksum.
 
 The answer is a text, the image's version, which stands in the task: empty for an image that has not changed
 since it was first seen, and else what it has become. So Snakemake, which compares the tasks, runs again what
@@ -15,6 +15,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
+from pixmake.images.axes import is_zarr
 from pixmake.images.checksums import Checksums
 from pixmake.images.fingerprint import state
 from pixmake.images.remote.objects import is_remote
@@ -81,6 +82,8 @@ class Images:
         return "-".join(str(each) for each in now if each is not None)
 
     def _is_same_content(self, seen: Seen, now: tuple[int | None, float | None]) -> bool:
+        if is_zarr(seen.path):
+            return False  # what is looked at is its metadata, not its pixels
         was = seen.sha256 or self._checksums.known(seen.path, seen.size, seen.mtime)
         return was is not None and self._checksums.of(seen.path, *now) == was
 
