@@ -6,15 +6,15 @@ import functools
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixmake.axes import WHOLE, Part, is_zarr
-from pixmake.cells import TIMESTAMP, parse_time, typed_cell
+from pixmake.cells import TIMESTAMP, comparable, parse_time, typed_cell, written
 from pixmake.errors import PixmakeError, Problem, nearest
 from pixmake.remote import RemoteError, is_remote, joined, problem_of, versions
 
@@ -46,10 +46,15 @@ class Note:
     """The row, or the entry, that it is about."""
     detail: str = ""
     """What it is in this file or row."""
+    hint: str = ""
+    """What would be right, if something would."""
+    count: int = 1
+    """How many files or rows it stands for; 0 if it is about none."""
 
     def __str__(self) -> str:
         about = ", ".join(part for part in (self.where, self.path) if part)
         said = f"{self.why}: {self.detail}" if self.detail else self.why
+        said += f" ({self.hint})" if self.hint else ""
         return f"{about}: {said}" if about else said
 
 
@@ -75,6 +80,9 @@ class Table:
     """What was left out or mended on the way here, and why."""
     parts: Cells | None = None
     """Which part of its image each row means, if any means only a part; see `pixmake.parts`."""
+    written: Mapping[str, Cells] = field(default_factory=dict)
+    """The texts of the columns of which some cell is written in another way than its value, such as 1.10;
+    ``None`` where it is not. See `pixmake.cells.written`."""
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -108,7 +116,22 @@ class Table:
             labels=self.labels[rows],
             when=None if self.when is None else self.when[rows],
             parts=None if self.parts is None else self.parts[rows],
+            written={name: texts[rows] for name, texts in self.written.items()},
         )
+
+    def texts(self, name: str) -> list[str | None]:
+        """The text of each cell of a column; ``None`` of empty ones."""
+        texts = [comparable(cell) for cell in self.cells[name].tolist()]
+        if name in self.written:
+            own = self.written[name].tolist()
+            return [text if said is None else said for text, said in zip(texts, own, strict=True)]
+        return texts
+
+    def keys(self, name: str) -> list[Any]:
+        """What tells the cells of a column apart: their texts; values, where these do as well."""
+        cells: list[Any] = self.cells[name].tolist()
+        # True equals 1 as a key
+        return self.texts(name) if name in self.written or any(type(x) is bool for x in cells) else cells
 
     def part(self, position: int) -> Part:
         """Which part of its image a row means; empty: all of it."""
@@ -118,9 +141,15 @@ class Table:
         """The same with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
-    def with_columns(self, columns: Mapping[str, Sequence[Any]]) -> Table:
-        """The same with more columns, of typed cells."""
-        return replace(self, cells={**self.cells, **{name: _array(cells) for name, cells in columns.items()}})
+    def with_columns(
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        written: Mapping[str, Sequence[str | None]] | None = None,
+    ) -> Table:
+        """The same with more columns, of typed cells, and their texts where these say more."""
+        cells = {name: _array(cells) for name, cells in columns.items()}
+        texts = {name: _array(texts) for name, texts in (written or {}).items()}
+        return replace(self, cells={**self.cells, **cells}, written={**self.written, **texts})
 
 
 def make_table(
@@ -145,26 +174,67 @@ def make_table(
     notes
         What the source left out or mended.
     """
-    typed = {name: typed_cells(cells) for name, cells in columns.items()}
-    typed[PATH] = [
-        None if value is None else str(cell) for value, cell in zip(typed[PATH], columns[PATH], strict=True)
+    typed = {name: typed_column(cells, name) for name, cells in columns.items()}
+    paths = [
+        None if value is None else str(cell)
+        for value, cell in zip(typed[PATH].values, columns[PATH], strict=True)
     ]
-    cells = {name: _array(values) for name, values in typed.items()}
-    return Table(cells, _array(labels), source, root, notes=tuple(notes))
+    typed[PATH] = Typed(paths)
+    return Table(
+        cells={name: _array(column.values) for name, column in typed.items()},
+        labels=_array(labels),
+        source=source,
+        root=root,
+        notes=(*notes, *(column.note for column in typed.values() if column.note is not None)),
+        written={name: _array(column.written) for name, column in typed.items() if column.written},
+    )
 
 
-def typed_cells(cells: Iterable[Any]) -> list[Any]:
-    """The value of each cell by itself; see `pixmake.cells.typed_cell`."""
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A column by its cells' own values."""
+
+    values: Sequence[Any]
+    written: Sequence[str | None] = ()
+    """As in `Table.written`; nothing if no cell has a text of its own."""
+    note: Note | None = None
+    """Cells that differed by space around them alone."""
+
+
+def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
+    """The value of each cell by itself, and its text where that is another; see `pixmake.cells`."""
     known: dict[str, Any] = {}
-    values = []
+    odd: dict[Any, str] = {}
+    padded: list[str] = []
+    values: list[Any] = []
+    cells = list(cells)
     for cell in cells:
         if type(cell) is not str:
-            values.append(typed_cell(cell))
+            values.append(value := typed_cell(cell))
+            if not isinstance(cell, (int, float)) and (text := written(cell, value)) is not None:
+                odd[cell] = text
             continue
         if cell not in known:
-            known[cell] = typed_cell(cell)
+            known[cell] = value = typed_cell(cell)
+            if type(value) is not str and (text := written(cell, value)) is not None:
+                odd[cell] = text
+            if cell and (cell[0].isspace() or cell[-1].isspace()):
+                padded.append(cell)
         values.append(known[cell])
-    return values
+    texts = [odd.get(cell) if isinstance(cell, Hashable) else None for cell in cells] if odd else ()
+    return Typed(values, texts, _merged(name, padded, known) if padded else None)
+
+
+def _merged(name: str, padded: Iterable[str], known: Iterable[str]) -> Note | None:
+    """What to tell of texts that space alone told apart."""
+    same: dict[str, list[str]] = {}
+    for text in (*known, *padded):
+        same.setdefault(text.strip(), []).append(text)
+    twins = [shown for text in padded if text.strip() and len(shown := set(same[text.strip()])) > 1]
+    if not twins:
+        return None
+    shown = " and ".join(sorted(map(repr, twins[0])))
+    return Note(f"{name}: cells that only spaces tell apart are one value", detail=shown, count=0)
 
 
 def column_problems(columns: Sequence[str], source: str, needed: Sequence[str] = (PATH,)) -> list[Problem]:
@@ -316,14 +386,19 @@ def without_missing(table: Table) -> Table:
 
 
 def counted_notes(notes: Iterable[Note]) -> list[str]:
-    """A line for each reason: how often, and the first file or row."""
+    """A line for each reason: how often, the first file or row, and what would be right."""
     reasons: dict[str, list[Note]] = {}
     for note in notes:
         reasons.setdefault(note.why, []).append(note)
     lines = []
     for why, same in reasons.items():
-        first = same[0].where or same[0].path
-        lines.append(f"{len(same)} × {why}" + (f" (first: {first})" if first else ""))
+        first, count = same[0], sum(note.count for note in same)
+        place = first.where or first.path
+        said = f"{count} × {why}" if count else why
+        if first.detail and (first.hint or not count):
+            said += f": {first.detail}"
+        about = "; ".join(part for part in (f"first: {place}" if place else "", first.hint) if part)
+        lines.append(said + (f" ({about})" if about else ""))
     return lines
 
 
