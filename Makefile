@@ -61,7 +61,7 @@ lint: $(INSTALLED)
 	$(BIN)/python tests/lint_project.py
 
 check-schema: $(INSTALLED)
-	$(BIN)/python -m pixmake.schema --check
+	$(BIN)/python -m pixmake.config.schema --check
 
 docs: $(INSTALLED) ## Build the pages of docs/ and of the Python names into build/docs
 	$(BIN)/sphinx-build -q -W --keep-going -d build/doctrees docs build/docs

@@ -76,10 +76,10 @@ def scores(found: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 def with_pixmake(image: np.ndarray, drawn: np.ndarray, folder: Path) -> tuple[Any, Any]:
     """Training and classifying, as two functions."""
-    from pixmake.pixelclasses import channels_first, classify, load_classifier
-    from pixmake.pixellearning import Method, Sample, learn
-    from pixmake.pixelmodel import write_model
-    from pixmake.pixelterms import selected
+    from pixmake.classifier.apply import channels_first, classify, load_classifier
+    from pixmake.classifier.learn import Method, Sample, learn
+    from pixmake.classifier.model import write_model
+    from pixmake.classifier.terms import selected
 
     axes, path = "yx" if image.ndim == 2 else "yxc", folder / "model.npz"
     sample = Sample("strokes", lambda _: image, lambda _: drawn)

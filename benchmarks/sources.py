@@ -143,8 +143,8 @@ def _write_lemnatec(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 def measure_one(name: str) -> None:
     """Read, check, select, group and plan in this process; print what it cost as JSON."""
-    from pixmake.config import parse_config
-    from pixmake.plan import make_plan
+    from pixmake.config.models import parse_config
+    from pixmake.plan.plan import make_plan
 
     images = SOURCES.get(name) or {
         "table": "images.csv",

@@ -39,7 +39,7 @@ def main(folder: Path, options: list[str]) -> int:
 
 def make_project(folder: Path) -> None:
     """Config, scripts, Snakefile and Snakemake's options."""
-    from pixmake.project import complete_project, project_template
+    from pixmake.project.folder import complete_project, project_template
 
     for name in ("config", "scripts"):
         shutil.copytree(HERE / name, folder / name, dirs_exist_ok=True)

@@ -13,7 +13,7 @@ import pytest
 import tests.conftest as shared
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pixmake.report import write_report
+from pixmake.results.report import write_report
 
 CHROMIUM = os.environ.get("PIXMAKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 

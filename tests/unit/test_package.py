@@ -12,8 +12,10 @@ import sys
 from tests.conftest import REPOSITORY
 
 import pixmake
-from pixmake import outcome_rules, provenance_rules, rules
-from pixmake.config import KINDS
+from pixmake.config.models import KINDS
+from pixmake.rules import aggregate_rules as outcome_rules
+from pixmake.rules import image_rules as rules
+from pixmake.rules import provenance_rules
 
 
 def test_examples_in_docstrings() -> None:

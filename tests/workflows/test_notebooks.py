@@ -13,8 +13,8 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.conftest import Project as Folder
 
-from pixmake.config import Step
-from pixmake.project import make_project
+from pixmake.config.models import Step
+from pixmake.project.folder import make_project
 
 SHOWN = """
 import threading

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 from tests.conftest import Project
 
-from pixmake.config import read_config
-from pixmake.explain import as_content, explained
-from pixmake.plan import plan_project
+from pixmake.config.models import read_config
+from pixmake.plan.plan import plan_project
+from pixmake.project.explain import as_content, explained
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import yaml
 from tests.conftest import Project as Folder
 
 from pixmake import ParallelConfig, PixmakeError, Project, RunError, map_images, step
-from pixmake.config import Step
+from pixmake.config.models import Step
 
 ANALYSIS = """\
 import time

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from tests.conftest import REPOSITORY, Project, notebook
 
-from pixmake.records import read_record
-from pixmake.trial import shown
+from pixmake.job.record import read_record
+from pixmake.project.try_image import shown
 
 
 @dataclass

@@ -91,7 +91,7 @@ def test_what_an_image_imports_late_the_next_ones_have(small: Project) -> None:
         "import sys\n\n\ndef measure(image, path):\n"
         "    if 'p0' in path:\n        raise ValueError('not this one')\n"
         "    already = 'xml.dom.minidom' in sys.modules\n    import xml.dom.minidom\n\n"
-        "    return {'already': already, 'rehearsed': 'pixmake.rehearsal' in sys.modules}\n"
+        "    return {'already': already, 'rehearsed': 'pixmake.job.rehearsal' in sys.modules}\n"
     )
     small.write("scripts/late.py", late)
     small.write("scripts/plain.py", "def measure(image):\n    return {}\n")

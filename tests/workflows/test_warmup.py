@@ -6,7 +6,7 @@ from tests.conftest import Project
 
 TELL = """
 
-from pixmake import client as pixmake_client
+from pixmake.job import client as pixmake_client
 
 asked = pixmake_client.ask
 

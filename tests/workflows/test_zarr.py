@@ -14,8 +14,8 @@ from skimage.measure import label, regionprops
 from tests import omezarr
 from tests.conftest import Project
 
-from pixmake import ngff
-from pixmake.images import read_image
+from pixmake.images import ngff
+from pixmake.images.read import read_image
 
 SEGMENT = '''\
 import pandas as pd

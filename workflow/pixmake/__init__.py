@@ -9,22 +9,22 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from pixmake.records import Measurement
+from pixmake.job.record import Measurement
 
 if TYPE_CHECKING:
-    from pixmake.api import ParallelConfig as ParallelConfig
-    from pixmake.api import Project as Project
-    from pixmake.api import map_images as map_images
-    from pixmake.errors import PixmakeError as PixmakeError
-    from pixmake.frames import Results as Results
-    from pixmake.parallel import Failed as Failed
-    from pixmake.parallel import Parallel as Parallel
-    from pixmake.parallel import Task as Task
-    from pixmake.parallel import TaskError as TaskError
-    from pixmake.pipeline import step as step
-    from pixmake.runs import Progress as Progress
-    from pixmake.runs import Run as Run
-    from pixmake.runs import RunError as RunError
+    from pixmake.api.frames import Results as Results
+    from pixmake.api.parallel import Failed as Failed
+    from pixmake.api.parallel import Parallel as Parallel
+    from pixmake.api.parallel import Task as Task
+    from pixmake.api.parallel import TaskError as TaskError
+    from pixmake.api.pipeline import step as step
+    from pixmake.api.project import ParallelConfig as ParallelConfig
+    from pixmake.api.project import Project as Project
+    from pixmake.api.project import map_images as map_images
+    from pixmake.api.run import Progress as Progress
+    from pixmake.api.run import Run as Run
+    from pixmake.api.run import RunError as RunError
+    from pixmake.base.errors import PixmakeError as PixmakeError
 
 __version__ = "0.1.0"
 

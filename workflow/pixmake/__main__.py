@@ -1,5 +1,5 @@
 """``python -m pixmake``: the same as the command ``pixmake``."""
 
-from pixmake.cli import main
+from pixmake.cli.main import main
 
 raise SystemExit(main())

@@ -1,7 +1,7 @@
 # The tables of all images, what is made of them, and how a run ends.
-from pixmake import outcome_rules
-from pixmake.pacing import pace
-from pixmake.warmup import while_the_dag_is_made
+from pixmake.rules import aggregate_rules as outcome_rules
+from pixmake.rules.pacing import pace
+from pixmake.rules.warmup import while_the_dag_is_made
 
 
 # the one rule with an input for each image: Snakemake's cost is inputs times outputs

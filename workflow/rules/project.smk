@@ -1,8 +1,8 @@
 # All rules of a project, and the display of its runs.
-from pixmake import later as pixmake_later
-from pixmake.outcome_rules import targets as pixmake_targets
-from pixmake.progress import begin_run, show_progress
-from pixmake.verdict import conclude, stopped, unfinished
+from pixmake.rules import checkpoint_rules as pixmake_later
+from pixmake.rules.aggregate_rules import targets as pixmake_targets
+from pixmake.progress.log_handler import begin_run, show_progress
+from pixmake.progress.exit_status import conclude, stopped, unfinished
 
 show_progress(workflow)
 

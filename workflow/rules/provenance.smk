@@ -1,5 +1,5 @@
 # Where the results come from.
-from pixmake import provenance_rules
+from pixmake.rules import provenance_rules
 
 
 rule provenance:

@@ -7,7 +7,7 @@ as does a job whose warm process is not there.
 
 Snakemake starts a job when it has booked the end of another, and a core rests meanwhile: some milliseconds,
 as long as a short image takes. So this executor asks for some jobs more than there are cores for, and has
-them wait in line (`pixmake.gate`): the next one begins in the moment in which another ends.
+them wait in line (`snakemake_executor_plugin_pixmake.gate`): the next one begins in the moment in which another ends.
 
 Snakemake imports every executor at each of its starts, so nothing of pixmake is imported here at once.
 """
@@ -53,7 +53,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def __post_init__(self) -> None:
         """Begin without a connection, and with all cores free."""
-        from pixmake.gate import Gate
+        from snakemake_executor_plugin_pixmake.gate import Gate
 
         super().__post_init__()
         self.connections: set[socket] = set()
@@ -203,7 +203,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         environment: Mapping[str, str],
         by_command: Callable[[], None],
     ) -> None:
-        from pixmake import client
+        from pixmake.job import client
 
         connection = client.connect(owner, words[2], environment)
         if connection is None:
@@ -225,7 +225,7 @@ def _words(
     job: Any, *, inputs: Sequence[str], outputs: Sequence[str], logs: Sequence[str]
 ) -> tuple[int, list[str]]:
     """Whose job it is, and the words that the client would get; none if some are for it to find."""
-    from pixmake.client import ACTIVATED, CONTAINED
+    from pixmake.job.client import ACTIVATED, CONTAINED
 
     *_, owner, limits, python = _split(job.params.run)
     if owner == str(CONTAINED) or python == ACTIVATED:
@@ -260,7 +260,7 @@ def _values(known: Mapping[str, Any], field: str) -> Iterator[str]:
 
 def _environment(job: Any) -> dict[str, str]:
     """What a command finds: what Snakemake sets for threads and temporary files, and the shell's folder."""
-    from pixmake.worker import command_environment
+    from pixmake.job.warm_server import command_environment
 
     folder = job.resources.get("tmpdir")
     given = command_environment(str(job.threads))
@@ -276,7 +276,7 @@ def _hang_up(connection: socket) -> None:
 
 def _explained(words: list[str], reply: str, environment: Mapping[str, str]) -> int:
     """Have the record written that a job did not leave; in another process, as that redirects its log."""
-    from pixmake import worker
+    from pixmake.job import warm_server as worker
 
     command = [sys.executable, str(worker.__file__), "explain", reply]
     done = subprocess.run(command, input=json.dumps(words).encode(), env=dict(environment), check=False)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
 if TYPE_CHECKING:
-    from pixmake.progress import Reporter as ReporterType
+    from pixmake.progress.log_handler import Reporter as ReporterType
 
 
 class LogHandler(LogHandlerBase):
-    """Hands Snakemake's log records to `pixmake.progress`, which decides what is shown."""
+    """Hands Snakemake's log records to `pixmake.progress.log_handler`, which decides what is shown."""
 
     def __post_init__(self) -> None:
         """Wait for the first record: by then it is known how Snakemake was started."""
@@ -26,7 +26,7 @@ class LogHandler(LogHandlerBase):
         """Show what a record says; an error of the display's own never ends a run."""
         try:
             if self.reporter is None:
-                from pixmake.progress import Reporter
+                from pixmake.progress.log_handler import Reporter
 
                 self.reporter = Reporter(self.common_settings)
             self.reporter.take(record)

@@ -1,0 +1,51 @@
+"""The commands of ``pixmake``: one module a command, or a family of small ones.
+
+Each module has ``add(commands)``, which adds its parsers to argparse's and sets as their default ``run`` the
+function that does the work: it takes the parsed arguments and returns the exit status. What a command needs,
+it imports when it runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from pixmake.cli.commands.options import Commands
+
+HOMES = {
+    "init": "init",
+    "check": "check",
+    "inspect": "inspect",
+    "import": "import_",
+    "compile": "compile",
+    "run": "run",
+    "watch": "watch",
+    "status": "status",
+    "config": "config",
+    "profile": "profile",
+    "retry": "retry",
+    "scheduler": "scheduler",
+    "explain": "explain",
+    "diff": "diff",
+    "crate": "crate",
+    "export": "export",
+    "try": "try_",
+    "train": "train",
+    "clean": "clean",
+    # what rules run; no user needs them
+    "records": "outcome",
+    "aggregate": "outcome",
+    "provenance": "outcome",
+    "summarise": "outcome",
+    "page": "outcome",
+    "gather": "several",
+    "find": "several",
+    "collect": "several",
+}
+"""Commands, in the order in which they are listed, and their modules."""
+
+
+def add_commands(commands: Commands, word: str) -> None:
+    """Add the command that ``word`` names, or all of them if it names none."""
+    modules = [HOMES[word]] if word in HOMES else dict.fromkeys(HOMES.values())
+    for module in modules:
+        importlib.import_module(f"pixmake.cli.commands.{module}").add(commands)

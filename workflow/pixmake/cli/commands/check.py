@@ -1,0 +1,76 @@
+"""``pixmake check``: all that is wrong with a project, before a run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.cli.commands.options import Commands, add_command
+
+if TYPE_CHECKING:
+    from pixmake.plan.plan import Plan
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands,
+        "check",
+        run,
+        "Check the config, the table, the images and the steps; say all that is wrong.",
+    )
+    command.add_argument("--read", action="store_true", help="open every image, too; this takes its time")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what would run, or raise an error that lists what is wrong."""
+    from pixmake.config.models import read_config
+    from pixmake.plan.axes_check import fitting_problems
+    from pixmake.plan.plan import plan_project
+    from pixmake.table.table import counted_notes
+
+    plan = plan_project(read_config(arguments.config), [arguments.config])
+    problems = fitting_problems(plan)
+    if problems:
+        raise PixmakeError(problems)
+    images = sum(len(group.paths) for group in plan.groups)
+    grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
+    steps = ", ".join(planned.name for planned in plan.steps)
+    what = f"{images} images{grouped}"
+    if plan.containers is not None:
+        what = f"A run will look for images in {len(plan.containers.groups)} files"
+    print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
+    for line in counted_notes(plan.notes):
+        print(f"  {line}", flush=True)
+    return _read(plan) if arguments.read else 0
+
+
+def _read(plan: Plan) -> int:
+    from pixmake.images.axes import named
+    from pixmake.images.remote.objects import is_remote
+    from pixmake.project.read_check import described, kinds, read_all, with_progress
+
+    images = {named(*image): image for group in plan.groups for image in group.images}
+    if not images:
+        print("no image is known before a run: none was opened")
+        return 0
+    here = {name: image for name, image in images.items() if not is_remote(image[0])}
+    processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    begun = time.monotonic()
+    paths, parts = [path for path, _ in here.values()], [part for _, part in here.values()]
+    readings = list(with_progress(read_all(paths, processes, parts), len(here)))
+    bad = {named(reading.path, reading.part): reading.error for reading in readings if reading.error}
+    verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
+    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {verdict}")
+    if len(here) < len(images):
+        print(f"{len(images) - len(here)} images are not on this machine's disks and were not opened")
+    if len(bad) < len(here):
+        print("\n".join(described(kinds(readings))))
+    for name in here:
+        if name in bad:
+            print(f"pixmake: {Problem(bad[name], name)}", file=sys.stderr)
+    return 1 if bad else 0

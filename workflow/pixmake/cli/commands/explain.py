@@ -1,0 +1,33 @@
+"""``pixmake explain``: what made a result."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from pixmake.cli.commands.options import Commands, add_command
+
+
+def add(commands: Commands) -> None:
+    """Add its parser."""
+    command = add_command(
+        commands, "explain", run, "Say what made a result, and whether the next run makes it again."
+    )
+    command.add_argument("result", metavar="ID", help="an image's id, or one of its files")
+    command.add_argument("--step", metavar="STEP", help="only this step (default: all)")
+    command.add_argument("--json", action="store_true", help="as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print what made it."""
+    from pixmake.config.models import read_config
+    from pixmake.plan.plan import plan_project
+    from pixmake.project.explain import as_content, explained, lines
+
+    plan = plan_project(read_config(arguments.config), [arguments.config])
+    found = explained(plan, arguments.result, arguments.step)
+    if arguments.json:
+        print(json.dumps([as_content(each) for each in found], indent=1, ensure_ascii=False))
+    else:
+        print("\n\n".join("\n".join(lines(each)) for each in found))
+    return 0

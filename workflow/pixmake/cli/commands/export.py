@@ -1,0 +1,58 @@
+"""``pixmake export``: results in the forms of other systems."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from pixmake.cli.commands.options import CONFIG, Commands, add_output
+
+
+def add(commands: Commands) -> None:
+    """Add their parsers."""
+    summary = "Write measurements in a form that another system imports."
+    systems = commands.add_parser("export", help=summary).add_subparsers(metavar="SYSTEM", required=True)
+    summary = "Write the measurements as a CSV for OMERO: `omero metadata populate` attaches it as a table."
+    omero = systems.add_parser("omero-csv", help=summary, description=summary)
+    omero.set_defaults(run=_omero)
+    omero.add_argument("--config", default=CONFIG, metavar="FILE", help="the project's config (%(default)s)")
+    omero.add_argument(
+        "--step", action="append", default=[], metavar="STEP", help="only this step, may be repeated (all)"
+    )
+    omero.add_argument(
+        "--table",
+        metavar="FILE",
+        help="a table of all images, e.g. results/measure.cells.csv, instead of the measurements",
+    )
+    omero.add_argument(
+        "--by",
+        choices=["image", "name", "well"],
+        help="how OMERO finds what a row is about: by image id, by image name, by well "
+        "(default: the first of image, well, name that the images have)",
+    )
+    add_output(omero, default="omero.csv")
+
+
+def _omero(arguments: argparse.Namespace) -> int:
+    from pixmake.base.errors import PixmakeError, Problem
+    from pixmake.config.models import load_config
+    from pixmake.results.export.omero import omero_table
+
+    config = load_config(arguments.config)
+    target = Path(arguments.output)
+    if target.exists() and not arguments.force:
+        raise PixmakeError([Problem("is there already", str(target), "--force writes over it")])
+    table = omero_table(config.results, by=arguments.by, steps=arguments.step, table=arguments.table)
+    table.write(target)
+    for note in table.notes:
+        print(f"note: {note}", file=sys.stderr)
+    container = (
+        "Screen:ID" if "plate" in table.types else "Plate:ID" if "well" in table.types else "Dataset:ID"
+    )
+    if config.images.omero is not None:
+        kind, number = config.images.omero.container
+        container = f"{kind.capitalize()}:{number}"
+    print(f"wrote {target}: {len(table.rows)} rows, {len(table.columns)} columns")
+    print(f"attach it to OMERO with: omero metadata populate {container} --file {target}")
+    return 0

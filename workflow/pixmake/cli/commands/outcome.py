@@ -1,0 +1,85 @@
+"""What the rules of ``aggregate.smk`` run: records, tables, functions of the tables, provenance and page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from pixmake.base.errors import in_words
+from pixmake.cli.commands.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add their parsers."""
+    records = commands.add_parser("records", description="Records named on stdin, in one file.")
+    records.set_defaults(run=_records)
+    records.add_argument("gathered")
+    aggregate = commands.add_parser("aggregate", description="The tables from gathered records.")
+    aggregate.set_defaults(run=_aggregate)
+    aggregate.add_argument("gathered")
+    for option in ("--columns", "--formats", "--measurements"):
+        aggregate.add_argument(option, required=True)
+    provenance = commands.add_parser(
+        "provenance",
+        description="The provenance from gathered records and what stdin says of the project, as JSON.",
+    )
+    provenance.set_defaults(run=_provenance)
+    provenance.add_argument("gathered")
+    provenance.add_argument("output")
+    summarise = commands.add_parser("summarise", description="A function of the tables.")
+    summarise.set_defaults(run=_summarise)
+    summarise.add_argument("task")
+    summarise.add_argument("--measurements", required=True)
+    page = commands.add_parser("page", description="The page of results from gathered records.")
+    page.set_defaults(run=_page)
+    page.add_argument("gathered")
+    page.add_argument("page")
+    for option in ("--columns", "--project", "--kept"):
+        page.add_argument(option, required=True)
+    page.add_argument("--threads", type=int, default=1)
+
+
+def _records(arguments: argparse.Namespace) -> int:
+    from pixmake.results.record_lines import gather
+
+    with in_words():
+        gather((line.rstrip("\n") for line in sys.stdin), arguments.gathered)
+    return 0
+
+
+def _aggregate(arguments: argparse.Namespace) -> int:
+    from pixmake.config.aggregate import Aggregate
+    from pixmake.results.aggregate import write_tables
+
+    with in_words():
+        columns = json.loads(arguments.columns)
+        formats = Aggregate.model_validate_json(arguments.formats)
+        write_tables(arguments.gathered, columns, str(Path(arguments.measurements).parent), formats)
+    return 0
+
+
+def _summarise(arguments: argparse.Namespace) -> int:
+    from pixmake.results.summarise import summarise
+
+    summarise(json.loads(arguments.task), str(Path(arguments.measurements).parent))
+    return 0
+
+
+def _page(arguments: argparse.Namespace) -> int:
+    from pixmake.results.report import write_report
+
+    with in_words():
+        project = {"terms": json.loads(arguments.columns), **json.loads(arguments.project)}
+        write_report(arguments.gathered, project, arguments.page, arguments.kept, arguments.threads)
+    return 0
+
+
+def _provenance(arguments: argparse.Namespace) -> int:
+    from pixmake.results.provenance import write_provenance
+    from pixmake.results.record_lines import gathered
+
+    with in_words():
+        write_provenance(gathered(arguments.gathered), json.loads(sys.stdin.readline()), arguments.output)
+    return 0

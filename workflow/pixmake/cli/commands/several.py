@@ -1,0 +1,56 @@
+"""What rules over several images run: records gathered, images of containers found, tables collected."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from pixmake.base.errors import in_words
+from pixmake.cli.commands.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add their parsers."""
+    gather = commands.add_parser("gather", description="One file of the records named on stdin.")
+    gather.set_defaults(run=_gather)
+    gather.add_argument("output")
+    find = commands.add_parser("find", description="The table of the images that containers held.")
+    find.set_defaults(run=_find)
+    find.add_argument("--content", required=True)
+
+    collect = commands.add_parser("collect", description="One table from the tables named on stdin.")
+    collect.set_defaults(run=_collect)
+    collect.add_argument("--ending", required=True)
+    collect.add_argument("target")
+
+
+def _gather(arguments: argparse.Namespace) -> int:
+    from pixmake.job.gathered import write_gathered
+
+    with in_words():
+        write_gathered([line.rstrip("\n") for line in sys.stdin], arguments.output)
+    return 0
+
+
+def _find(arguments: argparse.Namespace) -> int:
+    from pixmake.config.models import parse_config
+    from pixmake.plan.found_images import found_plan, write_found
+    from pixmake.plan.plan import make_plan
+
+    config = parse_config(json.loads(arguments.content))
+    plan = make_plan(config)
+    assert plan.containers is not None
+    write_found(plan.containers)
+    found = found_plan(config)
+    print(f"{len(found.groups)} images found in {len(plan.containers.groups)} files")
+    return 0
+
+
+def _collect(arguments: argparse.Namespace) -> int:
+    from pixmake.results.collect import collect_tables
+
+    files = [line.rstrip("\n") for line in sys.stdin]
+    with in_words():
+        collect_tables(files, arguments.ending, arguments.target)
+    return 0

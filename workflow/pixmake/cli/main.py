@@ -1,0 +1,55 @@
+"""The command ``pixmake``: the door to the modules of ``commands/``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+from pixmake.base.errors import PixmakeError
+from pixmake.cli.commands import add_commands
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 if something is wrong with the project, or 2 with the command line.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    parser = _parser(words[0] if words else "")
+    # everything after `run` is Snakemake's, options that pixmake has too included
+    passed_on = words[1:] if words[:1] == ["run"] else []
+    if words[:1] == ["run"] and passed_on not in (["-h"], ["--help"]):
+        arguments = parser.parse_args(["run"])
+    else:
+        arguments = parser.parse_args(words)
+    arguments.passed_on = passed_on
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser(word: str) -> argparse.ArgumentParser:
+    """The parser of the command that ``word`` names; if it names none, that of all commands."""
+    from pixmake import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="pixmake",
+        description="Runs an image analysis over many images with Snakemake: one rule an image, "
+        "one table at the end. A project is a folder with config/config.yaml.",
+        epilog="In a project, `snakemake --cores N` does the same as `pixmake run --cores N`.",
+    )
+    parser.add_argument("--version", action="version", version=f"pixmake {__version__}")
+    add_commands(parser.add_subparsers(metavar="COMMAND", required=True), word)
+    return parser

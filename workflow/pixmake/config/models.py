@@ -1,0 +1,650 @@
+"""config.yaml as typed models: the one source of its checks, its JSON Schema and its documentation."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from pixmake.base.attempts import at_attempt, expression_problem, is_expression
+from pixmake.base.errors import PixmakeError, Problem, nearest
+from pixmake.config.aggregate import Aggregate
+from pixmake.config.images import Images, image_inconsistencies
+from pixmake.config.storage import Storage
+from pixmake.config.training import Training
+from pixmake.images.axes import NAMED
+
+ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
+"""What every analysis can ask for by name; a param or a file cannot be called so."""
+
+KINDS = (
+    *("function", "plantcv", "script", "shell", "notebook", "stitch"),
+    *("pixel_classification", "ilastik"),
+)
+"""The kinds of step: the keys of which a step has exactly one."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+def _whole_number(given: Any) -> Any:
+    """A whole number above 0, a list of them (one an attempt), or an expression of `attempt`."""
+    if isinstance(given, str) and is_expression(given):
+        return _resource(given)
+    values = given if isinstance(given, list) and given else [given]
+    if given is None or all(type(value) is int and value > 0 for value in values):
+        return given
+    raise ValueError(
+        f"{given!r} is neither a whole number above 0, nor a list of them (one for each attempt), "
+        'nor an expression such as "1000 * attempt"'
+    )
+
+
+def _run_time(given: Any) -> Any:
+    """Minutes as `_whole_number`, or a text such as `2h`."""
+    values = given if isinstance(given, list) and given else [given]
+    if any(isinstance(value, str) and not is_expression(value) for value in values):
+        return _resource(given)
+    return _whole_number(given)
+
+
+def _resource(given: Any) -> Any:
+    """Any value, a list of values (one an attempt), or an expression of `attempt`."""
+    if isinstance(given, dict) or given == []:
+        raise ValueError(f"{given!r} is no value, list of values (one for each attempt) or expression")
+    if isinstance(given, str) and is_expression(given) and (problem := expression_problem(given)):
+        raise ValueError(f"{given!r}: {problem}")
+    return given
+
+
+class Resources(_Model):
+    """What a job needs; any resource that Snakemake or a cluster profile knows may stand here.
+
+    Each is a value, a list with a value for each attempt (the last one repeats), or an expression of
+    `attempt`, e.g. `1000 * attempt`.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_resource)]]
+
+    mem_mb: Annotated[int | list[int] | str | None, BeforeValidator(_whole_number)] = None
+    """Memory in MB: asked of the cluster, and the limit of one image's process."""
+
+    runtime: Annotated[int | str | list[int | str] | None, BeforeValidator(_run_time)] = None
+    """Minutes, or a text such as `2h`: asked of the cluster."""
+
+    def given(self) -> dict[str, Any]:
+        """The resources that were set, by name."""
+        return self.model_dump(exclude_none=True)
+
+    def at(self, attempt: int) -> dict[str, Any]:
+        """The resources of one attempt, the first one being 1."""
+        return {name: at_attempt(value, attempt) for name, value in self.given().items()}
+
+
+def _axes(given: str) -> str:
+    """Letters of axes, each once, with ``y`` and ``x``."""
+    if set(given) <= set(NAMED) and {"y", "x"} <= set(given) and len(set(given)) == len(given):
+        return given
+    raise ValueError(f"{given!r} are no axes: y and x, and of t, c, z those that are to be there, e.g. zyx")
+
+
+def _number_or_share(given: Any) -> Any:
+    """A count, or a percentage as text."""
+    if type(given) is int and given >= 0:
+        return given
+    if isinstance(given, str) and _SHARE.fullmatch(given) and float(given.rstrip(" %")) <= 100:
+        return given
+    raise ValueError(f'{given!r} is neither a whole number nor a percentage such as "5%"')
+
+
+_SHARE = re.compile(r"\d+(\.\d+)? ?%")
+
+
+class Executor(_Model):
+    """Where jobs run, and with what: a step names one, and its own `threads` and `resources` win."""
+
+    threads: Annotated[int, Field(gt=0)] | None = None
+    """Cores of one image's job."""
+
+    resources: Resources = Resources()  # type: ignore[call-arg]  # as in a step
+    """As a step's `resources`."""
+
+    partition: str | None = None
+    """The cluster's partition or queue."""
+
+    account: str | None = None
+    """The account, or project, that a cluster job is booked on."""
+
+    gpu: Annotated[int, Field(ge=0)] | None = None
+    """Devices for one image's job; on a local machine each job sees its own."""
+
+    flags: str | None = None
+    """More options for the cluster's submit command, e.g. `--qos=long`."""
+
+    local: bool = False
+    """Run in the Snakemake process itself, though the other jobs go to a cluster."""
+
+    images_per_job: Annotated[int, Field(gt=0)] | Literal["auto"] | None = None
+    """How many images one cluster job holds; `auto`: as many as fill `job_minutes`, by the seconds
+    that images took before. Default: each image is a cluster job of its own."""
+
+    job_minutes: Annotated[float, Field(gt=0)] | None = None
+    """How long one cluster job should run, for `auto`; default: 20."""
+
+
+class Step(_Model):
+    """One thing that is done to each image."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        json_schema_extra={"oneOf": [{"required": [kind]} for kind in KINDS]},
+    )
+
+    function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    """`FILE.py:NAME`, the function of an image that does it."""
+
+    plantcv: Annotated[str, Field(pattern=r"^.+\.py$")] | None = None
+    """A PlantCV workflow script, as it is."""
+
+    script: str | None = None
+    """A Python, R or shell script, or any file whose first line is `#!` and what runs it."""
+
+    shell: str | None = None
+    """A command, with placeholders such as `{image}`, `{files.mask}` and `{params.sigma}`."""
+
+    notebook: Annotated[str, Field(pattern=r"^.+\.ipynb$")] | None = None
+    """A Jupyter notebook, run with the job's inputs as its parameters."""
+
+    pixel_classification: str | None = None
+    """A pixel classifier, the file that `pixmake train` wrote."""
+
+    ilastik: Annotated[str, Field(pattern=r"^.+\.ilp$")] | None = None
+    """A project of ilastik, run by an ilastik that is installed beside pixmake."""
+
+    program: str | None = None
+    """The program that starts ilastik; default: `run_ilastik.sh`, or `ilastik`, on the PATH."""
+
+    images_per_process: Annotated[int, Field(gt=0)] | None = None
+    """How many images one process of a `function` works on, one after the other; default: 1. More are for
+    work of some milliseconds; then what a library remembers of one image is there for the next."""
+
+    images_per_start: Annotated[int, Field(gt=0)] = 20
+    """How many images one start of ilastik works on, which takes seconds by itself."""
+
+    training: Training | None = None
+    """What `pixmake train` makes that classifier from."""
+
+    stitch: Annotated[dict[Name, Literal["labels", "image", "table"]], Field(min_length=1)] | None = None
+    """Files of a needed step that ran on tiles, by name, and what they are: they become files of whole
+    images, which `files` names, too. `labels`: an object has one number in all tiles; `table`: a row is an
+    object, with the coordinates of the whole image; `image`: tiles are put beside one another."""
+
+    axes: Annotated[str, AfterValidator(_axes)] | None = None
+    """The axes that an image is to have, such as `yx`, `yxc`, `zyx` or `tczyx`: those of one pixel are
+    dropped or added, the others brought into this order; default: those that it has."""
+
+    args: list[str | int | float] = []
+    """The words behind the name of a `script`, with placeholders as in `shell`."""
+
+    measurements: Literal["json", "csv", "stdout-json", "stdout-csv"] | None = None
+    """How a `script` or `shell` step gives its measurements: in the file `{result}`, or printed."""
+
+    needs: list[str] = []
+    """Steps whose files or results this one uses; without it the step depends on the image alone."""
+
+    needs_all: list[str] = []
+    """Steps of which each job gets the results of all images: a background, a normalisation."""
+
+    per: str | list[str] | None = None
+    """Terms of the table: the step runs once for the images that share their values (a plant's time
+    series), or with `all` once for all images; default: once for each image."""
+
+    params: dict[Name, Any] = {}
+    """Arguments of the function, by name; a changed value runs the step again."""
+
+    files: dict[Name, Suffix] = {}
+    """Files that the step writes, by name, with their suffix: `mask: png`."""
+
+    threads: Annotated[int, Field(gt=0)] = 1
+    """Cores of one image's job; OpenCV and BLAS are held to it."""
+
+    resources: Resources = Resources()  # type: ignore[call-arg]  # mypy takes the extras for a field
+    """Memory, run time and other resources of one image's job."""
+
+    retries: Annotated[int, Field(ge=0)] = 0
+    """How often a failed image is tried again within one run."""
+
+    timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds after which one image's process is ended, with its children."""
+
+    executor: Name | None = None
+    """The executor that runs the step; default: what the machine's settings say, or `default`."""
+
+    python: str | None = None
+    """The Python interpreter that runs the step; default: the one that runs Snakemake."""
+
+    conda: str | None = None
+    """A conda environment for the step: a file `*.yaml`, or the name of one; needs `--sdm conda`."""
+
+    container: str | None = None
+    """A container image for the step: `docker://…`, or a file `*.sif`; needs `--sdm apptainer`."""
+
+    on_error: Literal["continue", "stop"] | None = None
+    """As the key of this name at the top level, for this step."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Step:
+        given = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(given) != 1:
+            what = f"is {' and '.join(given)} at once" if given else "does not say what to run"
+            raise ValueError(f"the step {what}; it has exactly one of: {', '.join(KINDS)}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which kind of step it is: one of `KINDS`."""
+        return next(kind for kind in KINDS if getattr(self, kind) is not None)
+
+    @property
+    def runs(self) -> str:
+        """What the step runs: the value of the key of its kind."""
+        return str(getattr(self, self.kind))
+
+    @property
+    def terms(self) -> tuple[str, ...] | None:
+        """The terms of `per`, none of them for `all`; `None` if the step runs once for each image."""
+        if self.per is None:
+            return None
+        return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
+
+
+class Config(_Model):
+    """A pixmake project: which images, which steps, and where the results go."""
+
+    images: Images
+    """Where the images and their metadata come from."""
+
+    steps: Annotated[dict[Name, Step], Field(min_length=1)]
+    """What is done to each image: a name and a step each."""
+
+    results: str = "results"
+    """The folder of all results."""
+
+    storage: Storage = Storage()
+    """How images at `s3://`, `gs://` and `https://` are reached, and where local copies stay."""
+
+    executors: dict[Name, Executor] = {}
+    """Where jobs run, by name; they come on top of those of the machine's settings."""
+
+    on_error: Literal["continue", "stop"] = "continue"
+    """`continue`: a failed image is recorded and the rest goes on; `stop`: the run ends at the first."""
+
+    max_failures: Annotated[int | str, BeforeValidator(_number_or_share)] = 0
+    """If more images than these fail, the run ends with an error once its tables are written: a
+    number, or a share of all images such as `5%`."""
+
+    keep: Literal["all", "results", "failed"] = "all"
+    """`all`: everything stays; `results`: files that only other steps need are removed once those are
+    done; `failed`: as `results`, and only failed images keep their log and what they worked on."""
+
+    aggregate: Aggregate = Aggregate()
+    """What is made of the records of all images."""
+
+    def keeps_going(self, step: Step) -> bool:
+        """Whether a failed image of this step leaves a record and lets the run go on."""
+        return (step.on_error or self.on_error) == "continue"
+
+    def is_temporary(self, name: str) -> bool:
+        """Whether the files of a step are removed once all that need them are done."""
+        needed = any(name in step.needs for step in self.steps.values())
+        # a job that gets all images' files has no rule that depends on them
+        for_all = any(name in step.needs_all for step in self.steps.values())
+        return self.keep != "all" and needed and not for_all
+
+
+Keys = tuple[str | int, ...]
+Places = Mapping[Keys, str]
+
+
+def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Config:
+    """Check a project's configuration as a whole.
+
+    Parameters
+    ----------
+    content
+        What the YAML files say, merged as Snakemake merges them.
+    files
+        Those files, to name the line of each problem.
+
+    Raises
+    ------
+    PixmakeError
+        With every problem that was found.
+    """
+    places: dict[Keys, str] = {}
+    problems: list[Problem] = []
+    for file in files:
+        found, repeated = key_lines(file)
+        places.update(found)
+        problems += repeated
+    default = str(files[0]) if files else "config"
+    try:
+        config = Config.model_validate(content)
+    except ValidationError as error:
+        problems += [explain(detail, places, default) for detail in error.errors()]
+        problems += _unknown_needs(content.get("steps"), places, default)
+        raise PixmakeError(sorted(problems, key=_line)) from None
+    problems += [
+        Problem(what, _place(places, keys, default), hint) for keys, what, hint in _inconsistencies(config)
+    ]
+    if problems:
+        raise PixmakeError(problems)
+    return config
+
+
+def _unknown_needs(steps: Any, places: Places, default: str) -> Iterator[Problem]:
+    """The steps that are needed and are not there, of steps that have other problems, too."""
+    for name, step in steps.items() if isinstance(steps, dict) else ():
+        for key in ("needs", "needs_all"):
+            needs = step.get(key) if isinstance(step, dict) else None
+            for need in needs if isinstance(needs, list) else ():
+                if isinstance(need, str) and need not in steps:
+                    keys, what, hint = _unknown_need(("steps", name, key), need, steps)
+                    yield Problem(what, _place(places, keys, default), hint)
+
+
+def _unknown_need(at: Keys, need: str, steps: Iterable[str]) -> tuple[Keys, str, str]:
+    return at, f"there is no step {need!r}", nearest(need, steps)
+
+
+def parse_images(content: Mapping[str, Any]) -> Images | None:
+    """The `images` part alone, if that is in order: its table can be checked, whatever else is wrong."""
+    try:
+        return Images.model_validate(content.get("images"))
+    except ValidationError:
+        return None
+
+
+def parse_storage(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The `storage` part alone, as far as it is in order."""
+    try:
+        return Storage.model_validate(content.get("storage") or {}).given()
+    except ValidationError:
+        return {}
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and check ``config.yaml``.
+
+    Raises
+    ------
+    PixmakeError
+        The file is missing, is not YAML, or says something that cannot be.
+    """
+    return parse_config(read_config(path), [path])
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """What a YAML file says.
+
+    Raises
+    ------
+    PixmakeError
+        It is missing, is not YAML, or holds no keys.
+    """
+    text = ""
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        content = yaml.safe_load(text)
+    except FileNotFoundError:
+        hint = "run from the project's folder, or make a project with: pixmake init DIR"
+        raise PixmakeError([Problem("there is no such file", str(path), hint)]) from None
+    except (yaml.YAMLError, ValueError, OSError) as error:
+        problems = [] if isinstance(error, (yaml.YAMLError, OSError)) else list(_false_dates(text, path))
+        if problems:
+            raise PixmakeError(problems) from None
+        raise PixmakeError([Problem(f"cannot be read as YAML: {error}", str(path))]) from None
+    if not isinstance(content, dict):
+        raise PixmakeError([Problem("holds no keys", str(path), "it needs `images` and `steps`")])
+    return content
+
+
+def _false_dates(text: str, path: str | Path) -> Iterator[Problem]:
+    """Values that look like dates to YAML and are none, such as 2024-13-01."""
+    for event in yaml.parse(text):
+        if isinstance(event, yaml.ScalarEvent) and event.implicit[0]:
+            try:
+                yaml.safe_load(event.value)
+            except ValueError as error:
+                where = f"{path}:{event.start_mark.line + 1}" if event.start_mark else str(path)
+                yield Problem(f"{event.value} is no date: {error}", where, "dates are YYYY-MM-DD")
+            except yaml.YAMLError:
+                continue  # a text that is no document of its own
+
+
+def key_lines(path: str | Path) -> tuple[dict[Keys, str], list[Problem]]:
+    """``file:line`` of each key of a YAML file, and the keys that stand there twice."""
+    places: dict[Keys, str] = {}
+    repeated: list[Problem] = []
+
+    def walk(node: yaml.Node | None, keys: Keys) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                below = (*keys, str(key.value))
+                place = f"{path}:{key.start_mark.line + 1}"
+                if below in places:
+                    repeated.append(Problem(f"the key {_dotted(below)} stands twice", place))
+                places[below] = place
+                walk(value, below)
+        elif isinstance(node, yaml.SequenceNode):
+            for number, value in enumerate(node.value):
+                places[*keys, number] = f"{path}:{value.start_mark.line + 1}"
+                walk(value, (*keys, number))
+
+    try:
+        walk(yaml.compose(Path(path).read_text(encoding="utf-8-sig")), ())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return (
+            {},
+            [],
+        )  # not YAML as such (JSON, a template): Snakemake read it, lines are a courtesy
+    return places, repeated
+
+
+def _inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
+    """What each key allows by itself but not together: (keys, what, hint)."""
+    yield from _step_inconsistencies(config)
+    cycle = _cycle({name: [*step.needs, *step.needs_all] for name, step in config.steps.items()})
+    if cycle:
+        yield ("steps", cycle[0], "needs"), f"steps need each other: {' → '.join(cycle)}", ""
+    lower: dict[str, str] = {}
+    for name in config.steps:
+        twin = lower.setdefault(name.lower(), name)
+        if twin != name:
+            what = f"steps {twin!r} and {name!r} would write the same files where case does not count"
+            yield ("steps", name), what, ""
+    for key, what, hint in image_inconsistencies(config.images):
+        yield ("images", key), what, hint
+
+
+def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
+    for name, step in config.steps.items():
+        at: Keys = ("steps", name)
+        files: dict[str, str] = {}
+        for key, need in [("needs", n) for n in step.needs] + [("needs_all", n) for n in step.needs_all]:
+            if need not in config.steps:
+                yield _unknown_need((*at, key), need, config.steps)
+                continue
+            for file in config.steps[need].files:
+                if files.get(file, need) != need:
+                    what = f"both {files[file]} and {need} have a file {file!r}"
+                    yield (*at, key), what, "rename one of them"
+                files[file] = need
+        for key, needs in (("needs", step.needs), ("needs_all", [*step.needs, *step.needs_all])):
+            if len(set(needs)) < len(needs):
+                what = "a step stands twice" if key == "needs" else "a step stands twice, or in needs, too"
+                yield (*at, key), what, ""
+                break
+        if step.terms is not None and len(set(step.terms)) < len(step.terms):
+            yield (*at, "per"), "a term stands twice", ""
+        for kind, words in (("param", step.params), ("file", step.files)):
+            for word in words:
+                if word in ARGUMENTS or keyword.iskeyword(word):
+                    place = (*at, "params" if kind == "param" else "files", word)
+                    yield place, f"{word!r} has a meaning of its own", f"rename the {kind}"
+        for option, kinds in _OF_KINDS.items():
+            if getattr(step, option) and step.kind not in kinds:
+                what = f"{option} has no meaning for a step of kind {step.kind}"
+                yield (*at, option), what, f"it belongs to: {', '.join(kinds)}"
+        for resource, what, hint in _growth_problems(step):
+            yield (*at, "resources", resource), what, hint
+        places = [key for key in ("python", "conda", "container") if getattr(step, key)]
+        if len(places) > 1:
+            yield (*at, places[1]), f"{' and '.join(places)} exclude one another", "where is it to run?"
+        for word in sorted(set(step.params) & set(files)):
+            yield (*at, "params", word), f"{files[word]} has a file of the same name", "rename one"
+
+
+def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
+    """Resources that have no proper value at some attempt: (resource, what, hint)."""
+    attempts = step.retries + 1
+    for name, given in step.resources.given().items():
+        if isinstance(given, list) and len(given) > attempts:
+            what = f"{name} has {len(given)} values, but the step has {attempts} attempt(s)"
+            yield name, what, f"set retries: {len(given) - 1}"
+        for attempt in range(1, attempts + 1):
+            try:
+                value = at_attempt(given, attempt)
+            except (ArithmeticError, TypeError, ValueError) as error:
+                yield name, f"{given!r} has no value at attempt {attempt}: {error}", ""
+                break
+            if name in ("mem_mb", "runtime") and not isinstance(value, str) and not value > 0:
+                yield name, f"{given!r} is {value!r} at attempt {attempt}", "it must be above 0"
+                break
+
+
+_OF_KINDS = {
+    "images_per_process": ("function",),
+    "axes": ("function", "notebook", "pixel_classification", "ilastik"),
+    "args": ("script",),
+    "measurements": ("script", "shell"),
+    "training": ("pixel_classification",),
+    "program": ("ilastik",),
+    "needs": ("function", "plantcv", "script", "shell", "notebook", "stitch"),
+    "python": ("function", "plantcv", "script", "notebook"),
+    "per": ("function", "script", "shell", "notebook", "stitch"),
+    "needs_all": ("function", "script", "shell", "notebook"),
+}
+"""The keys of a step that some kinds alone know."""
+
+
+def _cycle(needs: Mapping[str, Sequence[str]]) -> list[str]:
+    """The steps of a circle in ``needs``, the first one again at the end; empty if there is none."""
+    done: set[str] = set()
+
+    def walk(name: str, trail: list[str]) -> list[str]:
+        if name in trail:
+            return [*trail[trail.index(name) :], name]
+        if name in done or name not in needs:
+            return []
+        for need in needs[name]:
+            found = walk(need, [*trail, name])
+            if found:
+                return found
+        done.add(name)
+        return []
+
+    for name in needs:
+        found = walk(name, [])
+        if found:
+            return found
+    return []
+
+
+def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Problem:
+    """A validation error of pydantic, of the model ``top``, in words that a user understands."""
+    keys: Keys = tuple(detail["loc"])
+    kind, given = detail["type"], detail["input"]
+    keys = tuple(key for key in keys if not (isinstance(key, str) and _UNION_BRANCH.search(key)))
+    dotted = _dotted(keys)
+    where = _place(places, keys, default)
+    if kind == "extra_forbidden":
+        return Problem(f"unknown key {dotted}", where, nearest(str(keys[-1]), _known_keys(keys, top)))
+    if kind == "missing":
+        return Problem(f"the key {dotted} is missing", _place(places, keys[:-1], default))
+    if kind == "string_pattern_mismatch" and keys[-1] == "function":
+        what = f"{dotted}: {given!r} is not of the form FILE.py:FUNCTION"
+        return Problem(what, where, "e.g. scripts/plants.py:measure")
+    if kind == "string_pattern_mismatch" and keys[-1] in KINDS:
+        suffix = {"notebook": "ipynb", "ilastik": "ilp"}.get(str(keys[-1]), "py")
+        return Problem(f"{dotted}: {given!r} is not a file *.{suffix}", where)
+    if kind == "string_pattern_mismatch":
+        what = f"{dotted}: {given!r} has characters that are not allowed"
+        return Problem(what, where, "letters, digits and _, not a digit first")
+    message = detail["msg"].removeprefix("Value error, ")
+    shown = "" if kind in ("value_error", "too_short") else f", not {given!r}"
+    return Problem(f"{dotted}: {message[:1].lower()}{message[1:]}{shown}", where)
+
+
+_UNION_BRANCH = re.compile(
+    r"^(str|int|float|bool|none|date|datetime|constrained-\w+|list\[.*|.*\[.*\]|\[key\])$"
+)
+
+
+def _known_keys(keys: Keys, top: Any) -> list[str]:
+    """The keys that the schema has where ``keys`` ends."""
+    model: type[BaseModel] | None = top
+    inside = iter(keys[:-1])
+    for key in inside:
+        if isinstance(key, int) or model is None:
+            continue
+        annotation = model.model_fields[key].annotation if key in model.model_fields else None
+        if get_origin(annotation) is dict:
+            next(inside, None)  # a name of the user's own, such as a step's
+        model = next(_models(annotation), None)
+    return list(model.model_fields) if model else []
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+def _place(places: Places, keys: Keys, default: str) -> str:
+    """``file:line`` of a key, or of the nearest key around it."""
+    for length in range(len(keys), 0, -1):
+        plain = tuple(key if isinstance(key, int) else str(key) for key in keys[:length])
+        if plain in places:
+            return places[plain]
+    return default
+
+
+def _line(problem: Problem) -> int:
+    _, _, line = problem.where.rpartition(":")
+    return int(line) if line.isdigit() else 0
+
+
+def _dotted(keys: Keys) -> str:
+    return ".".join(str(key) for key in keys)

@@ -1,0 +1,363 @@
+"""Reads and writes the arrays that analyses work on, by what a path is.
+
+OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for `pixmake.images.tiff`'. What
+OpenCV reads becomes (in its own order of channels):
+
+- colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
+- 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32
+- a JPEG with an EXIF orientation is turned upright; the orientation tags of other formats are not read
+- a file of several pages, and one that ends too early, is an error, never a part of a picture
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pixmake.base.files import is_folder
+from pixmake.images import tiff as tiffs
+from pixmake.images.axes import (
+    UNNAMED,
+    WHOLE,
+    Described,
+    Format,
+    ImageError,
+    Part,
+    fit_axes,
+    index_of,
+    is_zarr,
+    left_of,
+)
+from pixmake.images.pyramid import Source, write_zarr
+from pixmake.images.remote import objects as remote
+from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
+
+IMAGES = {"png", "tif", "tiff", "jpg", "jpeg", "bmp", "webp", "jp2", "pgm", "ppm"}
+"""Suffixes of files that are written and read as images."""
+
+TABLES = {"csv", "tsv", "parquet"}
+"""Suffixes of files that are tables: the aggregation gathers those of all images."""
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_SIXTEEN_BITS = {"png", "tif", "tiff", "jp2", "pgm", "ppm"}
+_FLOATS = {"tif", "tiff"}
+
+
+def read_image(path: str | Path, part: Part | None = None, axes: str | None = None) -> Array:
+    """Decode an image, or a part of it; of a large one no more than that part is read.
+
+    Parameters
+    ----------
+    path
+        A file of a format that OpenCV reads, a TIFF or OME-TIFF, or an OME-Zarr; or the URI of one, or
+        of a plane that an OMERO server renders.
+    part
+        Which part: indices ``t``, ``c``, ``z``, a ``level``, a region ``y``, ``x``, ``height``, ``width``,
+        a ``page``; see `pixmake.images.axes`. Default: all of it.
+    axes
+        The axes that the array is to have, such as ``yx`` or ``zyx``. Default: those that it has.
+
+    Returns
+    -------
+    ndarray
+        In the axes that were asked for. By default of what OpenCV reads H × W, H × W × 3 (BGR) or
+        H × W × 4 (BGRA), uint8, uint16 or float32; of all else the image's own axes without those of size 1.
+
+    Raises
+    ------
+    ImageError
+        The file is missing, empty, cut short or no image, has no such part or not those axes.
+    """
+    part = part or WHOLE
+    name = str(path)
+    if is_zarr(name):
+        _refuse_page(part, name)
+        return _zarr().read(name, part, axes)
+    if remote.is_remote(name) and not is_plane(name):
+        with _local(name) as copy:
+            return read_image(copy, part, axes)
+    if is_tiff(name):
+        return _tiff(name, part, axes)
+    image = _decoded(name)
+    if not part and axes is None:
+        return image
+    _refuse_page(part, name)
+    described = _described(image)
+    return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
+
+
+def describe(path: str | Path, level: int = 0, page: int | None = None) -> Described:
+    """What an image is: its axes, shape, type, pixel sizes and channels, at a level, or of a TIFF's page.
+
+    Of TIFF and OME-Zarr no pixel is read for it.
+
+    Raises
+    ------
+    ImageError
+        The file is missing or is no image, or has no such level or page.
+    MissingExtraError
+        The library that reads such files is not installed.
+    """
+    name = str(path)
+    if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
+        with _local(name) as copy:
+            return describe(copy, level, page)
+    if is_tiff(name):
+        return tiffs.describe(name, level, page)
+    _refuse_page({} if page is None else {"page": page}, name)
+    return _zarr().describe(name, level) if is_zarr(name) else _described(_decoded(name))
+
+
+def is_tiff(path: str) -> bool:
+    """Whether a file is a TIFF or BigTIFF, by its first bytes."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) in _TIFF
+    except (OSError, ValueError):
+        return False
+
+
+def _zarr() -> Format:
+    return cast(Format, import_module("pixmake.images.ngff"))
+
+
+@contextmanager
+def _local(uri: str) -> Iterator[str]:
+    """The local copy of an image; what is wrong with it is told of the image."""
+    with remote.opened(uri) as copy:
+        try:
+            yield copy
+        except ImageError as error:
+            raise ImageError(str(error).replace(copy, uri)) from None
+
+
+def _refuse_page(part: Part, path: str) -> None:
+    if "page" in part:
+        raise ImageError(f"{path}: has no pages, since it is no TIFF")
+
+
+def _described(image: Array) -> Described:
+    return Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
+
+
+def _tiff(path: str, part: Part, axes: str | None) -> Array:
+    """A TIFF: one of one page that is asked for as it is by OpenCV, any other by tifffile."""
+    if part or axes is not None:
+        return tiffs.read(path, part, axes)
+    pages = _tiff_pages(path)
+    if pages == 1:
+        try:
+            return _decoded(path)
+        except ImageError:  # not for OpenCV: float64, five channels, Zstandard, …
+            if not tiffs.is_installed():
+                raise
+            return tiffs.read(path, part, axes)
+    what = f"{path}: has {pages} pages; one image a file is read"
+    if not tiffs.is_installed():
+        raise ImageError(f"{what} without tifffile: pip install 'pixmake[tiff]'")
+    if UNNAMED in tiffs.describe(path).axes:
+        hint = "name one of them in a column `page` (images.read_by), or ask for all of them: `axes: zyx`"
+        raise ImageError(f"{what}: {hint}")
+    return tiffs.read(path, part, axes)
+
+
+def _decoded(path: str) -> Array:
+    """A file as OpenCV decodes it."""
+    import cv2
+    import numpy as np
+
+    rendered = is_plane(path)
+    try:
+        content = fetch_plane(path) if rendered else Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
+    if not content:
+        raise ImageError(f"{path}: the file is empty (0 bytes)")
+    if cut_short(content):
+        raise ImageError(f"{path}: the file is cut short: its last part is missing")
+    buffer = np.frombuffer(content, np.uint8)
+    # UNCHANGED keeps alpha and depth but leaves a JPEG unturned; a JPEG has neither alpha nor 16 bits
+    jpeg = content.startswith(b"\xff\xd8")
+    flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if jpeg else cv2.IMREAD_UNCHANGED
+    if rendered and is_grey(path):
+        flags = cv2.IMREAD_GRAYSCALE
+    try:
+        image = cv2.imdecode(buffer, flags)
+    except cv2.error as error:
+        raise ImageError(f"{path}: OpenCV cannot decode it: {error.err or error}") from None
+    if image is None:
+        raise ImageError(f"{path}: is not an image that OpenCV can decode")
+    return image
+
+
+def cut_short(content: bytes) -> bool:
+    """Whether the bytes of a PNG, JPEG or WebP end before the image does.
+
+    OpenCV fills the rest of such an image with grey and reports nothing.
+    """
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return not _png_ends(content)
+    if content.startswith(b"\xff\xd8"):
+        return not _jpeg_ends(content)
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return int.from_bytes(content[4:8], "little") + 8 > len(content)
+    return False
+
+
+def write_image(image: Array, path: str | Path) -> None:
+    """Write an array as an image, without loss, or as JPEG or WebP by OpenCV's defaults.
+
+    Booleans become 0 and 255. Integers other than uint8 become uint16 where they fit.
+
+    Raises
+    ------
+    ImageError
+        The format cannot hold such an array.
+    """
+    import cv2
+
+    suffix = Path(path).suffix.lstrip(".").lower()
+    array = _writable(image, suffix, Path(path).name)
+    try:
+        written, content = cv2.imencode(f".{suffix}", array)
+    except cv2.error as error:
+        shape = " × ".join(map(str, array.shape))
+        raise ImageError(f"an array of {shape} {array.dtype} is no {suffix}: {error.err}") from None
+    if not written:
+        raise ImageError(f"OpenCV could not write a {suffix} of {array.shape} {array.dtype}")
+    Path(path).write_bytes(content.tobytes())
+
+
+def read_file(path: str | Path) -> Any:
+    """A file of a needed step as an analysis gets it: images and ``.npy`` as arrays, others as a path."""
+    suffix = os.path.splitext(path)[1].lstrip(".").lower()
+    if suffix in IMAGES or is_folder(path):
+        return read_image(path)
+    if suffix == "npy":
+        import numpy as np
+
+        return np.load(path)
+    return str(path)
+
+
+def write_file(value: Any, path: Path, name: str = "", source: Source | None = None) -> None:
+    """Write what an analysis returned for a declared file: an array, a table, text or bytes.
+
+    Parameters
+    ----------
+    value, path
+        What to write, and where to; the suffix says how.
+    name, source
+        What the file is called, and what it was made of: an OME-Zarr says so.
+
+    Raises
+    ------
+    TypeError
+        The value cannot be written under this suffix.
+    """
+    suffix = path.suffix.lstrip(".").lower()
+    if isinstance(value, bytes):
+        path.write_bytes(value)
+    elif isinstance(value, str):
+        path.write_text(value, encoding="utf-8")
+    elif hasattr(value, "dtype") and suffix == "npy":
+        import numpy as np
+
+        np.save(path, value)
+    elif hasattr(value, "dtype") and is_folder(path):
+        write_zarr(value, path, source, name=name or "image")
+    elif hasattr(value, "dtype") and suffix in IMAGES:
+        write_image(value, path)
+    elif hasattr(value, "to_csv") and suffix in TABLES:
+        write_table(value, path)
+    else:
+        kind = type(value).__name__
+        raise TypeError(f"a value of type {kind} cannot be written to a file *.{suffix}")
+
+
+def write_table(frame: Any, path: Path) -> None:
+    """Write a pandas DataFrame, or a Series, as CSV, TSV or Parquet.
+
+    An index that says something becomes columns; row numbers are left out.
+    """
+    if hasattr(frame, "to_frame"):
+        frame = frame.to_frame()
+    if any(name is not None for name in frame.index.names) or type(frame.index).__name__ != "RangeIndex":
+        frame = frame.reset_index()
+    if path.suffix.lower() == ".parquet":
+        frame.to_parquet(path, index=False)
+    else:
+        separator = "\t" if path.suffix.lower() == ".tsv" else ","
+        frame.to_csv(path, index=False, sep=separator, lineterminator="\n")
+
+
+def _writable(image: Array, suffix: str, name: str) -> Array:
+    import numpy as np
+
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
+        raise ImageError(f"{name}: an image is H × W or H × W × 3, not {image.shape}")
+    if image.dtype == bool:
+        return image.astype(np.uint8) * 255
+    if image.dtype == np.uint8 or (image.dtype == np.uint16 and suffix in _SIXTEEN_BITS):
+        return image
+    if np.issubdtype(image.dtype, np.integer):
+        fits = image.size == 0 or (image.min() >= 0 and image.max() <= np.iinfo(np.uint16).max)
+        if fits and suffix in _SIXTEEN_BITS:
+            return image.astype(np.uint16)
+    if np.issubdtype(image.dtype, np.floating) and suffix in _FLOATS:
+        return image.astype(np.float32)
+    hint = "declare it as tif or npy, or convert it with .astype(numpy.uint8)"
+    raise ImageError(f"{name}: a {suffix} cannot hold {image.dtype} values of this range; {hint}")
+
+
+def _tiff_pages(path: str) -> int:
+    """How many pages a TIFF has: each says where the next one is."""
+    with open(path, "rb") as file:
+        head = file.read(16)
+        order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
+        big = head[2:4] in (b"+\0", b"\0+")
+        # in a BigTIFF the numbers of entries and the places have 8 bytes, the entries 20
+        number, entry, place = (8, 20, 8) if big else (2, 12, 4)
+        following = int.from_bytes(head[8:16] if big else head[4:8], order)
+        pages = set()
+        while following and following not in pages:
+            file.seek(following)
+            count = file.read(number)
+            if len(count) < number:
+                break
+            pages.add(following)
+            file.seek(int.from_bytes(count, order) * entry, os.SEEK_CUR)
+            following = int.from_bytes(file.read(place), order)
+    return max(1, len(pages))
+
+
+def _png_ends(content: bytes) -> bool:
+    """Whether the chunks of a PNG lead to its end chunk."""
+    position = 8
+    while position + 12 <= len(content):
+        length = int.from_bytes(content[position : position + 4], "big")
+        if content[position + 4 : position + 8] == b"IEND":
+            return True
+        position += 12 + length
+    return False
+
+
+def _jpeg_ends(content: bytes) -> bool:
+    """Whether the end marker of a JPEG follows its scan, past the header with its own thumbnail."""
+    position = 2
+    while position + 4 <= len(content) and content[position] == 0xFF:
+        marker = content[position + 1]
+        if marker == 0xDA:
+            return content.find(b"\xff\xd9", position) >= 0
+        length = int.from_bytes(content[position + 2 : position + 4], "big")
+        position += 1 if marker == 0xFF else 2 + length
+    return b"\xff\xd9" in content[position:]

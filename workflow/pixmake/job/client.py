@@ -1,0 +1,147 @@
+"""What a rule's command runs: hands its job to the warm process and waits for the end.
+
+Where Snakemake does not do so by itself (its executor ``pixmake``), one of these starts for each image. So it
+is kept to a few milliseconds: no `site`, no import that the common case does not need. Run as
+``python -IS client.py SNAKEMAKE LIMITS PYTHON TASK ATTEMPT LOG OUTPUT… INPUT…``.
+"""
+
+# the private module: `socket` itself costs twice as much as this whole program
+import _socket
+import os
+import sys
+
+TYPE_CHECKING = False  # `typing` takes longer to import than the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+_DONE, _TOLD, _REPLACED, _FAILED = 64, 65, 66, 67  # as in job.py
+
+CONTAINED = 0
+"""Stands for the Snakemake process where that cannot be seen: inside a container."""
+
+ACTIVATED = "@"
+"""Stands for the Python of the conda environment that Snakemake has activated for this job."""
+
+
+def main(owner: int, words: list[str]) -> int:
+    """Run a job of a Snakemake process; 0 if its record was left or 1 if it is to be tried again."""
+    warm = hasattr(os, "fork") and os.environ.get("PIXMAKE_WARM") != "0" and owner != CONTAINED
+    owner = owner or os.getppid()
+    if words[2] == ACTIVATED:
+        words[2] = f"{os.environ.get('CONDA_PREFIX', '')}/bin/python"
+    if os.getppid() != owner:
+        return 1  # Snakemake was killed in the moment in which it started this
+    reply = ""
+    if warm:
+        connection = connect(owner, words[2], os.environ)
+        if connection is not None:
+            reply = ask(connection, words, os.environ)
+    if os.getppid() != owner:
+        return 1  # Snakemake has gone: nothing is started in its absence
+    if not reply:
+        reply = str(_worker().run_plain(words, owner))
+    return settle(owner, reply, lambda: _worker().explain(words, reply))
+
+
+def settle(owner: int, reply: str, explain: "Callable[[], int]") -> int:
+    """What an answer means: as `main`; of a job that left no record `explain` leaves one."""
+    status = int(reply.split(" ", 1)[0])
+    if status not in (_DONE, _TOLD, _REPLACED, _FAILED):
+        status = explain()
+    if status == _REPLACED:
+        os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
+    return 0 if status in (_DONE, _FAILED) else 1
+
+
+def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_socket.socket | None":
+    """A connection to the warm process, which is started if there is none; nothing if it cannot be."""
+    address = _address(owner, python, environment)
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.connect(address)
+    except OSError:
+        if not _worker().start_template(address, owner, python, _threads(environment)):
+            return None
+        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        try:
+            connection.connect(address)
+        except OSError:
+            return None
+    return connection
+
+
+def ask(
+    connection: "_socket.socket",
+    words: list[str],
+    environment: "Mapping[str, str]",
+    *,
+    prepare: bool = False,
+) -> str:
+    """Hand a job over and wait: the answer of the warm process, or nothing if it has gone.
+
+    With ``prepare`` it is not run: what its step needs is imported and read, and the answer is nothing.
+    """
+    variables = "\0".join(f"{key}={value}" for key, value in environment.items())
+    request = "\1".join([os.getcwd(), variables, "\0".join(words), *(["prepare"] if prepare else [])])
+    content = request.encode("utf-8", "surrogateescape")
+    try:
+        connection.sendall(len(content).to_bytes(8, "big") + content)
+        reply = b""
+        while True:
+            part = connection.recv(4096)
+            if not part:
+                return reply.decode()
+            reply += part
+    except OSError:
+        return ""
+
+
+def _address(owner: int, python: str, environment: "Mapping[str, str]") -> str:
+    """The socket of the warm process: one for each Snakemake, interpreter and number of threads."""
+    return f"{folder()}/{owner}.{started(owner)}.{_digest(python)}.{_threads(environment)}"
+
+
+def folder() -> str:
+    """Where sockets lie: a folder of this user's alone, with a path that is short enough for one."""
+    return f"/tmp/pixmake-{os.getuid()}"
+
+
+def started(process: int) -> str:
+    """When a process started, so that a number that is used again is told apart."""
+    try:
+        with open(f"/proc/{process}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[19].decode()
+    except OSError:
+        return "0"  # no /proc here; the process number has to do
+
+
+def _threads(environment: "Mapping[str, str]") -> str:
+    """The threads of the rule, which Snakemake puts into the environment of each command."""
+    return environment.get("OMP_NUM_THREADS", "1")
+
+
+def _digest(text: str) -> str:
+    number = 0
+    for letter in text.encode("utf-8", "surrogateescape"):
+        number = (number * 131 + letter) % 0xFFFFFFFF
+    return f"{number:x}"
+
+
+def _worker() -> "ModuleType":
+    """The rest of pixmake, which is needed only at the start of a run and when something went wrong."""
+    if __name__ != "__main__":
+        from pixmake.job import warm_server as found
+
+        return found
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    try:
+        import worker  # type: ignore[import-not-found]
+    finally:
+        del sys.path[0]
+    return worker  # type: ignore[no-any-return]
+
+
+if __name__ == "__main__":
+    owner, limits, python, task, *rest = sys.argv[1:]
+    sys.exit(main(int(owner), [task, limits, python, *rest]))

@@ -1,0 +1,229 @@
+"""What a job gets of other jobs: the results of a needed step for its image, for its plant, for all.
+
+Standard library only: it runs in whatever Python environment a step names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from pixmake.job.record import Record, read_record, written_whole
+
+MEMBERS = ".snakemake/pixmake/members"
+"""Where the lists of images lie that belong to one job: too long for the words of a command."""
+
+MISSING = "missing_images"
+"""The measurement that says how many images a job over several had to do without."""
+
+_NOT_FINITE = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+Row = Mapping[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a job has of several images and of the steps that it needs.
+
+    ``rows``, ``images`` and the files of steps that run on each image have one entry an image, in the
+    same order; an image for which a needed step failed is in none of them, but in ``missing``.
+    """
+
+    rows: tuple[Row, ...] = ()
+    """The images of a step with ``per``: id and metadata of each."""
+    images: tuple[Mapping[str, str], ...] = ()
+    """Their files, by the image's name in its group; the name of a single image is empty."""
+    parts: tuple[Mapping[str, Mapping[str, int]], ...] = ()
+    """Which part of each of these is meant, by the same names; without a name: all of it."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What those at URIs were when the plan was made."""
+    files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files of needed steps, by name."""
+    results: Mapping[str, Any] = field(default_factory=dict)
+    """By needed step: the values that it measured, or where it has several jobs a list of rows."""
+    measurements: tuple[Row, ...] = ()
+    """The rows of all needed steps as they will stand in ``measurements.csv``."""
+    missing: tuple[str, ...] = ()
+    """The ids for which a needed step failed."""
+
+
+class LazyList(Sequence[T]):
+    """A list whose items are read from their files when they are asked for, and then forgotten."""
+
+    def __init__(self, sources: Iterable[Any], read: Callable[[Any], T]) -> None:
+        self._sources = list(sources)
+        self._read = read
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> LazyList[T]: ...
+    def __getitem__(self, index: int | slice) -> T | LazyList[T]:
+        """One item, read now, or some of them, not read yet."""
+        if isinstance(index, slice):
+            return LazyList(self._sources[index], self._read)
+        return self._read(self._sources[index])
+
+
+class PrerequisiteError(Exception):
+    """A needed step failed, and nothing is left to work on; the message says for whom."""
+
+
+def measurement_row(record: Record) -> dict[str, Any]:
+    """A record as a row: id and step, its metadata, then its measurements' values.
+
+    What JSON cannot say (NaN, infinities) is a number again.
+    """
+    return {"id": record.id, "step": record.step, **record.metadata, **_values(record)}
+
+
+def gather_single(records: Mapping[str, Record], gathered: Gathered) -> Gathered:
+    """Add the results of needed steps that have one job for this one."""
+    rows = tuple(measurement_row(record) for record in records.values())
+    values = {step: _values(record) for step, record in records.items()}
+    return _plus(gathered, results=values, measurements=rows)
+
+
+def gather_members(path: str | Path, files: Mapping[str, Sequence[str]]) -> Gathered:
+    """The images of a job of a step with ``per``, and what the steps that it needs made of them.
+
+    Parameters
+    ----------
+    path
+        The list of images; see `members_text`.
+    files
+        The names of the files of each needed step.
+
+    Raises
+    ------
+    PrerequisiteError
+        No image is left for which all needed steps succeeded.
+    """
+    content = json.loads(Path(path).read_bytes())
+    members, needed = content["members"], content["needed"]
+    records = {step: [read_record(paths[0]) for paths in jobs] for step, jobs in needed.items()}
+    aligned = [step for step in needed if content["each_image"][step]]
+    failed = [
+        any(records[step][number].status == "failed" for step in aligned) for number in range(len(members))
+    ]
+    if all(failed):
+        steps = " or ".join(aligned)
+        raise PrerequisiteError(f"step {steps} failed for all {len(members)} images of this job")
+    kept = [member for member, gone in zip(members, failed, strict=True) if not gone]
+    gathered = Gathered(
+        rows=tuple({"id": each["id"], **each["metadata"]} for each in kept),
+        images=tuple(each["images"] for each in kept),
+        parts=tuple(each.get("parts", {}) for each in kept),
+        versions={path: version for each in kept for path, version in each.get("versions", {}).items()},
+        missing=tuple(each["id"] for each, gone in zip(members, failed, strict=True) if gone),
+    )
+    for step, jobs in needed.items():
+        gone = failed if step in aligned else [record.status == "failed" for record in records[step]]
+        if all(gone):
+            raise PrerequisiteError(f"step {step} failed for all {len(gone)} jobs that this one needs")
+        left = [number for number, lost in enumerate(gone) if not lost]
+        rows = [measurement_row(records[step][number]) for number in left]
+        columns = {
+            name: tuple(jobs[number][place] for number in left) for place, name in enumerate(files[step], 1)
+        }
+        lost = () if step in aligned else tuple(r.id for r in records[step] if r.status == "failed")
+        gathered = _plus(gathered, files=columns, results={step: rows}, measurements=rows, missing=lost)
+    return gathered
+
+
+def gather_all(path: str | Path, step: str, gathered: Gathered) -> Gathered:
+    """Add what a step made of all images; see `write_gathered`.
+
+    Raises
+    ------
+    PrerequisiteError
+        It failed for all of them.
+    """
+    content = json.loads(Path(path).read_bytes())
+    rows = [measurement_row(Record(status="ok", step=step, **each)) for each in content["records"]]
+    if not rows:
+        raise PrerequisiteError(f"step {step} failed for all {len(content['missing'])} images")
+    files = {name: tuple(paths) for name, paths in content["files"].items()}
+    return _plus(
+        gathered,
+        files=files,
+        results={step: rows},
+        measurements=rows,
+        missing=tuple(content["missing"]),
+    )
+
+
+def members_text(
+    members: Iterable[Mapping[str, Any]],
+    needed: Mapping[str, Sequence[Sequence[str]]],
+    each_image: Mapping[str, bool],
+) -> str:
+    """The list of a job's images as JSON.
+
+    Parameters
+    ----------
+    members
+        Of each image ``id``, ``metadata``, ``images`` (paths by name) and, where not all of it is meant,
+        ``parts`` (by the same names), and ``versions`` of those at URIs.
+    needed
+        By needed step, of each of its jobs the record and then the files.
+    each_image
+        Whether a needed step has a job for each image, in the order of ``members``.
+    """
+    content = {"members": list(members), "needed": needed, "each_image": each_image}
+    return json.dumps(content, ensure_ascii=False, sort_keys=True)
+
+
+def write_gathered(records: Iterable[str], output: str | Path) -> None:
+    """Write the rows and files of all jobs of a step to one file, so that any job can have them all."""
+    found: list[dict[str, Any]] = []
+    files: dict[str, list[str]] = {}
+    missing: list[str] = []
+    for path in records:
+        record = read_record(path)
+        if record.status == "failed":
+            missing.append(record.id)
+            continue
+        found.append({"id": record.id, "metadata": record.metadata, "measurements": record.measurements})
+        for name, file in record.files.items():
+            files.setdefault(name, []).append(file)
+    with written_whole(output) as temporary:
+        text = json.dumps({"records": found, "files": files, "missing": missing}, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _plus(
+    gathered: Gathered,
+    *,
+    files: Mapping[str, tuple[str, ...]] | None = None,
+    results: Mapping[str, Any],
+    measurements: Sequence[Row],
+    missing: tuple[str, ...] = (),
+) -> Gathered:
+    return Gathered(
+        rows=gathered.rows,
+        images=gathered.images,
+        parts=gathered.parts,
+        versions=gathered.versions,
+        files={**gathered.files, **(files or {})},
+        results={**gathered.results, **results},
+        measurements=(*gathered.measurements, *measurements),
+        missing=tuple(dict.fromkeys((*gathered.missing, *missing))),
+    )
+
+
+def _values(record: Record) -> dict[str, Any]:
+    return {name: _number(content["value"]) for name, content in record.measurements.items()}
+
+
+def _number(value: Any) -> Any:
+    """A value of a record, with `records.missing_as_text` undone."""
+    if isinstance(value, list):
+        return [_number(item) for item in value]
+    return _NOT_FINITE.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,200 @@
+"""The record: one JSON file a job, which says what was measured, or why it failed.
+
+Standard library only: a record is written in whatever Python environment a step runs in.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pixmake.base.files import remove, rename
+
+STORED = "PIXMAKE_STORED"
+"""In the environment of jobs whose results go to object storage: the folder of the local copies."""
+
+FAILURES = ".failures"
+"""The folder below ``results`` with one file per job that has ever failed for good: a line a failure."""
+
+PICTURES = "report_files"
+"""The folder below ``results`` with the small pictures of the page."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measured value with what a reader needs to use it.
+
+    Parameters
+    ----------
+    value
+        A number, a string, a bool, or a sequence of them (a multi-value measurement).
+    unit
+        Its unit, e.g. ``"pixels"`` or ``"mm2"``.
+    label
+        One label, or one for each value of a sequence, e.g. the bins of a histogram.
+    scale
+        PlantCV's word for the unit as a person reads it.
+    datatype
+        PlantCV's name of the type, e.g. ``"<class 'float'>"``.
+
+    Examples
+    --------
+    >>> Measurement(12.5, unit="mm2").unit
+    'mm2'
+    """
+
+    value: Any
+    unit: str | None = None
+    label: Any = None
+    scale: str | None = None
+    datatype: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The measurement as it stands in a record: its value and what is known of it."""
+        return {key: value for key, value in vars(self).items() if key == "value" or value is not None}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job has no result."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one job left behind. What differs from run to run is under ``run`` and ``origin`` alone."""
+
+    id: str
+    step: str
+    status: Literal["ok", "failed"]
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    measurements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    error: Failure | None = None
+    run: Mapping[str, Any] = field(default_factory=dict)
+    images: Sequence[str] = ()
+    """The image files that the job was given."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """What it was made of: the ``task`` as the job was told it, and the ``inputs`` as they were then."""
+
+
+def named(path: str) -> str:
+    """A file's name in the project, where results are in object storage and the path is a local copy's."""
+    return path.removeprefix(os.environ.get(STORED, ""))
+
+
+def write_record(record: Record, path: str | Path) -> None:
+    """Write a record whole or not at all."""
+    if os.environ.get(STORED):
+        error = record.error and replace(record.error, log=named(record.error.log))
+        files = {name: named(file) for name, file in record.files.items()}
+        record = replace(record, error=error, files=files)
+    with written_whole(path) as temporary:
+        content = {**vars(record), "error": record.error and vars(record.error)}
+        # a line for each part, and not `indent`: with that Python encodes in Python, twice as slowly
+        lines = ",\n".join(f'"{name}": {_ENCODER.encode(part)}' for name, part in content.items())
+        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+def read_record(path: str | Path) -> Record:
+    """Read a record.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is none.
+    ValueError
+        The file is not a record.
+    """
+    return parse_record(read_content(path))
+
+
+def read_content(path: str | Path) -> dict[str, Any]:
+    """A record as the JSON that it is, checked to be one; errors as those of `read_record`."""
+    try:
+        content: dict[str, Any] = json.loads(Path(path).read_bytes())
+        parse_record(dict(content))
+        return content
+    except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as problem:
+        raise ValueError(f"{path} is not a record of pixmake: {problem}") from problem
+
+
+def parse_record(content: dict[str, Any]) -> Record:
+    """A record from its JSON, which is taken apart."""
+    error = content.pop("error")
+    images = tuple(content.pop("images", ()))
+    return Record(**content, error=Failure(**error) if error else None, images=images)
+
+
+def missing_as_text(value: Any) -> Any:
+    """A JSON value for a measured one: NaN and infinities, which JSON lacks, become strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, list):
+        return [missing_as_text(item) for item in value]
+    return value
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside ``path``, renamed to it once the block has ended well.
+
+    The temporary name keeps the file's suffix, since image writers choose the format by it.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp{path.suffix}"
+    try:
+        yield temporary
+        rename(temporary, path)
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def note_failure(results: str | Path, step: str, job_id: str, reason: str) -> None:
+    """Add a line to the list of a job's failures, so that the next run tries it again."""
+    path = Path(results) / FAILURES / step / job_id
+    path.parent.mkdir(parents=True, exist_ok=True)
+    line = " ".join(reason.split())[:500] + "\n"
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(handle, line.encode())
+    finally:
+        os.close(handle)
+
+
+def failure_counts(results: str | Path, step: str) -> dict[str, int]:
+    """How often each job of a step has failed for good, by id; jobs that never did are left out.
+
+    A rule has this number among its params. So a failed job runs again in the next run, and in no
+    other, without anything being deleted.
+    """
+    folder = Path(results) / FAILURES / step
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return {}
+    return {entry.name: Path(entry).read_bytes().count(b"\n") for entry in entries}
+
+
+def last_failures(results: str | Path, step: str) -> dict[str, str]:
+    """The last line of each job's list of failures, by id."""
+    folder = Path(results) / FAILURES / step
+    if not folder.is_dir():
+        return {}
+    lines = {path.name: path.read_text(encoding="utf-8").splitlines() for path in folder.iterdir()}
+    return {job_id: found[-1] for job_id, found in lines.items() if found}

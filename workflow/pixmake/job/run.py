@@ -1,0 +1,459 @@
+"""Runs one job, in its own process, and leaves its record.
+
+Standard library only, but for what the kind of step needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import sys
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pixmake.base.files import duplicate, make_blank, remove
+from pixmake.images.axes import is_zarr
+from pixmake.images.fingerprint import WHOLE, fingerprint
+from pixmake.images.remote import objects as remote
+from pixmake.images.zarr_paths import image_of
+from pixmake.job import finished_results as kept
+from pixmake.job.gathered import (
+    MEMBERS,
+    MISSING,
+    Gathered,
+    PrerequisiteError,
+    gather_all,
+    gather_members,
+    gather_single,
+)
+from pixmake.job.record import (
+    Failure,
+    Record,
+    note_failure,
+    read_record,
+    write_record,
+)
+from pixmake.job.runners import MODULES, Call
+from pixmake.job.task import Limits, Task, parse_limits, parse_task
+
+DONE = 64
+"""Exit status: the record is there, with a result. Not 0, which any library may exit with."""
+
+TOLD = 65
+"""Exit status: the job failed, has said so, and has left no record: it is to be tried again."""
+
+REPLACED = 66
+"""Exit status: another cluster job works on this image by now; this one and its Snakemake are to end."""
+
+FAILED = 67
+"""Exit status: the record is there, and says that the image failed."""
+
+PREREQUISITE = "PrerequisiteFailed"
+"""The failure of a job whose needed step failed; it counts with that one."""
+
+LINKS = ".snakemake/pixmake/links"
+"""Where images lie whose names Snakemake would take for patterns; see `pixmake.rules.image_rules`."""
+
+_HOST, _PYTHON = platform.node(), platform.python_version()
+_STANDARD_LIBRARY = os.path.dirname(os.__file__)
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task, its limits and its paths, as a rule hands them over."""
+
+    task: Task
+    limits: Limits
+    log: str
+    record: str
+    files: Mapping[str, str]
+    images: tuple[str, ...]
+    needed: Mapping[str, Sequence[str]]
+    """Of each needed step its record, then its files."""
+    gathered: Mapping[str, str]
+    """Of each step of which the job has all: the file that `gathering.write_gathered` wrote."""
+
+
+def parse_job(words: Sequence[str]) -> Job:
+    """A job from the words of a rule's command: see `pixmake.job.client`."""
+    task, limits, log = parse_task(words[0]), parse_limits(words[1], int(words[3])), words[4]
+    end = 6 + len(task.files)
+    record, files, inputs = words[5], words[6:end], list(words[end:])
+    needed: dict[str, list[str]] = {}
+    gathered = {step: inputs.pop() for step in reversed(list(task.needs_all))}
+    for step in reversed(list(task.needs)):
+        cut = len(inputs) - 1 - len(task.needs[step])
+        needed[step] = inputs[cut:]
+        inputs = inputs[:cut]
+    named = dict(zip(task.files, files, strict=False))
+    local = iter(inputs)
+    images = tuple(uri or _real(next(local)) for uri in task.images) or tuple(map(_real, inputs))
+    return Job(task, limits, log, record, named, images, needed, gathered)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """When a job began in its process."""
+
+    time: float
+    cpu: float
+    """CPU-seconds that the process had used by then for other images."""
+    children_mb: float
+    """The peak of memory of what it had started for them."""
+    warm: bool
+    """Whether the process is a fork of the warm one."""
+
+
+def begin(*, warm: bool = False, again: bool = False) -> Begun:
+    """Begin a job now.
+
+    Parameters
+    ----------
+    again
+        Whether this process has worked on another image before.
+    """
+    cpu, _, children_mb = _spent() if again else (0.0, 0.0, 0.0)
+    return Begun(time.time(), cpu, children_mb, warm)
+
+
+def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = False) -> int:
+    """Run a job and leave its record.
+
+    Parameters
+    ----------
+    warm, again
+        As of `begin`.
+
+    Returns
+    -------
+    int
+        `DONE`, `FAILED`, `TOLD` or `REPLACED`.
+    """
+    begun = begin(warm=warm, again=again)
+    key = _key(job) if kept.on_node() else ""
+    if key:
+        if kept.replaced():
+            _restore(job, key)
+            return REPLACED
+        if _restore(job, key):
+            return DONE
+    if job.limits.is_lost:
+        return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, begun))
+    try:
+        record = finished(job, begun, threads=threads)
+        if key and kept.replaced():
+            _restore(job, key)
+            return REPLACED
+        write_record(record, job.record)
+        if key:
+            kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
+    except PrerequisiteError as error:
+        cause = Failure(PREREQUISITE, str(error), log=job.log)
+        return fail(job, cause, run=_run(job, begun))
+    except BaseException as error:
+        _lift_memory_limit()
+        traceback.print_exc()
+        return fail(job, _failure(job, error), run=_run(job, begun))
+    if job.limits.keep == "failed":
+        for path in _kept_inputs(job).values():
+            remove(path)
+    return DONE
+
+
+def finished(job: Job, begun: Begun, *, threads: int) -> Record:
+    """Do a job's work, and say what came of it.
+
+    Raises
+    ------
+    PrerequisiteError
+        A step that it needs failed.
+    BaseException
+        Whatever the work itself ends with.
+    """
+    gathered = gathered_for(job)
+    runner = import_module(MODULES[job.task.kind])
+    outcome = runner.run(call_of(job, threads, gathered))
+    return Record(
+        id=job.task.id,
+        step=job.task.step,
+        status="ok",
+        metadata=job.task.metadata,
+        measurements={**outcome.measurements, **_missing(gathered)},
+        files=dict(job.files),
+        run={**_run(job, begun), **outcome.run},
+        images=job.images,
+        origin=origin(job),
+    )
+
+
+def _key(job: Job) -> str:
+    return kept.result_key(job.task.as_json(), job.images, job.needed)
+
+
+def _restore(job: Job, key: str) -> bool:
+    return kept.restore(key, job.task.step, job.task.id, [job.record, *job.files.values()])
+
+
+def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
+    """A job as the module of its kind gets it."""
+    needed: dict[str, str] = {}
+    for step, files in job.task.needs.items():
+        needed.update(zip(files, job.needed[step][1:], strict=False))
+    remote.configure(job.limits.storage, {**_versions(job), **gathered.versions})
+    images = job.images
+    if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
+        images, gathered = _opened_by_name(images, gathered)
+    return Call(
+        job.task,
+        images,
+        needed,
+        job.files,
+        threads,
+        job.record,
+        job.log,
+        gathered,
+        job.limits,
+    )
+
+
+def preloads(kind: str) -> Sequence[str]:
+    """The modules that every job of a kind of step needs."""
+    runner = import_module(MODULES[kind])
+    return getattr(runner, "PRELOAD", ())
+
+
+def _opened_by_name(images: tuple[str, ...], gathered: Gathered) -> tuple[tuple[str, ...], Gathered]:
+    """The images for a program that opens them by itself: of objects the local copies."""
+    several = tuple({name: remote.local(path) for name, path in each.items()} for each in gathered.images)
+    return tuple(remote.local(path) for path in images), replace(gathered, images=several)
+
+
+def _versions(job: Job) -> dict[str, str]:
+    """What the images at URIs were when the plan was made."""
+    return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
+
+
+def prepare(job: Job) -> None:
+    """Have the warm process read what every image of a step needs, of which this job is the first.
+
+    See `pixmake.job.runners`.
+    """
+    remote.prepare(job.task.images)
+    if any(map(is_zarr, job.images)):
+        with contextlib.suppress(ImportError):  # each image tells which extra is missing
+            import_module("zarr")
+    runner = import_module(MODULES[job.task.kind])
+    if hasattr(runner, "prepare"):
+        runner.prepare(job.task.work)
+    if "cv2" in sys.modules:
+        import_module("pixmake.job.rehearsal").rehearse()
+
+
+def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> int:
+    """End a job without a result: with a record of why, or with the status that has it tried again."""
+    prerequisite = failure.type == PREREQUISITE
+    _remove_leftovers(job)
+    if kept.replaced():
+        _restore(job, _key(job))
+        return REPLACED
+    if not prerequisite:
+        print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
+        if not job.limits.is_last or not job.limits.keep_going:
+            return TOLD
+    # Snakemake wants every declared output; an empty one stands for one that could not be made
+    for path in job.files.values():
+        make_blank(path)
+    write_record(
+        Record(
+            id=job.task.id,
+            step=job.task.step,
+            status="failed",
+            metadata=job.task.metadata,
+            error=failure,
+            run=run or {},
+            images=job.images,
+            origin=origin(job),
+        ),
+        job.record,
+    )
+    if not prerequisite:
+        results = Path(job.record).parent.parent
+        note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
+        if job.limits.keep == "failed":
+            for source, target in _kept_inputs(job).items():
+                remove(target)
+                duplicate(source, target)
+    return FAILED
+
+
+def origin(job: Job) -> dict[str, Any]:
+    """What a result is made of: what the job was told, and its images as they are."""
+    # a file of which many jobs read a part each is not read as a whole by each of them
+    most, versions = 0 if job.task.parts else WHOLE, _versions(job)
+    inputs = [
+        {"path": path, "version": versions.get(path, "")}
+        if remote.is_remote(path)
+        else fingerprint(path, most=most)
+        for path in dict.fromkeys(job.images)
+    ]
+    return {"task": job.task.as_made(), "inputs": inputs}
+
+
+def run_facts(
+    job: Job, started: float, *, seconds: float, cpu: float, rss_mb: float, warm: bool
+) -> dict[str, Any]:
+    """What differs from run to run: when, where, how long, how much."""
+    # not `datetime.UTC`: a step's own Python may be older than ours
+    when = datetime.fromtimestamp(started, timezone.utc)  # noqa: UP017
+    return {
+        "started": when.isoformat(timespec="milliseconds"),
+        "seconds": round(seconds, 4),
+        "cpu_seconds": round(cpu, 4),
+        "max_rss_mb": round(rss_mb, 1),
+        "host": _HOST,
+        "attempt": job.limits.attempt,
+        "warm": warm,
+        "python": _PYTHON,
+    }
+
+
+def _run(job: Job, begun: Begun) -> dict[str, Any]:
+    cpu, own_mb, children_mb = _spent()
+    if children_mb <= begun.children_mb:
+        children_mb = 0.0  # another image's; that peak cannot be set back
+    return run_facts(
+        job,
+        begun.time,
+        seconds=time.time() - begun.time,
+        cpu=cpu - begun.cpu,
+        rss_mb=max(own_mb, children_mb),
+        warm=begun.warm,
+    )
+
+
+def _spent() -> tuple[float, float, float]:
+    """CPU-seconds of this process and of its children; its own peak of memory, and that of theirs, in MB."""
+    try:
+        import resource
+    except ImportError:
+        return time.process_time(), 0.0, 0.0
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    return cpu, peak_mb(own.ru_maxrss), peak_mb(children.ru_maxrss)
+
+
+def peak_mb(maxrss: int) -> float:
+    """The operating system's ``ru_maxrss`` in MB: it counts kilobytes, on macOS bytes."""
+    return maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def gathered_for(job: Job) -> Gathered:
+    """What the job has of other jobs.
+
+    Raises
+    ------
+    PrerequisiteError
+        A step that it needs failed.
+    """
+    task, gathered = job.task, Gathered()
+    if not (task.members or job.needed or job.gathered):
+        return gathered
+    if task.members:
+        gathered = gather_members(Path(MEMBERS) / f"{task.members}.json", task.needs_many)
+    records = {step: read_record(paths[0]) for step, paths in job.needed.items()}
+    for step, record in records.items():
+        if record.status == "failed":
+            whom = "for this image" if record.id == task.id else f"for {record.id}"
+            raise PrerequisiteError(f"step {step} failed {whom}")
+    gathered = gather_single(records, gathered)
+    for step, path in job.gathered.items():
+        gathered = gather_all(path, step, gathered)
+    if gathered.missing:
+        print(f"without {', '.join(gathered.missing)}: a needed step failed", file=sys.stderr)
+    return gathered
+
+
+def _missing(gathered: Gathered) -> dict[str, dict[str, Any]]:
+    return {MISSING: {"value": len(gathered.missing)}} if gathered.missing else {}
+
+
+def _failure(job: Job, error: BaseException) -> Failure:
+    message = _ADDRESS.sub("0x…", str(error)) or "no message was given"
+    kind = type(error).__name__
+    if isinstance(error, KeyError) and len(error.args) == 1:
+        message = str(error.args[0])
+    if isinstance(error, SystemExit):
+        message = f"the analysis ended itself: sys.exit({error.code!r})"
+    if job.limits.mem_mb and _is_memory(error):
+        message = f"needs more memory than resources.mem_mb allows ({job.limits.mem_mb} MB)"
+        kind = "MemoryError"
+    told = getattr(error, "told", "") or _own_frames(error) or f"{kind}: {message}"
+    return Failure(kind, message, _ADDRESS.sub("0x…", told), job.log)
+
+
+def _own_frames(error: BaseException) -> str:
+    """The traceback from a user's own file on; none, if no such file had a part in it.
+
+    What is above is the same for every failure, and the whole of it is in the log.
+    """
+    shown = traceback.TracebackException.from_exception(error)
+    own = [index for index, frame in enumerate(shown.stack) if not _is_ours(frame.filename)]
+    if not own:
+        return ""
+    del shown.stack[: own[0]]
+    return "".join(shown.format())
+
+
+def _lift_memory_limit() -> None:
+    """Room to say what went wrong."""
+    try:
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+    except (ImportError, ValueError, OSError):
+        return
+
+
+def _is_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "Insufficient memory" in str(error)
+
+
+def _is_ours(file: str) -> bool:
+    """Whether a frame is of pixmake's, or of what Python itself puts around it."""
+    if file.startswith(("<frozen ", _STANDARD_LIBRARY)):
+        return "site-packages" not in file
+    return Path(file).parent in (Path(__file__).parent, Path(__file__).parent / "runners")
+
+
+def _kept_inputs(job: Job) -> dict[str, str]:
+    """Where the files of other steps stay that a failed image worked on: beside its log."""
+    base = job.log.removesuffix("log")
+    return {
+        path: base + os.path.basename(path).removeprefix(Path(record).name.removesuffix("json"))
+        for record, *paths in job.needed.values()
+        for path in paths
+    }
+
+
+def _remove_leftovers(job: Job) -> None:
+    """Files that a killed process was writing."""
+    for path in map(Path, (job.record, *job.files.values())):
+        for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
+            with contextlib.suppress(OSError):
+                remove(leftover)
+
+
+def _real(path: str) -> str:
+    """The image behind what a rule names: a link (Snakemake cannot take its name) or a Zarr's metadata."""
+    link = Path(path)
+    return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)

@@ -1,0 +1,62 @@
+"""How a job's work is done: one module a kind of step, each with ``run(call) -> Outcome``.
+
+A module may have ``PRELOAD``, the modules that the warm process imports before the first image, and
+``OPENS_FILES``, if its images are opened by their names: it gets local copies of those at URIs. It
+may have ``prepare(work)``, which reads there what every image of a step needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pixmake.images.axes import WHOLE, Part
+from pixmake.job.gathered import Gathered
+from pixmake.job.task import Limits, Task
+
+MODULES = {
+    kind: f"pixmake.job.runners.{kind}"
+    for kind in (
+        *("function", "plantcv", "script", "shell", "notebook", "split", "stitch"),
+        *("pixel_classification", "ilastik"),
+    )
+}
+"""The module of each kind of step; imported where a job needs it."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A task with the paths that it works on."""
+
+    task: Task
+    images: tuple[str, ...]
+    needed: Mapping[str, str]
+    """The files of the needed steps, by name."""
+    outputs: Mapping[str, str]
+    """Where the step's own files are to be written, by name."""
+    threads: int = 1
+    record: str = ""
+    log: str = ""
+    gathered: Gathered = field(default_factory=Gathered)
+    """What the job has of several images, and the measurements of the needed steps."""
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Which part of each image is meant."""
+        return self.task.parts or (WHOLE,) * len(self.images)
+
+    @property
+    def axes(self) -> str | None:
+        """The axes that the step asks for."""
+        return self.task.work.get("axes")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job found: measurements as they stand in a record. Its files are written."""
+
+    measurements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    """What else to note of this run, such as a program's version."""

@@ -1,0 +1,93 @@
+"""What a step leaves that gave each pixel of its image a class: files, areas, objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pixmake.classifier.terms import OBJECT_PROPERTIES
+from pixmake.images.read import write_file
+from pixmake.job.record import Measurement, written_whole
+from pixmake.job.runners import Call, Outcome
+from pixmake.job.runners.measurements import measured
+from pixmake.job.runners.metadata import source_of
+
+if TYPE_CHECKING:
+    from pixmake.images.pyramid import Source
+
+
+def leave(
+    call: Call,
+    classes: Sequence[str],
+    labels: Any,
+    probabilities: Any,
+    image: Callable[[], Any],
+    axes: str,
+) -> Outcome:
+    """Write the files that the step declares, and measure its classes and objects.
+
+    Parameters
+    ----------
+    call
+        The job.
+    classes
+        The names of the classes, the first one of label 1.
+    labels
+        (Depth ×) height × width, uint8.
+    probabilities
+        Classes × the shape of ``labels``, if the step declares them.
+    image
+        Gives channels × the shape of ``labels``, if objects are measured.
+    axes
+        Of ``labels``.
+    """
+    params = call.task.params
+    arrays: dict[str, Any] = {"labels": labels, "probabilities": probabilities}
+    found = _areas(labels, classes)
+    if {"objects", "object_labels"} & set(call.outputs) or "objects" in params:
+        from pixmake.classifier.objects import label_objects, measure_objects
+
+        wanted = params.get("objects", classes)
+        numbers = [classes.index(each) + 1 for each in wanted]
+        objects = label_objects(labels, numbers, params.get("min_area", 1))
+        properties = params.get("properties", OBJECT_PROPERTIES) if "objects" in call.outputs else ()
+        pixels = image() if properties else None
+        table = measure_objects(objects, labels, classes, pixels, axes, properties)
+        arrays |= {"objects": table, "object_labels": objects}
+        counts = table["class"].value_counts()
+        found |= {f"objects_{each}": int(counts.get(each, 0)) for each in wanted}
+    source = source_of(call)
+    for name, output in call.outputs.items():
+        with written_whole(output) as temporary:
+            _write(arrays[name], temporary, name, f"c{axes}" if name == "probabilities" else axes, source)
+    return Outcome({name: measured(name, value) for name, value in found.items()})
+
+
+def _areas(labels: Any, classes: Sequence[str]) -> dict[str, Any]:
+    """Of each class how many pixels it has, and their share of the image."""
+    import numpy as np
+
+    counts = np.bincount(labels.ravel(), minlength=len(classes) + 1)[1:].tolist()
+    unit = "pixels" if labels.ndim == 2 else "voxels"
+    named = list(zip(classes, counts, strict=True))
+    areas = {f"area_{name}": Measurement(count, unit=unit) for name, count in named}
+    return {**areas, **{f"fraction_{name}": count / labels.size for name, count in named}}
+
+
+def _write(value: Any, path: Path, name: str, axes: str, source: Source | None) -> None:
+    """Write an array or table; a TIFF of several planes through tifffile, which names its axes."""
+    if path.suffix.lower() in (".tif", ".tiff") and (value.ndim > 2 or value.dtype.itemsize > 2):
+        from pixmake.base.errors import MissingExtraError
+
+        try:
+            import tifffile
+        except ImportError:
+            raise MissingExtraError("a TIFF of several planes", "tifffile", "tiff") from None
+        named = {"axes": axes.upper()}
+        tifffile.imwrite(path, value, metadata=named, compression="zlib", photometric="minisblack")
+    else:
+        if source is not None:
+            source = replace(source, described=replace(source.described, axes=axes, shape=value.shape))
+        write_file(value, path, name, source)

@@ -1,0 +1,195 @@
+"""Finds the images of one container: frames of a video, pages of a TIFF, members of an archive.
+
+They lie in a folder beside the list of them, which is the step's file.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import secrets
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pixmake.base.ids import safe_id
+from pixmake.images.axes import ImageError
+from pixmake.images.read import IMAGES, write_image
+from pixmake.job.record import written_whole
+from pixmake.job.runners import Call, Outcome
+
+OPENS_FILES = True
+
+Found = tuple[str, str, Any, dict[str, Any]]
+"""Of an image its name, its suffix, what it is (an array, bytes, or the path of a file), and its metadata."""
+
+LEAST_SHARE = 0.9
+"""Of the frames that a video says it has; containers count a few that no decoder gives."""
+
+
+def run(call: Call) -> Outcome:
+    """Write the images of the container, then the list of them."""
+    ((kind, how),) = call.task.work.items()
+    ((_, listed),) = call.outputs.items()
+    folder = Path(listed.removesuffix(".jsonl"))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.tmp"
+    temporary.mkdir()
+    try:
+        lines = list(_written(_FINDERS[kind](call, how), temporary, folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    with written_whole(listed) as text:
+        text.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return Outcome({"images": {"value": len(lines)}})
+
+
+def _written(images: Iterable[Found], temporary: Path, folder: Path) -> Iterator[str]:
+    """Write each image, and yield its line of the list."""
+    names: set[str] = set()
+    for name, suffix, content, metadata in images:
+        if name in names:
+            raise ValueError(f"two images are called {name!r}")
+        names.add(name)
+        file = f"{safe_id(name)}.{suffix}"
+        if isinstance(content, bytes):
+            (temporary / file).write_bytes(content)
+        elif isinstance(content, (str, Path)):
+            shutil.copyfile(content, temporary / file)
+        else:
+            write_image(content, temporary / file)
+        line = {"image": name, "path": str(folder / file), "metadata": metadata}
+        yield json.dumps(line, ensure_ascii=False)
+
+
+def is_member(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a member of an archive is one of the images that are asked for.
+
+    Parameters
+    ----------
+    name
+        The member's path in the archive.
+    patterns
+        What is asked for, such as ``trial1/*.png``; without one: all images that are not hidden.
+
+    Examples
+    --------
+    >>> is_member("day1/a.PNG", []), is_member("__MACOSX/day1/._a.png", [])
+    (True, False)
+    """
+    if patterns:
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+    parts = name.split("/")
+    hidden = any(part.startswith(".") for part in parts) or parts[0] == "__MACOSX"
+    return not hidden and os.path.splitext(name)[1].lstrip(".").lower() in IMAGES
+
+
+def _frames(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
+    """Every so many frames of a video, or one every so many seconds."""
+    import cv2
+
+    path = call.images[0]
+    video = cv2.VideoCapture(path)
+    rate = video.get(cv2.CAP_PROP_FPS)
+    promised = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    if "seconds" in how and not rate > 0:
+        raise ImageError(f"{path}: does not say how many frames a second has; use `every`")
+    number, wanted = 0, 0.0
+    while video.grab():
+        if number >= wanted:
+            decoded, image = video.retrieve()
+            if not decoded:
+                raise ImageError(f"{path}: frame {number} cannot be decoded")
+            seconds = {"seconds": round(number / rate, 4)} if rate > 0 else {}
+            yield f"frame{number:06}", "png", image, {"frame": number, **seconds}
+            # from the first frame on, so that no rounding adds up
+            wanted += how["seconds"] * rate if "seconds" in how else how.get("every", 1)
+        number += 1
+    video.release()
+    if not number:
+        raise ImageError(f"{path}: is not a video that OpenCV can decode")
+    if number < LEAST_SHARE * promised:
+        raise ImageError(f"{path}: the video is cut short: {number} of {promised} frames can be read")
+
+
+def _pages(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
+    """Every so many pages of a multi-page TIFF."""
+    import cv2
+
+    path = call.images[0]
+    count = cv2.imcount(path, cv2.IMREAD_UNCHANGED)
+    if count < 1:
+        raise ImageError(f"{path}: is not an image that OpenCV can decode")
+    for number in range(0, count, how["every"]):
+        read, pages = cv2.imreadmulti(path, number, 1, flags=cv2.IMREAD_UNCHANGED)
+        if not read or not pages:
+            raise ImageError(f"{path}: page {number} cannot be decoded")
+        yield f"page{number:04}", "tif", pages[0], {"page": number}
+
+
+def _members(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
+    """The images of a zip or tar archive."""
+    path = call.images[0]
+    patterns = [how["match"]] if isinstance(how["match"], str) else how["match"]
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                if not entry.is_dir() and is_member(entry.filename, patterns):
+                    yield _member(entry.filename, archive.read(entry))
+    elif tarfile.is_tarfile(path):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                file = tar.extractfile(member) if member.isfile() else None
+                if file is not None and is_member(member.name, patterns):
+                    yield _member(member.name, file.read())
+    else:
+        raise ImageError(f"{path}: is neither a zip nor a tar archive")
+
+
+def _member(name: str, content: bytes) -> Found:
+    stem, suffix = os.path.splitext(name)
+    return stem, suffix.lstrip(".") or "bin", content, {"member": name}
+
+
+def _own(call: Call, how: str) -> Iterator[Found]:
+    """What the user's function yields: images, or images and their metadata."""
+    from pixmake.job.runners.function import asked_by, load_module
+
+    file, _, name = how.rpartition(":")
+    function = getattr(load_module(file), name)
+    asked, _ = asked_by(function)
+    given = {"path": call.images[0], "meta": dict(call.task.metadata)}
+    arguments = {key: value for key, value in given.items() if key in asked} | dict(call.task.params)
+    for number, each in enumerate(function(**arguments)):
+        image, metadata = each if isinstance(each, tuple) else (each, {})
+        if not isinstance(metadata, Mapping):
+            raise TypeError(f"{name} yielded {metadata!r} as metadata; a dict is expected")
+        metadata = {str(key): _plain(value) for key, value in metadata.items()}
+        own = str(metadata.pop("image", f"image{number:06}"))
+        if isinstance(image, (str, Path)):
+            yield own, os.path.splitext(image)[1].lstrip(".") or "bin", image, metadata
+        elif hasattr(image, "dtype"):
+            yield own, "tif" if image.dtype.kind == "f" else "png", image, metadata
+        else:
+            kind = type(image).__name__
+            raise TypeError(
+                f"{name} yielded a {kind} as an image; an array or the path of a file is expected"
+            )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+_FINDERS: dict[str, Callable[[Call, Any], Iterator[Found]]] = {
+    "frames": _frames,
+    "pages": _pages,
+    "members": _members,
+    "function": _own,
+}

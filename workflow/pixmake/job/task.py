@@ -1,0 +1,148 @@
+"""A task: what one job is told. It goes through a rule's params as one line of JSON.
+
+Standard library only: it is read in whatever Python environment a step runs in.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+LOST_ATTEMPTS = 1
+"""How often a job is sent again that ended without a word, since its node or cluster job was lost."""
+
+
+STARTS = ("ilastik",)
+"""The kinds of step of which one start of a program works on many images."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What decides a job's result; a change of any part of it runs the job again.
+
+    The paths are not here: they are the rule's ``input`` (the images, then each needed step's record
+    and files) and ``output`` (the record, then the files), in the order of the names below.
+    """
+
+    step: str
+    id: str
+    kind: str
+    """What kind of step it is: a module of `pixmake.job.runners`."""
+    work: Mapping[str, Any]
+    """What that kind is told, the same for all jobs of the step: a function, a command, …"""
+    source: str
+    """Hash of what is run, and of what it uses from the project."""
+    metadata: Mapping[str, Any]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    """The names of a group's images; empty for a single image."""
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files, by name, of each needed step that has one job for this one."""
+    files: tuple[str, ...] = ()
+    python: str | None = None
+    """The step's own interpreter."""
+    failures: int = 0
+    """How often this job has failed for good; see `records.failure_counts`."""
+    needs_all: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files, by name, of each step of which this job has all; see `pixmake.job.gathered`."""
+    members: str = ""
+    """The name of the list of images of a job of a step with `per`."""
+    needs_many: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The files, by name, of each needed step that has several jobs in that list."""
+    images: tuple[str, ...] = ()
+    """If some images are at URIs, which Snakemake does not know: those, in their places among the others;
+    an empty text stands for one that is an input of the rule."""
+    versions: tuple[str, ...] = ()
+    """What the images at URIs were when the plan was made; a new version runs the job again."""
+    parts: tuple[Mapping[str, int], ...] = ()
+    """Which part of each image is meant, see `pixmake.images.axes`; empty if all are whole."""
+
+    def as_json(self) -> str:
+        """One line of JSON, always the same for the same task.
+
+        Braces inside its strings are escaped, since Snakemake would take ``{word}`` for a wildcard.
+        """
+        return one_line({key: value for key, value in vars(self).items() if value not in _NOTHING})
+
+    def as_made(self) -> dict[str, Any]:
+        """The task as it stands in a record, without what the record says elsewhere."""
+        elsewhere = ("step", "id", "metadata")
+        return {
+            key: value for key, value in vars(self).items() if key not in elsewhere and value not in _NOTHING
+        }
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a job is run, without a say in its result."""
+
+    attempt: int = 1
+    attempts: int = 1
+    """Attempts in all: ``retries`` and one."""
+    keep_going: bool = True
+    """Leave a record when the last attempt fails, instead of failing."""
+    keep: str = "all"
+    """``failed``: what a failed image worked on stays beside its log."""
+    timeout: float | None = None
+    """Seconds."""
+    each_timeout: float | None = None
+    """Seconds of each image, where a job works on many and sees to it by itself."""
+    batches: str = ""
+    """The list of images of which one start of a program works on many; see `rules.batches_of`."""
+    mem_mb: int | None = None
+    gpu: int = 0
+    """Devices that this job gets for itself."""
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    """How objects are reached; see `pixmake.images.remote.objects.configure`."""
+    images_per_process: int = 1
+    """How many images a process of the warm one works on, this one among them."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this attempt is there only to say why the others left nothing."""
+        return self.attempt > self.attempts + LOST_ATTEMPTS
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing tries again after this attempt."""
+        return self.attempt >= self.attempts
+
+
+def parse_task(text: str) -> Task:
+    """The task that `Task.as_json` wrote."""
+    content = json.loads(text)
+    for key in ("names", "files", "parts", "images", "versions"):
+        content[key] = tuple(content.get(key, ()))
+    for key in ("needs", "needs_all", "needs_many"):
+        content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}
+    return Task(**{"work": {}, "source": "", "metadata": {}, **content})
+
+
+def parse_limits(text: str, attempt: int) -> Limits:
+    """The limits that a rule wrote as JSON, for one attempt."""
+    content = json.loads(text)
+    return Limits(attempt=attempt, **{**content, "mem_mb": at_this(content.get("mem_mb"), attempt)})
+
+
+def at_this(memory: Any, attempt: int) -> int | None:
+    """The memory limit of one attempt: the same for all, or one for each."""
+    value = memory[min(attempt, len(memory)) - 1] if isinstance(memory, list) else memory
+    return value if value is None else int(value)
+
+
+def one_line(content: Any) -> str:
+    """JSON in one line, keys sorted, without a brace inside a string."""
+    return _STRING.sub(_escape_braces, _ENCODER.encode(content))
+
+
+# json.dumps with options makes an encoder for each call
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_NOTHING: tuple[object, ...] = ({}, (), None, "")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def _escape_braces(string: re.Match[str]) -> str:
+    return string[0].replace("{", "\\u007b").replace("}", "\\u007d")

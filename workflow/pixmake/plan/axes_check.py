@@ -1,0 +1,88 @@
+"""Whether images have the parts that rows mean and the axes that steps ask for, known before a run.
+
+Only OME-Zarr and TIFF say so without being decoded, and only on this machine's disks they do at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.images.axes import Described, ImageError, is_zarr, left_of, mismatch, named
+from pixmake.images.read import describe, is_tiff
+from pixmake.images.remote.objects import is_remote
+from pixmake.plan.plan import Plan
+from pixmake.table.groups import Group
+
+SOME = 20
+"""Images that are looked at while Snakemake reads the rules; `pixmake check` looks at all."""
+
+
+def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
+    """Parts that their images do not have, and images that cannot be had in the axes that a step asks for.
+
+    Parameters
+    ----------
+    plan
+        The images and steps.
+    most
+        How many images to look at, each level and page of one being one; default: all.
+    """
+    looked: dict[Any, Described | Problem | None] = {}
+    problems: dict[Any, Problem] = {}
+    for planned in plan.steps:
+        axes = planned.work.get("axes")
+        for group, path, part in _parts(plan.levels.of(planned.name)):
+            if is_remote(path) or not (is_zarr(path) or part or axes):
+                continue
+            place = (path, part.get("level", 0), part.get("page"))
+            if place not in looked:
+                if len(looked) == most:
+                    continue
+                looked[place] = _described(*place, group)
+            described = looked[place]
+            if isinstance(described, Problem):
+                problems.setdefault(place, described)
+            if not isinstance(described, Described):
+                continue
+            try:
+                left = left_of(described, part)
+            except ImageError as error:
+                problems.setdefault((path, *part.items()), Problem(f"{path}: {error}", group.where))
+                continue
+            why = mismatch(left, axes) or _unlike(left, planned.work)
+            if why:
+                where = f"steps.{planned.name}.axes, {group.where}"
+                # one word for an image: its other planes have the same axes
+                problems.setdefault((path, planned.name), Problem(f"{named(path, part)} {why}", where))
+    return list(problems.values())
+
+
+def _unlike(left: Described, work: Mapping[str, Any]) -> str:
+    """Why a classifier was not made for such an image, if so."""
+    channels, dtype = work.get("channels"), work.get("dtype")
+    if channels is not None and left.size("c") != channels:
+        return f"has {left.size('c')} channel(s), and {work['model']} was trained on {channels}"
+    if dtype is not None and left.dtype != dtype:
+        return f"has {left.dtype} values, and {work['model']} was trained on {dtype}"
+    return ""
+
+
+def _parts(groups: tuple[Group, ...]) -> Iterator[tuple[Group, str, Any]]:
+    for group in groups:
+        for each in group.members or (group,):
+            for path, part in each.images:
+                yield each, path, part
+
+
+def _described(path: str, level: int, page: int | None, group: Group) -> Described | Problem | None:
+    """What an image is; nothing if only decoding it tells."""
+    try:
+        if is_zarr(path) or is_tiff(path):
+            return describe(path, level, page)
+    except ImageError as error:
+        return Problem(str(error), group.where)
+    except PixmakeError as error:
+        return error.problems[0]
+    return None

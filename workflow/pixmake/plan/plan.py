@@ -1,0 +1,562 @@
+"""The plan: from a config and its table to groups of images and the steps that are done to them.
+
+Nothing here knows of Snakemake.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.ids import rule_name
+from pixmake.config.images import Images
+from pixmake.config.models import Config, Step, parse_config, parse_images, parse_storage
+from pixmake.config.settings import read_settings
+from pixmake.images.axes import named
+from pixmake.images.remote.objects import configure, is_remote, versions
+from pixmake.job.gathered import members_text
+from pixmake.job.task import Task
+from pixmake.plan.cluster_groups import Standing, group_names, stages
+from pixmake.plan.containers import (
+    SPLIT,
+    checkpoint_problems,
+    container_config,
+    split_source,
+    split_work,
+)
+from pixmake.plan.environments import environment_problems
+from pixmake.plan.executors import Placement, place_steps
+from pixmake.plan.kinds import KINDS, takes_images
+from pixmake.plan.table_functions import PlannedFunction, plan_functions
+from pixmake.table.arrivals import failures_to_retry
+from pixmake.table.groups import Group, make_grouping, make_groups
+from pixmake.table.per_groups import Levels, make_levels
+from pixmake.table.selection import select_rows
+from pixmake.table.sources import read_images
+from pixmake.table.table import Note, Table, path_problems, without_missing
+
+LOGS = "logs"
+GATHERED = ".gathered"
+"""The folder below ``results`` with a file for each step whose results other jobs get all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One rule: what one step does to one group."""
+
+    rule: str
+    task: Task
+    images: tuple[str, ...]
+    needed: tuple[str, ...]
+    record: str
+    files: tuple[str, ...]
+    log: str
+    several: tuple[str, ...] = ()
+    """The images of a job over several, if it depends on them."""
+    gathered: tuple[str, ...] = ()
+    """What the job depends on that is not among the words of its command: see ``members``."""
+    members: str = ""
+    """The list of its images, as JSON, of a job of a step with ``per``."""
+    group: str | None = None
+    """The group of jobs that share one cluster job."""
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step with what is the same for all of its jobs."""
+
+    name: str
+    step: Step
+    source: str
+    keeps_going: bool
+    placement: Placement = field(default_factory=Placement)
+    takes_images: bool = True
+    """Whether a job over several images depends on their files, not only on what other steps made."""
+    temporary: bool = False
+    """Whether its files are removed once all that need them are done."""
+    keep: str = "all"
+    storage: Mapping[str, Any] = field(default_factory=dict)
+    """How images at URIs are reached."""
+    work: Mapping[str, Any] = field(default_factory=dict)
+    """What its kind is told; see `pixmake.job.task.Task`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every job of a project. Steps stand after the steps that they need."""
+
+    config: Config
+    groups: tuple[Group, ...]
+    steps: tuple[PlannedStep, ...]
+    columns: tuple[str, ...]
+    """The metadata terms, in the table's order."""
+    cohorts: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
+    """The jobs of the steps with ``per``."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What the images at URIs were when the plan was made."""
+    notes: tuple[Note, ...] = ()
+    """What was left out or mended on the way from the source to the groups, and why."""
+    functions: tuple[PlannedFunction, ...] = ()
+    """The functions of tables, each after those that it needs."""
+    containers: Plan | None = None
+    """Where images are found during the run: the plan of the files that hold them. The plan itself then
+    has no groups; `pixmake.plan.found_images` has the plan of what was found."""
+
+    cores: int | None = None
+    """Of one cluster job, if that is known."""
+    planned_before: tuple[tuple[PlannedStep, Job], ...] | None = None
+    """On a cluster node: the jobs that are to run there. None at all, where only tables are made."""
+    is_slice: bool = False
+    """Whether other runs do other images, and tables are made once all are done."""
+
+    @property
+    def levels(self) -> Levels:
+        """Which jobs each step has."""
+        return Levels(self.groups, self.cohorts)
+
+    def jobs(
+        self, *, over_several: bool | None = None, step: str | None = None
+    ) -> Iterator[tuple[PlannedStep, Job]]:
+        """Every job, all of the first step, then of the next.
+
+        Parameters
+        ----------
+        over_several
+            Only those of `per`, or none of those.
+        step
+            Only those of this step.
+        """
+        if self.planned_before is not None:
+            for planned, job in self.planned_before:
+                if over_several in (None, planned.step.terms is not None) and step in (None, planned.name):
+                    yield planned, job
+            return
+        index = self.levels.index()
+        shared = self._shared()
+        for planned in self.steps:
+            if over_several is not None and over_several != (planned.step.terms is not None):
+                continue
+            if step not in (None, planned.name):
+                continue
+            failures = failures_to_retry(self.config.results, planned.name)
+            names = shared.get(planned.name)
+            for group in self.levels.of(planned.name):
+                job = self._job(planned, group, failures.get(group.id, 0), index)
+                yield planned, job if names is None else replace(job, group=names[group.id])
+
+    def records(self, step: str) -> list[str]:
+        """The record files of a step, in the table's order."""
+        return [record_path(self.config.results, step, group.id) for group in self.levels.of(step)]
+
+    def _shared(self) -> dict[str, Mapping[str, str]]:
+        """Of each step whose images go to the cluster in groups, the group of each image."""
+        ids = [group.id for group in self.groups]
+        shared: dict[str, Mapping[str, str]] = {}
+        standing = [
+            Standing(
+                each.name, each.placement, each.step.needs, each.step.needs_all, each.step.terms is not None
+            )
+            for each in self.steps
+        ]
+        for stage in stages(standing):
+            names = group_names(stage, ids, self.config.results, self.cores)
+            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
+        return shared
+
+    def files(self, step: str) -> list[str]:
+        """The files of all jobs of a step."""
+        found = self.levels.of(step)
+        return [path for group in found for path in self._results(step, group.id)[1:]]
+
+    def gathered_steps(self) -> list[str]:
+        """The steps whose results other jobs get all at once."""
+        return [p.name for p in self.steps if any(p.name in each.step.needs_all for each in self.steps)]
+
+    def _results(self, step: str, job_id: str) -> list[str]:
+        """The record of a job, then its files."""
+        results = self.config.results
+        record = record_path(results, step, job_id)
+        return [record, *file_paths(results, step, self.config.steps[step], job_id)]
+
+    def _job(
+        self, planned: PlannedStep, group: Group, failures: int, index: Mapping[str, Mapping[str, Group]]
+    ) -> Job:
+        step, results = planned.step, self.config.results
+        singles = [need for need in sorted(step.needs) if self._is_single(step, need)]
+        needed: list[str] = []
+        for need in singles:
+            (one,) = self.levels.related(group, need, index)
+            needed += self._results(need, one.id)
+        needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
+        members, gathered = "", list[str]()
+        many = [need for need in sorted(step.needs) if need not in singles]
+        if step.terms is not None:
+            of_each = {
+                need: [self._results(need, one.id) for one in self.levels.related(group, need, index)]
+                for need in many
+            }
+            gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
+            images = [_image_of(each, self.versions) for each in group.members]
+            members = members_text(images, of_each, {need: need not in self.cohorts for need in many})
+        task = Task(
+            step=planned.name,
+            id=group.id,
+            kind=step.kind,
+            work=planned.work,
+            source=planned.source,
+            metadata=group.metadata,
+            params=step.params,
+            names=group.names,
+            images=tuple(path if is_remote(path) else "" for path in group.paths) if self.versions else (),
+            versions=tuple(self.versions.get(path, "") for path in group.paths) if self.versions else (),
+            parts=group.parts,
+            needs={need: tuple(self.config.steps[need].files) for need in singles},
+            needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
+            members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
+            needs_many={need: tuple(self.config.steps[need].files) for need in many},
+            files=tuple(step.files),
+            python=step.python,
+            failures=failures,
+        )
+        record, *files = self._results(planned.name, group.id)
+        return Job(
+            rule=rule_name(planned.name, group.id),
+            task=task,
+            images=group.paths,
+            needed=tuple(needed),
+            record=record,
+            files=tuple(files),
+            log=f"{LOGS}/{planned.name}/{group.id}.log",
+            several=tuple([] if step.terms is None else group_images(planned, group)),
+            gathered=tuple(gathered),
+            members=members,
+        )
+
+    def _is_single(self, step: Step, need: str) -> bool:
+        """Whether a needed step has one job for each job of a step."""
+        theirs = self.config.steps[need].terms
+        return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
+
+
+def group_images(planned: PlannedStep, group: Group) -> list[str]:
+    """The images of a job over several, if it asks for them."""
+    if not planned.takes_images:
+        return []
+    return list(dict.fromkeys(path for each in group.members for path in each.paths))
+
+
+def _image_of(group: Group, versions: Mapping[str, str]) -> dict[str, Any]:
+    names = group.names or ("",)
+    images = dict(zip(names, group.paths, strict=True))
+    parts = {"parts": dict(zip(names, group.parts, strict=True))} if group.parts else {}
+    known = {path: versions[path] for path in group.paths if path in versions}
+    told = {"versions": known} if known else {}
+    return {"id": group.id, "metadata": group.metadata, "images": images, **parts, **told}
+
+
+def gathering_rule(step: str) -> str:
+    """The name of the rule that puts the results of all jobs of a step together."""
+    return f"gather_{step}"
+
+
+def gathered_path(results: str, step: str) -> str:
+    """Where the results of all jobs of a step stand together."""
+    return f"{results}/{GATHERED}/{step}"
+
+
+def record_path(results: str, step: str, job_id: str) -> str:
+    """Where a job's record is."""
+    return f"{results}/{step}/{job_id}.json"
+
+
+def file_paths(results: str, name: str, step: Step, job_id: str) -> list[str]:
+    """Where a job's files are, in the order in which its step declares them."""
+    return [f"{results}/{name}/{job_id}.{file}.{suffix.lstrip('.')}" for file, suffix in step.files.items()]
+
+
+def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
+    """The plan of a project, from what its YAML files say.
+
+    Raises
+    ------
+    PixmakeError
+        With everything that is wrong with config, table and steps, all at once.
+    """
+    try:
+        config = parse_config(content, files)
+    except PixmakeError as error:
+        images = parse_images(content)
+        configure(parse_storage(content))
+        raise PixmakeError([*error.problems, *(table_problems(images) if images else ())]) from None
+    return make_plan(config, str(files[0]) if files else "config")
+
+
+def table_problems(images: Images) -> tuple[Problem, ...]:
+    """What is wrong with a table, for a config that has problems of its own."""
+    problems: list[Problem] = []
+    try:
+        table = selected_table(images)
+        problems += path_problems(table)
+        problems += make_grouping(table, images).problems
+    except PixmakeError as error:
+        problems += error.problems
+    return tuple(problems)
+
+
+def make_plan(config: Config, source: str = "config") -> Plan:
+    """Read, select and group the images, and plan what is done to them.
+
+    Parameters
+    ----------
+    config
+        The project.
+    source
+        Its file, for messages.
+
+    Raises
+    ------
+    PixmakeError
+        With everything that is wrong with the table and the steps, all at once.
+    """
+    configure(config.storage.given())
+    with _no_garbage():
+        containers = config.images.checkpoint is not None
+        return _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
+
+
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Without Python's search for garbage: it walks a million rows again and again, and finds none."""
+    searching = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if searching:
+            gc.enable()
+
+
+def _plan_of_table(config: Config, source: str) -> Plan:
+    problems: list[Problem] = []
+    steps: tuple[PlannedStep, ...] = ()
+    groups: tuple[Group, ...] = ()
+    columns: list[str] = []
+    cohorts: Mapping[str, tuple[Group, ...]] = {}
+    functions: tuple[PlannedFunction, ...] = ()
+    notes: tuple[Note, ...] = ()
+    try:
+        steps = _planned_steps(config, source)
+    except PixmakeError as error:
+        problems += error.problems
+    try:
+        table = selected_table(config.images)
+        columns = table.columns
+        problems += path_problems(table)
+        grouping = make_grouping(table, config.images)
+        problems += grouping.problems
+        groups, notes = grouping.groups, (*table.notes, *grouping.notes())
+        if not groups and not problems:
+            what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
+            problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
+        cohorts = make_levels(config, groups, columns).cohorts
+    except PixmakeError as error:
+        problems += error.problems
+    try:
+        functions = plan_functions(config, columns or None)
+    except PixmakeError as error:
+        problems += error.problems
+    known = {} if problems else _known_versions(groups)
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes, functions)
+    problems = problems or [*collisions(plan), *_kind_problems(plan)]
+    if problems:
+        raise PixmakeError(problems)
+    return plan
+
+
+def _plan_of_containers(config: Config, source: str) -> Plan:
+    """The plan of a project whose images are found during the run."""
+    checkpoint = config.images.checkpoint
+    assert checkpoint is not None
+    holding = container_config(config)
+    problems: list[Problem] = []
+    steps: tuple[PlannedStep, ...] = ()
+    groups: tuple[Group, ...] = ()
+    table: Table | None = None
+    try:
+        steps = _planned_steps(config, source)
+    except PixmakeError as error:
+        problems += error.problems
+    try:
+        table = selected_table(holding.images)
+        problems += path_problems(table)
+        groups = make_groups(table, holding.images) if not problems else ()
+    except PixmakeError as error:
+        problems += error.problems
+    problems += checkpoint_problems(config, table.columns if table is not None else [])
+    if problems:
+        raise PixmakeError(problems)
+    assert table is not None
+    split = PlannedStep(
+        name=SPLIT,
+        step=holding.steps[SPLIT],
+        source=split_source(checkpoint),
+        keeps_going=config.on_error == "continue",
+        storage=config.storage.given(),
+        work=split_work(checkpoint),
+    )
+    known = _known_versions(groups)
+    containers = Plan(holding, groups, (split,), tuple(table.columns), versions=known, notes=table.notes)
+    problems = list(collisions(containers))
+    if problems:
+        raise PixmakeError(problems)
+    return Plan(config, (), steps, (), functions=plan_functions(config, None), containers=containers)
+
+
+def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
+    """The versions of the images at URIs; their table has been looked at, so they are known."""
+    found = versions(path for group in groups for path in group.paths if is_remote(path))
+    return {path: version for path, version in found.items() if version is not None}
+
+
+def selected_table(images: Images) -> Table:
+    """The rows to run.
+
+    Raises
+    ------
+    PixmakeError
+        The table cannot be used, or no row is left.
+    """
+    table = read_images(images)
+    selected = select_rows(table, images.select, images.group_by)
+    if not len(selected):
+        hint = "look at images.select" if len(table) else ""
+        what = f"no image: {len(table)} rows, of which none is selected"
+        raise PixmakeError([Problem(what, table.source, hint)])
+    if images.missing == "skip":
+        there = without_missing(selected)
+        if not len(there):
+            what = f"no image: of {len(selected)} files none is there"
+            raise PixmakeError(
+                [Problem(what, table.source, f"the first: {there.notes[len(selected.notes)].path}")]
+            )
+        return there
+    return selected
+
+
+def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
+    problems: list[Problem] = []
+    planned = []
+    placements: dict[str, Placement] = {}
+    try:
+        placements = place_steps(config, read_settings(), source)
+    except PixmakeError as error:
+        problems += error.problems
+    for name in _in_order(config):
+        step = config.steps[name]
+        kind = KINDS[step.kind]
+        found = [*environment_problems(step, name), *kind.check(config, name)]
+        problems += found
+        if not found:
+            planned.append(
+                PlannedStep(
+                    name=name,
+                    placement=placements.get(name, Placement()),
+                    step=step,
+                    source=kind.source(step),
+                    keeps_going=config.keeps_going(step),
+                    work=kind.work(step),
+                    takes_images=takes_images(step),
+                    temporary=config.is_temporary(name),
+                    keep=config.keep,
+                    storage=config.storage.given(),
+                )
+            )
+    if problems:
+        raise PixmakeError(problems)
+    return tuple(planned)
+
+
+def _in_order(config: Config) -> list[str]:
+    """The steps, each after those that it needs; config.yaml's order otherwise."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        for need in (*config.steps[name].needs, *config.steps[name].needs_all):
+            visit(need)
+        if name not in order:
+            order.append(name)
+
+    for name in config.steps:
+        visit(name)
+    return order
+
+
+def collisions(plan: Plan) -> Iterator[Problem]:
+    """Images that would get one id or one rule name, files that two jobs would write."""
+    groups: dict[str, Group] = {}
+    for group in plan.groups:
+        twin = groups.setdefault(rule_name("", group.id), group)
+        if twin is not group:
+            images = [named(*image) for image in (*twin.images, *group.images)]
+            what = f"{' and '.join(images)} get one id, {group.id!r}"
+            if twin.id != group.id:
+                what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
+            hint = "set images.id to a template that tells them apart, e.g. with one more column"
+            yield Problem(what, f"{twin.where} and {group.where}", hint)
+    yield from _cohort_collisions(plan)
+    names = {planned.name for planned in plan.steps}
+    gathering = {gathering_rule(step) for step in plan.gathered_steps()}
+    rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
+    for planned in plan.steps:
+        for group in plan.levels.of(planned.name):
+            name = rule_name(planned.name, group.id)
+            if name in gathering:
+                what = f"{planned.name} of {group.id} and the rule that gathers a step are both {name}"
+                yield Problem(what, f"steps.{planned.name}", "rename a step")
+            for other in names - {planned.name}:
+                if name.startswith(f"{other}_") and name.removeprefix(other) in rules.get(other, groups):
+                    what = f"{planned.name} of {group.id} and {other} make one rule name, {name}"
+                    yield Problem(what, f"steps.{planned.name}", "rename a step")
+        suffixes = [
+            path.removeprefix(f"{plan.config.results}/{planned.name}/")
+            for path in file_paths(plan.config.results, planned.name, planned.step, "")
+        ]
+        ends = [*suffixes, ".json"]
+        if len(set(ends)) < len(ends) or any(suffix.endswith(".json") for suffix in suffixes):
+            yield from _file_collisions(plan, planned)
+
+
+def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
+    for step, cohorts in plan.cohorts.items():
+        found: dict[str, Group] = {}
+        for cohort in cohorts:
+            twin = found.setdefault(rule_name("", cohort.id), cohort)
+            if twin is not cohort:
+                what = f"the ids {twin.id!r} and {cohort.id!r} make one rule name"
+                hint = "change one of the values"
+                yield Problem(what, f"steps.{step}.per, {twin.where} and {cohort.where}", hint)
+
+
+def _kind_problems(plan: Plan) -> Iterator[Problem]:
+    for planned in plan.steps:
+        kind = KINDS[planned.step.kind]
+        yield from kind.check_images(planned.step, planned.name, plan.levels.of(planned.name))
+
+
+def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:
+    """Only a file that ends in ``.json`` can be another job's record."""
+    writers: dict[str, str] = {}
+    for group in plan.levels.of(planned.name):
+        results = plan.config.results
+        record = record_path(results, planned.name, group.id)
+        for path in [record, *file_paths(results, planned.name, planned.step, group.id)]:
+            other = writers.setdefault(path, group.id)
+            if other != group.id:
+                what = f"{other} and {group.id} would both write {path}"
+                yield Problem(what, f"steps.{planned.name}.files", "rename the file")

@@ -1,0 +1,406 @@
+"""From Snakemake's log records to a run's progress, and counts in place of lists of ten thousand rules.
+
+There is one way in: `Reporter.take` gets each record. It is called by the logger plugin, which
+``profiles/default`` asks for, or, where a user's own profile does not, by a handler of Snakemake's logger.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import re
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pixmake.job.record import Failure, read_record
+from pixmake.job.run import PREREQUISITE
+from pixmake.progress.display import LiveDisplay, PlainLines
+from pixmake.progress.events import write_events
+from pixmake.progress.run_state import forget_run, note_now, note_plan
+from pixmake.progress.tally import Tally, Work
+
+BEGIN, END = "pixmake_begin", "pixmake_end"
+"""Events of our own among Snakemake's, so that they come in order."""
+
+MOST_ERRORS = 10
+"""Failed attempts that are told one by one."""
+
+NOTE_SECONDS = 2.0
+"""Between two notes for ``pixmake status --watch``."""
+
+PATIENCE = 10.0
+"""Seconds that the end of a run waits for the last records to be shown."""
+
+LONGEST_REASON = 200
+"""Letters of a failure's reason that are shown."""
+
+_HEAD = 1024
+"""Bytes of a record in which its status stands."""
+
+
+class Reporter:
+    """Shows a run by its log records, or leaves Snakemake's output as it is where that was asked for."""
+
+    def __init__(self, settings: Any) -> None:
+        self.dryrun = bool(settings.dryrun)
+        self.stream = sys.stdout if self.dryrun else sys.stderr
+        self.shows = _is_wanted(settings)
+        self.plain = not self.stream.isatty() or settings.nocolor
+        self.snakemakes = _snakemakes_handler(settings, self.stream)
+        self.tally: Tally | None = None
+        self.display: LiveDisplay | PlainLines | None = None
+        self.reasons: dict[str, Counter[str]] = {}
+        self.others: set[str] = set()
+        self.jobs = 0
+        self.errors = 0
+        self.noted = 0.0
+
+    def take(self, record: logging.LogRecord) -> None:
+        """Show what a record says."""
+        event = str(getattr(record, "event", None) or "")
+        if event == BEGIN:
+            self._begin(record)
+        elif event == END:
+            self._end(record)
+        elif not self.shows:
+            self._pass_on(record)
+        elif event in _EVENTS:
+            _EVENTS[event](self, record)
+        elif _is_of_use(record):
+            self._pass_on(record)
+
+    def close(self) -> None:
+        """Leave the terminal as it was, and say what was not said yet."""
+        if self.dryrun:
+            self._tell_dry_run()
+        if self.display is not None:
+            self.display.stop()
+            self.display = None
+
+    def _begin(self, record: Any) -> None:
+        self.tally = record.tally
+        self._note()
+        if self.shows:
+            if record.message_to_user:
+                self._say(record.message_to_user)
+            kind = PlainLines if self.plain else LiveDisplay
+            self.display = kind(self.tally.progress, self.stream)
+
+    def _end(self, record: Any) -> None:
+        self.tally = None
+        self.close()
+        record.shown.set()
+
+    def _job_info(self, record: Any) -> None:
+        work = _work(record)
+        if self.dryrun:
+            step = work.step if work else record.rule_name
+            reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
+            if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
+                reason = "failed before"
+            self.reasons.setdefault(step, Counter())[reason] += 1
+            if work is None:
+                self.others.add(step)
+        elif self.tally is not None:
+            name = f"{work.step} of {work.id}" if work else record.rule_name
+            self.tally.started(record.jobid, name, work)
+            self._update()
+
+    def _job_finished(self, record: Any) -> None:
+        if self.tally is None:
+            return
+        work = self.tally.work(record.job_id)
+        error = failure_in(work.record) if work else None
+        skipped = error is not None and error.type == PREREQUISITE
+        self.tally.finished(record.job_id, _reason(error) if error else None, skipped=skipped)
+        self._update()
+
+    def _job_error(self, record: Any) -> None:
+        logs = ", ".join(getattr(record, "log", None) or [])
+        where = f"its log: {logs}" if logs else "it has no log"
+        if self.tally is not None:
+            self.tally.failed(record.jobid, record.rule_name, where)
+        self.errors += 1
+        if self.errors <= MOST_ERRORS:
+            self._say(f"{record.rule_name} failed{f'; {where}' if logs else ''}")
+        elif self.errors == MOST_ERRORS + 1:
+            self._say("more jobs failed; the logs of all are under logs/")
+        self._update()
+
+    def _progress(self, record: Any) -> None:
+        """Snakemake's own count, which knows of jobs that a checkpoint has added."""
+        if self.tally is not None:
+            self.tally.expect(int(record.total))
+
+    def _run_info(self, record: Any) -> None:
+        """Snakemake's table of rules, from which only a dry run's totals are of use."""
+        self.jobs = int(getattr(record, "stats", {}).get("total", 0))
+        if self.reasons:
+            self._tell_dry_run()
+
+    def _tell_dry_run(self) -> None:
+        if not self.shows or not self.jobs:
+            return
+        names = [name for name in self.reasons if name not in self.others] + sorted(self.others - {"all"})
+        counted = {name: self.reasons[name].total() for name in names}
+        listed = ", ".join(f"{number} × {step}" for step, number in counted.items())
+        self._say(f"would run: {listed or f'{self.jobs} jobs'}")
+        for step in counted:
+            for reason, number in self.reasons[step].most_common():
+                self._say(f"  {number} × {step}: {_REASONS.get(reason, reason)}")
+        self.jobs, self.reasons = 0, {}
+
+    def _update(self) -> None:
+        if self.display is not None:
+            self.display.update()
+        if time.monotonic() - self.noted >= NOTE_SECONDS:
+            self._note()
+
+    def _note(self) -> None:
+        if self.tally is not None:
+            self.noted = time.monotonic()
+            note_now(self.tally.progress())
+
+    def _say(self, line: str) -> None:
+        if self.display is not None:
+            self.display.say(line)
+        else:
+            print(line, file=self.stream, flush=True)
+
+    def _pass_on(self, record: logging.LogRecord) -> None:
+        """Have Snakemake's own handler write a record."""
+        if not self.snakemakes.filter(record):
+            return
+        if isinstance(self.display, LiveDisplay):
+            text = self.snakemakes.format(record)
+            if text and text != "None":
+                self.display.say(text)
+        else:
+            self.snakemakes.emit(record)
+
+
+_EVENTS: dict[str, Callable[[Reporter, Any], None]] = {
+    "job_info": Reporter._job_info,
+    "job_finished": Reporter._job_finished,
+    "job_error": Reporter._job_error,
+    "progress": Reporter._progress,
+    "run_info": Reporter._run_info,
+}
+_HIDDEN = {"job_started", "group_info", "group_error", "resources_info", "shellcmd"}
+_CHATTER = (
+    "Conda environments: ignored",
+    "Trying to restart",
+    "Select jobs to execute",
+    "Submitted job",
+    "Submitted group job",
+    "Using shell",
+    "Assuming unrestricted",
+    "Reasons:",
+    "DAG of jobs will be updated",
+    "Updating checkpoint",
+    "Rules with provenance triggered jobs",
+    "Some jobs were triggered by provenance information",
+    "Using workflow specific profile",
+    "Complete log(s):",
+    "Elapsed time:",
+    "RuleException:\nCalledProcessError",  # the command of one image; `_job_error` says whose it was
+)
+_SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
+_REASON_END = re.compile(r":|; ")
+_PARAMS = "Params have changed since last execution"
+_REASONS = {
+    "Missing output files": "no result yet",
+    "Incomplete output files": "was interrupted",
+    "Updated input files": "its image has changed",
+    "Input files updated by another job": "a step that it needs runs",
+    "Set of input files has changed since last execution": "has other images or other needed steps",
+    _PARAMS: "its function, params or row have changed",
+    "Code has changed since last execution": "pixmake or its rule has changed",
+    "Forced execution": "asked for",
+}
+_STATUS = re.compile(rb'"status": ?"(ok|failed)"')
+
+
+def show_progress(workflow: Any) -> None:
+    """Show a run's progress where ``quiet`` holds ``rules`` but no logger plugin was asked for.
+
+    So it is with a profile of the user's own. Any other ``quiet`` leaves Snakemake's output as it is.
+    """
+    from snakemake.logging import logger
+
+    from snakemake_logger_plugin_pixmake import LogHandler
+
+    write_events(workflow)
+    settings = workflow.output_settings
+    if not _is_wanted(settings):
+        return
+    if all(isinstance(handler, LogHandler) for handler in workflow.logger_manager.plugin_handlers):
+        # each record wakes the plugins' thread, and Snakemake's own waits for Python's lock meanwhile
+        for handler in logger.handlers:
+            if isinstance(handler, logging.handlers.QueueHandler):
+                handler.addFilter(_is_of_use)
+    replaced = [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]
+    if replaced and workflow.is_main_process:
+        logger.removeHandler(replaced[0])
+        logger.addHandler(_Direct(settings))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it begins."""
+
+    records: tuple[str, ...]
+    """What it is to make."""
+    before: int
+    """Images that were done before."""
+    begun: float
+    """Seconds since the epoch."""
+
+
+def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: Sequence[str]) -> Run:
+    """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's.
+    results
+        The folder of all results.
+    steps
+        The names of the steps, in the order in which they are shown.
+    over_several
+        Those whose jobs are not one for each image.
+    """
+    from snakemake.logging import logger
+
+    dag = workflow.dag
+    tally = Tally(over_several=frozenset(over_several))
+    to_run: list[tuple[int, Work]] = []
+    done: list[Work] = []
+    other: Counter[str] = Counter()
+    for job in dag.jobs:
+        needed = dag.needrun(job)
+        record = getattr(job.output, "record", None)
+        if record is None:
+            other[job.rule.name] += int(needed)
+        elif needed:
+            to_run.append((dag.jobid(job), _work_of(str(record))))
+        else:
+            done.append(_work_of(str(record)))
+    tally.plan(to_run, done, steps, jobs=len(dag))
+    progress = tally.progress()
+    counts = Counter(work.step for _, work in to_run)
+    listed = [f"{counts[step]} × {step}" for step in [*steps, *(set(counts) - set(steps))] if counts[step]]
+    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number and rule != "all"]
+    before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
+    message = f"{before}to run: {', '.join(listed)}" if listed else ""
+    logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
+    note_plan(tally.begun, results, _ids(work for _, work in to_run), _ids(done))
+    records = tuple(work.record for work in [*(work for _, work in to_run), *done])
+    return Run(records, progress.before, tally.begun)
+
+
+def end_run() -> None:
+    """Wait until all that Snakemake has said is shown, and leave the terminal as it was."""
+    from snakemake.logging import logger
+
+    shown = threading.Event()
+    if any(isinstance(handler, (_Direct, logging.handlers.QueueHandler)) for handler in logger.handlers):
+        logger.info("", extra={"event": END, "shown": shown})
+        shown.wait(PATIENCE)
+    forget_run()
+
+
+def failure_in(record: str) -> Failure | None:
+    """Why a job failed, from its record; of a record of success only the first bytes are read."""
+    try:
+        with open(record, "rb") as content:
+            status = _STATUS.search(content.read(_HEAD))
+        if status is not None and status[1] == b"ok":
+            return None
+        return read_record(record).error
+    except (OSError, ValueError):
+        return None  # not there any more, or not there yet on a network file system
+
+
+class _Direct(logging.Handler):
+    """A handler of Snakemake's logger, where no plugin was asked for."""
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__()
+        self.reporter = Reporter(settings)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self.reporter.take(record)
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        self.reporter.close()
+        super().close()
+
+
+def _is_wanted(settings: Any) -> bool:
+    """Whether ``quiet`` hides the blocks of text but not the progress."""
+    from snakemake.settings.enums import Quietness
+
+    quiet = set(settings.quiet or ())
+    return Quietness.RULES in quiet and not quiet & {Quietness.PROGRESS, Quietness.ALL}
+
+
+def _snakemakes_handler(settings: Any, stream: Any) -> logging.Handler:
+    """The handler that Snakemake would have without this module."""
+    from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultFormatter
+
+    chosen = DefaultFilter(
+        settings.quiet, settings.debug_dag, settings.verbose, settings.dryrun, settings.printshellcmds
+    )
+    formatter = DefaultFormatter(settings.quiet, settings.show_failed_logs)
+    handler: logging.Handler = ColorizingTextHandler(settings.nocolor, stream, formatter, chosen)
+    return handler
+
+
+def _ids(works: Iterable[Work]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for work in works:
+        ids.setdefault(work.step, []).append(work.id)
+    return ids
+
+
+def _work_of(record: str) -> Work:
+    path = Path(record)
+    return Work(path.parent.name, path.name.removesuffix(".json"), record)
+
+
+def _work(record: Any) -> Work | None:
+    """What a job of Snakemake's does, if its first output is a record of its step."""
+    if not record.output or not record.output[0].endswith(".json"):
+        return None
+    work = _work_of(record.output[0])
+    rule = str(record.rule_name)
+    return work if rule == work.step or rule.startswith(f"{work.step}_") else None
+
+
+def _reason(error: Failure) -> str:
+    line = " ".join(f"{error.type}: {error.message}".split())
+    return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Whether Snakemake says more than that it goes on, or a list of ten thousand rules."""
+    event = str(getattr(record, "event", None) or "")
+    if event in _EVENTS or event in (BEGIN, END):
+        return True
+    if event in _HIDDEN:
+        return False
+    text = str(record.msg or "")
+    return record.levelno > logging.INFO or not (
+        not text.strip() or text.startswith(_CHATTER) or _SUBMITTED.match(text) is not None
+    )

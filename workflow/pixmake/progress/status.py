@@ -1,0 +1,136 @@
+"""What is done, what failed and what is to do, from the files on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pixmake.base.errors import PixmakeError, Problem, nearest
+from pixmake.config.models import Config
+from pixmake.images.remote.objects import configure
+from pixmake.job.record import failure_counts, note_failure, read_record
+from pixmake.plan.containers import container_config, found_config
+from pixmake.plan.found_images import found_path, has_rows
+from pixmake.plan.plan import selected_table
+from pixmake.table.arrivals import ASKED
+from pixmake.table.groups import make_groups
+from pixmake.table.per_groups import Levels, make_levels
+
+
+@dataclass(frozen=True)
+class Count:
+    """How far one step is."""
+
+    done: int
+    failed: int
+    to_do: int
+
+
+def project_status(config: Config) -> dict[str, Count]:
+    """How far each step is, by what is on disk: a changed image or param is not looked for.
+
+    Only the records of jobs that have ever failed are read, so this is quick for many images.
+    """
+    counts = {}
+    for part, levels in project_parts(config):
+        for step in part.steps:
+            ids = [group.id for group in levels.of(step)]
+            there = record_ids(part.results, step)
+            failed = set(failed_ids(part, step))
+            done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
+            lost = sum(1 for job_id in ids if job_id in failed)
+            counts[step] = Count(done, lost, len(ids) - done - lost)
+    return counts
+
+
+def failed_ids(config: Config, step: str) -> list[str]:
+    """The jobs of a step whose record says that they failed, or that a step they need did."""
+    own = config.steps[step]
+    suspects = set(failure_counts(config.results, step))
+    for need in (*own.needs, *own.needs_all):
+        failed = set(failed_ids(config, need))
+        same_jobs = need in own.needs and own.terms == config.steps[need].terms
+        suspects |= failed if same_jobs or not failed else record_ids(config.results, step)
+    found = []
+    for job_id in sorted(suspects):
+        try:
+            if read_record(f"{config.results}/{step}/{job_id}.json").status == "failed":
+                found.append(job_id)
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def project_parts(config: Config) -> list[tuple[Config, Levels]]:
+    """A project with the jobs of each step; where images are found in files, these files' part comes first.
+
+    Raises
+    ------
+    PixmakeError
+        The table cannot be used, or not with the terms of the steps.
+    """
+    if config.images.checkpoint is None:
+        return [(config, _levels(config))]
+    holding = container_config(config)
+    table = found_path(config.results)
+    found = found_config(config, table)
+    return [
+        (holding, _levels(holding)),
+        (found, _levels(found) if has_rows(table) else Levels((), {})),
+    ]
+
+
+def _levels(config: Config) -> Levels:
+    configure(config.storage.given())
+    table = selected_table(config.images)
+    return make_levels(config, make_groups(table, config.images), table.columns)
+
+
+def ask_again(config: Config, ids: Sequence[str], step: str | None) -> int:
+    """Have jobs run again in the next run.
+
+    Returns
+    -------
+    int
+        The number of images.
+
+    Raises
+    ------
+    PixmakeError
+        A step or an id that the project does not have.
+    """
+    parts = project_parts(config)
+    jobs = {name: {group.id for group in levels.of(name)} for part, levels in parts for name in part.steps}
+    known = set().union(*(jobs[name] for name in ([step] if step in jobs else jobs)))
+    problems = [
+        Problem(
+            f"no image has the id {job_id!r}",
+            hint=nearest(job_id, known) if len(known) < 1000 else "",
+        )
+        for job_id in ids
+        if job_id not in known
+    ]
+    if step is not None and step not in jobs:
+        problems.append(Problem(f"there is no step {step!r}", hint=nearest(step, jobs)))
+    if problems:
+        raise PixmakeError(problems)
+    asked = set()
+    owners = {name: part for part, _ in parts for name in part.steps}
+    for name, part in owners.items():
+        if step not in (None, name):
+            continue
+        for job_id in ids or failure_counts(config.results, name):
+            if job_id in jobs[name] and (ids or job_id in failed_ids(part, name)):
+                note_failure(config.results, name, job_id, ASKED)
+                asked.add(job_id)
+    return len(asked)
+
+
+def record_ids(results: str, step: str) -> set[str]:
+    """The jobs of a step that have a record, whatever it says."""
+    try:
+        names = os.listdir(f"{results}/{step}")
+    except FileNotFoundError:
+        return set()
+    return {name.removesuffix(".json") for name in names if name.endswith(".json")}

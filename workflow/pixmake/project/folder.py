@@ -1,0 +1,139 @@
+"""A project's folder: making a new one, and running Snakemake in one."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.installed import WORKFLOW
+from pixmake.config.settings import VARIABLE, read_settings
+from pixmake.plan.batches import run_slices
+from pixmake.rules.lock import left_locked
+
+SCHEMA = "config.schema.json"
+
+
+def make_project(folder: Path) -> list[str]:
+    """Fill a new folder with a project that runs at once: the demo, for its user to change.
+
+    Returns
+    -------
+    list of str
+        What to tell the user.
+
+    Raises
+    ------
+    PixmakeError
+        The folder holds something already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        hint = "name a folder that is new or empty"
+        raise PixmakeError([Problem("exists and is not empty", str(folder), hint)])
+    template = project_template()
+    (folder / "profiles").mkdir(parents=True)
+    shutil.copy(template / "Snakefile", folder)
+    for name in ("config", "scripts", "profiles/default"):
+        shutil.copytree(template / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copy(WORKFLOW / "schemas" / SCHEMA, folder / "config")
+    config = folder / "config" / "config.yaml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace(f"../workflow/schemas/{SCHEMA}", SCHEMA), encoding="utf-8")
+    subprocess.run([sys.executable, "scripts/draw_trial.py"], cwd=folder, check=True)
+    return [
+        f"{folder} is a new project, with the demo's pictures in images/. Run it:",
+        f"  cd {shlex.quote(str(folder))}",
+        "  snakemake --cores 1",
+        "Then put your own images into config/images.csv and your own function into scripts/.",
+    ]
+
+
+def project_template() -> Path:
+    """The folder with what a new project is made of: inside the package where that is installed."""
+    return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
+
+
+def complete_project(folder: Path) -> list[str]:
+    """Give a folder that has a config what else Snakemake needs, where it is not there yet.
+
+    Returns
+    -------
+    list of str
+        What was written.
+
+    Raises
+    ------
+    PixmakeError
+        It cannot be written.
+    """
+    written = []
+    for name in ("Snakefile", "profiles/default/config.yaml"):
+        if not (folder / name).exists():
+            try:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(project_template() / name, folder / name)
+            except OSError as error:
+                raise PixmakeError([Problem(f"cannot be written: {error.strerror}", name)]) from None
+            written.append(f"wrote {name}")
+    return written
+
+
+def run_snakemake(
+    options: Sequence[str], parallel_config: str | None = None, batches: int | None = None
+) -> int:
+    """Run ``snakemake`` with these options in the working directory.
+
+    Parameters
+    ----------
+    options
+        Snakemake's.
+    parallel_config
+        A file of settings to use instead of this machine's.
+    batches
+        In how many slices the images are run, one after the other.
+
+    Returns
+    -------
+    int
+        Its exit status.
+    """
+    found = read_settings(parallel_config)
+    environment = dict(os.environ)
+    if parallel_config:
+        environment[VARIABLE] = os.path.abspath(parallel_config)
+    if found.settings.cores and not _says_cores(options):
+        options = ["--cores", str(found.settings.cores), *options]
+    unlock()
+    command = [sys.executable, "-m", "snakemake", *options]
+    if batches:
+        return run_slices(batches, lambda more: _run(command, {**environment, **more}))
+    return _run(command, environment)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    with subprocess.Popen(command, env=environment) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # Snakemake got it, too, and ends its jobs
+
+
+def unlock() -> None:
+    """Remove Snakemake's lock, if the run that it belongs to was killed."""
+    if left_locked():
+        print("pixmake: removing the lock that a killed run left behind", file=sys.stderr)
+        command = [sys.executable, "-m", "snakemake", "--unlock", "--quiet", "all"]
+        subprocess.run(command, check=False)
+
+
+def _says_cores(options: Sequence[str]) -> bool:
+    """Whether a command line says how much runs at a time, by itself or in a profile."""
+    saying = r"-[cj]\d*|--(cores|jobs|profile|workflow-profile)(=.*)?"
+    return any(re.fullmatch(saying, option) for option in options)

@@ -1,0 +1,370 @@
+"""PlantCV's parallel configuration (versions 4 and 5) as a ``config.yaml``.
+
+What has no counterpart becomes a comment; nothing is dropped without one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import keyword
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.values import TIMESTAMP, parse_time, typed_cell
+from pixmake.config.images import Images
+from pixmake.config.models import ARGUMENTS
+from pixmake.config.text import as_yaml
+from pixmake.project.importers.dask import LOCAL, put_cluster
+from pixmake.project.importers.draft import Draft, settle
+from pixmake.project.proposal import source_of
+from pixmake.table.table import PATH
+
+ALL_FORMATS = "all"
+AUTOMATIC_NAMES = "auto"
+
+Scalar = str | int | float | bool | None
+
+
+class PlantCVConfig(BaseModel):
+    """The keys of PlantCV's ``WorkflowConfig`` with PlantCV's defaults; others are kept as extras."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=False)
+
+    input_dir: str = ""
+    json_: str = Field(default="", alias="json")
+    """The file of results, in version 4."""
+    results: str = ""
+    """The file of results, in version 5."""
+    filename_metadata: list[str] = []
+    workflow: str = ""
+    img_outdir: str | None = "./output_images"
+    include_all_subdirs: bool = True
+    tmp_dir: str | None = "."
+    start_date: str | None = None
+    end_date: str | None = None
+    imgformat: str | list[str] = ALL_FORMATS
+    delimiter: str = "_"
+    metadata_filters: dict[str, Scalar | list[Scalar]] = {}
+    metadata_regex: dict[str, str] = {}
+    timestampformat: str = "%Y-%m-%dT%H:%M:%S.%fZ"
+    writeimg: bool = False
+    other_args: dict[str, Any] = {}
+    groupby: list[str] | str = ["filepath"]
+    group_name: str = AUTOMATIC_NAMES
+    cleanup: bool = True
+    append: bool = False
+    checkpoint: bool = True
+    verbose: bool = True
+    cluster: str = LOCAL
+    cluster_config: dict[str, Any] = {}
+    metadata_terms: dict[str, Any] = {}
+
+
+def import_plantcv(path: str | Path) -> str:
+    """The text of a ``config.yaml`` that runs what a PlantCV configuration runs.
+
+    Parameters
+    ----------
+    path
+        What `WorkflowConfig.save_config` of PlantCV wrote. Its folders and files are looked for from the
+        working directory, as PlantCV does.
+
+    Raises
+    ------
+    PixmakeError
+        It cannot be read, or says something that PlantCV would not run either.
+    """
+    given = _read(path)
+    draft = Draft()
+    kind = _source(given, draft)
+    _selection(given, kind, draft)
+    _grouping(given, kind, draft)
+    _step(given, draft)
+    _outcome(given, draft)
+    settle(draft, str(path))
+    head = [f"Made by `pixmake import plantcv {path}`. Check it with: pixmake check"]
+    if draft.notes:
+        head += ["", "Not carried over:", *draft.notes]
+    return as_yaml(draft.content, {**draft.comments, (): head})
+
+
+def _read(path: str | Path) -> PlantCVConfig:
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise PixmakeError([Problem("there is no such file", str(path))]) from None
+    except OSError as error:
+        raise PixmakeError([Problem(f"cannot be read: {error.strerror}", str(path))]) from None
+    except (ValueError, RecursionError) as error:
+        raise PixmakeError([Problem(f"cannot be read as JSON: {error}", str(path))]) from None
+    if not isinstance(content, dict):
+        hint = "it should be what WorkflowConfig.save_config of PlantCV writes"
+        raise PixmakeError([Problem("is no configuration of PlantCV", str(path), hint)])
+    content = {key: value for key, value in content.items() if key != "_metadata_terms"}
+    try:
+        given = PlantCVConfig.model_validate(content)
+    except ValidationError as error:
+        raise PixmakeError(_explained(error, str(path))) from None
+    problems = list(_unusable(given, str(path)))
+    if problems:
+        raise PixmakeError(problems)
+    return given
+
+
+def _explained(error: ValidationError, path: str) -> Iterator[Problem]:
+    """What has a type that PlantCV would not take, once for each key."""
+    told = set()
+    for detail in error.errors():
+        key = str(detail["loc"][0])
+        if key not in told:
+            told.add(key)
+            message = detail["msg"][:1].lower() + detail["msg"][1:]
+            yield Problem(f"{key}: {message}, not {detail['input']!r}", path)
+
+
+def _unusable(given: PlantCVConfig, path: str) -> Iterator[Problem]:
+    """What PlantCV itself would stop at."""
+    if not given.input_dir:
+        yield Problem("input_dir is empty", path, "it is the folder of the images")
+    if not given.workflow.endswith(".py"):
+        what = f"{given.workflow!r} is no Python file" if given.workflow else "is empty"
+        yield Problem(f"workflow {what}", path, "it is the script that PlantCV runs for each image")
+    for key in ("start_date", "end_date"):
+        date = getattr(given, key)
+        if date is not None and _time(date, given.timestampformat) is None:
+            yield Problem(
+                f"{key}: {date!r} is not written as timestampformat says", path, given.timestampformat
+            )
+
+
+def _source(given: PlantCVConfig, draft: Draft) -> str:
+    """Put the source of the images; returns its key, which PlantCV tells by the files in ``input_dir``."""
+    folder, kind = given.input_dir, source_of(given.input_dir)
+    settings: dict[str, Any] = {} if kind == "phenodata" else _naming(given, draft, kind)
+    formats = [given.imgformat] if isinstance(given.imgformat, str) else given.imgformat
+    if kind != "phenodata" and formats != [ALL_FORMATS]:
+        settings["formats"] = formats
+    if kind == "directory" and not given.include_all_subdirs:
+        settings["recursive"] = False
+    draft.put(("images", kind), {"path": folder} if settings else folder)
+    origins = {"formats": "imgformat", "recursive": "include_all_subdirs"}
+    for key, value in settings.items():
+        draft.put(("images", kind, key), value, origins.get(key, "filename_metadata"))
+    if not os.path.isdir(folder):
+        draft.notes.append(
+            f"- input_dir: there is no folder {folder} here; run from PlantCV's working directory"
+        )
+    return kind
+
+
+def _naming(given: PlantCVConfig, draft: Draft, kind: str) -> dict[str, Any]:
+    """How the names of the files are read."""
+    terms = given.filename_metadata
+    if not terms:
+        if kind == "directory":
+            what = "PlantCV calls the parts of the names metadata_0, metadata_1, …; here they are not split. "
+            draft.note(
+                "filename_metadata", terms, f"{what}`pixmake inspect {given.input_dir}` proposes names"
+            )
+        return {}
+    if kind == "lemnatec":
+        lost = [term for term in terms if term in _INFO_COLUMNS]
+        if lost:
+            draft.note(
+                "filename_metadata", lost, "are columns of SnapshotInfo.csv: what the names say is not used"
+            )
+        terms = ["_" if term in (*_INFO_COLUMNS, *_SNAPSHOT_INFO) else term for term in terms]
+    naming: dict[str, Any] = {"filename_metadata": terms}
+    if len(given.delimiter) == 1:
+        naming |= {} if given.delimiter == "_" else {"delimiter": given.delimiter}
+    else:
+        # the groups count in PlantCV, whatever they are called
+        naming["pattern"] = re.sub(r"(?<!\\)\(\?P<\w+>", "(", given.delimiter)
+    if given.metadata_filters:
+        # PlantCV keeps such a file with empty terms, which no filter lets through
+        naming["unmatched"] = "skip"
+    try:
+        Images.model_validate({kind: {"path": given.input_dir, **naming}})
+    except ValidationError as error:
+        why = error.errors()[0]["msg"].removeprefix("Value error, ")
+        draft.note(
+            "filename_metadata",
+            given.filename_metadata,
+            f"with delimiter {json.dumps(given.delimiter)}: {why}",
+        )
+        return {}
+    return naming
+
+
+def _selection(given: PlantCVConfig, kind: str, draft: Draft) -> None:
+    if given.timestampformat != PlantCVConfig.model_fields["timestampformat"].default and (
+        TIMESTAMP in given.filename_metadata or kind != "directory"
+    ):
+        draft.put(("images", "timestamp_format"), given.timestampformat, "timestampformat")
+    select = ("images", "select")
+    for term, wanted in given.metadata_filters.items():
+        values = [
+            _filter_value(term, value, kind) for value in (wanted if isinstance(wanted, list) else [wanted])
+        ]
+        value = values[0] if len(values) == 1 else values
+        draft.put((*select, "where", _column(term, kind)), value, f"metadata_filters.{term}")
+    for term, expression in given.metadata_regex.items():
+        draft.put((*select, "match", _column(term, kind)), expression, f"metadata_regex.{term}")
+    for ours, theirs in (("start", "start_date"), ("end", "end_date")):
+        date = getattr(given, theirs)
+        if date is not None:
+            draft.put((*select, ours), _time(date, given.timestampformat), theirs)
+    terms = {*given.metadata_filters, *given.metadata_regex}
+    strange = sorted(term for term in terms if re.fullmatch(r"basename|(dir|filepath)\d+|camera_label", term))
+    if strange:
+        what = "PlantCV takes them from the path; here, a `template` or a `pattern` with a / reads folders"
+        draft.note("metadata_filters, metadata_regex", strange, what)
+
+
+def _grouping(given: PlantCVConfig, kind: str, draft: Draft) -> None:
+    columns = [given.groupby] if isinstance(given.groupby, str) else given.groupby
+    if "filepath" in columns or not columns:  # each image by itself
+        if given.group_name != AUTOMATIC_NAMES:
+            what = "names the images of a group, but groupby makes no groups; `image1` is what it is called"
+            draft.note("group_name", given.group_name, what)
+        return
+    draft.put(("images", "group_by"), [_column(column, kind) for column in columns], "groupby")
+    if given.group_name != AUTOMATIC_NAMES:
+        draft.put(("images", "name_by"), _column(given.group_name, kind), "group_name")
+
+
+def _step(given: PlantCVConfig, draft: Draft) -> None:
+    stem = os.path.splitext(os.path.basename(given.workflow))[0]
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", stem).strip("_") or "plantcv"
+    name = f"step_{name}" if name[0].isdigit() else name
+    at = ("steps", name)
+    draft.put((*at, "plantcv"), given.workflow)
+    for key, value in given.other_args.items():
+        if key in ARGUMENTS or keyword.iskeyword(key):
+            draft.note(f"other_args.{key}", value, "has a meaning of its own here: call it something else")
+            continue
+        draft.put((*at, "params", key), value, f"other_args.{key}")
+    if given.writeimg:
+        what = (
+            "name the pictures that the script writes to args.outdir in the step, e.g. `files: {mask: png}`"
+        )
+        draft.note("writeimg", True, f"{what}: that turns on --writeimg")
+    draft.comments[at] = [
+        "if PlantCV has an environment of its own, name its Python: `python: envs/plantcv/bin/python`"
+    ]
+    put_cluster(given.cluster, given.cluster_config, draft, at)
+
+
+def _outcome(given: PlantCVConfig, draft: Draft) -> None:
+    """Where results go, and how a run goes about them."""
+    file = given.json_ or given.results
+    results = os.path.normpath(os.path.splitext(file)[0]) if file else "results"
+    if file and not os.path.isfile(results):
+        draft.put(("results",), results, "json" if given.json_ else "results")
+        if given.append:
+            draft.note(
+                "append", True, f"the tables hold the images of this config; what {file} holds is not added"
+            )
+    elif file:
+        draft.note("results", file, f"{results} is a file; the results go into the folder `results`")
+    results = draft.content.get("results", "results")
+    draft.put(("aggregate", "plantcv"), True, "json" if given.json_ else "results")
+    if given.include_all_subdirs and _is_inside(results, given.input_dir):
+        what = f"holds the folder of results, {results}, whose pictures would be taken for images: move one"
+        draft.note("input_dir", given.input_dir, what)
+    if given.img_outdir not in (None, "", "./output_images"):
+        draft.note(
+            "img_outdir", given.img_outdir, f"files that the step names go into {results}, beside the records"
+        )
+    if given.tmp_dir not in (None, "", "."):
+        draft.note("tmp_dir", given.tmp_dir, "not needed: nothing is merged from temporary files")
+    if not given.cleanup:
+        draft.note("cleanup", False, f"no temporary files are made; every image's record stays in {results}")
+    if not given.checkpoint:
+        draft.note(
+            "checkpoint", False, "a run takes up where the last one ended; `--forceall` runs all again"
+        )
+    if not given.verbose:
+        draft.note("verbose", False, "Snakemake's `quiet` in profiles/default/config.yaml says what is shown")
+    changed = sorted(term for term, about in given.metadata_terms.items() if _is_special(term, about))
+    if changed:
+        draft.note("metadata_terms", changed, "labels, datatypes and default values of terms are not kept")
+    for key, value in (given.model_extra or {}).items():
+        draft.note(key, value, "is not a key of PlantCV that pixmake knows")
+
+
+def _column(term: str, kind: str) -> str:
+    if term == "filepath":
+        return PATH
+    return _SNAPSHOT_INFO.get(term, term) if kind == "lemnatec" else term
+
+
+def _filter_value(term: str, value: Scalar, kind: str) -> Any:
+    """PlantCV compares texts; a number in our table is one, so that `1.50` must be one here."""
+    text = str(value)
+    if kind == "lemnatec" and term == "snapshot":
+        text = text.removeprefix("snapshot")
+    return typed_cell(text)
+
+
+def _time(text: str, written: str) -> datetime.datetime | None:
+    try:
+        return parse_time(text, written)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    outer, inner = os.path.abspath(folder), os.path.abspath(path)
+    return os.path.commonpath([outer, inner]) == outer
+
+
+def _is_special(term: str, about: Any) -> bool:
+    """Whether somebody has changed what PlantCV says of a term by itself."""
+    if not isinstance(about, Mapping):
+        return True
+    usual = "<class 'datetime.datetime'>" if term == TIMESTAMP else "<class 'str'>"
+    return (
+        about.get("label") not in (None, term, _LABELS.get(term))
+        or about.get("datatype") not in (None, usual)
+        or about.get("value") not in (None, "none")
+    )
+
+
+_SNAPSHOT_INFO = {
+    "barcode": "plantbarcode",
+    "cartag": "cartag",
+    "timestamp": TIMESTAMP,
+    "snapshot": "snapshot",
+}
+"""What PlantCV takes from ``SnapshotInfo.csv``, whatever the names say, and what it is called here."""
+
+_INFO_COLUMNS = ("experiment", "plantbarcode", "measurementlabel", "tag", "completed")
+"""What else stands there; PlantCV takes such a term from the names."""
+
+_LABELS = {
+    "camera": "camera identifier",
+    "imgtype": "image type",
+    "zoom": "camera zoom setting",
+    "exposure": "camera exposure setting",
+    "gain": "camera gain setting",
+    "frame": "image series frame identifier",
+    "rotation": "sample rotation in degrees",
+    "lifter": "imaging platform height setting",
+    "timestamp": "datetime of image",
+    "id": "image identifier",
+    "barcode": "plant barcode identifier",
+    "plantbarcode": "plant barcode identifier",
+    "treatment": "treatment identifier",
+    "cartag": "plant carrier identifier",
+    "measurementlabel": "experiment identifier",
+    "other": "other identifier",
+}
+"""What PlantCV calls its terms in words."""

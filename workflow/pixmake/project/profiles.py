@@ -1,0 +1,100 @@
+"""``pixmake profile``: Snakemake's options for one cluster, written into a project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixmake.base.errors import PixmakeError, Problem, nearest
+from pixmake.project.folder import project_template
+
+FILE = "config.yaml"
+
+_RESOURCES: Mapping[str, tuple[str, str]] = {
+    "lsf": ("lsf_queue", "lsf_project"),
+    "kubernetes": ("", ""),
+    "htcondor": ("", ""),
+}
+"""What partition and account are called where they are not called as on SLURM."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is a site's own in a profile; None keeps what the profile says."""
+
+    partition: str | None = None
+    account: str | None = None
+    cores: int | None = None
+    jobs: int | None = None
+    mem_mb: int | None = None
+    minutes: int | None = None
+
+
+def known_profiles() -> list[str]:
+    """The profiles that there are."""
+    return sorted(path.parent.name for path in (project_template() / "profiles").glob(f"*/{FILE}"))
+
+
+def write_profile(name: str, site: Site, folder: Path = Path("profiles")) -> Path:
+    """Write a profile into a project.
+
+    Parameters
+    ----------
+    name
+        One of `known_profiles`.
+    site
+        What is to be filled in.
+    folder
+        The project's folder of profiles.
+
+    Returns
+    -------
+    Path
+        The profile's folder.
+
+    Raises
+    ------
+    PixmakeError
+        There is no such profile, it has no such option, or it is in the project already.
+    """
+    if name not in known_profiles():
+        raise PixmakeError([Problem(f"there is no profile {name!r}", hint=nearest(name, known_profiles()))])
+    text = (project_template() / "profiles" / name / FILE).read_text(encoding="utf-8")
+    target = folder / name / FILE
+    if target.exists():
+        raise PixmakeError([Problem("is there already", str(target), "edit it, or remove it first")])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(filled(name, text, site), encoding="utf-8")
+    return target.parent
+
+
+def filled(name: str, text: str, site: Site) -> str:
+    """The text of a profile with a site's own values.
+
+    Raises
+    ------
+    PixmakeError
+        This scheduler does not have partitions or accounts.
+    """
+    if "default-resources:" not in text and site != Site(cores=site.cores):
+        raise PixmakeError([Problem(f"the profile {name!r} is for no cluster: only --cores can be set")])
+    partition, account = _RESOURCES.get(name, ("slurm_partition", "slurm_account"))
+    if not partition and (site.partition or site.account):
+        raise PixmakeError([Problem(f"the profile {name!r} knows no partition or account")])
+    values: list[tuple[str, int | str | None]] = [("mem_mb", site.mem_mb), ("runtime", site.minutes)]
+    values += [(partition, site.partition), (account, site.account)]
+    for key, value in values:
+        if value is None:
+            continue
+        if re.search(rf"\b{key}=\w+", text):
+            text = re.sub(rf"\b{key}=\w+", f"{key}={value}", text)
+        else:
+            text = re.sub(
+                r"^(default-resources: \[[^\]]*)\]", rf"\g<1>, {key}={value}]", text, flags=re.MULTILINE
+            )
+    for key, number in (("cores", site.cores), ("jobs", site.jobs)):
+        if number is not None:
+            text = re.sub(rf"^{key}: \w+", f"{key}: {number}", text, flags=re.MULTILINE)
+    return text

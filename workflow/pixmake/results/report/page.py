@@ -1,0 +1,102 @@
+"""The page as HTML: template, style, program, libraries and data in one file."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pixmake.base.installed import WORKFLOW
+from pixmake.results.report.content import Content
+from pixmake.results.report.parts import parts
+from pixmake.results.report.thumbnails import Thumbnail
+
+TEMPLATE = WORKFLOW / "report"
+LIBRARIES = ("tabulator.min.js", "echarts.min.js")
+STYLES = ("vendor/tabulator_simple.min.css", "page/page.css")
+PROGRAM = ("data", "filters", "gallery", "table", "plots", "picture", "overview", "main")
+"""The page's own program, in the order in which its parts build on one another."""
+
+MOST_INSIDE = 200
+"""Images whose small pictures stand in the page itself, which then is one file."""
+
+
+def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, files: str) -> Iterator[str]:
+    """The page, piece by piece.
+
+    Parameters
+    ----------
+    content
+        What it says.
+    thumbnails
+        The small pictures by id.
+    folder
+        The page's folder.
+    files
+        The folder of the small pictures, below it.
+    """
+    inside = len(content.ids) <= MOST_INSIDE
+    pictures = [thumbnails.get(job_id, Thumbnail()) for job_id in content.ids]
+    data = {
+        "title": content.title,
+        "project": dict(content.project),
+        "ids": content.ids,
+        "states": content.states,
+        "columns": [asdict(column) for column in content.columns],
+        "several": content.several,
+        "failures": [asdict(failure) for failure in content.failures],
+        "steps": [asdict(step) for step in content.steps],
+        "facts": content.facts,
+        "files": content.files,
+        "folder": files,
+        "pictures": [_picture(picture, folder / files, inside) for picture in pictures],
+        "parts": [*parts(content.project.get("functions", ()), folder), *content.groups],
+    }
+    template = (TEMPLATE / "page" / "page.html").read_text(encoding="utf-8")
+    before, _, rest = template.partition("<!-- style -->")
+    between, _, after = rest.partition("<!-- program -->")
+    yield before.replace("{title}", html.escape(content.title)).replace(
+        "{about}", html.escape(about(content))
+    )
+    for style in STYLES:
+        yield f"<style>\n{(TEMPLATE / style).read_text(encoding='utf-8')}</style>\n"
+    yield between.replace("{title}", html.escape(content.title)).replace(
+        "{about}", html.escape(about(content))
+    )
+    yield f'<script type="application/gzip" id="data">{packed(data)}</script>\n'
+    for library in LIBRARIES:
+        yield f"<script>{(TEMPLATE / 'vendor' / library).read_text(encoding='utf-8')}</script>\n"
+    yield "<script>\n'use strict';\n"
+    for part in PROGRAM:
+        yield (TEMPLATE / "page" / f"{part}.js").read_text(encoding="utf-8")
+    yield f"</script>\n{after}"
+
+
+def about(content: Content) -> str:
+    """The page in a sentence, for who looks at it without its program."""
+    failed = content.states.count("failed")
+    return f"{len(content.ids):,} images, {content.states.count('done'):,} done, {failed:,} failed"
+
+
+def packed(data: Any) -> str:
+    """Data as text that may stand in a page: JSON, compressed, in base 64; the same for the same data."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(gzip.compress(text.encode("utf-8", "surrogatepass"), 6, mtime=0)).decode("ascii")
+
+
+def _picture(picture: Thumbnail, folder: Path, inside: bool) -> list[str | int]:
+    """Small picture, outline and large copy, as data or as a file's name; whether the image is damaged."""
+    small, outline = picture.small, picture.outline
+    if inside:
+        small = _as_url(folder / small, "image/jpeg") if small else ""
+        outline = _as_url(folder / outline, "image/svg+xml") if outline else ""
+    return [small, outline, picture.large, int(picture.damaged)]
+
+
+def _as_url(path: Path, type_: str) -> str:
+    return f"data:{type_};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

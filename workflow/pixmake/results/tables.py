@@ -1,0 +1,237 @@
+"""The tables of a run as data: which there are, their columns, and the rows that a record adds to each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pixmake.job.record import Record
+from pixmake.job.run import PREREQUISITE
+
+Type = Literal["integer", "number", "bool", "text"]
+NOT_FINITE = ("nan", "inf", "-inf")
+"""How a record, which is JSON, says the numbers that JSON lacks."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, what its cells are, and their unit if they have one."""
+
+    name: str
+    type: Type = "text"
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's name and its columns."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns."""
+        return [column.name for column in self.columns]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a run, and what fills them."""
+
+    measurements: Table
+    measurements_long: Table
+    failures: Table
+    runs: Table
+    files: Table
+    columns: Table
+    described: tuple[Sequence[Any], ...]
+    """The rows of ``columns``."""
+    renamed: Mapping[tuple[str, str], str]
+    """The column of a step's measurement, where that is not its name."""
+
+    @property
+    def all(self) -> tuple[Table, ...]:
+        """The tables, in the order in which they are written."""
+        return (
+            *(self.measurements, self.measurements_long, self.failures),
+            *(self.runs, self.files, self.columns),
+        )
+
+    def rows(self, record: Record) -> Iterator[tuple[str, list[Any]]]:
+        """What a record adds: the name of a table and a row, as often as there are any."""
+        yield self.runs.name, _values(self.runs, _run_row(record))
+        for name, path in _files_of(record):
+            yield self.files.name, [record.id, record.step, name, path]
+        if record.error is not None:
+            if record.error.type != PREREQUISITE:
+                yield self.failures.name, _values(self.failures, failure_row(record))
+        elif record.measurements:
+            yield self.measurements.name, _values(self.measurements, self._measurement_row(record))
+            yield from ((self.measurements_long.name, row) for row in _long_rows(record))
+
+    def _measurement_row(self, record: Record) -> dict[str, Any]:
+        row = dict(record.metadata)
+        for name, content in record.measurements.items():
+            row[self.renamed.get((record.step, name), name)] = content["value"]
+        return {**row, "id": record.id, "step": record.step}
+
+
+@dataclass
+class _Found:
+    """What the records say of one column."""
+
+    steps: dict[str, dict[str, dict[str, None]]] = field(default_factory=dict)
+    """By step, of each property (unit, scale, …) the texts that occur."""
+    types: set[str] = field(default_factory=set)
+
+
+_WHY = ("error", "message", "log")
+_PROPERTIES = ("unit", "scale", "datatype", "trait", "method")
+DESCRIPTION = ("column", "kind", "step", "type", *_PROPERTIES)
+"""What the table ``columns`` says of each column of ``measurements``."""
+
+
+def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
+    """The tables that records make: one look at each record, memory for the columns alone.
+
+    Parameters
+    ----------
+    records
+        In the order of the rows.
+    terms
+        The metadata terms, in the table's order.
+    """
+    kept = [term for term in dict.fromkeys(terms) if term not in ("id", "step")]
+    of_terms = {term: _Found() for term in kept}
+    by_step: dict[str, dict[str, _Found]] = {}
+    of_runs: dict[str, _Found] = {"id": _Found({}, {"text"}), "step": _Found(), "status": _Found()}
+    values = _Found()
+    for record in records:
+        for name, value in _run_row(record).items():
+            of_runs.setdefault(name, _Found()).types.add(type_of(value))
+        for term, found in of_terms.items():
+            found.types.add(type_of(record.metadata.get(term)))
+        for name, content in record.measurements.items():
+            found = by_step.setdefault(record.step, {}).setdefault(name, _Found())
+            found.types.add(type_of(content["value"]))
+            if isinstance(content["value"], list):
+                values.types.update(type_of(value) for value in content["value"])
+            said = found.steps.setdefault(record.step, {})
+            for key in _PROPERTIES:
+                if content.get(key) not in (None, ""):
+                    said.setdefault(key, {})[str(content[key])] = None
+    taken = {"id", "step", *kept}
+    renamed = {
+        (step, name): f"{step}.{name}" for step, names in by_step.items() for name in names if name in taken
+    }
+    measured: dict[str, _Found] = {}
+    for step, names in by_step.items():
+        for name, found in names.items():
+            column = measured.setdefault(renamed.get((step, name), name), _Found())
+            column.types |= found.types
+            column.steps |= found.steps
+    of_ids = (Column("id"), Column("step"))
+    as_terms = tuple(Column(term, _type(found)) for term, found in of_terms.items())
+    as_measured = tuple(Column(name, _type(found), _unit(found)) for name, found in measured.items())
+    long = (Column("measurement"), Column("value", _type(values)), Column("label"))
+    why = tuple(map(Column, _WHY))
+    return Tables(
+        measurements=Table("measurements", (*of_ids, *as_terms, *as_measured)),
+        measurements_long=Table("measurements_long", (*of_ids, *long)),
+        failures=Table("failures", (*of_ids, *why, *(c for c in as_terms if c.name not in _WHY))),
+        runs=Table("runs", tuple(Column(name, _type(found)) for name, found in of_runs.items())),
+        files=Table("files", (*of_ids, Column("name"), Column("path"))),
+        columns=Table("columns", tuple(map(Column, DESCRIPTION))),
+        described=tuple(_described(of_terms, measured)),
+        renamed=renamed,
+    )
+
+
+def failure_row(record: Record) -> dict[str, Any]:
+    """A failed record as a row: why, where its log is, and its metadata."""
+    assert record.error is not None
+    return {
+        **record.metadata,
+        "id": record.id,
+        "step": record.step,
+        "error": record.error.type,
+        "message": record.error.message,
+        "log": record.error.log,
+    }
+
+
+def type_of(value: Any) -> str:
+    """The type of a cell: that of a column, ``list`` for several values, or nothing if it is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "integer" if abs(value) < 2**63 else "number"
+    if isinstance(value, float) or value in NOT_FINITE:
+        return "number"
+    return "list" if isinstance(value, (list, dict)) else "text"
+
+
+def cell(value: Any) -> Any:
+    """A value as one cell: several values become JSON."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+
+
+def _type(found: _Found) -> Type:
+    types = found.types - {""}
+    if types <= {"integer"}:
+        return "integer" if types else "text"
+    if types <= {"integer", "number"}:
+        return "number"
+    return "bool" if types == {"bool"} else "text"
+
+
+def _unit(found: _Found) -> str:
+    units = dict.fromkeys(text for said in found.steps.values() for text in said.get("unit", ()))
+    return " | ".join(units)
+
+
+def _described(terms: Mapping[str, _Found], measured: Mapping[str, _Found]) -> Iterator[list[Any]]:
+    for name, found in terms.items():
+        yield [name, "term", "", _type(found), *[""] * len(_PROPERTIES)]
+    for name, found in measured.items():
+        kind = "several" if "list" in found.types else _type(found)
+        for step, said in found.steps.items():
+            yield [name, "measurement", step, kind, *(" | ".join(said.get(key, ())) for key in _PROPERTIES)]
+
+
+def _values(table: Table, row: Mapping[str, Any]) -> list[Any]:
+    return [cell(row.get(column.name)) for column in table.columns]
+
+
+def _run_row(record: Record) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": record.id, "step": record.step, "status": record.status}
+    for name, value in record.run.items():
+        if isinstance(value, Mapping):
+            row.update({f"{name}.{key}": cell(each) for key, each in value.items()})
+        else:
+            row[name] = cell(value)
+    return row
+
+
+def _files_of(record: Record) -> Iterator[tuple[str, str]]:
+    single = len(record.images) == 1
+    for number, path in enumerate(record.images, 1):
+        yield "image" if single else f"image{number}", path
+    yield from record.files.items()
+
+
+def _long_rows(record: Record) -> Iterator[list[Any]]:
+    for name, content in record.measurements.items():
+        values = content["value"]
+        if not isinstance(values, list):
+            continue
+        labels = content.get("label")
+        if not isinstance(labels, list) or len(labels) != len(values):
+            labels = [labels if isinstance(labels, str) else number for number in range(len(values))]
+        for value, label in zip(values, labels, strict=True):
+            yield [record.id, record.step, name, cell(value), cell(label)]

@@ -1,0 +1,268 @@
+"""What the rules of ``workflow/rules/aggregate.smk`` are made of, and the same as text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from pixmake.base.installed import WORKFLOW
+from pixmake.config.aggregate import TABLES, table_files
+from pixmake.job.record import PICTURES
+from pixmake.job.task import one_line
+from pixmake.plan.plan import Plan
+from pixmake.plan.table_functions import PlannedFunction
+from pixmake.results.provenance import provenance_file
+from pixmake.rules.image_rules import collected, columns, listed_paths, log_of, over_several, records
+
+KEPT = ".snakemake/pixmake/pictures"
+"""Where the page's small pictures stay from run to run."""
+
+THREADS = 8
+"""Cores that the page takes to make its small pictures, at the most; fewer if the run has fewer."""
+
+_SMALL = 25_000
+"""Bytes of an image up to which a second thread brings nothing, since the time is Python's and not OpenCV's:
+PNG of 100 × 100 pixels take 0.6 ms each by one thread and by two, of 300 × 300 pixels 3.5 and 2.1 ms."""
+
+_LOOKED_AT = 20
+"""Images whose size tells that of all."""
+
+TABLES_FIRST, PAGE_NEXT = 2, 1
+"""Priorities: the tables, whatever comes of the page; then the page, which takes longest of the rest."""
+
+CAPTIONS = WORKFLOW / "report"
+"""The folder with the captions of Snakemake's own report."""
+
+
+def gathered(plan: Plan) -> str:
+    """The file that holds the records of all jobs."""
+    return f"{plan.config.results}/.records.jsonl"
+
+
+def all_tables(plan: Plan) -> dict[str, str]:
+    """What the aggregation writes, in every format, by name."""
+    return table_files(plan.config.results, plan.config.aggregate)
+
+
+def csv_tables(plan: Plan) -> list[str]:
+    """The tables that functions and the page are made of."""
+    files = all_tables(plan)
+    return [files[name] for name in TABLES]
+
+
+def in_report(files: dict[str, str]) -> dict[str, Any]:
+    """The tables, with those that a person reads marked for Snakemake's own report."""
+    from snakemake.io import report
+
+    marked = {
+        name: report(files[name], caption=str(CAPTIONS / f"{name}.rst"), category="Tables")
+        for name in ("measurements", "failures")
+    }
+    return {**files, **marked}
+
+
+def formats(plan: Plan) -> str:
+    """What the aggregation is to write, as JSON."""
+    wanted = plan.config.aggregate
+    return one_line({"tables": sorted(wanted.tables), "bom": wanted.bom, "plantcv": wanted.plantcv})
+
+
+def function_task(plan: Plan, function: PlannedFunction) -> str:
+    """What a function of tables is told, as JSON."""
+    return one_line(function.task(plan.config.images.timestamp_format))
+
+
+def function_outputs(function: PlannedFunction) -> list[Any]:
+    """The files of a function of tables, marked for Snakemake's own report."""
+    from snakemake.io import directory, report
+
+    outputs = []
+    for name, path in function.files.items():
+        caption = str(CAPTIONS / "function.rst")
+        if function.is_folder(name):
+            outputs.append(directory(path))
+        else:
+            labels = {"function": function.name, "file": name}
+            outputs.append(report(path, caption=caption, category="Summaries", labels=labels))
+    return outputs
+
+
+def page(plan: Plan) -> str:
+    """The page of results."""
+    return f"{plan.config.results}/report.html"
+
+
+def marked_page(plan: Plan) -> Any:
+    """The page, marked for Snakemake's own report."""
+    from snakemake.io import report
+
+    return report(page(plan), caption=str(CAPTIONS / "page.rst"), category="Page")
+
+
+def pictures(plan: Plan) -> str:
+    """The folder of the page's small pictures."""
+    return f"{plan.config.results}/{PICTURES}"
+
+
+def function_files(plan: Plan) -> list[str]:
+    """What the functions of tables make."""
+    return [path for function in plan.functions for path in function.files.values()]
+
+
+def page_threads(plan: Plan) -> int:
+    """The cores that the page's small pictures are worth: with one it is made beside the tables."""
+    paths = [path for group in plan.groups[:_LOOKED_AT] for path in group.paths]
+    # an OME-Zarr is a folder, and what is at a URI is not here: nothing is known of their size
+    sizes = [os.path.getsize(path) for path in paths if os.path.isfile(path)]
+    return 1 if sizes and max(sizes) < _SMALL else THREADS
+
+
+def report_project(plan: Plan) -> str:
+    """What the page says of the project, as JSON: see `pixmake.results.report.content`."""
+    config = plan.config
+    containers = [] if plan.containers is None else [step.name for step in plan.containers.steps]
+    tables_ = [path.removeprefix(f"{config.results}/") for path in all_tables(plan).values()]
+    return one_line(
+        {
+            "results": config.results,
+            "timestamp_format": config.images.timestamp_format,
+            "images": _said(config.images),
+            "steps": {planned.name: _said(planned.step) for planned in plan.steps},
+            "over_several": [*over_several(plan), *containers],
+            "functions": [
+                {"name": function.name, "about": function.about, "files": dict(function.files)}
+                for function in plan.functions
+            ],
+            "tables": tables_,
+            **({"storage": config.storage.given()} if config.storage.given() else {}),
+        }
+    )
+
+
+def _said(part: BaseModel) -> dict[str, Any]:
+    """What a part of the config says beyond its defaults, but for how it is run."""
+    how = {"threads", "resources", "retries", "timeout", "on_error", "executor", "images_per_process"}
+    return part.model_dump(mode="json", exclude_defaults=True, exclude=how)
+
+
+def targets(plan: Plan) -> list[str]:
+    """All that a run makes once its images are done; of a slice of the images their records alone."""
+    if plan.is_slice:
+        return records(plan)
+    pages = [page(plan)] if plan.config.aggregate.report else []
+    of_steps = [table.path for table in collected(plan)]
+    provenance = provenance_file(plan.config.results)
+    return [*all_tables(plan).values(), provenance, *of_steps, *function_files(plan), *pages]
+
+
+def as_text(plan: Plan) -> Iterator[str]:
+    """The rules of the outcome as text."""
+    outputs = ",\n        ".join(f"{name}={path!r}" for name, path in all_tables(plan).items())
+    yield f"""\
+rule all:
+    default_target: True
+    input:
+        {listed_paths(targets(plan))}
+
+
+rule records:
+    input:
+        {listed_paths(records(plan))}
+    output:
+        {gathered(plan)!r},
+    log:
+        {log_of("records")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {RECORDS!r}
+
+
+rule aggregate:
+    input:
+        records={gathered(plan)!r},
+    output:
+        {outputs}
+    log:
+        {log_of("aggregate")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        columns={columns(plan)!r},
+        formats={formats(plan)!r},
+        pixmake=pixmake_rules.program,
+    priority: {TABLES_FIRST}
+    localrule: True
+    shell:
+        {AGGREGATE!r}
+
+"""
+    for function in plan.functions:
+        files = [
+            f"directory({path!r})" if function.is_folder(name) else repr(path)
+            for name, path in function.files.items()
+        ]
+        yield f"""
+rule aggregate_{function.name}:
+    input:
+        measurements={csv_tables(plan)[0]!r},
+        others=[{listed_paths([*csv_tables(plan)[1:], *function.tables.values()])}],
+    output:
+        {", ".join(files)}
+    log:
+        {log_of(f"aggregate_{function.name}")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        task={function_task(plan, function)!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {SUMMARISE!r}
+
+"""
+
+    if plan.config.aggregate.report:
+        yield f"""
+rule report:
+    input:
+        records={gathered(plan)!r},
+        parts=[{listed_paths(function_files(plan))}],
+    output:
+        page={page(plan)!r},
+        pictures=directory({pictures(plan)!r}),
+    log:
+        {log_of("report")!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        columns={columns(plan)!r},
+        project={report_project(plan)!r},
+        kept={KEPT!r},
+        pixmake=pixmake_rules.program,
+    priority: {PAGE_NEXT}
+    threads: {page_threads(plan)}
+    localrule: True
+    shell:
+        {REPORT!r}
+
+"""
+
+
+# the words of workflow/rules/aggregate.smk; a test holds them to each other
+RECORDS = "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
+AGGREGATE = (
+    "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
+    " --formats {params.formats:q} --measurements {output.measurements:q} 2> {log:q}"
+)
+SUMMARISE = "{params.pixmake} summarise {params.task:q} --measurements {input.measurements:q} > {log:q} 2>&1"
+REPORT = (
+    "{params.pixmake} page {input.records:q} {output.page:q} --columns {params.columns:q}"
+    " --kept {params.kept:q} --project {params.project:q} --threads {threads} 2> {log:q}"
+)

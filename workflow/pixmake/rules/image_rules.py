@@ -1,0 +1,760 @@
+"""From the plan to Snakemake: what the rules of ``workflow/rules`` are made of, and the same as text."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import gc
+import hashlib
+import inspect
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import methodcaller
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pixmake.base.attempts import at_attempt, is_expression
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.files import is_folder
+from pixmake.base.installed import HERE, WORKFLOW
+from pixmake.config.models import Step, read_config
+from pixmake.images.axes import is_zarr
+from pixmake.images.read import TABLES
+from pixmake.images.remote.objects import is_remote
+from pixmake.images.zarr_paths import metadata_file
+from pixmake.job import finished_results as kept
+from pixmake.job.client import ACTIVATED, CONTAINED
+from pixmake.job.gathered import MEMBERS
+from pixmake.job.record import written_whole
+from pixmake.job.run import LINKS
+from pixmake.job.task import LOST_ATTEMPTS, STARTS, one_line
+from pixmake.plan.axes_check import SOME, fitting_problems
+from pixmake.plan.batches import sliced
+from pixmake.plan.environments import conda_of, runs_python
+from pixmake.plan.plan import (
+    LOGS,
+    Job,
+    Plan,
+    PlannedStep,
+    file_paths,
+    gathered_path,
+    gathering_rule,
+    make_plan,
+    plan_project,
+)
+from pixmake.rules import object_storage as stored
+from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
+from pixmake.rules.cluster_node import attempt as attempt_number
+from pixmake.rules.cluster_node import read_config as config_sent
+from pixmake.rules.lock import alone, hold_run_lock
+from pixmake.rules.orphans import cancel_orphans
+from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
+from pixmake.table.table import counted_notes
+
+SAME_PYTHON = "-"
+"""Stands for the Python that runs Snakemake, so that moving an environment runs nothing again."""
+
+STAGED = ".snakemake/pixmake/package"
+"""Where a copy of the files that run a job lies, for containers."""
+
+CONDA = str(WORKFLOW / "envs" / "function.yaml")
+"""The software of a step, of use with ``--sdm conda`` alone."""
+
+GROUPS = "images"
+"""Of which group all groups of images are parts. By itself Snakemake makes a cluster job of each part
+of a group that needs no other part; a profile's `group-components` has it keep them together."""
+
+_CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
+_ROOMS = (
+    "__init__",
+    "client",
+    "worker",
+    "job",
+    "kept",
+    "devices",
+    "records",
+    "task",
+    "placeholders",
+    "calls",
+    "fingerprint",
+    "gathering",
+    "outputs",
+    "pixelclasses",
+    "pixelfeatures",
+    "pixelmodel",
+    "pixelobjects",
+    "pixelterms",
+    "errors",
+    "axes",
+    "copies",
+    "remote",
+    "omero",
+    "zarrpaths",
+    "ngff",
+    "pyramid",
+    "stitch",
+    "images",
+    "tiffs",
+    "tiffmetadata",
+)
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """A rule that puts the results of all jobs of a step into one file."""
+
+    rule: str
+    records: Callable[[Plan], list[str]]
+    """Of a plan: the one at hand, or the one of images that a run has yet to find."""
+    files: Callable[[Plan], list[str]]
+    output: str
+
+
+def look_at(file: str) -> None:
+    """See that a config is YAML before Snakemake reads it, whose message would be a traceback.
+
+    Raises
+    ------
+    SystemExit
+        With status 1, once what is wrong has been printed.
+    """
+    if Path(file).exists():
+        try:
+            read_config(file)
+        except PixmakeError as error:
+            print(f"pixmake: {error}", file=sys.stderr)
+            raise SystemExit(1) from None
+
+
+def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], cores: int | None = None) -> Plan:
+    """The plan of a project, from the configuration as Snakemake has read and merged it.
+
+    On a cluster node it is the plan of the rules that Snakemake is to run there.
+
+    Parameters
+    ----------
+    config, files
+        The configuration, and the files that it was read from.
+    cores
+        What one cluster job has of them.
+
+    Raises
+    ------
+    SystemExit
+        With status 1, once everything that is wrong has been printed. An exception of Snakemake's would
+        show where in our files it was raised.
+    """
+    _search_cycles_less()
+    rules = allowed_rules()
+    there = read_plan(rules) if rules else None
+    if there is not None:
+        enter(there, attempt_number())
+        return there
+    if not rules:
+        hold_run_lock()
+    try:
+        sent = config_sent() if rules else None
+        if sent is not None:
+            return make_plan(sent)
+        known = cores if cores is not None and cores < sys.maxsize else None
+        plan = plan_project(config, files)
+        problems = fitting_problems(plan, SOME)
+        if problems:
+            raise PixmakeError(problems)
+        return sliced(replace(plan, cores=known))
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _search_cycles_less() -> None:
+    """Keep Python from looking for cycles of references in all rules and jobs again and again.
+
+    They live as long as Snakemake does. At 10,000 images those walks took a fifth of its time, and the ones
+    at its very end, when the operating system is about to free all memory at once, a fifth of a dry run's.
+    """
+    gc.set_threshold(200_000, 20, 100)
+    atexit.register(gc.freeze)
+
+
+def begin(plan: Plan, workflow: Any) -> None:
+    """Before a run's first job: end what a killed run left on the cluster, leave the plan for its nodes."""
+    if workflow.local_exec:
+        return
+    if alone():
+        cancel_orphans()
+        give_up_submissions()
+    leave_plan(plan)
+
+
+def done_before(plan: Plan) -> list[str]:
+    """The records that runs over slices have made for the one that makes the tables of all."""
+    return records(plan) if plan.planned_before == () else []
+
+
+def end() -> None:
+    """After a run that went well: forget what was kept for one that did not."""
+    for folder in (kept.FOLDER, SUBMISSIONS):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def smk(name: str) -> str:
+    """The path of one of pixmake's files of rules, for ``include:``."""
+    return str(WORKFLOW / "rules" / f"{name}.smk")
+
+
+def program(wildcards: Any, resources: Any) -> str:
+    """A params function: the command ``pixmake`` of this environment."""
+    return f"{shlex.quote(sys.executable)} -m pixmake"
+
+
+def log_of(rule: str) -> str:
+    """The log of a rule that is not an image's."""
+    return f"{LOGS}/{rule}.log"
+
+
+def inputs(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
+    """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
+
+    Images at URIs are no inputs: the task names them, with the versions that they have.
+    Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
+    none. Such an image comes in through a link; the link is the same at each parse.
+    """
+    images = _images_here(job.images, storage)
+    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
+
+
+def inputs_of_several(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
+    """The ``input`` of a job over several images: what its command names, and what stands in its list.
+
+    That list is written here: it is named by its content, so it is the same at each parse.
+    """
+    _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
+    images = _images_here(job.several, storage)
+    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
+
+
+def _images_here(paths: Sequence[str], storage: bool) -> list[Any]:
+    """Of images those that are no objects at URIs, as Snakemake takes them."""
+    images: list[Any] = [_takeable(dependency(path)) for path in paths if not is_remote(path)]
+    if storage:
+        from snakemake.io import local
+
+        images = [local(path) for path in images]  # and not an object of that name
+    return images
+
+
+def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
+    """The ``output`` of a job's rule: its record, then its files, if any."""
+    return {"record": job.record} | ({"files": marked(job.files, temporary=temporary)} if job.files else {})
+
+
+def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
+    """Outputs as Snakemake takes them: folders are flagged, and what is removed once it has been used."""
+    found: list[Any] = list(paths)
+    if any(is_folder(path) for path in paths):
+        from snakemake.io import directory
+
+        found = [directory(path) if is_folder(path) else path for path in paths]
+    if temporary:
+        from snakemake.io import temp
+
+        found = [temp(path) for path in found]
+    return found
+
+
+@functools.cache  # an image may stand in thousands of rows
+def dependency(path: str) -> str:
+    """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
+    return metadata_file(path) if is_zarr(path) else path
+
+
+def run(planned: PlannedStep, batches: str = "") -> Callable[[Any, Any], str]:
+    """A params function: the command that hands a job of this process to the warm one, up to its words.
+
+    As it asks for ``resources``, it is not among what Snakemake compares: an environment that moves or a
+    longer timeout runs nothing again. It is called once a job, so the attempt comes by another way.
+    """
+    return run_command(
+        run_limits(planned, batches),
+        interpreter(planned.step),
+        planned.step.container,
+    )
+
+
+def run_command(limits: str, python: str, container: str | None) -> Callable[[Any, Any], str]:
+    """As `run`, from what `pixmake compile` writes out."""
+    owner, start = os.getpid(), _CLIENT
+    if container:
+        # Inside, neither our Python nor our files are there, but the working directory is
+        owner, start = CONTAINED, f"python3 -IS {stage_package()}/client.py"
+    command = f"{start} {owner} {shlex.quote(limits)} {shlex.quote(python)}"
+
+    def not_compared(wildcards: Any, resources: Any) -> str:
+        return command
+
+    return _signed(not_compared)
+
+
+def interpreter(step: Step) -> str:
+    """The Python of a step's jobs, as `pixmake.job.client` reads it."""
+    return ACTIVATED if step.conda and runs_python(step) else step.python or SAME_PYTHON
+
+
+def words(planned: PlannedStep, job: Job) -> list[str]:
+    """The words of a job's command at its first attempt, where no rule makes them; see `pixmake.job.client`."""
+    images = (path for path in job.images if not is_remote(path))
+    paths = (job.log, job.record, *job.files, *images, *job.needed)
+    return [job.task.as_json(), run_limits(planned), interpreter(planned.step), "1", *paths]
+
+
+def software(step: Step) -> str | None:
+    """The ``conda:`` of a step's rules."""
+    return None if step.container else conda_of(step) or CONDA
+
+
+def use_storage(plan: Plan, workflow: Any) -> bool:
+    """Whether results go to a default storage of Snakemake's; see `pixmake.rules.object_storage`.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: not all of the project can.
+    """
+    try:
+        return stored.use_storage(plan, workflow)
+    except PixmakeError as error:
+        print(f"pixmake: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def require_deployment(plan: Plan, workflow: Any) -> None:
+    """See that Snakemake was told to use the environments that steps name: it passes over them otherwise.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: it was not.
+    """
+    methods = {str(method) for method in workflow.deployment_settings.deployment_method}
+    problems = []
+    for planned in plan.steps:
+        for key, method in (("conda", "conda"), ("container", "apptainer")):
+            if getattr(planned.step, key) and method not in methods:
+                hint = f"or write it into profiles/default/config.yaml: software-deployment-method: {method}"
+                what = f"is of use with: snakemake --sdm {method}"
+                problems.append(Problem(what, f"steps.{planned.name}.{key}", hint))
+    if problems:
+        print(f"pixmake: {PixmakeError(problems)}", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def stage_package() -> str:
+    """Copy the files that run a job to where a container sees them, below the working directory."""
+    for source in (*(HERE / f"{room}.py" for room in _ROOMS), *sorted((HERE / "runners").glob("*.py"))):
+        target = Path(STAGED) / source.relative_to(HERE)
+        content = source.read_bytes()
+        if not target.is_file() or target.read_bytes() != content:
+            with written_whole(target) as temporary:
+                temporary.write_bytes(content)
+    return STAGED
+
+
+def batches_of(plan: Plan, planned: PlannedStep) -> str:
+    """Write which images one start of the step's program works on, if it is one that takes long to start.
+
+    Any of their jobs does the work for all: see `pixmake.job.runners.ilastik`. So what a batch holds decides no
+    result, and a new image runs nothing again. A cluster node has the images of its own cluster job.
+
+    Returns
+    -------
+    str
+        The file with the batches as JSON: of each image its path, its part and the version of an object.
+    """
+    step = planned.step
+    if step.kind not in STARTS or step.images_per_start == 1:
+        return ""
+    images = [
+        [path, dict(part), version]
+        for each, job in plan.jobs()
+        if each.name == planned.name
+        for path, part, version in zip(
+            job.images, job.task.parts or ({},), job.task.versions or ("",), strict=True
+        )
+    ]
+    batches = [images[at : at + step.images_per_start] for at in range(0, len(images), step.images_per_start)]
+    if not batches:
+        return ""
+    text = one_line(batches)
+    path = Path(MEMBERS) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
+    _written(path, text)
+    return str(path)
+
+
+def runs(plan: Plan) -> dict[str, Callable[[Any, Any], str]]:
+    """The params function `run` of each step, by name."""
+    return {planned.name: run(planned, batches_of(plan, planned)) for planned in plan.steps}
+
+
+def run_limits(planned: PlannedStep, batches: str = "") -> str:
+    """The limits of a step's jobs as JSON; memory for each attempt, if it grows."""
+    step, given = planned.step, planned.placement.resources
+    attempts = step.retries + 1
+    memory = [at_attempt(given.get("mem_mb"), attempt) for attempt in range(1, attempts + 1)]
+    gpu = at_attempt(given.get("gpu"), 1)
+    limits = {
+        "attempts": attempts,
+        "keep_going": planned.keeps_going,
+        "keep": planned.keep,
+        "timeout": None if step.kind in STARTS else step.timeout,
+        "mem_mb": memory if len(set(memory)) > 1 else memory[0],
+    }
+    each = step.timeout if step.kind in STARTS else None
+    more = {
+        "gpu": gpu,
+        "each_timeout": each,
+        "batches": batches,
+        "storage": planned.storage,
+        "images_per_process": step.images_per_process,
+    }
+    return one_line({**limits, **{name: value for name, value in more.items() if value}})
+
+
+def retries(planned: PlannedStep) -> int:
+    """How often Snakemake tries a job again.
+
+    Beyond the step's own retries, one that ended without a word is tried once more, and after that once
+    again to leave a record that says why. That is for the Snakemake that submits, not for one on a node.
+    """
+    if allowed_rules():
+        return planned.step.retries
+    return planned.step.retries + (LOST_ATTEMPTS + 1 if planned.keeps_going else 0)
+
+
+def resources(planned: PlannedStep) -> dict[str, Any]:
+    """A step's resources as Snakemake takes them: those that grow as functions of the attempt."""
+    return {name: _growing(value) for name, value in planned.placement.resources.items()}
+
+
+def _growing(given: Any) -> Any:
+    if not isinstance(given, list) and not (isinstance(given, str) and is_expression(given)):
+        return given
+
+    def at_this(wildcards: Any, attempt: int) -> Any:
+        return at_attempt(given, attempt)
+
+    return _signed(at_this)
+
+
+def _signed(function: _Function) -> _Function:
+    """The function with its signature beside it: Snakemake asks for it several times a job."""
+    function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    return function
+
+
+@_signed
+def attempt(wildcards: Any, attempt: int) -> int:
+    """A resources function: which attempt it is, the first one being 1."""
+    return attempt
+
+
+def tables(plan: Plan) -> dict[str, str]:
+    """The tables that the aggregation writes."""
+    results = plan.config.results
+    return {
+        "measurements": f"{results}/measurements.csv",
+        "failures": f"{results}/failures.csv",
+    }
+
+
+def records(plan: Plan) -> list[str]:
+    """The records of all jobs, in the order of the table's rows, then of the steps."""
+    each_image = [plan.records(planned.name) for planned in plan.steps if planned.step.terms is None]
+    over_several = [plan.records(planned.name) for planned in plan.steps if planned.step.terms is not None]
+    rows = [path for paths in zip(*each_image, strict=True) for path in paths]
+    return [*rows, *(path for paths in over_several for path in paths)]
+
+
+def gatherings(plan: Plan) -> list[Gathering]:
+    """The rules that put the results of all jobs of a step together.
+
+    Without them a step with ``needs_all`` would have each of N jobs depend on N others.
+    """
+    return [
+        Gathering(
+            rule=gathering_rule(step),
+            records=methodcaller("records", step),
+            files=methodcaller("files", step),
+            output=gathered_path(plan.config.results, step),
+        )
+        for step in plan.gathered_steps()
+    ]
+
+
+def over_several(plan: Plan) -> list[str]:
+    """The steps whose jobs are not one for each image."""
+    each_image = {planned.name for planned in plan.steps if planned.step.terms is None}
+    return [name for name in step_names(plan) if name not in each_image]
+
+
+def step_names(plan: Plan) -> list[str]:
+    """The steps; where images are found, the one that finds them first."""
+    splitting = [] if plan.containers is None else [planned.name for planned in plan.containers.steps]
+    return [*splitting, *(planned.name for planned in plan.steps)]
+
+
+def columns(plan: Plan) -> str:
+    """The metadata terms as JSON."""
+    return one_line(list(plan.columns))
+
+
+@dataclass(frozen=True)
+class Collected:
+    """A table of all images, made of the tables that a step makes of each."""
+
+    rule: str
+    files: list[str]
+    ending: str
+    """What stands behind an id in the names of the files."""
+    path: str
+
+
+def collected(plan: Plan) -> list[Collected]:
+    """The declared files that are tables, each as one for all images."""
+    results = plan.config.results
+    found = []
+    for planned in plan.steps:
+        for number, (name, suffix) in enumerate(planned.step.files.items()):
+            suffix = suffix.lstrip(".")
+            if suffix.rpartition(".")[2].lower() in TABLES:
+                jobs = plan.levels.of(planned.name)
+                files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
+                path = f"{results}/{planned.name}.{name}.{suffix}"
+                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+    return found
+
+
+def tell_notes(plan: Plan) -> None:
+    """Say at a run's start what was left out of it, a line for each reason."""
+    for line in counted_notes(plan.notes):
+        print(f"pixmake: {line}", file=sys.stderr)
+
+
+def forget_rule_names(names: dict[str, Any]) -> None:
+    """Remove the globals that Snakemake adds for each rule and never uses.
+
+    It copies all globals for each command that it formats: with one rule an image, that is N².
+    """
+    for name in [name for name in names if name.startswith("__") and not name.endswith("__")]:
+        if callable(names[name]):
+            del names[name]
+
+
+def as_text(plan: Plan) -> Iterator[str]:
+    """The plan as a Snakefile of its own, which needs neither config nor table."""
+    yield from _text_head(plan)
+    for planned, job in plan.jobs():
+        yield _text_rule(planned, job)
+    for gathering in gatherings(plan):
+        yield _text_gathering(plan, gathering)
+
+
+def _takeable(path: str) -> str:
+    return _linked(path) if _PATTERN.search(path) else path
+
+
+def _written(path: Path, text: str) -> None:
+    """Write a file whose name says its content, if it is not there."""
+    if not path.exists():
+        with written_whole(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def _linked(path: str) -> str:
+    name = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    suffix = os.path.splitext(path)[1]
+    link = Path(LINKS) / f"{name}{'' if _PATTERN.search(suffix) else suffix}"
+    target = os.path.abspath(path)
+    if not link.is_symlink() or os.readlink(link) != target:
+        link.parent.mkdir(parents=True, exist_ok=True)
+        temporary = link.parent / f".{name}.{os.getpid()}"
+        temporary.symlink_to(target)
+        temporary.replace(link)
+    return str(link)
+
+
+def _text_head(plan: Plan) -> Iterator[str]:
+    from pixmake.rules.aggregate_rules import as_text as outcome_text  # which is made of this module's parts
+    from pixmake.rules.provenance_rules import as_text as provenance_text
+
+    written = tables(plan)
+    yield """\
+# Written by `pixmake compile`: the plan of a project, one rule an image and step.
+# Run it with: snakemake -s THIS_FILE --cores N
+from pixmake import rules as pixmake_rules
+from pixmake.rules.pacing import pace
+from pixmake.progress.log_handler import begin_run, show_progress
+from pixmake.progress.exit_status import conclude, stopped, unfinished
+
+show_progress(workflow)
+
+
+"""
+    yield from outcome_text(plan)
+    yield provenance_text(plan)
+    yield f"""
+
+run = []
+
+
+onstart:
+    pace(workflow)
+    run.append(
+        begin_run(
+            workflow, {plan.config.results!r}, {step_names(plan)!r}, {over_several(plan)!r}
+        )
+    )
+
+
+onsuccess:
+    conclude(
+        *run,
+        run[0].records,
+        **{written!r},
+        max_failures={plan.config.max_failures!r},
+        over_several={over_several(plan)!r},
+        keep={plan.config.keep!r},
+    )
+
+
+onerror:
+    stopped(*run, unfinished(workflow.dag), {over_several(plan)!r})
+"""
+    for table in collected(plan):
+        yield f"""
+
+rule {table.rule}:
+    input:
+        {listed_paths(table.files)}
+    output:
+        {table.path!r},
+    log:
+        {log_of(table.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        ending={table.ending!r},
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_COLLECT!r}
+"""
+    for planned in plan.steps:
+        yield f"""
+
+run_{planned.name} = pixmake_rules.run_command(
+    {run_limits(planned, batches_of(plan, planned))!r},
+    {interpreter(planned.step)!r},
+    {planned.step.container!r},
+)
+"""
+
+
+def _text_rule(planned: PlannedStep, job: Job) -> str:
+    resources = "".join(
+        f"\n        {name}={_resource_text(value)}," for name, value in planned.placement.resources.items()
+    )
+    return f"""
+
+rule {job.rule}:
+    input:
+{_named(inputs_of_several(job) if job.members else inputs(job))}
+    output:
+{_text_outputs(job, temporary=planned.temporary)}
+    log:
+        {job.log!r},
+    {_text_software(planned.step)}
+    params:
+        task={job.task.as_json()!r},
+        run=run_{planned.name},
+    threads: {planned.placement.threads}
+    localrule: {planned.placement.local}
+    resources:
+        attempt=pixmake_rules.attempt,{resources}
+    retries: {retries(planned)}
+    shell:
+        {_RUN_SEVERAL if job.members else _RUN!r}
+"""
+
+
+def _text_software(step: Step) -> str:
+    if step.container:
+        return f"container:\n        {step.container!r}"
+    return f"conda:\n        {conda_of(step)!r}" if step.conda else "conda:\n        pixmake_rules.CONDA"
+
+
+def _text_gathering(plan: Plan, gathering: Gathering) -> str:
+    return f"""
+
+rule {gathering.rule}:
+    input:
+        records=[{listed_paths(gathering.records(plan), 17)}],
+        files=[{listed_paths(gathering.files(plan), 15)}],
+    output:
+        {gathering.output!r},
+    log:
+        {log_of(gathering.rule)!r},
+    conda:
+        pixmake_rules.CONDA
+    params:
+        pixmake=pixmake_rules.program,
+    localrule: True
+    shell:
+        {_GATHER!r}
+"""
+
+
+def _resource_text(given: Any) -> str:
+    if not callable(_growing(given)):
+        return repr(given)
+    return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
+
+
+def _named(paths: Mapping[str, str | list[str]]) -> str:
+    """Named paths as the lines of a directive."""
+    lines = []
+    for name, value in paths.items():
+        text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
+        lines.append(f"        {name}={text},")
+    return "\n".join(lines)
+
+
+def _text_outputs(job: Job, *, temporary: bool) -> str:
+    """As `outputs`."""
+    lines = [f"        record={job.record!r},"]
+    if job.files:
+        paths = [f"directory({path!r})" if is_folder(path) else repr(path) for path in job.files]
+        text = f"[{f',{chr(10)}{chr(32) * 15}'.join(paths)}]"
+        lines.append(f"        files={f'temp({text})' if temporary else text},")
+    return "\n".join(lines)
+
+
+def listed_paths(paths: Iterable[str], indent: int = 8) -> str:
+    """Paths as the lines of a directive, the first one without its indent."""
+    return f",\n{' ' * indent}".join(repr(path) for path in paths)
+
+
+# the words of workflow/rules; a test holds them to each other
+_RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
+_RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
+_GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
+_COLLECT = (
+    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
+)

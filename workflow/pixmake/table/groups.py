@@ -1,0 +1,326 @@
+"""Groups: the image, or the images, of one job, with their id, their names and their metadata."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.ids import safe_id
+from pixmake.base.values import TIMESTAMP, as_metadata, comparable, typed_cell
+from pixmake.config.images import Images
+from pixmake.images.axes import WHOLE, Part, is_zarr
+from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.omero import is_plane, plane_name
+from pixmake.table.image_parts import part_id
+from pixmake.table.table import PATH, Note, Table, located
+
+_STORE = re.compile(r"(\.ome)?\.zarr(?=/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The image, or the images, of one job."""
+
+    id: str
+    paths: tuple[str, ...]
+    """From the working directory."""
+    names: tuple[str, ...]
+    """What a group's images are called; empty for a single image."""
+    metadata: Mapping[str, Any]
+    """The row's own values, without empty cells; in a group a list where its rows differ."""
+    where: str
+    """The first row, for messages."""
+    when: datetime.datetime | None = None
+    """The time of the first image, if the table has times."""
+    members: tuple[Group, ...] = ()
+    """Of a job of a step with `per`: the groups that belong to it, by time; see `pixmake.table.per_groups`."""
+    rows: tuple[int, ...] = ()
+    """The positions of its rows in the table that was grouped."""
+    parts: tuple[Part, ...] = ()
+    """Which part of each image is meant, in the order of ``paths``; empty if all are whole."""
+
+    @property
+    def images(self) -> tuple[tuple[str, Part], ...]:
+        """The path of each image and the part of it that is meant."""
+        return tuple(zip(self.paths, self.parts or [WHOLE] * len(self.paths), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class IncompleteGroup:
+    """A group that lacks images that `require` asks for."""
+
+    group: Group
+    missing: tuple[str, ...]
+    """The names that it lacks."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The rows of a table as groups, in the order of their first rows."""
+
+    groups: tuple[Group, ...]
+    """The jobs."""
+    incomplete: tuple[IncompleteGroup, ...] = ()
+    """Groups that are not among the jobs, as they lack an image."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with rows and groups: those are not among the jobs either. With `incomplete: error`
+    each incomplete group is one, too."""
+
+    def notes(self) -> tuple[Note, ...]:
+        """What to tell of the groups that are left out."""
+        return tuple(
+            Note(
+                f"group is left out, it has no {' and no '.join(lacking.missing)}",
+                where=lacking.group.id,
+                detail=", ".join(lacking.group.paths),
+            )
+            for lacking in self.incomplete
+        )
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """A table's cells by column, and what `images` asks of them."""
+
+    table: Table
+    images: Images
+    columns: Mapping[str, Sequence[Any]]
+    keys: Mapping[str, Sequence[Any]]
+    """The same, with the times of ``timestamp``, so that one time is one group."""
+
+    places: Sequence[str]
+    """Where each row stands, for messages."""
+
+
+def make_groups(table: Table, images: Images) -> tuple[Group, ...]:
+    """The rows as groups of one image each, or as ``group_by`` says, in the order of their first rows.
+
+    Raises
+    ------
+    PixmakeError
+        A column that is not there, an empty cell where a value is needed, two images of one name, a
+        group that is incomplete although that is an error.
+    """
+    grouping = make_grouping(table, images)
+    if grouping.problems:
+        raise PixmakeError(grouping.problems)
+    return grouping.groups
+
+
+def make_grouping(table: Table, images: Images) -> Grouping:
+    """The rows as groups, and those that make none, with why.
+
+    Parameters
+    ----------
+    table
+        The rows that were selected.
+    images
+        ``group_by``, ``name_by``, ``require``, ``incomplete``, ``empty_group`` and ``id`` are used.
+
+    Raises
+    ------
+    PixmakeError
+        A column that is not there; all else is among the grouping's problems.
+    """
+    unknown = list(_unknown_columns(table, images))
+    if unknown:
+        raise PixmakeError(unknown)
+    cells = _cells(table, images)
+    groups: list[Group] = []
+    incomplete: list[IncompleteGroup] = []
+    problems: list[Problem] = []
+    for rows in _members(cells):
+        found = list(_empty_keys(cells, rows))
+        try:
+            group = _group(cells, rows)
+        except PixmakeError as error:
+            found += error.problems
+        if found:
+            problems += found
+            continue
+        missing = _missing(group, images)
+        if not missing:
+            groups.append(group)
+            continue
+        incomplete.append(IncompleteGroup(group, missing))
+        if images.incomplete == "error":
+            what = f"the group {group.id!r} has no {' and no '.join(missing)}"
+            hint = "`incomplete: skip` leaves such groups out"
+            problems.append(Problem(what, group.where, hint))
+    return Grouping(tuple(groups), tuple(incomplete), tuple(problems))
+
+
+def _cells(table: Table, images: Images) -> _Cells:
+    columns = {name: cells.tolist() for name, cells in table.cells.items()}
+    keys: dict[str, Sequence[Any]] = dict(columns)
+    if table.when is not None:
+        keys[TIMESTAMP] = table.when.tolist()
+    return _Cells(table, images, columns, keys, table.places())
+
+
+def _members(cells: _Cells) -> list[list[int]]:
+    """The positions of each group's rows; a row with an empty key is a group of its own.
+
+    A row without a path is in none: `pixmake.table.table.path_problems` tells of it.
+    """
+    paths, group_by = cells.columns[PATH], cells.images.group_by
+    if not group_by:
+        return [[row] for row, path in enumerate(paths) if path is not None]
+    members: dict[Any, list[int]] = {}
+    for row, key in enumerate(zip(*(cells.keys[column] for column in group_by), strict=True)):
+        if paths[row] is None:
+            continue
+        members.setdefault(row if None in key else key, []).append(row)
+    return list(members.values())
+
+
+def _group(cells: _Cells, rows: Sequence[int]) -> Group:
+    paths, root = cells.columns[PATH], cells.table.root
+    return Group(
+        id=_group_id(cells, rows),
+        paths=tuple([located(paths[row], root) for row in rows]),
+        names=_names(cells, rows),
+        metadata=_metadata(cells, rows),
+        where=cells.places[rows[0]],
+        when=_when(cells, rows),
+        rows=tuple(rows),
+        parts=_parts(cells.table, rows),
+    )
+
+
+def _parts(table: Table, rows: Sequence[int]) -> tuple[Part, ...]:
+    parts = tuple([table.part(row) for row in rows])
+    return parts if any(parts) else ()
+
+
+def _when(cells: _Cells, rows: Sequence[int]) -> datetime.datetime | None:
+    if cells.table.when is None:
+        return None
+    times = cells.keys[TIMESTAMP]
+    return min((times[row] for row in rows if times[row] is not None), default=None)
+
+
+def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
+    images, first = cells.images, rows[0]
+    if images.id is not None:
+        return _from_template(images.id, cells, rows)
+    key = [cells.keys[column][first] for column in images.group_by]
+    if not key or None in key:
+        path = str(cells.columns[PATH][first])
+        if is_plane(path):
+            return safe_id(plane_name(path))
+        return safe_id(without_suffix(path) + part_id(cells.table.part(first)))
+    return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
+
+
+def without_suffix(path: str) -> str:
+    """A path as ids have it: of an OME-Zarr's outside, or of a file, the suffix is left out."""
+    if is_zarr(path):
+        return _STORE.sub("", path if is_remote(path) else located(path, "."))
+    return path if is_remote(path) else os.path.splitext(located(path, "."))[0]
+
+
+def _from_template(template: str, cells: _Cells, rows: Sequence[int]) -> str:
+    """The id by ``images.id``, which needs one value of each column that it names."""
+    where, values = cells.places[rows[0]], {}
+    for column in template_columns(template):
+        found = {cells.keys[column][row] for row in rows}
+        if None in found:
+            raise PixmakeError([Problem(f"the column {column!r} is empty, but images.id needs it", where)])
+        if len(found) > 1:
+            what = f"images.id needs one value of {column!r}, but this group has {len(found)}"
+            hint = f"add {column!r} to group_by, or leave it out of the id"
+            raise PixmakeError([Problem(what, where, hint)])
+        values[column] = found.pop()
+    try:
+        return safe_id(template.format_map(values))
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        what = f"images.id: {template!r} does not fit this row: {error}"
+        raise PixmakeError([Problem(what, where)]) from None
+
+
+def template_columns(template: str) -> list[str]:
+    """The columns that a template of ids names.
+
+    Raises
+    ------
+    PixmakeError
+        It is no template.
+    """
+    try:
+        names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+    except ValueError as error:
+        raise PixmakeError([Problem(f"images.id: {template!r} is no template: {error}")]) from None
+    return names
+
+
+def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
+    """What the images of a group are called."""
+    images = cells.images
+    if not images.group_by:
+        return ()
+    if images.name_by is None:
+        return tuple(f"image{number}" for number in range(1, len(rows) + 1))
+    first: dict[str, int] = {}
+    problems = []
+    for row in rows:
+        name = cells.columns[images.name_by][row]
+        if name is None:
+            what = f"the `name_by` column {images.name_by!r} is empty"
+            problems.append(Problem(what, cells.places[row]))
+            continue
+        twin = first.setdefault(str(name), row)
+        if twin != row:
+            what = f"two images of one group are called {name!r}; the other is {cells.places[twin]}"
+            hint = "add a column that tells them apart to group_by"
+            problems.append(Problem(what, cells.places[row], hint))
+    if problems:
+        raise PixmakeError(problems)
+    return tuple(first)
+
+
+def _missing(group: Group, images: Images) -> tuple[str, ...]:
+    there = {comparable(typed_cell(name)) for name in group.names}
+    return tuple([str(name) for name in images.require if comparable(name) not in there])
+
+
+def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
+    """The rows' values by column: one value where they agree, else a list, an entry an image."""
+    merged: dict[str, Any] = {}
+    if len(rows) == 1:
+        row = rows[0]
+        return {name: column[row] for name, column in cells.columns.items() if column[row] is not None}
+    for name, column in cells.columns.items():
+        values = [column[row] for row in rows]
+        if values.count(values[0]) == len(values):
+            if values[0] is not None:
+                merged[name] = values[0]
+        else:
+            merged[name] = values
+    return merged
+
+
+def _empty_keys(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
+    if cells.images.empty_group == "own":
+        return
+    for row in rows:
+        for column in cells.images.group_by:
+            if cells.keys[column][row] is None:
+                hint = "fill it in, or set `empty_group: own` to make it a group of its own"
+                yield Problem(f"the `group_by` column {column!r} is empty", cells.places[row], hint)
+
+
+def _unknown_columns(table: Table, images: Images) -> Iterator[Problem]:
+    named = [("group_by", column) for column in images.group_by]
+    named += [("name_by", images.name_by)] if images.name_by else []
+    named += [("id", column) for column in template_columns(images.id)] if images.id else []
+    for key, column in named:
+        if column not in table.cells:
+            what = f"images.{key}: {table.source} has no column {column!r}"
+            yield Problem(what, hint="its columns: " + ", ".join(table.columns))

@@ -1,0 +1,128 @@
+"""Cohorts: the images of one job of a step that runs once per plant, per day, or over all of them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixmake.base.errors import PixmakeError, Problem, nearest
+from pixmake.base.ids import safe_id
+from pixmake.config.models import Config
+from pixmake.images.axes import is_zarr
+from pixmake.table.groups import Group, without_suffix
+from pixmake.table.table import PATH
+
+ALL = "all"
+"""The id of the one job of a step with ``per: all``."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Which jobs each step has, and which jobs of a needed step belong to a job.
+
+    ``groups`` are the images (or groups of images); ``cohorts`` holds the jobs of each step that has
+    ``per``, with the images that belong to each as its members.
+    """
+
+    groups: tuple[Group, ...]
+    cohorts: Mapping[str, tuple[Group, ...]]
+
+    def of(self, step: str) -> tuple[Group, ...]:
+        """The jobs of a step."""
+        return self.cohorts.get(step, self.groups)
+
+    def related(self, job: Group, need: str, index: Mapping[str, Mapping[str, Group]]) -> list[Group]:
+        """The jobs of a needed step that share an image with a job, in its order."""
+        members = job.members or (job,)
+        if need not in self.cohorts:
+            return list(members)
+        return list({id(found): found for found in (index[need][each.id] for each in members)}.values())
+
+    def index(self) -> dict[str, dict[str, Group]]:
+        """The cohort of each image, by the cohort's step and the image's id."""
+        return {
+            step: {member.id: cohort for cohort in cohorts for member in cohort.members}
+            for step, cohorts in self.cohorts.items()
+        }
+
+
+def make_levels(config: Config, groups: Sequence[Group], columns: Sequence[str]) -> Levels:
+    """The jobs of each step.
+
+    Raises
+    ------
+    PixmakeError
+        A term of ``per`` that is not there, is empty, or has several values within a group.
+    """
+    problems: list[Problem] = []
+    cohorts: dict[str, tuple[Group, ...]] = {}
+    for name, step in config.steps.items():
+        if step.terms is None:
+            continue
+        where = f"steps.{name}.per"
+        unknown = [term for term in step.terms if term not in columns]
+        problems += [
+            Problem(f"the table has no column {term!r}", where, nearest(term, columns)) for term in unknown
+        ]
+        if unknown:
+            continue
+        wrong = list(_unusable(groups, step.terms, where, own=config.images.empty_group == "own"))
+        problems += wrong
+        if not wrong:
+            cohorts[name] = tuple(_cohorts(groups, step.terms))
+    if problems:
+        raise PixmakeError(problems)
+    return Levels(tuple(groups), cohorts)
+
+
+def _cohorts(groups: Iterable[Group], terms: Sequence[str]) -> Iterator[Group]:
+    members: dict[Any, list[Group]] = {}
+    for number, group in enumerate(groups):
+        key = tuple(group.metadata.get(term) for term in terms)
+        members.setdefault(number if None in key else key, []).append(group)
+    for key, found in members.items():
+        yield Group(
+            id=found[0].id if isinstance(key, int) else _cohort_id(key, terms),
+            paths=(),
+            names=(),
+            metadata=_shared(found, terms),
+            where=found[0].where,
+            members=tuple(sorted(found, key=_time)),
+        )
+
+
+def _cohort_id(key: Sequence[Any], terms: Sequence[str]) -> str:
+    said = [
+        without_suffix(value) if term == PATH and is_zarr(value) else str(value).replace(":", "-")
+        for term, value in zip(terms, key, strict=True)
+    ]
+    return safe_id("_".join(said)) if said else ALL
+
+
+def _shared(members: Sequence[Group], terms: Sequence[str]) -> dict[str, Any]:
+    """The terms, and what else is the same for all images: a plant's treatment follows the plant."""
+    first = members[0].metadata
+    return {
+        column: value
+        for column, value in first.items()
+        if column in terms
+        or (column != PATH and all(other.metadata.get(column) == value for other in members))
+    }
+
+
+def _time(group: Group) -> tuple[bool, datetime.datetime]:
+    return group.when is None, group.when or datetime.datetime.min
+
+
+def _unusable(groups: Iterable[Group], terms: Sequence[str], where: str, *, own: bool) -> Iterator[Problem]:
+    for group in groups:
+        for term in terms:
+            value = group.metadata.get(term)
+            if isinstance(value, list):
+                what = f"the images of {group.id} have several values of {term!r}"
+                yield Problem(what, f"{group.where}, {where}", "add it to images.group_by")
+            elif value is None and not own:
+                hint = "fill it in, or set images.empty_group to own: such an image is a job of its own"
+                yield Problem(f"the column {term!r} is empty", f"{group.where}, {where}", hint)

@@ -1,0 +1,41 @@
+"""Where tables come from: one module a source, each with ``read(images) -> Table``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pixmake.config.images import Images
+from pixmake.table.arrivals import only_arrived
+from pixmake.table.exif import with_exif
+from pixmake.table.image_parts import with_parts
+from pixmake.table.joins import joined
+from pixmake.table.sources import directory, lemnatec, omero, phenodata
+from pixmake.table.sources import table as table_source
+from pixmake.table.sources import zarr as zarr_source
+from pixmake.table.table import Table, with_times
+
+SOURCES: dict[str, Callable[[Images], Table]] = {
+    "table": table_source.read,
+    "directory": directory.read,
+    "lemnatec": lemnatec.read,
+    "phenodata": phenodata.read,
+    "zarr": zarr_source.read,
+    "omero": omero.read,
+}
+"""By the key of `Images` that names it; a new source is a module, a line here and a key there."""
+
+
+def read_images(images: Images) -> Table:
+    """Read the table of images from the source that the config names, with joined tables and headers.
+
+    Raises
+    ------
+    PixmakeError
+        With everything that is wrong with it.
+    """
+    table = only_arrived(SOURCES[images.source](images))
+    for join in images.join:
+        table = joined(table, join)
+    if images.exif:
+        table = with_exif(table, images.exif)
+    return with_times(with_parts(table, images.read_by), images.timestamp_format)

@@ -1,0 +1,163 @@
+"""Source ``directory``: a folder of images, whose names say what they are."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.filename_terms import NameMismatch, NameParser, has_format, name_parser
+from pixmake.config.images import Directory, FileNames, Images
+from pixmake.images.remote.objects import RemoteError, is_remote, list_below
+from pixmake.table.table import PATH, Note, Table, make_table
+
+NO_FORMAT = "is of another format"
+
+
+def read(images: Images) -> Table:
+    """List the image files of `images.directory` in the order of their paths.
+
+    Hidden files and folders are skipped. Links to folders are followed, each folder once.
+
+    Raises
+    ------
+    PixmakeError
+        There is no such folder, or no image in it, or names do not fit (``unmatched: error``).
+    """
+    asked = images.directory
+    assert asked is not None
+    if is_remote(asked.path):
+        return _of_names(_objects(asked), asked)
+    if not os.path.isdir(asked.path):
+        what = "is no folder" if os.path.exists(asked.path) else "there is no such folder"
+        raise PixmakeError([Problem(what, asked.path)])
+    return _of_names(listed_files(asked.path, asked.recursive), asked)
+
+
+def _objects(asked: Directory) -> list[str]:
+    """The objects below a URI, without hidden ones, in the order that files would have."""
+    try:
+        found = list_below(asked.path, recursive=asked.recursive)
+    except RemoteError as error:
+        where, _, what = str(error).partition(": ")
+        raise PixmakeError([Problem(what, where)]) from None
+    return [path for path in found if not any(name.startswith(".") for name in path.split("/"))]
+
+
+def _of_names(found: Iterable[str], asked: Directory) -> Table:
+    """The table of the files of a folder that are images, by their names."""
+    paths: list[str] = []
+    unfit: list[Note] = []
+    notes: list[Note] = []
+    for path in found:
+        if not is_text(path):
+            shown = path.encode("utf-8", "backslashreplace").decode()
+            unfit.append(Note("has a name that is not UTF-8", where=f"{asked.path}/{shown}"))
+        elif has_format(path, asked.formats):
+            paths.append(path)
+        else:
+            suffix = os.path.splitext(path)[1].lower()
+            notes.append(Note(f"{NO_FORMAT} ({suffix or 'no suffix'})", os.path.join(asked.path, path)))
+    columns, fitting, misfits = read_names(paths, asked, asked.path)
+    unfit += misfits
+    if unfit and asked.unmatched == "error":
+        raise PixmakeError(unmatched_problems(unfit))
+    if not fitting:
+        others = Counter(note.why for note in (*unfit, *notes))
+        found = "; ".join(f"{count} × {why}" for why, count in others.items())
+        raise PixmakeError([Problem("no image in this folder", asked.path, found)])
+    kept = [paths[number] for number in fitting]
+    return make_table({PATH: kept, **columns}, kept, asked.path, asked.path, [*unfit, *notes])
+
+
+def listed_files(folder: str, recursive: bool) -> Iterator[str]:
+    """The files of a folder, without hidden ones, by path from there with ``/`` between folders.
+
+    Paths are sorted piece by piece, so that what is in one folder stands together.
+
+    Raises
+    ------
+    PixmakeError
+        A folder cannot be listed.
+    """
+    seen: set[tuple[int, int]] = set()
+
+    def walk(inner: str) -> Iterator[str]:
+        here = os.path.join(folder, inner) if inner else folder
+        try:
+            with os.scandir(here) as found:
+                entries = sorted(
+                    (entry for entry in found if not entry.name.startswith(".")), key=lambda x: x.name
+                )
+        except OSError as error:
+            raise PixmakeError([Problem(f"cannot be listed: {error.strerror}", here)]) from None
+        for entry in entries:
+            path = f"{inner}/{entry.name}" if inner else entry.name
+            if not entry.is_dir():
+                yield path
+            elif recursive:
+                state = entry.stat()
+                if (state.st_dev, state.st_ino) not in seen:
+                    seen.add((state.st_dev, state.st_ino))
+                    yield from walk(path)
+
+    state = os.stat(folder)
+    seen.add((state.st_dev, state.st_ino))
+    return walk("")
+
+
+def read_names(
+    paths: Sequence[str], asked: FileNames, folder: str
+) -> tuple[dict[str, list[Any]], list[int], list[Note]]:
+    """What the names of files say.
+
+    Parameters
+    ----------
+    paths
+        Paths from the source's folder.
+    asked
+        How names are read.
+    folder
+        The source's folder.
+
+    Returns
+    -------
+    tuple
+        The cells of each column, for the paths that fit; their positions; a note for each that does not.
+    """
+    parser = parser_of(asked)
+    if parser is None:
+        return {}, list(range(len(paths))), []
+    rows, fitting, unfit = [], [], []
+    for position, path in enumerate(paths):
+        try:
+            rows.append(parser.read(path))
+            fitting.append(position)
+        except NameMismatch as error:
+            unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail))
+    return {name: [row[n] for row in rows] for n, name in enumerate(parser.columns)}, fitting, unfit
+
+
+def parser_of(asked: FileNames) -> NameParser | None:
+    """The parser of names that a source asks for."""
+    return name_parser(asked.template, asked.filename_metadata, asked.delimiter, asked.pattern, asked.formats)
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is UTF-8: records and logs are."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def unmatched_problems(unfit: Sequence[Note]) -> list[Problem]:
+    """Files that do not fit as problems; the first says what can be done about all of them."""
+    hints = ["`unmatched: skip` leaves such files out", *("" for _ in unfit)]
+    return [
+        Problem(f"{note.why}: {note.detail}" if note.detail else note.why, note.path or note.where, hint)
+        for note, hint in zip(unfit, hints, strict=False)
+    ]
