@@ -32,8 +32,9 @@ def test_examples_in_docstrings() -> None:
 
 def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> None:
     """The rooms that run in a step's own Python import nothing that it may not have."""
-    rooms = "records task job placeholders gathering calls worker rehearsal images client runners.programs "
-    rooms += " ".join(f"runners.{kind}" for kind in KINDS)
+    rooms = "job.record job.task job.run base.placeholders job.gathered base.python_calls job.warm_server "
+    rooms += "job.rehearsal images.read job.client job.runners.programs "
+    rooms += " ".join(f"job.runners.{kind}" for kind in KINDS)
     code = (
         "import sys; before = set(sys.modules)\n"
         f"for room in {rooms.split()!r}: __import__('pixmake.' + room)\n"

@@ -91,7 +91,7 @@ def test_one_image_runs_at_once(tried: Project) -> None:
     assert "broken failed; its log: " in failed.out
     assert 'functions.py", line 10, in broken' in failed.out
     assert "ValueError: no plant in this picture" in failed.out
-    assert "pixmake/job.py" not in failed.out
+    assert "pixmake/job/run.py" not in failed.out
 
     for words, expected in [
         (["p22"], "there is no image 'p22' (did you mean 'p2'?)"),

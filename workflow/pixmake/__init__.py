@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Failed": "parallel",
-    "Parallel": "parallel",
-    "ParallelConfig": "api",
-    "PixmakeError": "errors",
-    "Progress": "runs",
-    "Project": "api",
-    "Results": "frames",
-    "Run": "runs",
-    "RunError": "runs",
-    "Task": "parallel",
-    "TaskError": "parallel",
-    "map_images": "api",
-    "step": "pipeline",
+    "Failed": "api.parallel",
+    "Parallel": "api.parallel",
+    "ParallelConfig": "api.project",
+    "PixmakeError": "base.errors",
+    "Progress": "api.run",
+    "Project": "api.project",
+    "Results": "api.frames",
+    "Run": "api.run",
+    "RunError": "api.run",
+    "Task": "api.parallel",
+    "TaskError": "api.parallel",
+    "map_images": "api.project",
+    "step": "api.pipeline",
 }
 """Public names and the modules that they live in."""
 

@@ -7,7 +7,7 @@ as does a job whose warm process is not there.
 
 Snakemake starts a job when it has booked the end of another, and a core rests meanwhile: some milliseconds,
 as long as a short image takes. So this executor asks for some jobs more than there are cores for, and has
-them wait in line (`snakemake_executor_plugin_pixmake.gate`): the next one begins in the moment in which another ends.
+them wait in line (`gate`): the next one begins in the moment in which another ends.
 
 Snakemake imports every executor at each of its starts, so nothing of pixmake is imported here at once.
 """

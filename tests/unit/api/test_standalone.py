@@ -134,8 +134,8 @@ def test_a_file_of_the_user_is_not_written_over(notebook: ModuleType, tmp_path: 
 
 
 def test_a_function_of_a_module_is_named_where_it_is() -> None:
-    assert function_path(plain, Path(__file__).parents[3]) == "workflow/pixmake/pipeline.py:plain"
-    assert function_path(plain, Path("/nowhere")).endswith("/workflow/pixmake/pipeline.py:plain")
+    assert function_path(plain, Path(__file__).parents[3]) == "workflow/pixmake/api/pipeline.py:plain"
+    assert function_path(plain, Path("/nowhere")).endswith("/workflow/pixmake/api/pipeline.py:plain")
 
 
 def test_values_as_yaml_has_them() -> None:

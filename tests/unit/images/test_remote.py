@@ -347,7 +347,8 @@ def test_libraries_of_storage_are_loaded_for_remote_images_alone(tmp_path: Path)
     (tmp_path / "images/a.png").write_bytes(b"x")
     (tmp_path / "a.py").write_text("def a(image):\n    return {}\n")
     code = (
-        "import sys; from pixmake.plan.plan import plan_project; import pixmake.job.run, pixmake.job.runners.function\n"
+        "import sys; from pixmake.plan.plan import plan_project\n"
+        "import pixmake.job.run, pixmake.job.runners.function\n"
         "plan_project({'images': {'directory': 'images'}, 'steps': {'a': {'function': 'a.py:a'}}}, [])\n"
         "print([name for name in ('fsspec', 's3fs', 'aiohttp', 'zarr', 'asyncio') if name in sys.modules])"
     )

@@ -1,4 +1,6 @@
-"""Runs Snakemake for as long as the Python that asked for it is there: ``python -m pixmake.api.attended WORD…``.
+"""Runs Snakemake for as long as the Python that asked for it is there.
+
+As ``python -m pixmake.api.attended WORD…``.
 
 The standard input is a pipe from that Python. A byte in it, or its end, whatever way it ends, ends the run.
 Standard library only, so that it starts at once.

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parent.parent
 WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
 """The folder with ``rules``, ``schemas`` and ``report``: inside the package where that is installed."""

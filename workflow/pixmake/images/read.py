@@ -1,7 +1,7 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
-OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for `pixmake.images.tiff`'. What
-OpenCV reads becomes (in its own order of channels):
+OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for
+`pixmake.images.tiff`'. What OpenCV reads becomes (in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
 - 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32

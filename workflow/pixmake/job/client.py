@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
-_DONE, _TOLD, _REPLACED, _FAILED = 64, 65, 66, 67  # as in job.py
+_DONE, _TOLD, _REPLACED, _FAILED = 64, 65, 66, 67  # as in run.py
 
 CONTAINED = 0
 """Stands for the Snakemake process where that cannot be seen: inside a container."""
@@ -136,10 +136,10 @@ def _worker() -> "ModuleType":
         return found
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     try:
-        import worker  # type: ignore[import-not-found]
+        import warm_server  # type: ignore[import-not-found]
     finally:
         del sys.path[0]
-    return worker  # type: ignore[no-any-return]
+    return warm_server  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ LINKS = ".snakemake/pixmake/links"
 
 _HOST, _PYTHON = platform.node(), platform.python_version()
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -432,7 +433,7 @@ def _is_ours(file: str) -> bool:
     """Whether a frame is of pixmake's, or of what Python itself puts around it."""
     if file.startswith(("<frozen ", _STANDARD_LIBRARY)):
         return "site-packages" not in file
-    return Path(file).parent in (Path(__file__).parent, Path(__file__).parent / "runners")
+    return file.startswith(_PACKAGE)
 
 
 def _kept_inputs(job: Job) -> dict[str, str]:

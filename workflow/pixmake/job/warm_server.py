@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pixmake.job.run import Job
 
-DONE, TOLD, FAILED = 64, 65, 67  # as in job.py
+DONE, TOLD, FAILED = 64, 65, 67  # as in run.py
 START_SECONDS = 60
 STOP_SECONDS = 10
 OWNER_POLL_SECONDS = 0.5
@@ -68,7 +68,7 @@ def start_template(address: str, owner: int, python: str, threads: str) -> bool:
         if lock.read() or not _alive(owner):
             return False
         _sweep(os.path.dirname(address))
-        command = [_interpreter(python), str(_HERE / "worker.py"), "serve", address, str(owner)]
+        command = [_interpreter(python), str(_HERE / "warm_server.py"), "serve", address, str(owner)]
         try:
             process = subprocess.Popen(
                 command,
@@ -96,7 +96,7 @@ def run_plain(words: list[str], owner: int) -> str:
     str
         What the warm process would have answered.
     """
-    command = [_interpreter(words[2]), str(_HERE / "worker.py"), "child"]
+    command = [_interpreter(words[2]), str(_HERE / "warm_server.py"), "child"]
     try:
         process = subprocess.Popen(
             command,
@@ -797,7 +797,7 @@ def _load_package() -> None:
     if "pixmake" in sys.modules:
         return
     specification = importlib.util.spec_from_file_location(
-        "pixmake", _HERE / "__init__.py", submodule_search_locations=[str(_HERE)]
+        "pixmake", _HERE.parent / "__init__.py", submodule_search_locations=[str(_HERE.parent)]
     )
     assert specification is not None and specification.loader is not None
     package = importlib.util.module_from_spec(specification)

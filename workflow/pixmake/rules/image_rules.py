@@ -7,6 +7,7 @@ import functools
 import gc
 import hashlib
 import inspect
+import itertools
 import os
 import re
 import shlex
@@ -69,39 +70,9 @@ GROUPS = "images"
 """Of which group all groups of images are parts. By itself Snakemake makes a cluster job of each part
 of a group that needs no other part; a profile's `group-components` has it keep them together."""
 
-_CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'client.py'))}"
-_ROOMS = (
-    "__init__",
-    "client",
-    "worker",
-    "job",
-    "kept",
-    "devices",
-    "records",
-    "task",
-    "placeholders",
-    "calls",
-    "fingerprint",
-    "gathering",
-    "outputs",
-    "pixelclasses",
-    "pixelfeatures",
-    "pixelmodel",
-    "pixelobjects",
-    "pixelterms",
-    "errors",
-    "axes",
-    "copies",
-    "remote",
-    "omero",
-    "zarrpaths",
-    "ngff",
-    "pyramid",
-    "stitch",
-    "images",
-    "tiffs",
-    "tiffmetadata",
-)
+_CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'job' / 'client.py'))}"
+_STAGED_ROOMS = ("base", "images", "classifier", "job")
+"""What runs in a container: these rooms as they are, and the door of the package."""
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
@@ -294,7 +265,7 @@ def run_command(limits: str, python: str, container: str | None) -> Callable[[An
     owner, start = os.getpid(), _CLIENT
     if container:
         # Inside, neither our Python nor our files are there, but the working directory is
-        owner, start = CONTAINED, f"python3 -IS {stage_package()}/client.py"
+        owner, start = CONTAINED, f"python3 -IS {stage_package()}/job/client.py"
     command = f"{start} {owner} {shlex.quote(limits)} {shlex.quote(python)}"
 
     def not_compared(wildcards: Any, resources: Any) -> str:
@@ -309,7 +280,7 @@ def interpreter(step: Step) -> str:
 
 
 def words(planned: PlannedStep, job: Job) -> list[str]:
-    """The words of a job's command at its first attempt, where no rule makes them; see `pixmake.job.client`."""
+    """The words of a job's command at its first attempt, where no rule makes them; see `job.client`."""
     images = (path for path in job.images if not is_remote(path))
     paths = (job.log, job.record, *job.files, *images, *job.needed)
     return [job.task.as_json(), run_limits(planned), interpreter(planned.step), "1", *paths]
@@ -358,7 +329,8 @@ def require_deployment(plan: Plan, workflow: Any) -> None:
 
 def stage_package() -> str:
     """Copy the files that run a job to where a container sees them, below the working directory."""
-    for source in (*(HERE / f"{room}.py" for room in _ROOMS), *sorted((HERE / "runners").glob("*.py"))):
+    rooms = (sorted((HERE / room).rglob("*.py")) for room in _STAGED_ROOMS)
+    for source in (HERE / "__init__.py", *itertools.chain.from_iterable(rooms)):
         target = Path(STAGED) / source.relative_to(HERE)
         content = source.read_bytes()
         if not target.is_file() or target.read_bytes() != content:
@@ -370,8 +342,8 @@ def stage_package() -> str:
 def batches_of(plan: Plan, planned: PlannedStep) -> str:
     """Write which images one start of the step's program works on, if it is one that takes long to start.
 
-    Any of their jobs does the work for all: see `pixmake.job.runners.ilastik`. So what a batch holds decides no
-    result, and a new image runs nothing again. A cluster node has the images of its own cluster job.
+    Any of their jobs does the work for all: see `pixmake.job.runners.ilastik`. So what a batch holds decides
+    no result, and a new image runs nothing again. A cluster node has the images of its own cluster job.
 
     Returns
     -------

@@ -19,7 +19,8 @@ _OURS = re.compile(r"pixmake-|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 def cancel_orphans() -> list[str]:
     """Cancel the cluster jobs of earlier runs in this folder, and wait until they have ended.
 
-    To be called while no other Snakemake works here. What they had finished is kept; see `pixmake.job.finished_results`.
+    To be called while no other Snakemake works here. What they had finished is kept; see
+    `pixmake.job.finished_results`.
 
     Returns
     -------

@@ -39,7 +39,7 @@ class Group:
     when: datetime.datetime | None = None
     """The time of the first image, if the table has times."""
     members: tuple[Group, ...] = ()
-    """Of a job of a step with `per`: the groups that belong to it, by time; see `pixmake.table.per_groups`."""
+    """Of a job of a step with `per`: the groups that belong to it, by time; see `table.per_groups`."""
     rows: tuple[int, ...] = ()
     """The positions of its rows in the table that was grouped."""
     parts: tuple[Part, ...] = ()

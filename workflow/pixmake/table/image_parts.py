@@ -24,7 +24,7 @@ def with_parts(table: Table, read_by: Sequence[str] | None) -> Table:
     table
         The rows.
     read_by
-        The columns that say so. ``None``: those of `pixmake.images.axes.PARTS` that are there, for the rows whose
+        The columns that say so. ``None``: those of `images.axes.PARTS` that are there, for the rows whose
         image is an OME-Zarr; in others, a column ``z`` is mere metadata.
 
     Raises

@@ -1,0 +1,1 @@
+"""pixmake from Python."""

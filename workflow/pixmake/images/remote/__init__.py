@@ -1,0 +1,1 @@
+"""Images at URIs: objects, their local copies, Zarr stores, OMERO."""

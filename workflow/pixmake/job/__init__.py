@@ -1,0 +1,1 @@
+"""One image's work, in whatever interpreter a step names."""

@@ -1,0 +1,1 @@
+"""From config and table to jobs; nothing here knows Snakemake."""

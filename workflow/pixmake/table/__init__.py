@@ -1,0 +1,1 @@
+"""Which images there are, and what is known of them."""
