@@ -47,6 +47,8 @@ def numbers_of(cells: Sequence[Any]) -> Numbers:
     >>> numbers_of(["090", "top"]).unread
     [0, 1]
     """
+    if set(map(type, cells)) <= {int, float, type(None)}:
+        return Numbers(cells, ())
     texts = {cell for cell in cells if isinstance(cell, str)}
     read = _read(texts, any(type(cell) is float for cell in cells)) if texts else {}
     values: list[Number | None] = []
@@ -65,7 +67,7 @@ def _read(texts: Iterable[str], has_fractions: bool) -> dict[str, Number]:
     dots = has_fractions or any("." in text for text in texts)
     if commas and not _are_decimal(commas, dots):
         return {}
-    read = {text: _number(text) for text in texts}
+    read = {text: number_of(text) for text in texts}
     return {} if None in read.values() else {t: value for t, value in read.items() if value is not None}
 
 
@@ -75,7 +77,8 @@ def _are_decimal(commas: Sequence[str], dots: bool) -> bool:
     return not grouped or (len(grouped) < len(commas) and not dots)
 
 
-def _number(text: str) -> Number | None:
+def number_of(text: str) -> Number | None:
+    """The number that a text is, its comma a decimal one; ``None`` if it is none."""
     if len(text) > _LONGEST:
         return None
     if _COMMA.fullmatch(text):
@@ -91,6 +94,6 @@ def _number(text: str) -> Number | None:
 def _remedy(texts: Iterable[str]) -> str:
     if any(_THOUSANDS.fullmatch(text) for text in texts):
         return "a comma may be a decimal one or not: write 1234 or 1.234"
-    if any(_number(text) is not None for text in texts):
+    if any(number_of(text) is not None for text in texts):
         return "numbers such as 12,5 and 090 are read where all filled cells of a column are numbers"
     return "write numbers as 12.5, and leave cells without one empty"

@@ -130,6 +130,12 @@ def comparable(value: Any) -> str | None:
     return text.lower() if text.lower() in ("true", "false") else text
 
 
+def respelt(value: Any, text: str | None) -> str | None:
+    """The other spelling of a value that has no text of its own, such as 7.0 of Parquet: its text is given."""
+    bare = type(value) in (float, bool) and text == str(value)
+    return comparable(value) if bare else text
+
+
 def parse_time(text: Any, written: str | None = None) -> datetime.datetime:
     """A timestamp from a table or a config; a zone, if given, is turned into UTC.
 

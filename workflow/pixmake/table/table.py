@@ -6,7 +6,7 @@ import functools
 import os
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.base.values import TIMESTAMP, comparable, parse_time, typed_cell, written
+from pixmake.base.values import TIMESTAMP, Cell, parse_time, typed_cell, written
 from pixmake.images.axes import WHOLE, Part, is_zarr
 from pixmake.images.remote.objects import RemoteError, is_remote, joined, problem_of, versions
 
@@ -121,17 +121,16 @@ class Table:
 
     def texts(self, name: str) -> list[str | None]:
         """The text of each cell of a column; ``None`` of empty ones."""
-        texts = [comparable(cell) for cell in self.cells[name].tolist()]
-        if name in self.written:
-            own = self.written[name].tolist()
-            return [text if said is None else said for text, said in zip(texts, own, strict=True)]
-        return texts
+        return _texts(self.cells[name].tolist(), self.written.get(name, ()))
 
     def keys(self, name: str) -> list[Any]:
-        """What tells the cells of a column apart: their texts; values, where these do as well."""
+        """What tells the cells of a column apart: their texts; their values where these do as well."""
+        if name in self.written:
+            return self.texts(name)
         cells: list[Any] = self.cells[name].tolist()
-        # True equals 1 as a key
-        return self.texts(name) if name in self.written or any(type(x) is bool for x in cells) else cells
+        if any(type(cell) is bool for cell in cells):  # True equals 1
+            return [str(cell) if type(cell) is bool else cell for cell in cells]
+        return cells
 
     def part(self, position: int) -> Part:
         """Which part of its image a row means; empty: all of it."""
@@ -200,6 +199,10 @@ class Typed:
     note: Note | None = None
     """Cells that differed by space around them alone."""
 
+    def texts(self) -> list[str | None]:
+        """The text of each cell; ``None`` of empty ones."""
+        return _texts(self.values, self.written)
+
 
 def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
     """The value of each cell by itself, and its text where that is another; see `pixmake.base.values`."""
@@ -211,7 +214,7 @@ def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
     for cell in cells:
         if type(cell) is not str:
             values.append(value := typed_cell(cell))
-            if not isinstance(cell, (int, float)) and (text := written(cell, value)) is not None:
+            if type(cell) in _WITH_TEXT and (text := written(cell, value)) is not None:
                 odd[cell] = text
             continue
         if cell not in known:
@@ -221,8 +224,11 @@ def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
             if cell and (cell[0].isspace() or cell[-1].isspace()):
                 padded.append(cell)
         values.append(known[cell])
-    texts = [odd.get(cell) if isinstance(cell, Hashable) else None for cell in cells] if odd else ()
+    texts = [odd.get(cell) if type(cell) in _WITH_TEXT else None for cell in cells] if odd else ()
     return Typed(values, texts, _merged(name, padded, known) if padded else None)
+
+
+_WITH_TEXT = (str, Cell, bytes)
 
 
 def _merged(name: str, padded: Iterable[str], known: Iterable[str]) -> Note | None:
@@ -270,7 +276,7 @@ def with_times(table: Table, written: str | None) -> Table:
     """
     if TIMESTAMP not in table.cells:
         return table
-    cells = table.cells[TIMESTAMP].tolist()
+    cells = table.keys(TIMESTAMP)
     parsed: dict[Any, Any] = {None: None}
     bad = set()
     for cell in cells:
@@ -428,6 +434,12 @@ class _Folders:
                 return {entry.name for entry in entries if entry.is_file()}
         except OSError:
             return set()
+
+
+def _texts(cells: Iterable[Any], written: Iterable[str | None]) -> list[str | None]:
+    texts = [cell if cell is None or type(cell) is str else str(cell) for cell in cells]
+    own = list(written)
+    return [said or text for text, said in zip(texts, own, strict=True)] if own else texts
 
 
 def _place(source: str, label: Any) -> str:
