@@ -45,7 +45,7 @@ class Results:
             if record.error is None and record.measurements:
                 values = measured_values(record)
                 names.update(dict.fromkeys(values))
-                rows.append({**record.metadata, **values, "id": record.id, "step": record.step})
+                rows.append({**record.terms, **values, "id": record.id, "step": record.step})
         return _frame(rows, ["id", "step", *self.known.columns, *names])
 
     @property
@@ -53,7 +53,7 @@ class Results:
         """One row a failed image: ``id``, ``step``, ``error``, ``message``, ``log``, the metadata."""
         rows = [
             {
-                **record.metadata,
+                **record.terms,
                 "id": record.id,
                 "step": record.step,
                 "error": record.error.type,

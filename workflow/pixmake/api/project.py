@@ -567,6 +567,6 @@ def _rows(results: Results) -> pd.DataFrame:
         values = measured_values(record)
         names.update(dict.fromkeys(values))
         error = None if record.error is None else f"{record.error.type}: {record.error.message}"
-        rows.append({**record.metadata, **values, "id": record.id, "error": error})
+        rows.append({**record.terms, **values, "id": record.id, "error": error})
     columns = ["id", *results.known.columns, *names, "error"]
     return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))

@@ -1,7 +1,7 @@
 """Numbers as people write them: ``12,5``, ``090``, ``+3``, ``.5``, ``1e-3``.
 
-A cell's own value never depends on other rows (`pixmake.base.values`). A comparison with a number may read more of a
-column, since there the whole of it says what its commas mean.
+A cell's own value never depends on other rows (`pixmake.base.values`). A comparison with a number may read
+more of a column, since there the whole of it says what its commas mean.
 """
 
 from __future__ import annotations

@@ -257,7 +257,9 @@ def _among(cells: _Cells, items: Sequence[Any], negated: bool) -> _Cells:
     """Whether each cell is one of some values: a text by its text, all else by its value."""
     said = {item for item in items if isinstance(item, str)}
     values = {comparable(item) for item in items if not isinstance(item, str)}
-    compared = _as_numbers(cells).values if any(type(item) in (int, float) for item in items) else cells.values
+    compared = (
+        _as_numbers(cells).values if any(type(item) in (int, float) for item in items) else cells.values
+    )
     found = [
         comparable(number) in values or text in said or respelt(cell, text) in said
         for number, cell, text in zip(compared, cells.values, cells.texts or (), strict=True)

@@ -131,7 +131,7 @@ def comparable(value: Any) -> str | None:
 
 
 def respelt(value: Any, text: str | None) -> str | None:
-    """The other spelling of a value that has no text of its own, such as 7.0 of Parquet: its text is given."""
+    """The other spelling of a value that has no text of its own, ``7`` of 7.0 in Parquet; else the text."""
     bare = type(value) in (float, bool) and text == str(value)
     return comparable(value) if bare else text
 

@@ -316,6 +316,10 @@ class Images(_Model):
     join: Annotated[list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])] = []
     """Tables whose columns are added, e.g. `{table: config/plants.csv, on: plant}`."""
 
+    types: dict[str, Literal["text", "number"]] = {}
+    """Column: what the values of its cells are, `text` or `number` (of `12,5` and `090`, too); default: what
+    each cell says by itself. A cell's text stays what tells it apart."""
+
     exif: list[ExifTerm] = []
     """Columns that are added from the headers of the image files."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -23,7 +24,7 @@ class Scalar:
 def scalar_at(path: str | Path, keys: Sequence[str | int]) -> Scalar | None:
     """The value under some keys of a YAML file; ``None`` if there is none, or the file is no YAML."""
     try:
-        node = yaml.compose(Path(path).read_text(encoding="utf-8-sig"))
+        node = _composed(Path(path).read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, yaml.YAMLError):
         return None
     for key in keys:
@@ -36,3 +37,8 @@ def scalar_at(path: str | Path, keys: Sequence[str | int]) -> Scalar | None:
     if not isinstance(node, yaml.ScalarNode):
         return None
     return Scalar(node.value, f"{path}:{node.start_mark.line + 1}", node.style is not None)
+
+
+@lru_cache(maxsize=1)
+def _composed(text: str) -> yaml.Node | None:
+    return yaml.compose(text)

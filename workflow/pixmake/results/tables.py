@@ -73,7 +73,7 @@ class Tables:
             yield from ((self.measurements_long.name, row) for row in _long_rows(record))
 
     def _measurement_row(self, record: Record) -> dict[str, Any]:
-        row = dict(record.metadata)
+        row = dict(record.terms)
         for name, content in record.measurements.items():
             row[self.renamed.get((record.step, name), name)] = content["value"]
         return {**row, "id": record.id, "step": record.step}
@@ -112,8 +112,9 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
     for record in records:
         for name, value in _run_row(record).items():
             of_runs.setdefault(name, _Found()).types.add(type_of(value))
+        terms_of = record.terms
         for term, found in of_terms.items():
-            found.types.add(type_of(record.metadata.get(term)))
+            found.types.add(type_of(terms_of.get(term)))
         for name, content in record.measurements.items():
             found = by_step.setdefault(record.step, {}).setdefault(name, _Found())
             found.types.add(type_of(content["value"]))
@@ -154,7 +155,7 @@ def failure_row(record: Record) -> dict[str, Any]:
     """A failed record as a row: why, where its log is, and its metadata."""
     assert record.error is not None
     return {
-        **record.metadata,
+        **record.terms,
         "id": record.id,
         "step": record.step,
         "error": record.error.type,

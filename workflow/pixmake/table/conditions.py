@@ -1,6 +1,7 @@
-"""Conditions of `images.select` on the cells of a column: the rows for which each holds, and what to tell of it.
+"""Conditions of `images.select` on the cells of a column: the rows for which each holds, and what to tell.
 
-A text is compared with the cells' texts, a number with their values. A filled cell that cannot be compared is told.
+A text is compared with the cells' texts, a number with their values. A filled cell that cannot be compared is
+told.
 """
 
 from __future__ import annotations
@@ -57,22 +58,33 @@ def where(table: Table, column: str, wanted: Any, said: str, config: str = "") -
     if isinstance(wanted, Range):
         return _in_range(table, column, wanted, said)
     values = wanted if isinstance(wanted, list) else [wanted]
-    column_cells = _Column(table, column)
+    cells = _Column(table, column)
     rows = np.zeros(len(table), dtype=bool)
     notes: list[Note] = []
+    unlike: dict[str, None] = {}
     for number, value in enumerate(values):
         if isinstance(value, datetime.date):
             found = _in_range(table, column, Range(min=value, max=value), said)
             notes += found.notes
             hits = found.rows
         else:
-            hits = column_cells.equal(value)
-        if not hits.any() and len(table):
-            keys = ("images", "select", "where", column, number)
-            notes.append(_not_there(column_cells, value, scalar_at(config, keys) if config else None))
-        elif type(value) in (int, float):
-            notes += _unlike(column_cells, value, hits, said)
+            hits = cells.equal(value)
         rows |= hits
+        written = None
+        if config and not (isinstance(value, str) and hits.any()):
+            written = scalar_at(config, ("images", "select", "where", column, number))
+        if len(table) and not hits.any():
+            notes.append(_not_there(cells, value, written))
+        elif written is not None and _is_misread(cells, written, hits):
+            hint = f'YAML reads {written.text} as {comparable(value)}: write "{written.text}"'
+            what = f"images.select.where: {column} {written.text} is left out"
+            notes.append(Note(what, where=written.place, hint=hint, count=0))
+        elif type(value) in (int, float):
+            unlike |= dict.fromkeys(_texts_unlike(cells, value, hits))
+    if unlike:
+        what = f"`{said}` compares numbers, and finds cells of other texts"
+        hint = "a quoted value finds the cells of its own text alone"
+        notes.append(Note(what, detail=_shown(unlike, len(unlike)), hint=hint, count=0))
     return Found(rows, tuple(notes))
 
 
@@ -134,34 +146,37 @@ class _Column:
         return _truths(respelt(cell, text) in (value, value.lower()) for cell, text in cells)
 
 
-def _unlike(column: _Column, value: Number, hits: Rows, said: str) -> Iterator[Note]:
-    """A number that finds cells of other texts, such as 12.5 those of 12.50."""
+def _texts_unlike(column: _Column, value: Number, hits: Rows) -> list[str]:
+    """The texts of the cells that a number finds, where they are not its own: 12.50, for 12.5."""
     texts = dict.fromkeys(column.texts[row] for row in np.flatnonzero(hits).tolist())
-    if set(texts) - {comparable(value), str(value)}:
-        hint = "a quoted value finds the cells of its own text alone"
-        what = f"`{said}` compares numbers, and finds cells of other texts"
-        yield Note(what, detail=_shown(texts, len(texts)), hint=hint, count=0)
+    return [text for text in texts if text is not None and text not in (comparable(value), str(value))]
+
+
+def _is_misread(column: _Column, written: Scalar, hits: Rows) -> bool:
+    """Whether a value as it stands in the config is a cell's text, and YAML made something else of it."""
+    if written.is_quoted:
+        return False
+    rows = [row for row, text in enumerate(column.texts) if text == written.text]
+    return not all(hits[rows])
 
 
 def _not_there(column: _Column, value: Any, written: Scalar | None) -> Note:
-    """A value that no row has, with those that there are, the nearest first."""
-    is_read = written is not None and not written.is_quoted and not isinstance(value, str)
-    text = written.text if written is not None and is_read else str(comparable(value))
+    """A value that no row has, with those that there are, the nearest first; and what YAML made of it."""
+    read = "" if written is None or written.is_quoted else written.text
     there = dict.fromkeys(text for text in column.texts if text is not None)
-    by = difflib.SequenceMatcher(b=text)
+    by = difflib.SequenceMatcher(b=read or str(comparable(value)))
 
     def distance(other: str) -> tuple[float, str]:
         by.set_seq1(other)
         return -by.ratio(), other
 
     nearest = sorted(list(there)[:1000], key=distance)
-    said = "empty" if value is None else repr(value) if isinstance(value, str) else str(value)
-    what = f"images.select.where: no row has {column.name} {said}"
-    hints = [f"there are: {_shown(nearest, len(there), MOST_VALUES)}" if there else "all cells are empty"]
-    if is_read and written is not None and text != str(value) and value is not None:
-        read = str(value).lower() if isinstance(value, bool) else str(value)
-        hints.insert(0, f'YAML reads {text} as {read}: write "{text}"')
-    return Note(what, where=written.place if written else "", hint="; ".join(hints), count=0)
+    hint = f"there are: {_shown(nearest, len(there), MOST_VALUES)}" if there else "all cells are empty"
+    shown = repr(value) if isinstance(value, str) else comparable(value) or "an empty cell"
+    if read and value is not None and read != str(value):
+        hint = f'YAML reads {read} as {shown}: write "{read}"; {hint}'
+    where = written.place if written else ""
+    return Note(f"images.select.where: no row has {column.name} {shown}", where=where, hint=hint, count=0)
 
 
 def _in_range(table: Table, column: str, wanted: Range, said: str) -> Found:

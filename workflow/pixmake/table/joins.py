@@ -91,7 +91,7 @@ class _Key:
     texts: Sequence[str | None]
 
     def otherwise(self) -> Sequence[str | None] | None:
-        """The other texts of numbers and truths that have none of their own, ``7`` for ``7.0``, if any has."""
+        """The texts, with ``7`` for the 7.0 of a file that has no texts; None if there is none."""
         if not {float, bool} & set(map(type, self.cells)):
             return None
         return [respelt(cell, text) for cell, text in zip(self.cells, self.texts, strict=True)]

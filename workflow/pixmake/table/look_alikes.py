@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from pixmake.config.images import Images
 from pixmake.table.table import PATH, Note, Table
 
 _PADDING = re.compile(r"(?<![0-9.,])0+(?=[0-9])")
@@ -19,6 +20,15 @@ def folded(text: str) -> str:
     ('wella1', '1.05')
     """
     return _PADDING.sub("", "".join(text.casefold().split()))
+
+
+def compared_columns(images: Images) -> Iterator[str]:
+    """The columns by whose values images are chosen and put together."""
+    yield from images.group_by
+    yield from images.select.where
+    yield from (column for join in images.join for column in join.on)
+    if images.select.sample is not None:
+        yield from images.select.sample.per
 
 
 def look_alike_notes(table: Table, columns: Iterable[str]) -> Iterator[Note]:

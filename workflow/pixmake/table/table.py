@@ -51,6 +51,11 @@ class Note:
     count: int = 1
     """How many files or rows it stands for; 0 if it is about none."""
 
+    def as_problem(self) -> Problem:
+        """The same as something to put right."""
+        what = f"{self.why}: {self.detail}" if self.detail else self.why
+        return Problem(what, self.where or self.path, self.hint)
+
     def __str__(self) -> str:
         about = ", ".join(part for part in (self.where, self.path) if part)
         said = f"{self.why}: {self.detail}" if self.detail else self.why
@@ -239,8 +244,8 @@ def _merged(name: str, padded: Iterable[str], known: Iterable[str]) -> Note | No
     twins = [shown for text in padded if text.strip() and len(shown := set(same[text.strip()])) > 1]
     if not twins:
         return None
-    shown = " and ".join(sorted(map(repr, twins[0])))
-    return Note(f"{name}: cells that only spaces tell apart are one value", detail=shown, count=0)
+    told = " and ".join(sorted(map(repr, twins[0])))
+    return Note(f"{name}: cells that only spaces tell apart are one value", detail=told, count=0)
 
 
 def column_problems(columns: Sequence[str], source: str, needed: Sequence[str] = (PATH,)) -> list[Problem]:
@@ -400,9 +405,10 @@ def counted_notes(notes: Iterable[Note]) -> list[str]:
     for why, same in reasons.items():
         first, count = same[0], sum(note.count for note in same)
         place = first.where or first.path
-        said = f"{count} × {why}" if count else why
-        if first.detail and (first.hint or not count):
-            said += f": {first.detail}"
+        if not count:
+            lines.append(str(first))
+            continue
+        said = f"{count} × {why}" + (f": {first.detail}" if first.detail and first.hint else "")
         about = "; ".join(part for part in (f"first: {place}" if place else "", first.hint) if part)
         lines.append(said + (f" ({about})" if about else ""))
     return lines

@@ -133,7 +133,7 @@ def read_names(
     rows, fitting, unfit = [], [], []
     for position, path in enumerate(paths):
         try:
-            rows.append(parser.read(path))
+            rows.append(parser.cells(path))
             fitting.append(position)
         except NameMismatch as error:
             unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail))

@@ -169,7 +169,7 @@ def _names(
     rows, fitting, unfit = [], [], []
     for position, path in enumerate(paths):
         try:
-            rows.append(parser.read(path))
+            rows.append(parser.cells(path))
             fitting.append(position)
         except NameMismatch as error:
             why = error.why if own else "has a name that is not LemnaTec's: its terms are empty"
