@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from pixmake.job.run import PREREQUISITE
 from pixmake.plan.found_images import found_plan
 from pixmake.plan.plan import Plan
 from pixmake.rules.image_rules import records
+from pixmake.table.term_names import OURS, WHY, column_names
 
 _NUMBERS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
@@ -45,15 +46,15 @@ class Results:
             if record.error is None and record.measurements:
                 values = measured_values(record)
                 names.update(dict.fromkeys(values))
-                rows.append({**record.terms, **values, "id": record.id, "step": record.step})
-        return _frame(rows, ["id", "step", *self.known.columns, *names])
+                rows.append({**_terms(record), **values, "id": record.id, "step": record.step})
+        return _frame(rows, ["id", "step", *column_names(self.known.columns).values(), *names])
 
     @property
     def failures(self) -> pd.DataFrame:
         """One row a failed image: ``id``, ``step``, ``error``, ``message``, ``log``, the metadata."""
         rows = [
             {
-                **record.terms,
+                **_terms(record, (*OURS, *WHY)),
                 "id": record.id,
                 "step": record.step,
                 "error": record.error.type,
@@ -63,7 +64,8 @@ class Results:
             for record in self.records()
             if record.error is not None and record.error.type != PREREQUISITE
         ]
-        return _frame(rows, ["id", "step", "error", "message", "log", *self.known.columns])
+        ours = (*OURS, *WHY)
+        return _frame(rows, [*ours, *column_names(self.known.columns, ours).values()])
 
     def records(self) -> Iterator[Record]:
         """The records that are there: image by image in the table's order, then those over several."""
@@ -96,6 +98,12 @@ def known_plan(plan: Plan) -> Plan:
 def measured_values(record: Record) -> dict[str, Any]:
     """What a record holds as measured, by name."""
     return {name: _value(content["value"]) for name, content in record.measurements.items()}
+
+
+def _terms(record: Record, ours: Sequence[str] = OURS) -> dict[str, Any]:
+    """A record's metadata as the tables have them."""
+    names = column_names(record.terms, ours)
+    return {names[term]: value for term, value in record.terms.items()}
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:

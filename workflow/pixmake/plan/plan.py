@@ -41,6 +41,7 @@ from pixmake.table.per_groups import Levels, make_levels
 from pixmake.table.selection import select_rows
 from pixmake.table.sources import read_images
 from pixmake.table.table import Note, Table, path_problems, without_missing
+from pixmake.table.term_names import renaming_notes
 
 LOGS = "logs"
 GATHERED = ".gathered"
@@ -454,7 +455,7 @@ def selected_table(images: Images, config: str = "") -> Table:
         told = selected.notes[len(table.notes) :]
         raise PixmakeError([Problem(what, table.source, hint), *(note.as_problem() for note in told)])
     alike = look_alike_notes(table, compared_columns(images))
-    selected = selected.noting(alike)
+    selected = selected.noting([*alike, *renaming_notes(table.columns)])
     if images.missing == "skip":
         there = without_missing(selected)
         if not len(there):

@@ -26,6 +26,7 @@ from pixmake.table.per_groups import make_levels
 from pixmake.table.selection import SelectionStep, selection_steps
 from pixmake.table.sources import read_images
 from pixmake.table.table import MISSING, PATH, Note, Table, located, path_faults, path_problems
+from pixmake.table.term_names import renaming_notes
 
 KEPT = "kept"
 DONE = "already done"
@@ -120,7 +121,7 @@ def inspect_images(
     steps, found = _selection(table, images, source)
     problems += found
     told = [note for step in steps for note in step.notes]
-    told += look_alike_notes(table, compared_columns(images))
+    told += [*look_alike_notes(table, compared_columns(images)), *renaming_notes(table.columns)]
     filters = []
     for step in steps:
         gone = kept & ~step.kept

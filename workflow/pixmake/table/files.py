@@ -88,7 +88,7 @@ Read = tuple[list[str], list[Sequence[Any]], Sequence[int]]
 
 
 def _delimited(path: Path, sheet: str | None) -> Read:
-    """Fields quoted with ``"``; the delimiter is found by itself, or named by Excel's first line ``sep=;``."""
+    """Fields quoted with ``"``; the delimiter is found, or named by Excel's first line ``sep=;``."""
     text, delimiter = _without_sep(read_text(path))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or sniffed(text), strict=True)
     rows, numbers, problems = [], [], []
