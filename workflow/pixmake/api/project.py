@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from pixmake.api.frames import Results, known_plan, measured_values
+from pixmake.api.frames import Results, known_plan
 from pixmake.api.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.api.progress_bar import is_watched, shown_bar
 from pixmake.api.run import Run, RunError
@@ -31,6 +31,7 @@ from pixmake.plan.axes_check import fitting_problems
 from pixmake.plan.plan import Plan, plan_project, selected_table
 from pixmake.progress.status import Count, project_status
 from pixmake.project.folder import complete_project
+from pixmake.results.read import measured_values
 from pixmake.rules.compiled import as_text
 from pixmake.table.table import PATH, located
 from pixmake.table.term_names import column_names

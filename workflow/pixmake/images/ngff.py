@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import MissingExtraError
 from pixmake.images.axes import NAMED, Described, ImageError, Part, fit_axes, index_of, mismatch
-from pixmake.images.remote import objects as remote
+from pixmake.images.remote.objects import is_remote
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -95,11 +95,19 @@ def open_group(path: str) -> Any:
     from zarr.errors import GroupNotFoundError, NodeTypeValidationError
 
     try:
-        return zarr.open_group(remote.store(path) if remote.is_remote(path) else path, mode="r")
+        return zarr.open_group(_store(path), mode="r")
     except (GroupNotFoundError, FileNotFoundError, NotADirectoryError):
         raise ImageError(f"{path}: is no Zarr group: neither .zgroup nor zarr.json is there") from None
     except (NodeTypeValidationError, ValueError, TypeError, KeyError) as error:
         raise ImageError(f"{path}: its Zarr metadata cannot be read: {error}") from None
+
+
+def _store(path: str) -> Any:
+    if not is_remote(path):
+        return path
+    from pixmake.images.remote.zarr_store import store
+
+    return store(path)
 
 
 def attributes(group: Any) -> Mapping[str, Any]:
