@@ -323,6 +323,10 @@ class Images(_Model):
     exif: list[ExifTerm] = []
     """Columns that are added from the headers of the image files."""
 
+    broken_headers: Literal["empty", "fail"] = "empty"
+    """What happens to an image whose header cannot be read: its cells of `exif` are empty, which is reported,
+    or its jobs fail. Either way an image without what `group_by` or `id` needs is one by itself."""
+
     read_by: Annotated[list[PartColumn], Field(json_schema_extra={"uniqueItems": True})] | None = None
     """Columns that say which part of its image a row means: indices `t`, `c`, `z` from 0, a resolution
     `level` (0 is the full one), a region `y`, `x`, `height`, `width` in pixels of that level, a `page` of

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import duplicate, make_blank, remove
-from pixmake.images.axes import is_zarr
+from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint
 from pixmake.images.remote import objects as remote
 from pixmake.images.zarr_paths import image_of
@@ -180,6 +180,8 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     BaseException
         Whatever the work itself ends with.
     """
+    if job.task.broken:
+        raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
     runner = import_module(MODULES[job.task.kind])
     outcome = runner.run(call_of(job, threads, gathered))

@@ -61,6 +61,8 @@ class Task:
     """What the images at URIs were when the plan was made; a new version runs the job again."""
     parts: tuple[Mapping[str, int], ...] = ()
     """Which part of each image is meant, see `pixmake.images.axes`; empty if all are whole."""
+    broken: str = ""
+    """Why this job fails whatever it would find: what was wrong with its image when the plan was made."""
     written: Mapping[str, Any] = field(default_factory=dict)
     """The texts of those metadata whose text says more than their value; see `record.as_written`."""
 

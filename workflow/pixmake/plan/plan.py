@@ -214,6 +214,7 @@ class Plan:
             source=planned.source,
             metadata=group.metadata,
             written=group.written,
+            broken=self._broken(group),
             params=step.params,
             names=group.names,
             images=tuple(path if is_remote(path) else "" for path in group.paths) if self.versions else (),
@@ -240,6 +241,9 @@ class Plan:
             gathered=tuple(gathered),
             members=members,
         )
+
+    def _broken(self, group: Group) -> str:
+        return group.broken if self.config.images.broken_headers == "fail" else ""
 
     def _is_single(self, step: Step, need: str) -> bool:
         """Whether a needed step has one job for each job of a step."""

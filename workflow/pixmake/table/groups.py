@@ -48,6 +48,8 @@ class Group:
     written: Mapping[str, Any] = field(default_factory=dict)
     """The texts of those metadata whose text says more than their value, such as 1.10: in a list where
     ``metadata`` has one, ``None`` where it says no more."""
+    broken: str = ""
+    """Why the header of one of its images cannot be read, if so."""
 
     def key(self, term: str) -> Any:
         """What tells the groups of one term from those of another: its text, or a value that does as well."""
@@ -205,7 +207,12 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
         when=_when(cells, rows),
         rows=tuple(rows),
         parts=_parts(cells.table, rows),
+        broken=next((text for row in rows if (text := _broken(cells, row))), ""),
     )
+
+
+def _broken(cells: _Cells, row: int) -> str:
+    return "" if cells.table.broken is None else cells.table.broken[row] or ""
 
 
 def _parts(table: Table, rows: Sequence[int]) -> tuple[Part, ...]:
@@ -222,7 +229,7 @@ def _when(cells: _Cells, rows: Sequence[int]) -> datetime.datetime | None:
 
 def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
     images, first = cells.images, rows[0]
-    if images.id is not None:
+    if images.id is not None and not _lacks(cells, rows, template_columns(images.id)):
         return _from_template(images.id, cells, rows)
     key = [cells.keys[column][first] for column in images.group_by]
     if not key or None in key:
@@ -231,6 +238,11 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
             return safe_id(plane_name(path))
         return safe_id(without_suffix(path) + part_id(cells.table.part(first)))
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
+
+
+def _lacks(cells: _Cells, rows: Sequence[int], columns: Sequence[str]) -> bool:
+    """Whether a broken header is why an id cannot be made of some columns."""
+    return any(_broken(cells, row) and any(cells.keys[name][row] is None for name in columns) for row in rows)
 
 
 def without_suffix(path: str) -> str:
@@ -377,7 +389,7 @@ def _empty_keys(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
         return
     for row in rows:
         for column in cells.images.group_by:
-            if cells.keys[column][row] is None:
+            if cells.keys[column][row] is None and not _broken(cells, row):
                 hint = "fill it in, or set `empty_group: own` to make it a group of its own"
                 yield Problem(f"the `group_by` column {column!r} is empty", cells.places[row], hint)
 

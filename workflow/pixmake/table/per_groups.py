@@ -135,6 +135,6 @@ def _unusable(groups: Iterable[Group], terms: Sequence[str], where: str, *, own:
             if isinstance(value, list):
                 what = f"the images of {group.id} have several values of {term!r}"
                 yield Problem(what, f"{group.where}, {where}", "add it to images.group_by")
-            elif value is None and not own:
+            elif value is None and not own and not group.broken:
                 hint = "fill it in, or set images.empty_group to own: such an image is a job of its own"
                 yield Problem(f"the column {term!r} is empty", f"{group.where}, {where}", hint)

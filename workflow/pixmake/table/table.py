@@ -85,6 +85,8 @@ class Table:
     """What was left out or mended on the way here, and why."""
     parts: Cells | None = None
     """Which part of its image each row means, if any means only a part; see `pixmake.table.image_parts`."""
+    broken: Cells | None = None
+    """Why the header of a row's image cannot be read, if some cannot; ``None`` for those that can."""
     written: Mapping[str, Cells] = field(default_factory=dict)
     """The texts of the columns of which some cell is written in another way than its value, such as 1.10;
     ``None`` where it is not. See `pixmake.base.values.written`."""
@@ -121,6 +123,7 @@ class Table:
             labels=self.labels[rows],
             when=None if self.when is None else self.when[rows],
             parts=None if self.parts is None else self.parts[rows],
+            broken=None if self.broken is None else self.broken[rows],
             written={name: texts[rows] for name, texts in self.written.items()},
         )
 
