@@ -73,7 +73,7 @@ def parameters_of(call: Call, space: Workspace) -> dict[str, Any]:
 
 
 def _how_to_read(call: Call) -> dict[str, Any]:
-    """The part of its image, or of each, that is meant, and the axes: for ``pixmake.images.read.read_image``."""
+    """The part of its image, or of each, that is meant, and the axes: for ``pixmake.images.read_image``."""
     gathered, found = call.gathered, {"axes": call.axes} if call.axes else {}
     if call.task.members:
         parts = [each.get("", each) for each in gathered.parts]
