@@ -12,7 +12,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import duplicate, make_blank, remove
-from pixmake.images.axes import is_zarr
+from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.job import finished_results as kept
@@ -61,6 +61,9 @@ FAILED = 67
 
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
+
+LONGEST_TEXT = 20_000
+"""Characters of a message, and of a traceback, that a record keeps."""
 
 _HOST, _PYTHON = platform.node(), platform.python_version()
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
@@ -137,7 +140,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
     int
         `DONE`, `FAILED`, `TOLD` or `REPLACED`.
     """
-    begun = begin(warm=warm, again=again)
+    begun, process = begin(warm=warm, again=again), os.getpid()
     key = _key(job) if kept.on_node() else ""
     if key:
         if kept.replaced():
@@ -149,6 +152,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, begun))
     try:
         record = finished(job, begun, threads=threads)
+        _end_strangers(process)
         if key and kept.replaced():
             _restore(job, key)
             return REPLACED
@@ -159,8 +163,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, begun))
     except BaseException as error:
+        _end_strangers(process)
         _lift_memory_limit()
-        traceback.print_exc()
+        _note(job, _said(error, _traceback))
         return fail(job, _failure(job, error), run=_run(job, begun))
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
@@ -178,6 +183,8 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     BaseException
         Whatever the work itself ends with.
     """
+    if job.task.broken:
+        raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
     runner = import_module(MODULES[job.task.kind])
     program.begin(job.limits.program)
@@ -192,6 +199,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         step=job.task.step,
         status="ok",
         metadata=job.task.metadata,
+        written=job.task.written,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
         run={**_run(job, begun), **outcome.run},
@@ -270,7 +278,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         _restore(job, _key(job))
         return REPLACED
     if not prerequisite:
-        print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
+        _note(job, f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}\n")
         if not job.limits.is_last or not job.limits.keep_going:
             return TOLD
     # Snakemake wants every declared output; an empty one stands for one that could not be made
@@ -282,6 +290,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             step=job.task.step,
             status="failed",
             metadata=job.task.metadata,
+            written=job.task.written,
             error=failure,
             run=run or {},
             images=job.images,
@@ -297,6 +306,24 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
                 remove(target)
                 duplicate(source, target)
     return FAILED
+
+
+def _end_strangers(process: int) -> None:
+    """End a process that the analysis has forked and that has come back here, as if it were the image's."""
+    if os.getpid() != process:
+        if sys.exc_info()[1] is not None:
+            with contextlib.suppress(BaseException):
+                traceback.print_exc()
+        os._exit(1)
+
+
+def _note(job: Job, text: str) -> None:
+    """Write to a job's log, whatever the analysis has done to its streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    with contextlib.suppress(OSError), open(job.log, "a", encoding="utf-8", errors="backslashreplace") as log:
+        log.write(text)
 
 
 def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -411,17 +438,44 @@ def _missing(gathered: Gathered) -> dict[str, dict[str, Any]]:
 
 
 def _failure(job: Job, error: BaseException) -> Failure:
-    message = _ADDRESS.sub("0x…", str(error)) or "no message was given"
+    message = _ADDRESS.sub("0x…", _said(error)) or "no message was given"
     kind = type(error).__name__
     if isinstance(error, KeyError) and len(error.args) == 1:
-        message = str(error.args[0])
+        message = _said(error.args[0])
     if isinstance(error, SystemExit):
-        message = f"the analysis ended itself: sys.exit({error.code!r})"
+        message = f"the analysis ended itself: sys.exit({_said(error.code, repr)})"
     if job.limits.mem_mb and _is_memory(error):
         message = f"needs more memory than resources.mem_mb allows ({job.limits.mem_mb} MB)"
         kind = "MemoryError"
-    told = getattr(error, "told", "") or _own_frames(error) or f"{kind}: {message}"
-    return Failure(kind, message, _ADDRESS.sub("0x…", told), job.log)
+    message = _shortened(message)
+    told = _told(error) or f"{kind}: {message}"
+    return Failure(kind, message, _shortened(_ADDRESS.sub("0x…", told)), job.log)
+
+
+def _said(thing: object, how: Callable[[Any], str] = str) -> str:
+    """What something says of itself; of an exception that raises another one when it is asked, that."""
+    try:
+        return how(thing)
+    except BaseException as problem:
+        return f"(its text cannot be had: {type(problem).__name__})"
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+
+def _told(error: BaseException) -> str:
+    """The traceback that a runner's exception brings along, else its own; none of one that cannot be read."""
+    try:
+        return str(getattr(error, "told", "")) or _own_frames(error)
+    except BaseException:
+        return ""
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[:LONGEST_TEXT]}… ({len(text)} characters in all: see the log)"
 
 
 def _own_frames(error: BaseException) -> str:
@@ -449,7 +503,7 @@ def _lift_memory_limit() -> None:
 
 
 def _is_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "Insufficient memory" in str(error)
+    return isinstance(error, MemoryError) or "Insufficient memory" in _said(error)
 
 
 def _is_ours(file: str) -> bool:

@@ -21,6 +21,7 @@ from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder, written_whole
 from pixmake.base.installed import HERE, WORKFLOW
+from pixmake.base.owner import OWNER
 from pixmake.config.models import Step, read_config
 from pixmake.images.read import TABLES
 from pixmake.job import finished_results as kept
@@ -42,11 +43,12 @@ from pixmake.plan.plan import (
     plan_project,
 )
 from pixmake.plan.program_copy import leave_copies, program_files
+from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
 from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
-from pixmake.rules.lock import alone, hold_run_lock
+from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.rules.snakemake_internals import keep_together
@@ -124,7 +126,9 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         enter(there, attempt_number())
         return there
     if not rules:
+        ending.listen()
         hold_run_lock()
+        tell_of_live_locks()
     try:
         sent = config_sent() if rules else None
         if sent is not None:
@@ -185,7 +189,7 @@ def smk(name: str) -> str:
 
 def program(wildcards: Any, resources: Any) -> str:
     """A params function: the command ``pixmake`` of this environment."""
-    return f"{shlex.quote(sys.executable)} -m pixmake"
+    return f"{OWNER}={os.getpid()} {shlex.quote(sys.executable)} -m pixmake"
 
 
 def log_of(rule: str) -> str:

@@ -16,7 +16,7 @@ from types import ModuleType
 
 from pixmake.job import program
 from pixmake.job.runners import Call
-from pixmake.job.runners.programs import CommandError, last_words
+from pixmake.job.runners.programs import CommandError, flush, last_words
 
 
 def run_main(file: str, words: Sequence[str], call: Call, output: Path | None = None) -> None:
@@ -85,8 +85,7 @@ def back_afterwards() -> Iterator[None]:
 
 
 def _said(end: SystemExit, call: Call) -> str:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     if isinstance(end.code, int):
         return f"the script ended with exit status {end.code}{last_words(call.log)}"
     return f"the script ended itself: {end.code}"
@@ -106,7 +105,7 @@ def _printed_to(output: Path | None) -> Iterator[None]:
     if output is None:
         yield
         return
-    sys.stdout.flush()
+    flush()
     before = os.dup(1)
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(handle, 1)
@@ -114,6 +113,6 @@ def _printed_to(output: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
+        flush()
         os.dup2(before, 1)
         os.close(before)
