@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from pixmake.job.gathered import (
     gather_all,
     gather_members,
     gather_single,
+    needed_files,
     watched_images,
 )
 from pixmake.job.record import (
@@ -340,7 +342,14 @@ def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, An
         if not remote.is_remote(path):
             told = fingerprint(path, most=most, known=known.get(path))
         inputs.append({**told, "version": version} if version else told)
-    return {"task": job.task.as_made(), "inputs": inputs}
+    listed = needed_files(Path(MEMBERS) / f"{job.task.members}.json") if job.task.members else []
+    needed = [*chain.from_iterable(job.needed.values()), *job.gathered.values(), *listed]
+    return {
+        "task": job.task.as_made(),
+        "inputs": inputs,
+        "rule": job.limits.rule,
+        **({"needed": sorted(needed)} if needed else {}),
+    }
 
 
 def _watched(job: Job) -> dict[str, str]:

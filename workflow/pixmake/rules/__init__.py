@@ -28,6 +28,7 @@ _FOR_SNAKEFILES = {
         *("require_deployment", "resources", "retries", "run", "run_command", "runs", "smk", "software"),
         "use_storage",
     ),
+    "settled_rules": ("what_to_do", "with_rules"),
     "run_handlers": ("handlers_of", "run_handlers"),
     "snakemake_internals": ("forget_rule_names",),
 }
