@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.numerals import Number, numbers_of
+from pixmake.base.numerals import Number, number_of, numbers_of
 from pixmake.base.query import column_of, matching, parse_query
 from pixmake.base.values import TIMESTAMP, comparable, end_of, is_day, parse_time, respelt
 from pixmake.config.images import Range
@@ -81,6 +81,8 @@ def where(table: Table, column: str, wanted: Any, said: str, config: str = "") -
             notes.append(Note(what, where=written.place, hint=hint, count=0))
         elif type(value) in (int, float):
             unlike |= dict.fromkeys(_texts_unlike(cells, value, hits))
+        if type(value) in (int, float):
+            notes += _written_otherwise(cells, value, said)
     if unlike:
         what = f"`{said}` compares numbers, and finds cells of other texts"
         hint = "a quoted value finds the cells of its own text alone"
@@ -120,7 +122,7 @@ class _Column:
     """A column of a table, for comparisons with single values."""
 
     def __init__(self, table: Table, name: str) -> None:
-        self.name = name
+        self.table, self.name = table, name
         self.cells: list[Any] = table.cells[name].tolist()
         self.texts = table.texts(name)
 
@@ -150,6 +152,22 @@ def _texts_unlike(column: _Column, value: Number, hits: Rows) -> list[str]:
     """The texts of the cells that a number finds, where they are not its own: 12.50, for 12.5."""
     texts = dict.fromkeys(column.texts[row] for row in np.flatnonzero(hits).tolist())
     return [text for text in texts if text is not None and text not in (comparable(value), str(value))]
+
+
+def _written_otherwise(column: _Column, value: Number, said: str) -> Iterator[Note]:
+    """Cells that are a number as people write it, in a column that has names as well: 090, for 90."""
+    numbers = column.numbers
+    rows = [
+        row
+        for row, cell in enumerate(column.cells)
+        if numbers[row] is None and isinstance(cell, str) and number_of(cell) == value
+    ]
+    if rows:
+        what = f"{column.name} is a text here, and left out by `{said}`"
+        shown = dict.fromkeys(column.texts[row] for row in rows)
+        hint = "write such a value in quotes"
+        where = column.table.place(rows[0])
+        yield Note(what, where=where, detail=_shown(shown, len(shown)), hint=hint, count=len(rows))
 
 
 def _is_misread(column: _Column, written: Scalar, hits: Rows) -> bool:
