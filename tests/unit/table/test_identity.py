@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pixmake.base.errors import PixmakeError
 from pixmake.config.images import Images
 from pixmake.config.models import Config
 from pixmake.job.record import Record, read_record, write_record
@@ -68,6 +69,15 @@ def test_texts_stay_apart(kind: str, texts: list[str], tmp_path_factory: pytest.
 
 
 @pytest.mark.parametrize("kind", SOURCES)
+def test_no_text_is_found_by_another(kind: str, tmp_path: Path) -> None:
+    """A quoted value that is the number of other texts, and not one of them, has no row."""
+    asked = source(["1.10", "01", "+1", "1.0", ".5"], kind, tmp_path)
+    for text in ("1.1", "1", "1.00", "0.5", "001"):
+        with pytest.raises(PixmakeError, match="none is selected"):
+            read(asked, select={"where": {"plot": text}})
+
+
+@pytest.mark.parametrize("kind", SOURCES)
 def test_plots_of_a_field(kind: str, tmp_path: Path) -> None:
     """The same for the names that made it a fault."""
     check(source(PLOTS, kind, tmp_path), PLOTS, tmp_path)
@@ -98,6 +108,12 @@ def check(asked: dict[str, Any], texts: list[str], folder: Path) -> None:
         csv.writer(lines).writerows([("plot", "name"), *((text, f"of {text}") for text in texts)])
     _, joined = read(asked, join={"table": str(folder / "plots.csv"), "on": "plot"})
     assert joined.cells["name"].tolist() == [f"of {text}" for text in joined.texts("plot")]
+
+    with open(folder / "fewer.csv", "w", newline="", encoding="utf-8") as lines:
+        csv.writer(lines).writerows([("plot", "name"), *((text, f"of {text}") for text in texts[1:])])
+    _, joined = read(asked, join={"table": str(folder / "fewer.csv"), "on": "plot", "unmatched": "keep"})
+    named = zip(joined.texts("plot"), joined.cells["name"], strict=True)
+    assert {text for text, name in named if name is None} == {texts[0]}
 
     assert sorted(in_tables(groups, folder, "csv")) == expected
     there = in_tables(groups, folder, "parquet")

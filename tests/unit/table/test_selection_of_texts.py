@@ -71,6 +71,14 @@ CASES: list[tuple[str, list[Any], Any, str, list[str]]] = [
         ["images.select.where: no row has x an empty cell (there are: 'a', 'b')"],
     ),
     ("truths of a spreadsheet", [True, False, "TRUE"], True, "ac", []),
+    ("but a text is one text", ["7.0", "8"], ["8", "7.0"], "ab", []),
+    (
+        "and no other",
+        ["7.0", "8"],
+        ["7", "8"],
+        "b",
+        ["images.select.where: no row has x '7' (there are: '7.0', '8')"],
+    ),
     ("numbers of Parquet have no text", [7.0, 8.0], "7", "a", []),
     ("or this one", [7.0, 8.0], "7.0", "a", []),
     ("decimal commas", ["12,5", "13", "14,75", "9"], {"min": 12}, "abc", []),
@@ -133,6 +141,7 @@ def test_where(cells: list[Any], wanted: Any, rows: str, notes: list[str]) -> No
         ("x == 1.1", "ab"),
         ('x in ["1.10", 2]', "bc"),
         ('x != "1.1"', "bcd"),
+        ('x == "2"', ""),
         ("x > 1.5", "cd"),
         ("x > 1.5 and x < 3", "c"),
     ],
@@ -167,7 +176,7 @@ def test_a_range_loses_no_filled_cell_without_a_word(cells: list[Any], least: in
 @pytest.mark.parametrize(
     ("where", "plants", "told"),
     [
-        ("[008, 010]", ["008"], 'config.yaml:5: images.select.where: plant 010 is left out (YAML reads 010 as 8'),
+        ("[008, 010]", ["008"], "config.yaml:5: images.select.where: plant 010 is left out (YAML reads 010"),
         ("1:30", [], 'no row has plant 90 (YAML reads 1:30 as 90: write "1:30"; there are: '),
         ("[NO, 009]", ["009"], 'no row has plant false (YAML reads NO as false: write "NO"; there are: '),
         ('["010"]', ["010"], ""),

@@ -19,7 +19,7 @@ import numpy as np
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.numerals import Number, number_of, numbers_of
 from pixmake.base.query import column_of, matching, parse_query
-from pixmake.base.values import TIMESTAMP, comparable, end_of, is_day, parse_time, respelt
+from pixmake.base.values import TIMESTAMP, comparable, end_of, is_day, parse_time
 from pixmake.config.images import Range
 from pixmake.config.scalars import Scalar, scalar_at
 from pixmake.table.table import Note, Rows, Table
@@ -100,15 +100,15 @@ def query(table: Table, text: str) -> Found:
     """The rows for which a condition in the syntax of `pixmake.base.query` holds."""
     asked = parse_query(text)
     columns: dict[str, Sequence[Any]] = {}
-    texts: dict[str, Sequence[str | None]] = {}
+    spelt: dict[str, Sequence[Sequence[str | None]]] = {}
     for name in asked.columns:
         column = column_of(name, table.columns) or name
         if column == TIMESTAMP and table.when is not None:
             columns[name] = table.when.tolist()
         else:
             columns[name] = table.cells[column].tolist()
-            texts[name] = table.texts(column)
-    return Found(np.array(matching(asked, columns, len(table), texts), dtype=bool))
+            spelt[name] = table.spellings(column)
+    return Found(np.array(matching(asked, columns, len(table), spelt), dtype=bool))
 
 
 def within(table: Table, word: str, given: Any) -> Found:
@@ -124,7 +124,7 @@ class _Column:
     def __init__(self, table: Table, name: str) -> None:
         self.table, self.name = table, name
         self.cells: list[Any] = table.cells[name].tolist()
-        self.texts = table.texts(name)
+        self.texts, *self.others = table.spellings(name)
 
     @cached_property
     def numbers(self) -> Sequence[Number | None]:
@@ -139,13 +139,10 @@ class _Column:
             return _truths(text is not None and text.lower() == comparable(value) for text in self.texts)
         if isinstance(value, str):
             found = _truths(text == value for text in self.texts)
-            return found if found.any() else self._respelt(value)
+            for texts in self.others:
+                found |= _truths(text == value for text in texts)
+            return found
         return _truths(number == value for number in self.numbers)
-
-    def _respelt(self, value: str) -> Rows:
-        """The rows whose cell has no text of its own, and could be written so."""
-        cells = zip(self.cells, self.texts, strict=True)
-        return _truths(respelt(cell, text) in (value, value.lower()) for cell, text in cells)
 
 
 def _texts_unlike(column: _Column, value: Number, hits: Rows) -> list[str]:
