@@ -59,6 +59,9 @@ FAILED = 67
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
 
+MOST_MEASUREMENTS = 10_000
+"""Measurements of one image: each is a column of the tables, and of the page."""
+
 LONGEST_TEXT = 20_000
 """Characters of a message, and of a traceback, that a record keeps."""
 
@@ -188,6 +191,9 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     gathered = gathered_for(job)
     runner = import_module(MODULES[job.task.kind])
     outcome = runner.run(call_of(job, threads, gathered))
+    if len(outcome.measurements) > MOST_MEASUREMENTS:
+        what = f"{len(outcome.measurements):,} measurements of one image; {MOST_MEASUREMENTS:,} at most"
+        raise ValueError(f"{what}: make a list of those that belong together, or a file of a table")
     return Record(
         id=job.task.id,
         step=job.task.step,
