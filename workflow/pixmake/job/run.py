@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import duplicate, make_blank, remove
-from pixmake.images.axes import is_zarr
-from pixmake.images.fingerprint import WHOLE, fingerprint
+from pixmake.images.axes import ImageError, is_zarr
+from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
-from pixmake.images.zarr_paths import image_of
 from pixmake.job import finished_results as kept
+from pixmake.job import program
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -33,6 +33,7 @@ from pixmake.job.gathered import (
     gather_all,
     gather_members,
     gather_single,
+    watched_images,
 )
 from pixmake.job.record import (
     Failure,
@@ -64,9 +65,6 @@ MOST_MEASUREMENTS = 10_000
 
 LONGEST_TEXT = 20_000
 """Characters of a message, and of a traceback, that a record keeps."""
-
-LINKS = ".snakemake/pixmake/links"
-"""Where images lie whose names Snakemake would take for patterns; see `pixmake.rules.image_rules`."""
 
 _HOST, _PYTHON = platform.node(), platform.python_version()
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
@@ -102,9 +100,7 @@ def parse_job(words: Sequence[str]) -> Job:
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
-    local = iter(inputs)
-    images = tuple(uri or _real(next(local)) for uri in task.images) or tuple(map(_real, inputs))
-    return Job(task, limits, log, record, named, images, needed, gathered)
+    return Job(task, limits, log, record, named, task.images, needed, gathered)
 
 
 @dataclass(frozen=True)
@@ -188,9 +184,17 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     BaseException
         Whatever the work itself ends with.
     """
+    if job.task.broken:
+        raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
     runner = import_module(MODULES[job.task.kind])
-    outcome = runner.run(call_of(job, threads, gathered))
+    program.begin(job.limits.program)
+    program.see_unchanged()
+    with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
+        outcome = runner.run(call_of(job, threads, gathered))
+        program.see_unchanged()
+        made_of = origin(job, watched.checksums)
+        watched.still()
     if len(outcome.measurements) > MOST_MEASUREMENTS:
         what = f"{len(outcome.measurements):,} measurements of one image; {MOST_MEASUREMENTS:,} at most"
         raise ValueError(f"{what}: make a list of those that belong together, or a file of a table")
@@ -199,11 +203,12 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         step=job.task.step,
         status="ok",
         metadata=job.task.metadata,
+        written=job.task.written,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
         run={**_run(job, begun), **outcome.run},
         images=job.images,
-        origin=origin(job),
+        origin=made_of,
     )
 
 
@@ -220,7 +225,10 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         needed.update(zip(files, job.needed[step][1:], strict=False))
-    remote.configure(job.limits.storage, {**_versions(job), **gathered.versions})
+    versions = {**dict(zip(job.images, job.task.versions, strict=False)), **gathered.versions}
+    remote.configure(
+        job.limits.storage, {path: versions[path] for path in filter(remote.is_remote, versions)}
+    )
     images = job.images
     if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
         images, gathered = _opened_by_name(images, gathered)
@@ -249,16 +257,12 @@ def _opened_by_name(images: tuple[str, ...], gathered: Gathered) -> tuple[tuple[
     return tuple(remote.local(path) for path in images), replace(gathered, images=several)
 
 
-def _versions(job: Job) -> dict[str, str]:
-    """What the images at URIs were when the plan was made."""
-    return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
-
-
 def prepare(job: Job) -> None:
     """Have the warm process read what every image of a step needs, of which this job is the first.
 
     See `pixmake.job.runners`.
     """
+    program.begin(job.limits.program)
     remote.prepare(job.task.images)
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
@@ -290,6 +294,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             step=job.task.step,
             status="failed",
             metadata=job.task.metadata,
+            written=job.task.written,
             error=failure,
             run=run or {},
             images=job.images,
@@ -325,17 +330,30 @@ def _note(job: Job, text: str) -> None:
         log.write(text)
 
 
-def origin(job: Job) -> dict[str, Any]:
-    """What a result is made of: what the job was told, and its images as they are."""
+def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What a result is made of: what the job was told, and its images as they are.
+
+    Parameters
+    ----------
+    checksums
+        Those of the bytes that the job has decoded.
+    """
     # a file of which many jobs read a part each is not read as a whole by each of them
-    most, versions = 0 if job.task.parts else WHOLE, _versions(job)
-    inputs = [
-        {"path": path, "version": versions.get(path, "")}
-        if remote.is_remote(path)
-        else fingerprint(path, most=most)
-        for path in dict.fromkeys(job.images)
-    ]
+    most, known = 0 if job.task.parts else WHOLE, checksums or {}
+    inputs = []
+    for path, version in _watched(job).items():
+        told = {"path": path}
+        if not remote.is_remote(path):
+            told = fingerprint(path, most=most, known=known.get(path))
+        inputs.append({**told, "version": version} if version else told)
     return {"task": job.task.as_made(), "inputs": inputs}
+
+
+def _watched(job: Job) -> dict[str, str]:
+    """The images on which a job depends, each with its version."""
+    if job.task.members:
+        return watched_images(Path(MEMBERS) / f"{job.task.members}.json")
+    return dict(zip(job.images, job.task.versions or [""] * len(job.images), strict=True))
 
 
 def run_facts(
@@ -508,9 +526,3 @@ def _remove_leftovers(job: Job) -> None:
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
             with contextlib.suppress(OSError):
                 remove(leftover)
-
-
-def _real(path: str) -> str:
-    """The image behind what a rule names: a link (Snakemake cannot take its name) or a Zarr's metadata."""
-    link = Path(path)
-    return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)

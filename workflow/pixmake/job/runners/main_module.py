@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import hashlib
 import os
 import random
-import runpy
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
+from pixmake.job import program
 from pixmake.job.runners import Call
 from pixmake.job.runners.programs import CommandError, flush, last_words
 
@@ -38,12 +40,23 @@ def run_main(file: str, words: Sequence[str], call: Call, output: Path | None = 
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     with _printed_to(output), back_afterwards():
         try:
-            runpy.run_path(file, run_name="__main__")
+            _run(file)
         except SystemExit as end:
             if end.code not in (None, 0):
                 raise CommandError(_said(end, call)) from None
         finally:
             _finish()
+
+
+def _run(file: str) -> None:
+    """Run a file's code as the module ``__main__``."""
+    before, main = sys.modules["__main__"], ModuleType("__main__")
+    vars(main).update(__file__=file, __cached__=None, __builtins__=builtins)
+    sys.modules["__main__"] = main
+    try:
+        exec(program.code(file), vars(main))
+    finally:
+        sys.modules["__main__"] = before
 
 
 def settle(call: Call) -> None:
