@@ -63,6 +63,9 @@ FAILED = 67
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
 
+MOST_MEASUREMENTS = 10_000
+"""Measurements of one image: each is a column of the tables, and of the page."""
+
 LONGEST_TEXT = 20_000
 """Characters of a message, and of a traceback, that a record keeps."""
 
@@ -195,6 +198,9 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         program.see_unchanged()
         made_of = origin(job, watched.checksums)
         watched.still()
+    if len(outcome.measurements) > MOST_MEASUREMENTS:
+        what = f"{len(outcome.measurements):,} measurements of one image; {MOST_MEASUREMENTS:,} at most"
+        raise ValueError(f"{what}: make a list of those that belong together, or a file of a table")
     return Record(
         id=job.task.id,
         step=job.task.step,
