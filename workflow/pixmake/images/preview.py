@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.images import tiff as tiffs
 from pixmake.images.axes import PLANES, WHOLE, Described, Part, is_zarr
-from pixmake.images.read import describe, is_tiff, read_image
+from pixmake.images.read import describe, read_image
+from pixmake.images.tiff_tags import is_tiff
 
 if TYPE_CHECKING:
     import numpy.typing as npt

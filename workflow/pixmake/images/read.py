@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pixmake.base.files import is_folder
 from pixmake.images import tiff as tiffs
 from pixmake.images.axes import (
-    UNNAMED,
     WHOLE,
     Described,
     Format,
@@ -35,6 +34,7 @@ from pixmake.images.axes import (
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
 from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
+from pixmake.images.tiff_tags import is_tiff
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,7 +47,6 @@ IMAGES = {"png", "tif", "tiff", "jpg", "jpeg", "bmp", "webp", "jp2", "pgm", "ppm
 TABLES = {"csv", "tsv", "parquet"}
 """Suffixes of files that are tables: the aggregation gathers those of all images."""
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SIXTEEN_BITS = {"png", "tif", "tiff", "jp2", "pgm", "ppm"}
 _FLOATS = {"tif", "tiff"}
 
@@ -86,7 +85,7 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
         with _local(name) as copy:
             return read_image(copy, part, axes)
     if is_tiff(name):
-        return _tiff(name, part, axes)
+        return tiffs.read(name, part, axes)
     image = _decoded(name)
     if not part and axes is None:
         return image
@@ -117,15 +116,6 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
     return _zarr().describe(name, level) if is_zarr(name) else _described(_decoded(name))
 
 
-def is_tiff(path: str) -> bool:
-    """Whether a file is a TIFF or BigTIFF, by its first bytes."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(4) in _TIFF
-    except (OSError, ValueError):
-        return False
-
-
 def _zarr() -> Format:
     return cast(Format, import_module("pixmake.images.ngff"))
 
@@ -147,27 +137,6 @@ def _refuse_page(part: Part, path: str) -> None:
 
 def _described(image: Array) -> Described:
     return Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
-
-
-def _tiff(path: str, part: Part, axes: str | None) -> Array:
-    """A TIFF: one of one page that is asked for as it is by OpenCV, any other by tifffile."""
-    if part or axes is not None:
-        return tiffs.read(path, part, axes)
-    pages = _tiff_pages(path)
-    if pages == 1:
-        try:
-            return _decoded(path)
-        except ImageError:  # not for OpenCV: float64, five channels, Zstandard, …
-            if not tiffs.is_installed():
-                raise
-            return tiffs.read(path, part, axes)
-    what = f"{path}: has {pages} pages; one image a file is read"
-    if not tiffs.is_installed():
-        raise ImageError(f"{what} without tifffile: pip install 'pixmake[tiff]'")
-    if UNNAMED in tiffs.describe(path).axes:
-        hint = "name one of them in a column `page` (images.read_by), or ask for all of them: `axes: zyx`"
-        raise ImageError(f"{what}: {hint}")
-    return tiffs.read(path, part, axes)
 
 
 def _decoded(path: str) -> Array:
@@ -317,27 +286,6 @@ def _writable(image: Array, suffix: str, name: str) -> Array:
         return image.astype(np.float32)
     hint = "declare it as tif or npy, or convert it with .astype(numpy.uint8)"
     raise ImageError(f"{name}: a {suffix} cannot hold {image.dtype} values of this range; {hint}")
-
-
-def _tiff_pages(path: str) -> int:
-    """How many pages a TIFF has: each says where the next one is."""
-    with open(path, "rb") as file:
-        head = file.read(16)
-        order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
-        big = head[2:4] in (b"+\0", b"\0+")
-        # in a BigTIFF the numbers of entries and the places have 8 bytes, the entries 20
-        number, entry, place = (8, 20, 8) if big else (2, 12, 4)
-        following = int.from_bytes(head[8:16] if big else head[4:8], order)
-        pages = set()
-        while following and following not in pages:
-            file.seek(following)
-            count = file.read(number)
-            if len(count) < number:
-                break
-            pages.add(following)
-            file.seek(int.from_bytes(count, order) * entry, os.SEEK_CUR)
-            following = int.from_bytes(file.read(place), order)
-    return max(1, len(pages))
 
 
 def _png_ends(content: bytes) -> bool:

@@ -25,8 +25,9 @@ from typing import Any
 
 from pixmake.images.axes import ImageError, Part, is_zarr, left_of
 from pixmake.images.fingerprint import fingerprint
-from pixmake.images.read import describe, is_tiff, read_image
+from pixmake.images.read import describe, read_image
 from pixmake.images.remote import objects as remote
+from pixmake.images.tiff_tags import is_tiff
 from pixmake.images.zarr_paths import metadata_file
 from pixmake.job.record import written_whole
 from pixmake.job.runners import Call, Outcome

@@ -10,7 +10,8 @@ from pixmake.images import ngff
 from pixmake.images import tiff as tiffs
 from pixmake.images.axes import PLANES, WHOLE, ImageError, Part, is_zarr, left_of, pixel_sizes
 from pixmake.images.pyramid import Source
-from pixmake.images.read import describe, is_tiff
+from pixmake.images.read import describe
+from pixmake.images.tiff_tags import is_tiff
 from pixmake.job.runners import Call
 
 PIXEL_SIZE = "pixel_size"
