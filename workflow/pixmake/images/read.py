@@ -1,12 +1,12 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
-OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for
-`pixmake.images.tiff`'. What OpenCV reads becomes (in its own order of channels):
+OME-Zarr is `pixmake.images.ngff`'s, TIFF `pixmake.images.tiff`'s. What OpenCV reads becomes (in its own order
+of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
-- 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32
-- a JPEG with an EXIF orientation is turned upright; the orientation tags of other formats are not read
-- a file of several pages, and one that ends too early, is an error, never a part of a picture
+- 8 bits: uint8; 16 bits: uint16
+- a file with an EXIF orientation is turned upright
+- a file of several frames, and one that ends too early, is an error, never a part of a picture
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ from pixmake.images.axes import (
     index_of,
     is_zarr,
     left_of,
+    native,
 )
+from pixmake.images.encoded import examined
+from pixmake.images.orientation import upright
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
 from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
@@ -86,10 +89,9 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
             return read_image(copy, part, axes)
     if is_tiff(name):
         return tiffs.read(name, part, axes)
-    image = _decoded(name)
+    image = _decoded(name, part)
     if not part and axes is None:
         return image
-    _refuse_page(part, name)
     described = _described(image)
     return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
 
@@ -112,8 +114,11 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
             return describe(copy, level, page)
     if is_tiff(name):
         return tiffs.describe(name, level, page)
-    _refuse_page({} if page is None else {"page": page}, name)
-    return _zarr().describe(name, level) if is_zarr(name) else _described(_decoded(name))
+    part = {} if page is None else {"page": page}
+    if is_zarr(name):
+        _refuse_page(part, name)
+        return _zarr().describe(name, level)
+    return _described(_decoded(name, part))
 
 
 def _zarr() -> Format:
@@ -139,8 +144,8 @@ def _described(image: Array) -> Described:
     return Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
 
 
-def _decoded(path: str) -> Array:
-    """A file as OpenCV decodes it."""
+def _decoded(path: str, part: Part = WHOLE) -> Array:
+    """A file as OpenCV decodes it; of an animation the frame that a part names as its page."""
     import cv2
     import numpy as np
 
@@ -151,35 +156,45 @@ def _decoded(path: str) -> Array:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     if not content:
         raise ImageError(f"{path}: the file is empty (0 bytes)")
-    if cut_short(content):
+    encoded = examined(content)
+    if not encoded.is_whole:
         raise ImageError(f"{path}: the file is cut short: its last part is missing")
     buffer = np.frombuffer(content, np.uint8)
+    if encoded.frames > 1:
+        return upright(_frame(buffer, encoded.frames, part, path), encoded.orientation)
+    _refuse_page(part, path)
     # UNCHANGED keeps alpha and depth but leaves a JPEG unturned; a JPEG has neither alpha nor 16 bits
     jpeg = content.startswith(b"\xff\xd8")
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if jpeg else cv2.IMREAD_UNCHANGED
     if rendered and is_grey(path):
         flags = cv2.IMREAD_GRAYSCALE
+    elif encoded.is_colour:
+        flags = cv2.IMREAD_COLOR
     try:
         image = cv2.imdecode(buffer, flags)
     except cv2.error as error:
         raise ImageError(f"{path}: OpenCV cannot decode it: {error.err or error}") from None
     if image is None:
         raise ImageError(f"{path}: is not an image that OpenCV can decode")
-    return image
+    return upright(image, encoded.orientation)
 
 
-def cut_short(content: bytes) -> bool:
-    """Whether the bytes of a PNG, JPEG or WebP end before the image does.
+def _frame(buffer: Array, count: int, part: Part, path: str) -> Array:
+    """The frame of an animation that is asked for."""
+    import cv2
 
-    OpenCV fills the rest of such an image with grey and reports nothing.
-    """
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return not _png_ends(content)
-    if content.startswith(b"\xff\xd8"):
-        return not _jpeg_ends(content)
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return int.from_bytes(content[4:8], "little") + 8 > len(content)
-    return False
+    number = part.get("page")
+    if number is None:
+        raise ImageError(
+            f"{path}: has {count} frames; one image a file is read: find them with `checkpoint: frames`, "
+            "or name one of them in a column `page` (images.read_by)"
+        )
+    if not 0 <= number < count:
+        raise ImageError(f"{path}: has no page {number}, but {count} frames (0 to {count - 1})")
+    decoded, frames = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED, range=(number, number + 1))
+    if not decoded or len(frames) != 1:
+        raise ImageError(f"{path}: frame {number} is not one that OpenCV can decode")
+    return frames[0]
 
 
 def write_image(image: Array, path: str | Path) -> None:
@@ -214,7 +229,7 @@ def read_file(path: str | Path) -> Any:
     if suffix == "npy":
         import numpy as np
 
-        return np.load(path)
+        return native(np.load(path))
     return str(path)
 
 
@@ -286,26 +301,3 @@ def _writable(image: Array, suffix: str, name: str) -> Array:
         return image.astype(np.float32)
     hint = "declare it as tif or npy, or convert it with .astype(numpy.uint8)"
     raise ImageError(f"{name}: a {suffix} cannot hold {image.dtype} values of this range; {hint}")
-
-
-def _png_ends(content: bytes) -> bool:
-    """Whether the chunks of a PNG lead to its end chunk."""
-    position = 8
-    while position + 12 <= len(content):
-        length = int.from_bytes(content[position : position + 4], "big")
-        if content[position + 4 : position + 8] == b"IEND":
-            return True
-        position += 12 + length
-    return False
-
-
-def _jpeg_ends(content: bytes) -> bool:
-    """Whether the end marker of a JPEG follows its scan, past the header with its own thumbnail."""
-    position = 2
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        if marker == 0xDA:
-            return content.find(b"\xff\xd9", position) >= 0
-        length = int.from_bytes(content[position + 2 : position + 4], "big")
-        position += 1 if marker == 0xFF else 2 + length
-    return b"\xff\xd9" in content[position:]

@@ -10,8 +10,7 @@ import zlib
 from pixmake.images.tiff_tags import DEFLATE, LZW, OLD_DEFLATE, PACKBITS
 
 _HOLE = bytes(16)
-"""No LZW encoder writes three codes of 0, of 12 bits at the most, one after the other: it has a code for two
-of them by then."""
+"""What no LZW encoder writes: it has a code for two zeros before it needs the third."""
 
 _CLEAR, _END = 256, 257
 _WIDTHS = ((9, 254), (10, 512), (11, 1024), (12, 2050))
