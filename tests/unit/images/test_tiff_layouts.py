@@ -1,4 +1,4 @@
-"""However a TIFF lays out its pixels, an analysis gets the same ones: whole, in part, in the axes it asks for."""
+"""However a TIFF lays out its pixels, an analysis gets the same: whole, in part, in the axes it asks for."""
 
 from __future__ import annotations
 

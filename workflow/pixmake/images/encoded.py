@@ -38,6 +38,11 @@ def examined(content: bytes) -> Encoded:
     return Encoded()
 
 
+def may_move(start: bytes) -> bool:
+    """Whether a file that begins so may have several frames."""
+    return start.startswith((b"\x89PNG", b"GIF8")) or (start.startswith(b"RIFF") and start[8:12] == b"WEBP")
+
+
 def _png(content: bytes) -> Encoded:
     whole, frames, orientation = False, 1, 1
     position = 8

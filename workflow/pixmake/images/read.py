@@ -32,7 +32,7 @@ from pixmake.images.axes import (
     left_of,
     native,
 )
-from pixmake.images.encoded import examined
+from pixmake.images.encoded import examined, may_move
 from pixmake.images.orientation import upright
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
@@ -119,6 +119,15 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
         _refuse_page(part, name)
         return _zarr().describe(name, level)
     return _described(_decoded(name, part))
+
+
+def is_animation(path: str) -> bool:
+    """Whether a file is a PNG, WebP or GIF of several frames."""
+    with open(path, "rb") as file:
+        if not may_move(file.read(12)):  # a video may be large
+            return False
+        file.seek(0)
+        return examined(file.read()).frames > 1
 
 
 def _zarr() -> Format:

@@ -122,6 +122,24 @@ def read(path: str, part: Part, axes: str | None) -> Array:
     return fit_axes(image[index_of(described, part, path)], left_of(described, part).axes, axes, path)
 
 
+def pages_of(path: str, every: int = 1) -> Iterator[tuple[int, Array, bool]]:
+    """Pages of a TIFF, the first one included: their numbers, their pixels, and whether they have colours.
+
+    Raises
+    ------
+    ImageError
+        The file is no TIFF, is cut short or damaged.
+    """
+    if not tiff_tags.is_tiff(path):
+        raise ImageError(f"{path}: is no TIFF")
+    looked_at(path)
+    with _opened(path, "reading the pages of a TIFF") as file:
+        for number in range(0, len(file.pages), every):
+            image = _image(file, 0, number, path)
+            array = _pixels(image, index_of(image.described, {}, path), path)
+            yield number, fit_axes(array, image.described.axes, None, path), image.is_colour
+
+
 def looked_at(path: str) -> Directory:
     """What the first directory of a TIFF says.
 

@@ -282,7 +282,7 @@ def _wrong_pixels(directory: Directory) -> Iterator[str]:
     samples, bits, photometric = one(SAMPLES, 1), one(BITS, 1), one(PHOTOMETRIC, -1)
     if directory.compression not in (NONE, LZW, JPEG, DEFLATE, OLD_DEFLATE, PACKBITS):
         yield f"the compression {compression_name(directory.compression)}"
-    if one(PLANAR, 1) != 1 and samples > 1:
+    if one(PLANAR, 1) != 1 and samples > 1 and bits != 8:
         yield "separate planes"
     if photometric == WHITE_IS_ZERO:
         yield "0 for white"
@@ -292,7 +292,7 @@ def _wrong_pixels(directory: Directory) -> Iterator[str]:
         yield f"the photometric interpretation {photometric}"
     elif samples != (1 if photometric == BLACK_IS_ZERO else 3) or directory.tags.get(EXTRA_SAMPLES):
         yield f"{samples} samples a pixel"
-    if bits not in (8, 16, 32, 64):
+    if bits not in (1, 8, 16, 32, 64):
         yield f"{bits} bits a sample"
     if one(ORIENTATION, 1) != 1:
         yield f"the orientation {one(ORIENTATION)}"
@@ -305,6 +305,8 @@ def _unlike(directory: Directory) -> Iterator[str]:
     one, tags = directory.one, directory.tags
     photometric, compression = one(PHOTOMETRIC, -1), directory.compression
     bits, formats = set(tags.get(BITS, ())), set(tags.get(SAMPLE_FORMAT, (1,)))
+    if one(PLANAR, 1) != 1 and one(SAMPLES, 1) > 1:
+        yield "separate planes"
     if (bits, formats) not in (({8}, {1}), ({16}, {1}), ({32}, {3})):
         yield "samples that are neither unsigned ones of 8 or 16 bits nor floats of 32"
     if one(PREDICTOR, 1) not in (1, 2) or (one(PREDICTOR, 1) == 2 and formats == {3}):

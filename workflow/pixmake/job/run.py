@@ -23,6 +23,7 @@ from pixmake.base.files import duplicate, make_blank, remove
 from pixmake.images.axes import is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint
 from pixmake.images.remote import objects as remote
+from pixmake.images.tiff import needs_tifffile
 from pixmake.images.zarr_paths import image_of
 from pixmake.job import finished_results as kept
 from pixmake.job.gathered import (
@@ -252,6 +253,9 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    if any(map(needs_tifffile, job.images)):
+        with contextlib.suppress(ImportError):
+            import_module("tifffile")
     runner = import_module(MODULES[job.task.kind])
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)
