@@ -100,9 +100,9 @@ def describe(path: str, level: int = 0, page: int | None = None) -> Described:
     MissingPackageError
         tifffile is not installed.
     """
-    looked_at(path)  # tifffile takes a page that is not there for the end of the file
+    directory = looked_at(path)  # tifffile takes a page that is not there for the end of the file
     with _opened(path, "telling the axes of a TIFF") as file:
-        return _image(file, level, page, path).described
+        return _image(file, directory, level, page, path).described
 
 
 def read(path: str, part: Part, axes: str | None) -> Array:
@@ -115,9 +115,11 @@ def read(path: str, part: Part, axes: str | None) -> Array:
     MissingPackageError
         Only tifffile reads it, and that, or what it needs, is not installed.
     """
-    image, why = _by_opencv(path, part)
+    with _file(path) as opened:
+        directory = read_directory(opened, path)
+        image, why = _by_opencv(opened, directory, path, part)
     if image is None:
-        return _by_tifffile(path, part, axes, why)
+        return _by_tifffile(path, directory, part, axes, why)
     described = Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
     return fit_axes(image[index_of(described, part, path)], left_of(described, part).axes, axes, path)
 
@@ -132,10 +134,10 @@ def pages_of(path: str, every: int = 1) -> Iterator[tuple[int, Array, bool]]:
     """
     if not tiff_tags.is_tiff(path):
         raise ImageError(f"{path}: is no TIFF")
-    looked_at(path)
+    directory = looked_at(path)
     with _opened(path, "reading the pages of a TIFF") as file:
         for number in range(0, len(file.pages), every):
-            image = _image(file, 0, number, path)
+            image = _image(file, directory, 0, number, path)
             array = _pixels(image, index_of(image.described, {}, path), path)
             yield number, fit_axes(array, image.described.axes, None, path), image.is_colour
 
@@ -170,21 +172,19 @@ def _file(path: str) -> Iterator[Any]:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _by_opencv(path: str, part: Part) -> tuple[Array | None, str]:
+def _by_opencv(file: Any, directory: Directory, path: str, part: Part) -> tuple[Array | None, str]:
     """The image as OpenCV decodes it, or why it does not."""
+    why = tiff_tags.why_not_opencv(directory)
+    if why or _asks_for_more(part, directory):
+        return None, why or "a part that is asked for"
+    segments = read_segments(file, path, directory)
+    if not segments:
+        return None, "strips or tiles that it does not tell in full"
     import cv2
     import numpy as np
 
-    with _file(path) as file:
-        directory = read_directory(file, path)
-        why = tiff_tags.why_not_opencv(directory)
-        if why or _asks_for_more(part, directory):
-            return None, why or "a part that is asked for"
-        segments = read_segments(file, path, directory)
-        if not segments:
-            return None, "strips or tiles that it does not tell in full"
-        file.seek(0)
-        content = file.read()
+    file.seek(0)
+    content = file.read()
     _see_segments(directory.compression, segments, content, path)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -271,9 +271,9 @@ def _damaged(path: str, offset: int, compression: int, why: str) -> ImageError:
     return ImageError(f"{path}: is damaged at byte {offset}: a strip or tile of {name} is not whole ({why})")
 
 
-def _by_tifffile(path: str, part: Part, axes: str | None, why: str) -> Array:
+def _by_tifffile(path: str, directory: Directory, part: Part, axes: str | None, why: str) -> Array:
     with _opened(path, f"reading a TIFF with {why}") as file:
-        image = _image(file, part.get("level", 0), part.get("page"), path)
+        image = _image(file, directory, part.get("level", 0), part.get("page"), path)
         left = left_of(image.described, part, path)
         problem = mismatch(left, axes) or (_nameless(left) if axes is None else "")
         if problem:
@@ -307,12 +307,16 @@ def _opened(path: str, what: str) -> Iterator[Any]:
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from None
     except Exception as error:  # decoders raise what they like
+        if "incompatible keyframe" in str(error):
+            raise ImageError(
+                f"{path}: its pages are of unlike sizes or types: name one of its pages by a column page"
+            ) from None
         if "imagecodecs" in str(error) and importlib.util.find_spec("imagecodecs") is None:
             raise MissingPackageError(f"{path}: {what}", "imagecodecs") from None
         raise ImageError(f"{path}: cannot be decoded as TIFF: {error or type(error).__name__}") from None
 
 
-def _image(file: Any, level: int, page: int | None, path: str) -> _Image:
+def _image(file: Any, directory: Directory, level: int, page: int | None, path: str) -> _Image:
     if page is not None:
         if not 0 <= page < len(file.pages):
             raise ImageError(
@@ -326,6 +330,15 @@ def _image(file: Any, level: int, page: int | None, path: str) -> _Image:
         levels = [lambda at=at: _of_own(pages, own.shape, at, path) for at in range(_levels(pages))]
     else:
         series = _main_series(file.series, file, path)
+        if (
+            tiff_tags.speaks_of_more(directory)
+            and not file.is_ome
+            and series.size <= _pixels_of_pages(directory)
+        ):
+            raise ImageError(
+                f"{path}: is cut short, or one of several: its description speaks of more planes than it has "
+                "(what is there is read by a column page)"
+            )
         number, channels = file.series.index(series), None
         levels = [lambda each=each: _of_series(each, file, path) for each in series.levels]
     if not 0 <= level < len(levels):
@@ -333,6 +346,13 @@ def _image(file: Any, level: int, page: int | None, path: str) -> _Image:
     image = levels[level]()
     full = image if level == 0 else levels[0]()
     return replace(image, described=_with_metadata(file, image, full, number, channels, len(levels)))
+
+
+def _pixels_of_pages(directory: Directory) -> int:
+    page = (
+        directory.one(tiff_tags.WIDTH) * directory.one(tiff_tags.LENGTH) * directory.one(tiff_tags.SAMPLES, 1)
+    )
+    return page * directory.pages
 
 
 def _with_metadata(

@@ -152,10 +152,15 @@ def _as_tiff(page: Any, is_colour: bool) -> bytes:
 
     if is_colour:
         page = page[..., [2, 1, 0, *range(3, page.shape[-1])]]
-    planes = {"planarconfig": "contig"} if page.ndim > 2 else {}
-    photometric = "rgb" if is_colour else "minisblack"
     content = io.BytesIO()
-    tifffile.imwrite(content, page, photometric=photometric, compression="zlib", metadata=None, **planes)
+    tifffile.imwrite(
+        content,
+        page,
+        photometric="rgb" if is_colour else "minisblack",
+        planarconfig="contig" if page.ndim > 2 else None,
+        compression="zlib",
+        metadata=None,
+    )
     return content.getvalue()
 
 
