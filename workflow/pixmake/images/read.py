@@ -200,10 +200,11 @@ def _frame(buffer: Array, count: int, part: Part, path: str) -> Array:
         )
     if not 0 <= number < count:
         raise ImageError(f"{path}: has no page {number}, but {count} frames (0 to {count - 1})")
-    decoded, frames = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED, range=(number, number + 1))
-    if not decoded or len(frames) != 1:
-        raise ImageError(f"{path}: frame {number} is not one that OpenCV can decode")
-    return frames[0]
+    # each frame may be what has changed since the one before it; OpenCV 5.0.0 gets a range of them wrong
+    decoded, frames = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED)
+    if not decoded or len(frames) != count:
+        raise ImageError(f"{path}: not all of its {count} frames can be decoded by OpenCV")
+    return frames[number]
 
 
 def write_image(image: Array, path: str | Path) -> None:
