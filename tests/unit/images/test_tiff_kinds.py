@@ -193,7 +193,7 @@ def test_without_the_libraries(tmp_path: Path, missing: str, monkeypatch: pytest
     tifffile.imwrite(planar, STACK[:3], photometric="rgb", planarconfig="separate", metadata=None)
     tifffile.imwrite(plain, COLOUR, photometric="rgb", compression="lzw", metadata=None)
     tifffile.imwrite(zstd, GREY, photometric="minisblack", compression="zstd", metadata=None)
-    monkeypatch.setattr("pixmake.images.tiff.is_installed", lambda: missing != "tifffile")
+    monkeypatch.setattr("pixmake.images.tiff_support.is_installed", lambda: missing != "tifffile")
     found = __import__("importlib.util").util.find_spec
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name, *more: None if name == missing else found(name, *more)

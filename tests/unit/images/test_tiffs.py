@@ -224,7 +224,7 @@ def test_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # without tifffile: what OpenCV reads alike, a region of it, too
     cv2.imwrite(str(tmp_path / "one.tif"), pages[0])
     monkeypatch.setitem(sys.modules, "tifffile", None)
-    monkeypatch.setattr("pixmake.images.tiff.is_installed", lambda: False)
+    monkeypatch.setattr("pixmake.images.tiff_support.is_installed", lambda: False)
     assert np.array_equal(read_image(tmp_path / "one.tif"), pages[0])
     assert np.array_equal(read_image(tmp_path / "one.tif", {"y": 2, "height": 3}, "xy"), pages[0][2:5].T)
     for words, what in (((), "reading a TIFF with 3 pages"), (({"page": 1},), "reading a TIFF with 3 pages")):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.images import tiff as tiffs
 from pixmake.images.axes import PLANES, WHOLE, Described, Part, is_zarr
 from pixmake.images.read import describe, read_image
+from pixmake.images.tiff_support import is_installed
 from pixmake.images.tiff_tags import is_tiff
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def preview(path: str | Path, part: Part | None = None, side: int = 0) -> Array:
         The library that reads such files is not installed.
     """
     name, part = str(path), dict(part or WHOLE)
-    if not is_zarr(name) and not (is_tiff(name) and tiffs.is_installed()):
+    if not is_zarr(name) and not (is_tiff(name) and is_installed()):
         return read_image(name, part)
     described = describe(name, part.get("level", 0), part.get("page"))
     if not part and described.levels == 1 and described.axes in ("yx", "yxc"):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import zlib
 
-from pixmake.images.tiff_tags import DEFLATE, LZW, OLD_DEFLATE, PACKBITS
+from pixmake.images.axes import ImageError
+from pixmake.images.tiff_tags import DEFLATE, LZW, OLD_DEFLATE, PACKBITS, compression_name
 
 _HOLE = bytes(16)
 """What no LZW encoder writes: it has a code for two zeros before it needs the third."""
@@ -105,3 +106,19 @@ def lzw_size(data: bytes) -> int:
 
 def _unequal(made: int, sizes: tuple[int, ...]) -> str:
     return f"it makes {made} bytes instead of {sizes[0]}"
+
+
+def unwritten(path: str) -> ImageError:
+    """What is said of a file that its program laid out and did not fill."""
+    return ImageError(f"{path}: is damaged: a part of its pixels was never written")
+
+
+def cut_short(path: str) -> ImageError:
+    """What is said of a file that ends before its pixels do."""
+    return ImageError(f"{path}: the file is cut short: its last part is missing")
+
+
+def damaged(path: str, offset: int, compression: int, why: str) -> ImageError:
+    """What is said of a file with a strip or tile that is not what was written."""
+    name = compression_name(compression)
+    return ImageError(f"{path}: is damaged at byte {offset}: a strip or tile of {name} is not whole ({why})")

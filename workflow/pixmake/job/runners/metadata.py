@@ -7,10 +7,10 @@ from typing import Any
 
 from pixmake.base.files import is_folder
 from pixmake.images import ngff
-from pixmake.images import tiff as tiffs
 from pixmake.images.axes import PLANES, WHOLE, ImageError, Part, is_zarr, left_of, pixel_sizes
 from pixmake.images.pyramid import Source
 from pixmake.images.read import describe
+from pixmake.images.tiff_support import is_installed
 from pixmake.images.tiff_tags import is_tiff
 from pixmake.job.runners import Call
 
@@ -56,7 +56,7 @@ def source_of(call: Call) -> Source | None:
 
 
 def _sizes(path: str, part: Part) -> dict[str, dict[str, Any]]:
-    if not is_zarr(path) and not (is_tiff(path) and tiffs.is_installed()):
+    if not is_zarr(path) and not (is_tiff(path) and is_installed()):
         return {}
     try:
         return pixel_sizes(describe(path, part.get("level", 0), part.get("page")))
