@@ -1,18 +1,12 @@
 # One rule per image and step.
 
-pixmake_rules.require_deployment(plan, workflow)
-pixmake_storage = pixmake_rules.use_storage(plan, workflow)
-pixmake_run = pixmake_rules.runs(plan)
-
 for step, job in plan.jobs(over_several=False):
-    if job.group:
-        workflow.parent_groupids[job.group] = pixmake_rules.GROUPS
 
     rule:
         name:
             job.rule
         input:
-            **pixmake_rules.inputs(job, storage=pixmake_storage),
+            **pixmake_rules.inputs(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 from snakemake.exceptions import SpawnedJobError
 from snakemake.executors import local
 from snakemake.settings.types import Quietness
-from snakemake.shell import shell
 from snakemake_interface_logger_plugins.common import LogEvent
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         super().__post_init__()
         self.connections: set[socket] = set()
         self.cancelled = False
+        self.ends = False
         self.gate = Gate(self.cores or sys.maxsize)
         self.workers = _WORKERS
         self.pool = ThreadPoolExecutor(max_workers=self.workers)
@@ -65,6 +65,9 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         self.looks_ahead = not self.cores
         self.failed = False
         self.not_begun: set[Any] = set()
+        from pixmake.rules.ending import know_executor
+
+        know_executor(self)
 
     def run_jobs(self, jobs: list[Any]) -> None:
         """Start jobs, or have them wait in line."""
@@ -75,10 +78,9 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def _look_ahead(self) -> None:
         """Have Snakemake hand over more jobs than there are cores for; `gate` holds them back."""
-        scheduler = self.workflow.scheduler
-        scheduler.resources["_cores"] += AHEAD
-        if scheduler.subsample is not None:
-            scheduler.subsample = max(scheduler.subsample, self.cores + AHEAD)
+        from pixmake.rules.snakemake_internals import hand_over_more
+
+        hand_over_more(self.workflow, self.cores, AHEAD)
 
     def printjob(self, job: Any) -> None:
         """Say that a job starts, unless that is counted and not shown: then in the moment of its turn."""
@@ -144,10 +146,12 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         if job in self.in_groups:
             yield
             return
-        with self.gate.held(job.scheduler_resources.get("_cores", 1)):
+        from pixmake.rules.snakemake_internals import cores_of, is_ending
+
+        with self.gate.held(cores_of(job)):
             if self.cancelled:
                 raise KeyboardInterrupt  # the local executor says nothing of such a job
-            if self.failed or getattr(self.workflow.scheduler, "_user_kill", None):
+            if self.failed or is_ending(self.workflow):
                 self.not_begun.add(job)
                 raise SpawnedJobError
             if self._counts() and not job.is_group():
@@ -162,7 +166,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def print_job_error(self, job_info: Any, msg: str | None = None, **more: Any) -> None:
         """Tell of a job's failure, but not of one that never began."""
-        if job_info.job not in self.not_begun:
+        if job_info.job not in self.not_begun and not self.ends:
             super().print_job_error(job_info, msg, **more)
 
     @contextlib.contextmanager
@@ -170,7 +174,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         """Have a connection closed when all jobs are to end."""
         self.connections.add(connection)
         try:
-            if self.cancelled:
+            if self.cancelled or self.ends:
                 _hang_up(connection)
             yield
         finally:
@@ -179,17 +183,24 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     def cancel(self) -> None:
         """End all jobs: the warm process kills an image whose connection is closed."""
         self.cancelled = True
+        self.end_jobs()
+        super().cancel()
+
+    def end_jobs(self) -> None:
+        """End all images that run; no job is told of as failed (see `pixmake.rules.ending`)."""
+        self.ends = True
         for connection in list(self.connections):
             _hang_up(connection)
-        super().cancel()
 
     def _is_ours(self, job: Any) -> bool:
         """Whether a job hands an image over, and its command needs no help of Snakemake's for that."""
         text = job.rule.shellcmd
         if text is None or not text.startswith(_START) or os.environ.get("PIXMAKE_WARM") == "0":
             return False
-        if shell._process_prefix is not None or shell._process_suffix:
-            return False  # what a Snakefile has put around all of its commands
+        from pixmake.rules.snakemake_internals import wraps_commands
+
+        if wraps_commands():
+            return False
         deployed = self.workflow.deployment_settings.deployment_method
         if deployed and (job.conda_env or job.container_img or job.env_modules):
             return False
@@ -214,8 +225,12 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
                 reply = client.ask(connection, words, environment)
             if self.cancelled:
                 raise SpawnedJobError
+            if self.ends and not reply:
+                if _is_done(words):
+                    return  # it was, in the moment in which it was to end
+                raise SpawnedJobError
             if reply:
-                if client.settle(owner, reply, lambda: _explained(words, reply, environment)):
+                if client.settle(owner, words, reply, lambda: _explained(words, reply, environment)):
                     raise SpawnedJobError
                 return
         by_command()
@@ -267,6 +282,15 @@ def _environment(job: Any) -> dict[str, str]:
     if folder:
         given.update({name: str(folder) for name in ("TMPDIR", "TMP", "TEMPDIR", "TEMP")})
     return given
+
+
+def _is_done(words: list[str]) -> bool:
+    """Whether a job has left its record, which is the last that it does, with a result."""
+    try:
+        with open(words[5], "rb") as record:
+            return b'"status": "ok"' in record.read(1024)
+    except OSError:
+        return False
 
 
 def _hang_up(connection: socket) -> None:

@@ -1,7 +1,7 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
-OME-Zarr is `pixmake.images.ngff`'s, TIFF `pixmake.images.tiff`'s. What OpenCV reads becomes (in its own order
-of channels):
+OME-Zarr is `pixmake.images.ngff`'s, TIFF `pixmake.images.tiff`'s, what microscopes and cameras write
+`pixmake.images.formats`'. What OpenCV reads becomes (in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
 - 8 bits: uint8; 16 bits: uint16
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pixmake.base.files import is_folder
+from pixmake.images import formats
 from pixmake.images import tiff as tiffs
 from pixmake.images.axes import (
     WHOLE,
@@ -33,10 +34,12 @@ from pixmake.images.axes import (
     native,
 )
 from pixmake.images.encoded import examined, may_move
+from pixmake.images.fingerprint import decoding
 from pixmake.images.orientation import upright
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
 from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
+from pixmake.images.tiff_support import is_installed
 from pixmake.images.tiff_tags import is_tiff
 
 if TYPE_CHECKING:
@@ -87,6 +90,9 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return read_image(copy, part, axes)
+    if not is_plane(name) and formats.recognised(name):
+        return formats.read(name, part, axes)
+    _refuse_scene(part, name)
     if is_tiff(name):
         return tiffs.read(name, part, axes)
     image = _decoded(name, part)
@@ -96,10 +102,30 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
 
 
+def describe_part(path: str | Path, part: Part, axes: str | None = None) -> Described:
+    """What the image is of which a part is meant, at its level: see `describe`.
+
+    Parameters
+    ----------
+    path, part
+        As in `read_image`; of the part its level, its page, and which image of a file it is count.
+    axes
+        The axes that are asked for: of a camera's raw file ``yx`` means its sensor's mosaic.
+    """
+    name = str(path)
+    if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
+        with _local(name) as copy:
+            return describe_part(copy, part, axes)
+    if not is_zarr(name) and not is_plane(name) and formats.recognised(name):
+        return formats.describe(name, part, axes)
+    _refuse_scene(part, name)
+    return describe(name, part.get("level", 0), part.get("page"))
+
+
 def describe(path: str | Path, level: int = 0, page: int | None = None) -> Described:
     """What an image is: its axes, shape, type, pixel sizes and channels, at a level, or of a TIFF's page.
 
-    Of TIFF and OME-Zarr no pixel is read for it.
+    Of TIFF, OME-Zarr and the formats of microscopes no pixel is read for it.
 
     Raises
     ------
@@ -112,6 +138,8 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
     if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
         with _local(name) as copy:
             return describe(copy, level, page)
+    if not is_zarr(name) and not is_plane(name) and formats.recognised(name):
+        return formats.describe(name, {"level": level} | ({} if page is None else {"page": page}))
     if is_tiff(name):
         return tiffs.describe(name, level, page)
     part = {} if page is None else {"page": page}
@@ -119,6 +147,14 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
         _refuse_page(part, name)
         return _zarr().describe(name, level)
     return _described(_decoded(name, part))
+
+
+def says_what_it_is(path: str) -> bool:
+    """Whether `describe` needs no pixel of an image here, and the library that reads it is there."""
+    if is_zarr(path):
+        return True
+    found = formats.recognised(path)
+    return formats.is_installed(found) if found else is_tiff(path) and is_installed()
 
 
 def is_animation(path: str) -> bool:
@@ -149,6 +185,11 @@ def _refuse_page(part: Part, path: str) -> None:
         raise ImageError(f"{path}: has no pages, since it is no TIFF")
 
 
+def _refuse_scene(part: Part, path: str) -> None:
+    if part.keys() & {"scene", "inside"}:
+        raise ImageError(f"{path}: has no scenes: it is one image")
+
+
 def _described(image: Array) -> Described:
     return Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
 
@@ -165,6 +206,7 @@ def _decoded(path: str, part: Part = WHOLE) -> Array:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     if not content:
         raise ImageError(f"{path}: the file is empty (0 bytes)")
+    decoding(path, content)
     encoded = examined(content)
     if not encoded.is_whole:
         raise ImageError(f"{path}: the file is cut short: its last part is missing")
@@ -184,7 +226,7 @@ def _decoded(path: str, part: Part = WHOLE) -> Array:
     except cv2.error as error:
         raise ImageError(f"{path}: OpenCV cannot decode it: {error.err or error}") from None
     if image is None:
-        raise ImageError(f"{path}: is not an image that OpenCV can decode")
+        raise ImageError(formats.unknown(path, content))
     return upright(image, encoded.orientation)
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.files import written_whole
 from pixmake.base.values import TIMESTAMP
 from pixmake.config.models import Config
-from pixmake.job.record import read_record, written_whole
+from pixmake.job.record import read_record
 from pixmake.plan.containers import LISTED, SPLIT, found_config
 from pixmake.plan.plan import Plan, make_plan, record_path
 from pixmake.table.table import PATH
@@ -74,7 +75,9 @@ def _rows(containers: Plan) -> Iterator[dict[str, Any]]:
     for group in containers.groups:
         if read_record(record_path(results, SPLIT, group.id)).status == "failed":
             continue
-        metadata = {name: value for name, value in group.metadata.items() if name != PATH}
+        metadata = {
+            name: value for name, value in {**group.metadata, **group.written}.items() if name != PATH
+        }
         if group.when is not None and containers.config.images.timestamp_format is not None:
             metadata[TIMESTAMP] = group.when.isoformat()
         listed = Path(f"{results}/{SPLIT}/{group.id}.{LISTED}.jsonl")

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import gc
 import hashlib
 import inspect
 import itertools
 import os
-import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import methodcaller
 from pathlib import Path
@@ -21,18 +19,14 @@ from typing import Any, TypeVar
 
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.files import is_folder
+from pixmake.base.files import is_folder, written_whole
 from pixmake.base.installed import HERE, WORKFLOW
+from pixmake.base.owner import OWNER
 from pixmake.config.models import Step, read_config
-from pixmake.images.axes import is_zarr
 from pixmake.images.read import TABLES
-from pixmake.images.remote.objects import is_remote
-from pixmake.images.zarr_paths import metadata_file
 from pixmake.job import finished_results as kept
 from pixmake.job.client import ACTIVATED, CONTAINED
 from pixmake.job.gathered import MEMBERS
-from pixmake.job.record import written_whole
-from pixmake.job.run import LINKS
 from pixmake.job.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
@@ -48,13 +42,16 @@ from pixmake.plan.plan import (
     make_plan,
     plan_project,
 )
+from pixmake.plan.program_copy import leave_copies, program_files
+from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
 from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
-from pixmake.rules.lock import alone, hold_run_lock
+from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
+from pixmake.rules.snakemake_internals import keep_together
 from pixmake.table.table import counted_notes
 
 SAME_PYTHON = "-"
@@ -74,7 +71,6 @@ _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'job' / 'c
 _STAGED_ROOMS = ("base", "images", "classifier", "job")
 """What runs in a container: these rooms as they are, and the door of the package."""
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
 
 @dataclass(frozen=True)
@@ -129,7 +125,9 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         enter(there, attempt_number())
         return there
     if not rules:
+        ending.listen()
         hold_run_lock()
+        tell_of_live_locks()
     try:
         sent = config_sent() if rules else None
         if sent is not None:
@@ -139,10 +137,17 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         problems = fitting_problems(plan, SOME)
         if problems:
             raise PixmakeError(problems)
-        return sliced(replace(plan, cores=known))
+        return sliced(replace(_with_programs(plan), cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _with_programs(plan: Plan) -> Plan:
+    """The plan of a run, which works to its end with the programs that are there now."""
+    steps = tuple(replace(each, program=leave_copies(program_files(each.work))) for each in plan.steps)
+    containers = None if plan.containers is None else _with_programs(plan.containers)
+    return replace(plan, steps=steps, containers=containers)
 
 
 def _search_cycles_less() -> None:
@@ -183,7 +188,7 @@ def smk(name: str) -> str:
 
 def program(wildcards: Any, resources: Any) -> str:
     """A params function: the command ``pixmake`` of this environment."""
-    return f"{shlex.quote(sys.executable)} -m pixmake"
+    return f"{OWNER}={os.getpid()} {shlex.quote(sys.executable)} -m pixmake"
 
 
 def log_of(rule: str) -> str:
@@ -191,35 +196,23 @@ def log_of(rule: str) -> str:
     return f"{LOGS}/{rule}.log"
 
 
-def inputs(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
-    """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
+def inputs(job: Job) -> dict[str, list[str]]:
+    """The ``input`` of a job's rule: what it needs of other steps, if anything.
 
-    Images at URIs are no inputs: the task names them, with the versions that they have.
-    Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
-    none. Such an image comes in through a link; the link is the same at each parse.
+    Images are no inputs: the task names them, with what they have become since they were first seen.
+    Snakemake goes by dates, which say nothing of a picture that was put back, copied, or taken with a wrong
+    clock.
     """
-    images = _images_here(job.images, storage)
-    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
+    return {"needed": list(job.needed)} if job.needed else {}
 
 
-def inputs_of_several(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
+def inputs_of_several(job: Job) -> dict[str, list[str]]:
     """The ``input`` of a job over several images: what its command names, and what stands in its list.
 
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    images = _images_here(job.several, storage)
-    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
-
-
-def _images_here(paths: Sequence[str], storage: bool) -> list[Any]:
-    """Of images those that are no objects at URIs, as Snakemake takes them."""
-    images: list[Any] = [_takeable(dependency(path)) for path in paths if not is_remote(path)]
-    if storage:
-        from snakemake.io import local
-
-        images = [local(path) for path in images]  # and not an object of that name
-    return images
+    return {"needed": list(job.needed), "gathered": list(job.gathered)}
 
 
 def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
@@ -239,12 +232,6 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
 
         found = [temp(path) for path in found]
     return found
-
-
-@functools.cache  # an image may stand in thousands of rows
-def dependency(path: str) -> str:
-    """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
-    return metadata_file(path) if is_zarr(path) else path
 
 
 def run(planned: PlannedStep, batches: str = "") -> Callable[[Any, Any], str]:
@@ -281,8 +268,7 @@ def interpreter(step: Step) -> str:
 
 def words(planned: PlannedStep, job: Job) -> list[str]:
     """The words of a job's command at its first attempt, where no rule makes them; see `job.client`."""
-    images = (path for path in job.images if not is_remote(path))
-    paths = (job.log, job.record, *job.files, *images, *job.needed)
+    paths = (job.log, job.record, *job.files, *job.needed)
     return [job.task.as_json(), run_limits(planned), interpreter(planned.step), "1", *paths]
 
 
@@ -394,9 +380,16 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "each_timeout": each,
         "batches": batches,
         "storage": planned.storage,
+        "program": planned.program,
         "images_per_process": step.images_per_process,
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
+
+
+def keep_groups_together(plan: Plan, workflow: Any) -> None:
+    """Make the groups of images parts of one, of which a profile says how many make a cluster job."""
+    for group in {job.group for _, job in plan.jobs(over_several=False) if job.group}:
+        keep_together(workflow, group, GROUPS)
 
 
 def retries(planned: PlannedStep) -> int:
@@ -422,6 +415,7 @@ def _growing(given: Any) -> Any:
     def at_this(wildcards: Any, attempt: int) -> Any:
         return at_attempt(given, attempt)
 
+    at_this.grows = given  # type: ignore[attr-defined]
     return _signed(at_this)
 
 
@@ -519,214 +513,8 @@ def tell_notes(plan: Plan) -> None:
         print(f"pixmake: {line}", file=sys.stderr)
 
 
-def forget_rule_names(names: dict[str, Any]) -> None:
-    """Remove the globals that Snakemake adds for each rule and never uses.
-
-    It copies all globals for each command that it formats: with one rule an image, that is N².
-    """
-    for name in [name for name in names if name.startswith("__") and not name.endswith("__")]:
-        if callable(names[name]):
-            del names[name]
-
-
-def as_text(plan: Plan) -> Iterator[str]:
-    """The plan as a Snakefile of its own, which needs neither config nor table."""
-    yield from _text_head(plan)
-    for planned, job in plan.jobs():
-        yield _text_rule(planned, job)
-    for gathering in gatherings(plan):
-        yield _text_gathering(plan, gathering)
-
-
-def _takeable(path: str) -> str:
-    return _linked(path) if _PATTERN.search(path) else path
-
-
 def _written(path: Path, text: str) -> None:
     """Write a file whose name says its content, if it is not there."""
     if not path.exists():
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def _linked(path: str) -> str:
-    name = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    suffix = os.path.splitext(path)[1]
-    link = Path(LINKS) / f"{name}{'' if _PATTERN.search(suffix) else suffix}"
-    target = os.path.abspath(path)
-    if not link.is_symlink() or os.readlink(link) != target:
-        link.parent.mkdir(parents=True, exist_ok=True)
-        temporary = link.parent / f".{name}.{os.getpid()}"
-        temporary.symlink_to(target)
-        temporary.replace(link)
-    return str(link)
-
-
-def _text_head(plan: Plan) -> Iterator[str]:
-    from pixmake.rules.aggregate_rules import as_text as outcome_text  # which is made of this module's parts
-    from pixmake.rules.provenance_rules import as_text as provenance_text
-
-    written = tables(plan)
-    yield """\
-# Written by `pixmake compile`: the plan of a project, one rule an image and step.
-# Run it with: snakemake -s THIS_FILE --cores N
-from pixmake import rules as pixmake_rules
-from pixmake.rules.pacing import pace
-from pixmake.progress.log_handler import begin_run, show_progress
-from pixmake.progress.exit_status import conclude, stopped, unfinished
-
-show_progress(workflow)
-
-
-"""
-    yield from outcome_text(plan)
-    yield provenance_text(plan)
-    yield f"""
-
-run = []
-
-
-onstart:
-    pace(workflow)
-    run.append(
-        begin_run(
-            workflow, {plan.config.results!r}, {step_names(plan)!r}, {over_several(plan)!r}
-        )
-    )
-
-
-onsuccess:
-    conclude(
-        *run,
-        run[0].records,
-        **{written!r},
-        max_failures={plan.config.max_failures!r},
-        over_several={over_several(plan)!r},
-        keep={plan.config.keep!r},
-    )
-
-
-onerror:
-    stopped(*run, unfinished(workflow.dag), {over_several(plan)!r})
-"""
-    for table in collected(plan):
-        yield f"""
-
-rule {table.rule}:
-    input:
-        {listed_paths(table.files)}
-    output:
-        {table.path!r},
-    log:
-        {log_of(table.rule)!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        ending={table.ending!r},
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {_COLLECT!r}
-"""
-    for planned in plan.steps:
-        yield f"""
-
-run_{planned.name} = pixmake_rules.run_command(
-    {run_limits(planned, batches_of(plan, planned))!r},
-    {interpreter(planned.step)!r},
-    {planned.step.container!r},
-)
-"""
-
-
-def _text_rule(planned: PlannedStep, job: Job) -> str:
-    resources = "".join(
-        f"\n        {name}={_resource_text(value)}," for name, value in planned.placement.resources.items()
-    )
-    return f"""
-
-rule {job.rule}:
-    input:
-{_named(inputs_of_several(job) if job.members else inputs(job))}
-    output:
-{_text_outputs(job, temporary=planned.temporary)}
-    log:
-        {job.log!r},
-    {_text_software(planned.step)}
-    params:
-        task={job.task.as_json()!r},
-        run=run_{planned.name},
-    threads: {planned.placement.threads}
-    localrule: {planned.placement.local}
-    resources:
-        attempt=pixmake_rules.attempt,{resources}
-    retries: {retries(planned)}
-    shell:
-        {_RUN_SEVERAL if job.members else _RUN!r}
-"""
-
-
-def _text_software(step: Step) -> str:
-    if step.container:
-        return f"container:\n        {step.container!r}"
-    return f"conda:\n        {conda_of(step)!r}" if step.conda else "conda:\n        pixmake_rules.CONDA"
-
-
-def _text_gathering(plan: Plan, gathering: Gathering) -> str:
-    return f"""
-
-rule {gathering.rule}:
-    input:
-        records=[{listed_paths(gathering.records(plan), 17)}],
-        files=[{listed_paths(gathering.files(plan), 15)}],
-    output:
-        {gathering.output!r},
-    log:
-        {log_of(gathering.rule)!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {_GATHER!r}
-"""
-
-
-def _resource_text(given: Any) -> str:
-    if not callable(_growing(given)):
-        return repr(given)
-    return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
-
-
-def _named(paths: Mapping[str, str | list[str]]) -> str:
-    """Named paths as the lines of a directive."""
-    lines = []
-    for name, value in paths.items():
-        text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
-        lines.append(f"        {name}={text},")
-    return "\n".join(lines)
-
-
-def _text_outputs(job: Job, *, temporary: bool) -> str:
-    """As `outputs`."""
-    lines = [f"        record={job.record!r},"]
-    if job.files:
-        paths = [f"directory({path!r})" if is_folder(path) else repr(path) for path in job.files]
-        text = f"[{f',{chr(10)}{chr(32) * 15}'.join(paths)}]"
-        lines.append(f"        files={f'temp({text})' if temporary else text},")
-    return "\n".join(lines)
-
-
-def listed_paths(paths: Iterable[str], indent: int = 8) -> str:
-    """Paths as the lines of a directive, the first one without its indent."""
-    return f",\n{' ' * indent}".join(repr(path) for path in paths)
-
-
-# the words of workflow/rules; a test holds them to each other
-_RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
-_RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
-_GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
-_COLLECT = (
-    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
-)

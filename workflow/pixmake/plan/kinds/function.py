@@ -51,6 +51,12 @@ def opens_images(step: Step) -> bool:
     return bool({"path", "paths"} & {*signature.required, *signature.optional})
 
 
+def decodes_images(step: Step) -> bool:
+    """Whether the function asks for decoded images, not only for where they lie."""
+    signature = read_signature(*_function(step))
+    return bool({"image", "images"} & {*signature.required, *signature.optional})
+
+
 def _function(step: Step) -> tuple[str, str]:
     file, _, function = step.runs.rpartition(":")
     return file, function

@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from pixmake.job.record import Record, written_whole
+from pixmake.base.files import written_whole
+from pixmake.job.record import Record
 from pixmake.results.tables import NOT_FINITE
 
 DEFAULT_SAMPLE = "default"
@@ -118,7 +119,7 @@ def _take(spooled: _Spooled, record: Record) -> None:
 
 
 def _metadata(record: Record) -> dict[str, Any]:
-    given = {term: value for term, value in record.metadata.items() if term != "path"}
+    given = {term: value for term, value in record.terms.items() if term != "path"}
     metadata: dict[str, Any] = {
         term: {
             "label": LABELS.get(term, term),
