@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what would run, or raise an error that lists what is wrong."""
     from pixmake.config.models import read_config
     from pixmake.plan.format_check import image_problems
+    from pixmake.plan.own_readers import misread
     from pixmake.plan.plan import plan_project
     from pixmake.table.table import Note, counted_notes
 
@@ -47,6 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in counted_notes([*plan.notes, *unread]):
         print(f"  {line}", flush=True)
+    wrong = misread(plan.config, plan.groups)
+    if wrong is not None:
+        print(f"  {wrong}", flush=True)
     return _read(plan) if arguments.read else 0
 
 
