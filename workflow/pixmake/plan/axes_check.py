@@ -12,7 +12,7 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
 from pixmake.images.formats import is_installed, recognised
-from pixmake.images.read import describe_part
+from pixmake.images.read import describe, describe_part
 from pixmake.images.remote.objects import is_remote
 from pixmake.images.tiff_tags import is_tiff
 from pixmake.plan.plan import Plan
