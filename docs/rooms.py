@@ -1,4 +1,7 @@
-"""Draws the rooms of the package into docs/architecture.md, from the imports: ``python docs/rooms.py [--check]``."""
+"""Draws the rooms of the package into docs/architecture.md, from the imports.
+
+``python docs/rooms.py [--check]``
+"""
 
 from __future__ import annotations
 

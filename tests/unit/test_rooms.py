@@ -59,7 +59,7 @@ def test_an_upward_import_is_refused(tmp_path: Path) -> None:
 
 
 def test_each_room_says_what_it_is_for() -> None:
-    """Thirteen rooms, each with a docstring of at most fifteen lines, and at most four modules beside them."""
+    """Thirteen rooms, each with fifteen lines of docstring at most; at most four modules beside them."""
     assert len(ROOMS) == 13
     assert len(list(PACKAGE.glob("*.py"))) <= 4
     for room in ROOMS:

@@ -34,6 +34,7 @@ from pixmake.images.axes import (
     is_zarr,
     left_of,
 )
+from pixmake.images.fingerprint import decoding
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
 from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
@@ -222,6 +223,7 @@ def _decoded(path: str) -> Array:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     if not content:
         raise ImageError(f"{path}: the file is empty (0 bytes)")
+    decoding(path, content)
     if cut_short(content):
         raise ImageError(f"{path}: the file is cut short: its last part is missing")
     buffer = np.frombuffer(content, np.uint8)
