@@ -116,7 +116,7 @@ def may_hold_several(path: str) -> bool:
 def first_bytes(path: str, count: int = HEAD) -> bytes:
     """The first bytes of a file; none of what is no file or cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:  # a buffer would read some kilobytes more
             return file.read(count)
     except (OSError, ValueError):
         return b""
