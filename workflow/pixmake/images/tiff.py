@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     Array = npt.NDArray[Any]
 
 
+_ASSOCIATED = 1
+"""TIFF's number of an extra sample that is an alpha by which the colours are multiplied."""
+
+
 def describe(path: str, level: int = 0, page: int | None = None) -> Described:
     """What an image of a TIFF is: one level of it, or one page.
 
@@ -95,6 +99,16 @@ def needs_tifffile(path: str) -> bool:
     """Whether a file is a TIFF that OpenCV is not asked to read."""
     try:
         return tiff_tags.is_tiff(path) and bool(tiff_tags.why_not_opencv(looked_at(path)))
+    except ImageError:
+        return False
+
+
+def is_multiplied(path: str) -> bool:
+    """Whether the colours of a TIFF were multiplied by their alpha before they were stored."""
+    try:
+        return tiff_tags.is_tiff(path) and _ASSOCIATED in looked_at(path).tags.get(
+            tiff_tags.EXTRA_SAMPLES, ()
+        )
     except ImageError:
         return False
 

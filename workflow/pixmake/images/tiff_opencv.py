@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.images import tiff_tags
 from pixmake.images.axes import Part
+from pixmake.images.fingerprint import decoding
 from pixmake.images.tiff_segments import cut_short, damage, damaged, short_lzw, unwritten
 from pixmake.images.tiff_support import missing_package
 from pixmake.images.tiff_tags import Directory, Segment, read_segments
@@ -33,6 +34,7 @@ def by_opencv(file: Any, directory: Directory, path: str, part: Part) -> tuple[A
 
     file.seek(0)
     content = file.read()
+    decoding(path, content)
     _see_segments(directory.compression, segments, content, path)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -75,6 +75,10 @@ def _read(plan: Plan) -> int:
         print(f"{len(images) - len(here)} images are not on this machine's disks and were not opened")
     if len(bad) < len(here):
         print("\n".join(described(kinds(readings))))
+    multiplied = [named(reading.path, reading.part) for reading in readings if reading.is_multiplied]
+    if multiplied:
+        count = "1 image has" if len(multiplied) == 1 else f"{len(multiplied)} images have"
+        print(f"{count} colours that are multiplied by their alpha; they come as stored: {min(multiplied)}")
     for name in here:
         if name in bad:
             print(f"pixmake: {Problem(bad[name], name)}", file=sys.stderr)
