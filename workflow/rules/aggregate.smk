@@ -1,6 +1,7 @@
 # The tables of all images, what is made of them, and how a run ends.
 from pixmake.rules import aggregate_rules as outcome_rules
 from pixmake.rules.pacing import pace
+from pixmake.rules.refusals import end_when_refused
 from pixmake.rules.warmup import while_the_dag_is_made
 
 
@@ -102,6 +103,7 @@ onstart:
     pace(workflow)
     pixmake_rules.tell_notes(plan)
     pixmake_rules.begin(plan, workflow)
+    end_when_refused(workflow)
     run.append(
         begin_run(
             workflow,

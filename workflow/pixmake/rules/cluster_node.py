@@ -23,13 +23,12 @@ from pixmake.base.files import written_whole
 from pixmake.config.models import Config
 from pixmake.job.finished_results import LOST, SUBMISSION, replaced
 from pixmake.plan.plan import Plan, PlannedStep
-from pixmake.rules.schedulers import (
+from pixmake.rules.schedulers import lost_state, lost_type, own_job
+from pixmake.rules.submissions import (
     GIVEN_UP,
     SUBMISSIONS,
-    lost_state,
-    lost_type,
+    log_of_job,
     note_submission,
-    own_job,
     submission_of,
     submissions,
 )
@@ -103,6 +102,8 @@ def enter(plan: Plan, attempt_number: int) -> None:
         scheduler, job_id = earlier[-1]
         ended = lost_state(scheduler, job_id)
         message = f"its cluster job ({scheduler} {job_id}) {ended.explanation or 'ended without a result'}"
+        log = log_of_job(job_id)
+        message += f"; its log: {log}" if log else ""
         os.environ[LOST] = json.dumps([lost_type(ended), message])
 
 

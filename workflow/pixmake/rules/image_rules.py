@@ -53,7 +53,7 @@ from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
 from pixmake.rules.lock import alone, hold_run_lock
 from pixmake.rules.orphans import cancel_orphans
-from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
+from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
 from pixmake.table.table import counted_notes
 
 SAME_PYTHON = "-"
@@ -158,6 +158,7 @@ def begin(plan: Plan, workflow: Any) -> None:
     """Before a run's first job: end what a killed run left on the cluster, leave the plan for its nodes."""
     if workflow.local_exec:
         return
+    forget_refusals()
     if alone():
         cancel_orphans()
         give_up_submissions()
@@ -171,7 +172,7 @@ def done_before(plan: Plan) -> list[str]:
 
 def end() -> None:
     """After a run that went well: forget what was kept for one that did not."""
-    for folder in (kept.FOLDER, SUBMISSIONS):
+    for folder in (kept.FOLDER, SUBMISSIONS, CLUSTER_LOGS):
         shutil.rmtree(folder, ignore_errors=True)
 
 
