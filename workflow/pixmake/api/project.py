@@ -31,7 +31,7 @@ from pixmake.plan.axes_check import fitting_problems
 from pixmake.plan.plan import Plan, plan_project, selected_table
 from pixmake.progress.status import Count, project_status
 from pixmake.project.folder import complete_project
-from pixmake.rules.image_rules import as_text
+from pixmake.rules.compiled import as_text
 from pixmake.table.table import PATH, located
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pixmake.config.models import read_config
     from pixmake.plan.found_images import found_plan
     from pixmake.plan.plan import plan_project
-    from pixmake.rules.image_rules import as_text
+    from pixmake.rules.compiled import as_text
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
     plan = plan if plan.containers is None else found_plan(plan.config)
