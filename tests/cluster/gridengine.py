@@ -58,7 +58,7 @@ CONFIGURATION = {
     "min_gid": "0",
     # be quick: tests wait
     "load_report_time": "00:00:02",
-    "max_unheard": "00:00:08",
+    "max_unheard": "00:00:20",
     "reporting_params": "accounting=true reporting=false flush_time=00:00:01 "
     "accounting_flush_time=00:00:00 joblog=false sharelog=00:00:00",
 }
@@ -249,7 +249,13 @@ def _spool(cluster: Cluster) -> None:
     resources = SHARED / "util/resources"
     programs = Path("/usr/lib/gridengine")
     for words in (
-        ["spoolinit", "classic", "libspoolc", f"{cluster.folder}/cell/common;{cluster.folder}/qmaster", "init"],
+        [
+            "spoolinit",
+            "classic",
+            "libspoolc",
+            f"{cluster.folder}/cell/common;{cluster.folder}/qmaster",
+            "init",
+        ],
         ["spooldefaults", "configuration", str(configuration)],
         ["spooldefaults", "complexes", str(resources / "centry")],
         ["spooldefaults", "usersets", str(resources / "usersets")],
@@ -272,7 +278,9 @@ def _start_node(cluster: Cluster, node: str) -> None:
     pid = processes.in_background(
         folder, node, [*unshare, "bash", "-c", script], environment=cluster.environment
     )
-    _in_head(cluster, f"until ip link add name {node} type veth peer name eth0 netns {pid}; do sleep 0.1; done")
+    _in_head(
+        cluster, f"until ip link add name {node} type veth peer name eth0 netns {pid}; do sleep 0.1; done"
+    )
     _in_head(cluster, f"ip link set {node} master cluster up")
 
 

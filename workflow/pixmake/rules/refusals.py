@@ -26,10 +26,7 @@ def end_when_refused(workflow: Any) -> None:
 
 
 def _why_not() -> str:
-    """Why no more jobs are to be sent; nothing if they are."""
-    said = refusals()
+    """Why no more jobs are to be sent; nothing if they are. What the scheduler said has been told."""
     return (
-        f"The cluster refuses the jobs of this run, so no more are sent: {said[-1]}"
-        if len(said) >= MOST
-        else ""
+        "no more jobs are sent, since the cluster refuses them: see above" if len(refusals()) >= MOST else ""
     )

@@ -394,7 +394,7 @@ def phase(name: str, job_id: str) -> Phase:
 def told_end(name: str, job_id: str, ended: State) -> str:
     """How a job ended, and where its log is, in a line."""
     log = log_of_job(job_id)
-    where = f"; its log: {log}" if log else ""
+    where = f"; its log: {log}" if log and Path(log).exists() else ""
     return f"pixmake: the cluster job {name} {job_id} {ended.explanation}{where}"
 
 
