@@ -12,6 +12,9 @@ from pixmake.images.axes import is_zarr
 METADATA = (".zattrs", "zarr.json")
 """The file that says what a group is: of Zarr v2, of v3."""
 
+_ARRAY = ".zarray"
+"""The file that says what an array of Zarr v2 is, which may be all that there is."""
+
 _SUFFIX = ".zarr"
 
 
@@ -35,7 +38,7 @@ def metadata_file(path: str) -> str:
 
     Where neither is there, the one that Zarr v2 would have.
     """
-    for name in reversed(METADATA):
+    for name in (*reversed(METADATA), _ARRAY):
         found = f"{path.rstrip('/')}/{name}"
         if os.path.isfile(found):
             return found
@@ -51,4 +54,4 @@ def image_of(path: str) -> str:
     ('p1.zarr/A/1/0', 'a/zarr.json')
     """
     folder, _, name = path.rpartition("/")
-    return folder if name in METADATA and is_zarr(folder) else path
+    return folder if name in (*METADATA, _ARRAY) and is_zarr(folder) else path

@@ -324,7 +324,7 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
-    configure(config.storage.given())
+    configure(config.reach())
     with _no_garbage():
         containers = config.images.checkpoint is not None
         return _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
@@ -407,7 +407,7 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
         step=holding.steps[SPLIT],
         source=split_source(checkpoint),
         keeps_going=config.on_error == "continue",
-        storage=config.storage.given(),
+        storage=config.reach(),
         work=split_work(checkpoint),
     )
     known = _known_versions(groups)
@@ -470,11 +470,11 @@ def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
                     step=step,
                     source=kind.source(step),
                     keeps_going=config.keeps_going(step),
-                    work=kind.work(step),
+                    work={**kind.work(step), **config.said_of_arrays()},
                     takes_images=takes_images(step),
                     temporary=config.is_temporary(name),
                     keep=config.keep,
-                    storage=config.storage.given(),
+                    storage=config.reach(),
                 )
             )
     if problems:

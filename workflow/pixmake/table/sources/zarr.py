@@ -137,7 +137,10 @@ def _zarrs_below(folder: str) -> Iterator[str]:
 def _places(root: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The images of one OME-Zarr: the path of each, and what a plate says of it."""
     full = _joined(root, path)
-    group = ngff.open_group(full)
+    group = ngff.open_node(full)
+    if ngff.is_array(group):
+        yield path, {}
+        return
     said = ngff.attributes(group)
     if "plate" in said or "well" in said:
         plate = said.get("plate", {}).get("name") or _stem(path)
