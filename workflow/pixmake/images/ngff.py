@@ -97,7 +97,8 @@ def open_node(path: str) -> Any:
     try:
         return zarr.open(remote.store(path) if remote.is_remote(path) else path, mode="r")
     except (GroupNotFoundError, FileNotFoundError, NotADirectoryError):
-        raise ImageError(f"{path}: is no Zarr: none of .zgroup, .zarray and zarr.json is there") from None
+        what = "is no Zarr group and no array: no .zgroup, .zarray or zarr.json is there"
+        raise ImageError(f"{path}: {what}") from None
     except (NodeTypeValidationError, ValueError, TypeError, KeyError) as error:
         raise ImageError(f"{path}: its Zarr metadata cannot be read: {error}") from None
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.installed import WORKFLOW
+from pixmake.base.installed import WORKFLOW, project_template
 from pixmake.config.settings import VARIABLE, read_settings
 from pixmake.plan.batches import run_slices
 from pixmake.rules.lock import left_locked
@@ -52,11 +52,6 @@ def make_project(folder: Path) -> list[str]:
         "  snakemake --cores 1",
         "Then put your own images into config/images.csv and your own function into scripts/.",
     ]
-
-
-def project_template() -> Path:
-    """The folder with what a new project is made of: inside the package where that is installed."""
-    return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
 
 
 def complete_project(folder: Path) -> list[str]:

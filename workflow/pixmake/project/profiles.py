@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.project.folder import project_template
-
-FILE = "config.yaml"
+from pixmake.base.installed import PROFILE, known_profiles, project_template
 
 _RESOURCES: Mapping[str, tuple[str, str]] = {
     "lsf": ("lsf_queue", "lsf_project"),
@@ -30,11 +28,6 @@ class Site:
     jobs: int | None = None
     mem_mb: int | None = None
     minutes: int | None = None
-
-
-def known_profiles() -> list[str]:
-    """The profiles that there are."""
-    return sorted(path.parent.name for path in (project_template() / "profiles").glob(f"*/{FILE}"))
 
 
 def write_profile(name: str, site: Site, folder: Path = Path("profiles")) -> Path:
@@ -61,8 +54,8 @@ def write_profile(name: str, site: Site, folder: Path = Path("profiles")) -> Pat
     """
     if name not in known_profiles():
         raise PixmakeError([Problem(f"there is no profile {name!r}", hint=nearest(name, known_profiles()))])
-    text = (project_template() / "profiles" / name / FILE).read_text(encoding="utf-8")
-    target = folder / name / FILE
+    text = (project_template() / "profiles" / name / PROFILE).read_text(encoding="utf-8")
+    target = folder / name / PROFILE
     if target.exists():
         raise PixmakeError([Problem("is there already", str(target), "edit it, or remove it first")])
     target.parent.mkdir(parents=True, exist_ok=True)

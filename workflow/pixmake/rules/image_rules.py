@@ -51,6 +51,7 @@ from pixmake.rules import object_storage as stored
 from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
+from pixmake.rules.command_line import profile_problems
 from pixmake.rules.lock import alone, hold_run_lock
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.refusals import end_when_refused
@@ -129,9 +130,12 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     if there is not None:
         enter(there, attempt_number())
         return there
-    if not rules:
-        hold_run_lock()
     try:
+        if not rules:
+            problems = profile_problems()
+            if problems:
+                raise PixmakeError(problems)
+            hold_run_lock()
         sent = config_sent() if rules else None
         if sent is not None:
             return make_plan(sent)
