@@ -22,7 +22,7 @@ from pixmake.images.axes import named
 from pixmake.images.remote.objects import configure, is_remote, versions
 from pixmake.job.gathered import members_text
 from pixmake.job.task import Task
-from pixmake.plan.cluster_groups import Standing, group_names, stages
+from pixmake.plan.cluster_groups import Stage, Standing, group_names, stages
 from pixmake.plan.containers import (
     SPLIT,
     checkpoint_problems,
@@ -158,16 +158,19 @@ class Plan:
         """Of each step whose images go to the cluster in groups, the group of each image."""
         ids = [group.id for group in self.groups]
         shared: dict[str, Mapping[str, str]] = {}
-        standing = [
+        for stage in self.stages():
+            names = group_names(stage, ids, self.config.results, self.cores)
+            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
+        return shared
+
+    def stages(self) -> list[Stage]:
+        """The steps that share cluster jobs, by executor."""
+        return stages(
             Standing(
                 each.name, each.placement, each.step.needs, each.step.needs_all, each.step.terms is not None
             )
             for each in self.steps
-        ]
-        for stage in stages(standing):
-            names = group_names(stage, ids, self.config.results, self.cores)
-            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
-        return shared
+        )
 
     def files(self, step: str) -> list[str]:
         """The files of all jobs of a step."""

@@ -15,6 +15,8 @@ from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.installed import WORKFLOW, project_template
 from pixmake.config.settings import VARIABLE, read_settings
 from pixmake.plan.batches import run_slices
+from pixmake.project.profiles import missing_plugin
+from pixmake.rules.command_line import workflow_profile
 from pixmake.rules.lock import left_locked
 
 SCHEMA = "config.schema.json"
@@ -102,6 +104,7 @@ def run_snakemake(
     environment = dict(os.environ)
     if parallel_config:
         environment[VARIABLE] = os.path.abspath(parallel_config)
+    _see_that_plugin_is_here(options)
     if found.settings.cores and not _says_cores(options):
         options = ["--cores", str(found.settings.cores), *options]
     unlock()
@@ -109,6 +112,13 @@ def run_snakemake(
     if batches:
         return run_slices(batches, lambda more: _run(command, {**environment, **more}))
     return _run(command, environment)
+
+
+def _see_that_plugin_is_here(options: Sequence[str]) -> None:
+    """Say what to install for a profile, of which Snakemake would say that its executor is no choice."""
+    profile = workflow_profile(options)
+    if profile is not None and profile.is_dir() and (needed := missing_plugin(profile)):
+        raise PixmakeError([Problem("needs a package that is not installed here", str(profile), needed)])
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
@@ -61,6 +62,22 @@ def write_profile(name: str, site: Site, folder: Path = Path("profiles")) -> Pat
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(filled(name, text, site), encoding="utf-8")
     return target.parent
+
+
+def missing_plugin(folder: Path) -> str:
+    """What installs the package that a profile needs, if that is not here."""
+    try:
+        text = (folder / PROFILE).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    found = re.search(r"^executor: *([\w-]+)", text, re.MULTILINE)
+    if not found or found[1] in ("local", "dryrun", "touch"):
+        return ""
+    module = f"snakemake_executor_plugin_{found[1].replace('-', '_')}"
+    if find_spec(module) is not None:
+        return ""
+    said = re.search(r"pip install .*", text)
+    return said[0].rstrip(".") if said else f"pip install {module.replace('_', '-')}"
 
 
 def filled(name: str, text: str, site: Site) -> str:

@@ -28,12 +28,7 @@ def profile_problems(words: Sequence[str] | None = None) -> list[Problem]:
     words = sys.argv[1:] if words is None else words
     named = _value(_OPTION, _SHORTEST, words)
     # the Snakemakes that a run starts for its jobs look for no profile
-    if named is None or named == "none" or "--mode" in words:
-        return []
-    snakefile = _value("--snakefile", "--snakef", words) or _value("-s", "-s", words)
-    beside = [Path(snakefile).parent] if snakefile else [Path(), Path("workflow")]
-    places = [Path(named), *(folder / "profiles" / named for folder in (Path(), *beside))]
-    if any(_is_profile(path) for path in places):
+    if named is None or named == "none" or "--mode" in words or workflow_profile(words):
         return []
     name = Path(named).name
     there = [path.parent.name for path in Path("profiles").glob("*/config.yaml")]
@@ -43,6 +38,17 @@ def profile_problems(words: Sequence[str] | None = None) -> list[Problem]:
     return [
         Problem("there is no such workflow profile; without it Snakemake would run all here", named, hint)
     ]
+
+
+def workflow_profile(words: Sequence[str]) -> Path | None:
+    """The workflow profile that a command line names, where it is; nothing if it is not there."""
+    named = _value(_OPTION, _SHORTEST, words)
+    if named is None:
+        return None
+    snakefile = _value("--snakefile", "--snakef", words) or _value("-s", "-s", words)
+    beside = [Path(snakefile).parent] if snakefile else [Path(), Path("workflow")]
+    places = [Path(named), *(folder / "profiles" / named for folder in (Path(), *beside))]
+    return next((path for path in places if _is_profile(path)), None)
 
 
 def _value(name: str, shortest: str, words: Sequence[str]) -> str | None:
