@@ -13,9 +13,10 @@ import yaml
 from tests.conftest import REPOSITORY
 
 from pixmake.base.errors import PixmakeError
+from pixmake.base.installed import known_profiles
+from pixmake.config.parsl import Site, read_qiime2
 from pixmake.config.settings import Settings
-from pixmake.project.importers.qiime2 import read_qiime2
-from pixmake.project.profiles import Site, known_profiles, write_profile
+from pixmake.project.profiles import write_profile
 from pixmake.rules import schedulers
 
 CLUSTERS = {"slurm", "slurm-plugin", "lsf", "pbs", "moab", "sge", "oar", "htcondor", "kubernetes"}

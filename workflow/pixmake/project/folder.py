@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.installed import WORKFLOW, project_template
-from pixmake.config.settings import VARIABLE, read_settings
+from pixmake.config.settings import VARIABLE, parsl_notes, read_settings
 from pixmake.plan.batches import run_slices
 from pixmake.project.profiles import missing_plugin
 from pixmake.rules.command_line import workflow_profile
@@ -104,6 +104,8 @@ def run_snakemake(
     environment = dict(os.environ)
     if parallel_config:
         environment[VARIABLE] = os.path.abspath(parallel_config)
+        for note in parsl_notes(parallel_config):
+            print(f"pixmake: {parallel_config}: {note}", file=sys.stderr)
     _see_that_plugin_is_here(options)
     if found.settings.cores and not _says_cores(options):
         options = ["--cores", str(found.settings.cores), *options]

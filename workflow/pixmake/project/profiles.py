@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.installed import PROFILE, known_profiles, project_template
+from pixmake.config.parsl import Site
 
 _RESOURCES: Mapping[str, tuple[str, str]] = {
     "lsf": ("lsf_queue", "lsf_project"),
@@ -17,18 +17,6 @@ _RESOURCES: Mapping[str, tuple[str, str]] = {
     "htcondor": ("", ""),
 }
 """What partition and account are called where they are not called as on SLURM."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """What is a site's own in a profile; None keeps what the profile says."""
-
-    partition: str | None = None
-    account: str | None = None
-    cores: int | None = None
-    jobs: int | None = None
-    mem_mb: int | None = None
-    minutes: int | None = None
 
 
 def write_profile(name: str, site: Site, folder: Path = Path("profiles")) -> Path:

@@ -27,8 +27,9 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the profile, and print how to use it, what it needs, and what it would send."""
+    from pixmake.config.parsl import Site
     from pixmake.project.cluster_load import is_for_clusters, project_load
-    from pixmake.project.profiles import Site, missing_plugin, write_profile
+    from pixmake.project.profiles import missing_plugin, write_profile
 
     keys = ("partition", "account", "cores", "jobs", "mem_mb", "minutes")
     folder = write_profile(arguments.name, Site(**{key: getattr(arguments, key) for key in keys}))
