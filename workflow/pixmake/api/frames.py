@@ -15,9 +15,8 @@ from pixmake.job.record import Record, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.plan.found_images import found_plan
 from pixmake.plan.plan import Plan
+from pixmake.results.read import measured_values
 from pixmake.rules.image_rules import records
-
-_NUMBERS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
 @dataclass(frozen=True)
@@ -93,15 +92,5 @@ def known_plan(plan: Plan) -> Plan:
         return plan.containers
 
 
-def measured_values(record: Record) -> dict[str, Any]:
-    """What a record holds as measured, by name."""
-    return {name: _value(content["value"]) for name, content in record.measurements.items()}
-
-
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
-
-
-def _value(value: Any) -> Any:
-    """A measured value: JSON has no NaN, a record says it as text."""
-    return _NUMBERS.get(value, value) if isinstance(value, str) else value

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from pixmake.api.frames import Results, known_plan, measured_values
+from pixmake.api.frames import Results, known_plan
 from pixmake.api.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.api.progress_bar import is_watched, shown_bar
 from pixmake.api.run import Run, RunError
@@ -29,10 +29,11 @@ from pixmake.config.models import read_config
 from pixmake.config.parsl import ParslConfig, without_parsl
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
-from pixmake.plan.axes_check import fitting_problems
+from pixmake.plan.format_check import image_problems
 from pixmake.plan.plan import Plan, plan_project, selected_table
 from pixmake.progress.status import Count, project_status
 from pixmake.project.folder import complete_project
+from pixmake.results.read import measured_values
 from pixmake.rules.compiled import as_text
 from pixmake.table.table import PATH, located
 
@@ -249,7 +250,7 @@ class Project:
         """
         plan = self._plan()
         with _inside(self.folder):
-            problems = fitting_problems(plan)
+            problems = image_problems(plan)
         if problems:
             raise PixmakeError(problems)
 

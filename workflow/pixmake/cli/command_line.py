@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pixmake.base.errors import PixmakeError
+from pixmake.base.installed import VERSION
+from pixmake.base.owner import end_with_owner
 from pixmake.cli.commands import add_commands
 
 
@@ -18,6 +20,7 @@ def main(words: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 1 if something is wrong with the project, or 2 with the command line.
     """
+    end_with_owner()
     words = list(sys.argv[1:] if words is None else words)
     parser = _parser(words[0] if words else "")
     # everything after `run` is Snakemake's, options that pixmake has too included
@@ -42,14 +45,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _parser(word: str) -> argparse.ArgumentParser:
     """The parser of the command that ``word`` names; if it names none, that of all commands."""
-    from pixmake import __version__
-
     parser = argparse.ArgumentParser(
         prog="pixmake",
         description="Runs an image analysis over many images with Snakemake: one rule an image, "
         "one table at the end. A project is a folder with config/config.yaml.",
         epilog="In a project, `snakemake --cores N` does the same as `pixmake run --cores N`.",
     )
-    parser.add_argument("--version", action="version", version=f"pixmake {__version__}")
+    parser.add_argument("--version", action="version", version=f"pixmake {VERSION}")
     add_commands(parser.add_subparsers(metavar="COMMAND", required=True), word)
     return parser

@@ -159,11 +159,16 @@ def _of_object(each: Any) -> dict[str, Any]:
 
 def _own_options(options: str, provider: Any) -> str:
     """The lines that a provider was given, without those that Parsl has added for its other keys."""
-    words = ("partition", "account", "qos", "constraint", "clusters", "queue", "project")
-    added = {f"--{word}={getattr(provider, word)}" for word in words if getattr(provider, word, None)}
-    added |= {"--exclusive"} if getattr(provider, "exclusive", False) else set()
+    of_slurm = ("partition", "account", "qos", "constraint", "clusters", "gpus_per_node", "gres")
+    of_lsf = {"project": "-P", "queue": "-q", "nodes_per_block": "-nnodes", "cores_per_block": "-n"}
+    spelled = {key: f"--{key.replace('_', '-')}=" for key in of_slurm} | {
+        key: f"{o} " for key, o in of_lsf.items()
+    }
+    values = {key: getattr(provider, key, None) for key in (*spelled, "cores_per_node")}
+    added = {f"{option}{values[key]}" for key, option in spelled.items()}
+    added |= {"--exclusive", f'-R "span[ptile={values["cores_per_node"]}]"'}
     lines = options.strip().splitlines()
-    return "\n".join(line for line in lines if (line.split() or [""])[-1].replace('"', "") not in added)
+    return "\n".join(line for line in lines if line.partition(" ")[2].strip() not in added)
 
 
 def _given(each: Any) -> dict[str, Any]:
@@ -171,9 +176,8 @@ def _given(each: Any) -> dict[str, Any]:
     found = {}
     for name, parameter in inspect.signature(type(each)).parameters.items():
         value = getattr(each, name, None)
-        plain = isinstance(value, (str, int, list, tuple)) or (
-            isinstance(value, float) and math.isfinite(value)
-        )
+        number = isinstance(value, (int, float)) and math.isfinite(value)
+        plain = number or isinstance(value, (str, list, tuple))
         if plain and value != parameter.default and value not in ("", "\n", [], ()):
             found[name] = list(value) if isinstance(value, tuple) else value
     found.pop("executors", None)

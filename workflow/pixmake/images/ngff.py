@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import MissingExtraError
 from pixmake.images.axes import NAMED, Described, ImageError, Part, fit_axes, index_of, mismatch
-from pixmake.images.remote import objects as remote
+from pixmake.images.remote.objects import is_remote, zarr_axes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -95,12 +95,20 @@ def open_node(path: str) -> Any:
     from zarr.errors import GroupNotFoundError, NodeTypeValidationError
 
     try:
-        return zarr.open(remote.store(path) if remote.is_remote(path) else path, mode="r")
+        return zarr.open(_store(path), mode="r")
     except (GroupNotFoundError, FileNotFoundError, NotADirectoryError):
         what = "is no Zarr group and no array: no .zgroup, .zarray or zarr.json is there"
         raise ImageError(f"{path}: {what}") from None
     except (NodeTypeValidationError, ValueError, TypeError, KeyError) as error:
         raise ImageError(f"{path}: its Zarr metadata cannot be read: {error}") from None
+
+
+def _store(path: str) -> Any:
+    if not is_remote(path):
+        return path
+    from pixmake.images.remote.zarr_store import store
+
+    return store(path)
 
 
 def attributes(group: Any) -> Mapping[str, Any]:
@@ -135,7 +143,7 @@ def _array(path: str, array: Any) -> Multiscale:
     ImageError
         Nobody names them, or not as many as it has.
     """
-    axes = _named_axes(array) or remote.zarr_axes()
+    axes = _named_axes(array) or zarr_axes()
     shape = "×".join(map(str, array.shape))
     if not axes:
         raise ImageError(

@@ -15,6 +15,7 @@ from pixmake.base.ids import safe_id
 from pixmake.base.values import TIMESTAMP, as_metadata, comparable, typed_cell
 from pixmake.config.images import Images
 from pixmake.images.axes import WHOLE, Part, is_zarr
+from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import is_remote
 from pixmake.images.remote.omero import is_plane, plane_name
 from pixmake.table.image_parts import part_id
@@ -184,7 +185,7 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
     paths, root = cells.columns[PATH], cells.table.root
     return Group(
         id=_group_id(cells, rows),
-        paths=tuple([located(paths[row], root) for row in rows]),
+        paths=tuple([place_of(located(paths[row], root)).file for row in rows]),
         names=_names(cells, rows),
         metadata=_metadata(cells, rows),
         where=cells.places[rows[0]],

@@ -7,8 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pixmake import __version__
 from pixmake.base.files import written_whole
+from pixmake.base.installed import VERSION
 from pixmake.images.remote.objects import configure
 from pixmake.job.record import PICTURES, named
 from pixmake.results.record_lines import gathered
@@ -36,7 +36,7 @@ def write_report(
     threads
         How many pictures are made at a time.
     """
-    versions = {"pixmake": __version__, "Snakemake": version("snakemake")}
+    versions = {"pixmake": VERSION, "Snakemake": version("snakemake")}
     known = {"title": Path.cwd().name, "versions": versions, **project}
     configure(known.pop("storage", {}))
     content = collect(gathered(records), known, Path(named(str(Path(page).parent))))

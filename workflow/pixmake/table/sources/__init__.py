@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pixmake.config.images import Images
 from pixmake.table.arrivals import only_arrived
 from pixmake.table.exif import with_exif
+from pixmake.table.file_images import with_file_images
 from pixmake.table.image_parts import with_parts
 from pixmake.table.joins import joined
 from pixmake.table.sources import directory, lemnatec, omero, phenodata
@@ -34,6 +35,8 @@ def read_images(images: Images) -> Table:
         With everything that is wrong with it.
     """
     table = only_arrived(SOURCES[images.source](images))
+    if images.directory is not None:
+        table = with_file_images(table, images.directory)
     for join in images.join:
         table = joined(table, join)
     if images.exif:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.config.images import Images, Tile, Zarr
+from pixmake.config.images import Images
 from pixmake.images import ngff
 from pixmake.images.axes import Described, ImageError, is_zarr
 from pixmake.images.remote.objects import RemoteError, is_remote, zarrs_below
 from pixmake.images.zarr_paths import outermost
+from pixmake.table.planes import labels, misfit, rows_of
 from pixmake.table.table import PATH, Table, make_table
 
 COLUMNS = (
@@ -63,10 +63,10 @@ def read(images: Images) -> Table:
         for (path, metadata), described in zip(places, found, strict=True):
             if isinstance(described, ImageError):
                 problems.append(_problem(described))
-            elif misfit := _misfit(described, asked):
-                problems.append(Problem(misfit, _joined(root, path)))
+            elif why := misfit(described, asked):
+                problems.append(Problem(why, _joined(root, path)))
             else:
-                rows += _rows({PATH: path, **metadata}, described, asked)
+                rows += rows_of({PATH: path, **metadata}, described, asked)
     if problems:
         raise PixmakeError(problems)
     columns = {
@@ -74,25 +74,7 @@ def read(images: Images) -> Table:
         for name in (PATH, *COLUMNS)
         if name == PATH or any(name in row for row in rows)
     }
-    return make_table(columns, _labels(rows), asked.path, root)
-
-
-def tiles(height: int, width: int, tile: Tile) -> Iterator[dict[str, int]]:
-    """The squares that an image is cut into, row by row: ``y``, ``x``, ``height`` and ``width`` of each.
-
-    Neighbours share `tile.overlap` pixels. No tile lies wholly inside another.
-
-    Examples
-    --------
-    >>> [each["x"] for each in tiles(10, 25, Tile(size=10, overlap=2))]
-    [0, 8, 16]
-    """
-    for y, x in itertools.product(_starts(height, tile), _starts(width, tile)):
-        yield {"y": y, "x": x, "height": min(tile.size, height - y), "width": min(tile.size, width - x)}
-
-
-def _starts(extent: int, tile: Tile) -> range:
-    return range(0, max(1, extent - tile.overlap), tile.size - tile.overlap)
+    return make_table(columns, labels(rows), asked.path, root)
 
 
 def _listed(path: str) -> tuple[str, list[str]]:
@@ -162,35 +144,6 @@ def _described(path: str, level: int) -> Described | ImageError:
         return ngff.describe(path, level)
     except ImageError as error:
         return error
-
-
-def _misfit(described: Described, asked: Zarr) -> str:
-    missing = [axis for axis in asked.split if axis not in described.axes]
-    return f"has {described}: it cannot be split along {' and '.join(missing)}" if missing else ""
-
-
-def _rows(known: Mapping[str, Any], described: Described, asked: Zarr) -> Iterator[dict[str, Any]]:
-    """A row for each plane and tile of an image."""
-    planes = itertools.product(*(range(described.size(axis)) for axis in asked.split))
-    cut: list[dict[str, int]] = [{}]
-    if asked.tile is not None:
-        cut = list(tiles(described.size("y"), described.size("x"), asked.tile))
-    level = {"level": asked.level} if asked.level else {}
-    for plane in planes:
-        index: dict[str, int] = dict(zip(asked.split, plane, strict=True))
-        named: dict[str, Any] = {}
-        if "c" in index and index["c"] < len(described.channels):
-            named["channel"] = described.channels[index["c"]]
-        for tile in cut:
-            yield {**known, **named, **index, **level, **tile}
-
-
-def _labels(rows: list[dict[str, Any]]) -> list[str]:
-    """What each row is called in messages: its path and what tells it from others of that path."""
-    told = ("t", "c", "z", "y", "x")
-    return [
-        " ".join([str(row[PATH]), *(f"{name}={row[name]}" for name in told if name in row)]) for row in rows
-    ]
 
 
 def _problem(error: ImageError) -> Problem:
