@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from pixmake.plan.found_images import found_plan
 from pixmake.plan.plan import Plan
 from pixmake.results.read import measured_values
 from pixmake.rules.image_rules import records
+from pixmake.table.term_names import OURS, WHY, column_names
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,15 @@ class Results:
             if record.error is None and record.measurements:
                 values = measured_values(record)
                 names.update(dict.fromkeys(values))
-                rows.append({**record.metadata, **values, "id": record.id, "step": record.step})
-        return _frame(rows, ["id", "step", *self.known.columns, *names])
+                rows.append({**_terms(record), **values, "id": record.id, "step": record.step})
+        return _frame(rows, ["id", "step", *column_names(self.known.columns).values(), *names])
 
     @property
     def failures(self) -> pd.DataFrame:
         """One row a failed image: ``id``, ``step``, ``error``, ``message``, ``log``, the metadata."""
         rows = [
             {
-                **record.metadata,
+                **_terms(record, (*OURS, *WHY)),
                 "id": record.id,
                 "step": record.step,
                 "error": record.error.type,
@@ -62,7 +63,8 @@ class Results:
             for record in self.records()
             if record.error is not None and record.error.type != PREREQUISITE
         ]
-        return _frame(rows, ["id", "step", "error", "message", "log", *self.known.columns])
+        ours = (*OURS, *WHY)
+        return _frame(rows, [*ours, *column_names(self.known.columns, ours).values()])
 
     def records(self) -> Iterator[Record]:
         """The records that are there: image by image in the table's order, then those over several."""
@@ -90,6 +92,12 @@ def known_plan(plan: Plan) -> Plan:
         return found_plan(plan.config)
     except PixmakeError:
         return plan.containers
+
+
+def _terms(record: Record, ours: Sequence[str] = OURS) -> dict[str, Any]:
+    """A record's metadata as the tables have them."""
+    names = column_names(record.terms, ours)
+    return {names[term]: value for term, value in record.terms.items()}
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:

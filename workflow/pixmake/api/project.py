@@ -36,6 +36,7 @@ from pixmake.project.folder import complete_project
 from pixmake.results.read import measured_values
 from pixmake.rules.compiled import as_text
 from pixmake.table.table import PATH, located
+from pixmake.table.term_names import column_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -264,7 +265,7 @@ class Project:
         ids = {named(*image): group.id for group in plan.groups for image in group.images}
         paths = enumerate(table.cells[PATH])
         found = [ids.get(named(located(path, table.root), table.part(row))) for row, path in paths]
-        frame = table.frame.drop(columns="id", errors="ignore")
+        frame = table.frame.rename(columns=column_names(table.columns, ["id"]))
         frame.insert(0, "id", found)
         return frame[frame["id"].notna()]  # a group may have been left out for what it lacks
 
@@ -570,10 +571,12 @@ def _rows(results: Results) -> pd.DataFrame:
     import pandas as pd
 
     rows, names = [], dict[str, None]()
+    columns = column_names(results.known.columns, ["id", "error"])
     for record in results.records():
         values = measured_values(record)
         names.update(dict.fromkeys(values))
         error = None if record.error is None else f"{record.error.type}: {record.error.message}"
-        rows.append({**record.metadata, **values, "id": record.id, "error": error})
-    columns = ["id", *results.known.columns, *names, "error"]
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
+        terms = {columns.get(term, term): value for term, value in record.terms.items()}
+        rows.append({**terms, **values, "id": record.id, "error": error})
+    shown = ["id", *columns.values(), *names, "error"]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys(shown)))

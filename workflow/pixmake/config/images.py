@@ -337,8 +337,16 @@ class Images(_Model):
     join: Annotated[list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])] = []
     """Tables whose columns are added, e.g. `{table: config/plants.csv, on: plant}`."""
 
+    types: dict[str, Literal["text", "number"]] = {}
+    """Column: what the values of its cells are, `text` or `number` (of `12,5` and `090`, too); default: what
+    each cell says by itself. A cell's text stays what tells it apart."""
+
     exif: list[ExifTerm] = []
     """Columns that are added from the headers of the image files."""
+
+    broken_headers: Literal["empty", "fail"] = "empty"
+    """What happens to an image whose header cannot be read: its cells of `exif` are empty, which is reported,
+    or its jobs fail. Either way an image without what `group_by` or `id` needs is one by itself."""
 
     read_by: Annotated[list[PartColumn], Field(json_schema_extra={"uniqueItems": True})] | None = None
     """Columns that say which part of its image a row means: indices `t`, `c`, `z` from 0, a resolution

@@ -76,6 +76,7 @@ class Field:
     row: str
     column: str
     field: str
+    """Its name in its well; empty of a well that is not there."""
     acquisition: int | None = None
 
 
@@ -270,7 +271,7 @@ def fields_of(path: str, group: Any, said: Mapping[str, Any]) -> Iterator[Field]
     Raises
     ------
     ImageError
-        A well is not there, or its metadata make none.
+        Its metadata make none.
     """
     from concurrent.futures import ThreadPoolExecutor  # each image's process would pay for its hooks
 
@@ -285,12 +286,15 @@ def fields_of(path: str, group: Any, said: Mapping[str, Any]) -> Iterator[Field]
             try:
                 return attributes(group[inner])
             except KeyError:
-                raise ImageError(f"{path}: the well {inner} is not there") from None
+                return {}
 
         with ThreadPoolExecutor(AT_ONCE) as threads:
             for inner, found in zip(wells, threads.map(read_well, wells), strict=True):
                 row, column = inner.split("/")
-                yield from _fields_of_well(f"{inner}/", row, column, found)
+                if found:
+                    yield from _fields_of_well(f"{inner}/", row, column, found)
+                else:
+                    yield Field(inner, row, column, "")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         kind = type(error).__name__
         raise ImageError(f"{path}: its OME-Zarr metadata make no plate ({kind}: {error})") from None

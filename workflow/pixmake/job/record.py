@@ -90,6 +90,33 @@ class Record:
     """The image files that the job was given."""
     origin: Mapping[str, Any] = field(default_factory=dict)
     """What it was made of: the ``task`` as the job was told it, and the ``inputs`` as they were then."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The texts of those metadata whose text says more than their value, such as 1.10."""
+
+    @property
+    def terms(self) -> Mapping[str, Any]:
+        """The metadata as tables have them; see `as_written`."""
+        return as_written(self.metadata, self.written)
+
+
+def as_written(metadata: Mapping[str, Any], written: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Metadata with their texts, where these are not those of their values; in lists entry by entry.
+
+    Examples
+    --------
+    >>> as_written({"plot": 1.1, "day": 1.0, "plant": 7}, {"plot": "1.10", "day": "1.0"})
+    {'plot': '1.10', 'day': 1.0, 'plant': 7}
+    """
+    if not written:
+        return metadata
+    return {**metadata, **{term: _text(metadata.get(term), text) for term, text in written.items()}}
+
+
+def _text(value: Any, text: Any) -> Any:
+    if isinstance(text, (list, tuple)):
+        values = value if isinstance(value, list) else [value] * len(text)
+        return [_text(each, said) for each, said in zip(values, text, strict=True)]
+    return value if text is None or text == str(value) else text
 
 
 def named(path: str) -> str:
@@ -105,6 +132,8 @@ def write_record(record: Record, path: str | Path) -> None:
         record = replace(record, error=error, files=files)
     with written_whole(path) as temporary:
         content = {**vars(record), "error": record.error and vars(record.error)}
+        if not record.written:
+            del content["written"]
         # a line for each part, and not `indent`: with that Python encodes in Python, twice as slowly
         parts = {name: _ENCODER.encode(part) for name, part in content.items()}
         for name in ("measurements", "error"):  # they go into tables, whose text is UTF-8

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import duplicate, make_blank, remove
-from pixmake.images.axes import is_zarr
+from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.job import finished_results as kept
@@ -181,6 +181,8 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     BaseException
         Whatever the work itself ends with.
     """
+    if job.task.broken:
+        raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
     runner = import_module(MODULES[job.task.kind])
     program.begin(job.limits.program)
@@ -195,6 +197,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         step=job.task.step,
         status="ok",
         metadata=job.task.metadata,
+        written=job.task.written,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
         run={**_run(job, begun), **outcome.run},
@@ -285,6 +288,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             step=job.task.step,
             status="failed",
             metadata=job.task.metadata,
+            written=job.task.written,
             error=failure,
             run=run or {},
             images=job.images,

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pixmake.job.record import as_written
+
 LOST_ATTEMPTS = 1
 """How often a job is sent again that ended without a word, since its node or cluster job was lost."""
 
@@ -60,6 +62,15 @@ class Task:
     job again. Empty if no image has changed since it was first seen."""
     parts: tuple[Mapping[str, int], ...] = ()
     """Which part of each image is meant, see `pixmake.images.axes`; empty if all are whole."""
+    broken: str = ""
+    """Why this job fails whatever it would find: what was wrong with its image when the plan was made."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The texts of those metadata whose text says more than their value; see `record.as_written`."""
+
+    @property
+    def terms(self) -> Mapping[str, Any]:
+        """The metadata as tables have them."""
+        return as_written(self.metadata, self.written)
 
     def as_json(self) -> str:
         """One line of JSON, always the same for the same task.
@@ -70,7 +81,7 @@ class Task:
 
     def as_made(self) -> dict[str, Any]:
         """The task as it stands in a record, without what the record says elsewhere."""
-        elsewhere = ("step", "id", "metadata", "images")
+        elsewhere = ("step", "id", "metadata", "images", "written")
         return {
             key: value for key, value in vars(self).items() if key not in elsewhere and value not in _NOTHING
         }

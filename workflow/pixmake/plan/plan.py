@@ -39,10 +39,12 @@ from pixmake.plan.kinds import KINDS, takes_images
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
 from pixmake.table.groups import Group, make_grouping, make_groups
+from pixmake.table.look_alikes import compared_columns, look_alike_notes
 from pixmake.table.per_groups import Levels, make_levels
 from pixmake.table.selection import select_rows
 from pixmake.table.sources import read_images
 from pixmake.table.table import Note, Table, path_problems, without_missing
+from pixmake.table.term_names import renaming_notes
 
 LOGS = "logs"
 GATHERED = ".gathered"
@@ -222,6 +224,8 @@ class Plan:
             work=planned.work,
             source=planned.source,
             metadata=group.metadata,
+            written=group.written,
+            broken=self._broken(group),
             params=step.params,
             names=group.names,
             images=group.paths,
@@ -249,6 +253,9 @@ class Plan:
             gathered=tuple(gathered),
             members=members,
         )
+
+    def _broken(self, group: Group) -> str:
+        return group.broken if self.config.images.broken_headers == "fail" else ""
 
     def _is_single(self, step: Step, need: str) -> bool:
         """Whether a needed step has one job for each job of a step."""
@@ -298,15 +305,17 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     except PixmakeError as error:
         images = parse_images(content)
         configure(parse_storage(content))
-        raise PixmakeError([*error.problems, *(table_problems(images) if images else ())]) from None
+        raise PixmakeError(
+            [*error.problems, *(table_problems(images, str(files[0]) if files else "") if images else ())]
+        ) from None
     return make_plan(config, str(files[0]) if files else "config")
 
 
-def table_problems(images: Images) -> tuple[Problem, ...]:
+def table_problems(images: Images, source: str = "") -> tuple[Problem, ...]:
     """What is wrong with a table, for a config that has problems of its own."""
     problems: list[Problem] = []
     try:
-        table = selected_table(images)
+        table = selected_table(images, source)
         problems += path_problems(table)
         problems += make_grouping(table, images).problems
     except PixmakeError as error:
@@ -360,7 +369,7 @@ def _plan_of_table(config: Config, source: str) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     try:
-        table = selected_table(config.images)
+        table = selected_table(config.images, source)
         columns = table.columns
         problems += path_problems(table)
         grouping = make_grouping(table, config.images)
@@ -370,6 +379,9 @@ def _plan_of_table(config: Config, source: str) -> Plan:
             what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
             problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
         cohorts = make_levels(config, groups, columns).cohorts
+        terms = [term for step in config.steps.values() for term in step.terms or ()]
+        told = set(compared_columns(config.images))
+        notes += tuple(look_alike_notes(table, [term for term in terms if term not in told]))
     except PixmakeError as error:
         problems += error.problems
     try:
@@ -409,7 +421,7 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     try:
-        table = selected_table(holding.images)
+        table = selected_table(holding.images, source)
         problems += path_problems(table)
         groups = make_groups(table, holding.images) if not problems else ()
     except PixmakeError as error:
@@ -441,8 +453,15 @@ def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
     return {path: version for path, version in found.items() if version is not None}
 
 
-def selected_table(images: Images) -> Table:
+def selected_table(images: Images, config: str = "") -> Table:
     """The rows to run.
+
+    Parameters
+    ----------
+    images
+        Which images.
+    config
+        The file that says so, for messages.
 
     Raises
     ------
@@ -450,11 +469,14 @@ def selected_table(images: Images) -> Table:
         The table cannot be used, or no row is left.
     """
     table = read_images(images)
-    selected = select_rows(table, images.select, images.group_by)
+    selected = select_rows(table, images.select, images.group_by, config)
     if not len(selected):
         hint = "look at images.select" if len(table) else ""
         what = f"no image: {len(table)} rows, of which none is selected"
-        raise PixmakeError([Problem(what, table.source, hint)])
+        told = selected.notes[len(table.notes) :]
+        raise PixmakeError([Problem(what, table.source, hint), *(note.as_problem() for note in told)])
+    alike = look_alike_notes(table, compared_columns(images))
+    selected = selected.noting([*alike, *renaming_notes(table.columns)])
     if images.missing == "skip":
         there = without_missing(selected)
         if not len(there):

@@ -99,8 +99,8 @@ def _container(plan: Plan, job: Job) -> Explained | None:
     """The file that an image was found in."""
     if plan.containers is None or job.task.step == SPLIT:
         return None
-    name = job.task.metadata.get("container")
-    holds = (each for _, each in plan.containers.jobs() if each.task.id == name)
+    name = job.task.terms.get("container")
+    holds = (each for _, each in plan.containers.jobs() if each.task.id == str(name))
     return next((_explain(each, []) for each in holds), None)
 
 
@@ -122,7 +122,7 @@ def lines(explained: Explained) -> Iterator[str]:
     yield f"  source      {shown.get('source', 'not known')}"
     for name, value in dict(shown.get("params", {})).items():
         yield f"  parameter   {name} = {value!r}"
-    for name, value in (record.metadata if record else task.metadata).items():
+    for name, value in (record.terms if record else task.terms).items():
         yield f"  metadata    {name} = {value!r}"
     seen = {told["path"]: told for told in record.origin.get("inputs", ())} if record else {}
     for path in job.images:
@@ -151,7 +151,7 @@ def as_content(explained: Explained) -> dict[str, Any]:
         "files": list(job.files),
         "log": job.log,
         "needs": list(job.needed),
-        "metadata": dict(job.task.metadata),
+        "metadata": dict(job.task.terms),
         "task": job.task.as_made(),
         "made_of": dict(record.origin) if record else {},
         "error": vars(record.error) if record and record.error else None,
@@ -198,10 +198,11 @@ def _changed_task(job: Job, record: Record) -> Iterator[str]:
     if was.pop("failures", 0) != now.pop("failures", 0):
         yield "it failed" if record.status == "failed" else "pixmake retry asked for it"
     yield from _changed("parameter", was.pop("params", {}), now.pop("params", {}))
-    yield from _changed("metadata", record.metadata, _plain(job.task.metadata))
     versions = was.pop("versions", ()), now.pop("versions", ())
     if _plain(versions[0]) != _plain(versions[1]):
         yield from _changed_images(job, record)
+    told = {**job.task.metadata, **job.task.written}
+    yield from _changed("metadata", {**record.metadata, **record.written}, _plain(told))
     for key in sorted({*was, *now}):
         if _plain(was.get(key)) != _plain(now.get(key)):
             yield _WORDS.get(key, f"its {key} has changed")

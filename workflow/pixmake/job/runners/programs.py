@@ -94,7 +94,7 @@ def values(call: Call, space: Workspace) -> Values:
     found.update({f"needs.{name}": path for name, path in needed_files(call).items()})
     found.update({f"files.{name}": path for name, path in space.files.items()})
     found.update({f"params.{name}": value for name, value in task.params.items()})
-    return _Values(found, {f"meta.{name}": value for name, value in task.metadata.items()})
+    return _Values(found, {f"meta.{name}": value for name, value in task.terms.items()})
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
