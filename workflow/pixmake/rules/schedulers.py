@@ -191,6 +191,7 @@ _LOST_TYPES = {
     "CANCELLED": "CancelledError",
     "NODE_FAIL": "NodeLostError",
     "BOOT_FAIL": "NodeLostError",
+    "before writing exit_status": "NodeLostError",  # Grid Engine's word for it
 }
 _SLURM_NEVER = (
     *("BadConstraints", "InvalidAccount", "InvalidQOS", "AccountNotAllowed", "QOSNotAllowed"),
@@ -506,8 +507,7 @@ def _state(scheduler: Scheduler, query: Query, found: re.Match[str]) -> State:
 
 def lost_type(ended: State) -> str:
     """The type of failure of a job that its scheduler ended."""
-    by_text = {_ENDS[word]: kind for word, kind in _LOST_TYPES.items()}
-    return _LOST_TYPES.get(ended.word) or by_text.get(ended.explanation, "ClusterJobError")
+    return _LOST_TYPES.get(ended.word, "ClusterJobError")
 
 
 def find_scheduler(name: str) -> Scheduler:
