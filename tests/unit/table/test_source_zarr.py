@@ -161,7 +161,6 @@ def test_everything_wrong_is_told_at_once(folder: Path, tmp_path: Path) -> None:
         listed(path=f"{tmp_path}/p.zarr")
 
 
-<<<<<<< HEAD
 def test_plain_arrays(tmp_path: Path) -> None:
     """They are images like others: cut into planes, each with an id and a file by which a change is seen."""
     for name, form in (("a", 2), ("b", 3)):
@@ -180,7 +179,8 @@ def test_plain_arrays(tmp_path: Path) -> None:
         assert Path(metadata_file(f"{tmp_path}/{name}.zarr")).is_file()
     with pytest.raises(PixmakeError, match="'tzzyx' are no axes"):
         parse_config({"images": {**asked, "axes": "tzzyx"}, "steps": {"m": {"shell": "true"}}}, [])
-=======
+
+
 def test_a_plate_that_lacks_something(tmp_path: Path) -> None:
     """A missing well is left out by `missing: skip`; one broken image stops no other: its job will."""
     plate = tmp_path / "p.zarr"
@@ -207,7 +207,6 @@ def test_links_among_folders_of_images(tmp_path: Path) -> None:
     omezarr.write(FIELD[0, 0], tmp_path / "more/single.zarr", "yx")
     (tmp_path / "more/back").symlink_to(tmp_path)
     assert "more/single.zarr" in listed(path=str(tmp_path)).cells["path"].tolist()
->>>>>>> main
 
 
 @pytest.mark.parametrize(

@@ -22,14 +22,9 @@ from typing import IO, Any
 from pixmake.base.files import written_whole
 from pixmake.config.models import Config
 from pixmake.job.finished_results import LOST, SUBMISSION, replaced
-<<<<<<< HEAD
-from pixmake.plan.plan import Plan, PlannedStep
+from pixmake.plan.plan import Job, Plan, PlannedStep
 from pixmake.rules.schedulers import lost_state, lost_type, own_job
 from pixmake.rules.submissions import (
-=======
-from pixmake.plan.plan import Job, Plan, PlannedStep
-from pixmake.rules.schedulers import (
->>>>>>> main
     GIVEN_UP,
     SUBMISSIONS,
     log_of_job,
