@@ -12,7 +12,7 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
 from pixmake.images.formats import is_installed, recognised
-from pixmake.images.read import describe_part, is_tiff
+from pixmake.images.read import describe, describe_part, is_tiff
 from pixmake.images.remote.objects import is_remote
 from pixmake.plan.plan import Plan
 from pixmake.table.groups import Group

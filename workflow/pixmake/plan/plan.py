@@ -386,8 +386,7 @@ def _plan_of_table(config: Config, source: str) -> Plan:
         cohorts = make_levels(config, groups, columns).cohorts
         terms = [term for step in config.steps.values() for term in step.terms or ()]
         told = set(compared_columns(config.images))
-        if table.selected is not None:
-            alike = tuple(look_alike_notes(table.selected, [term for term in terms if term not in told]))
+        notes += tuple(look_alike_notes(table, [term for term in terms if term not in told]))
     except PixmakeError as error:
         problems += error.problems
     try:
