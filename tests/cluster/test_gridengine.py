@@ -11,6 +11,7 @@ from tests.cluster.conftest import QUICK
 from tests.cluster.gridengine import Cluster
 from tests.cluster.projects import counted, draw, executions, records, start, wait_for
 from tests.conftest import REPOSITORY, Project
+from tests.workflows.test_checkpoint import film
 
 WORDS = ("snakemake", "--workflow-profile", "profiles/sge", *QUICK, "--cores", "2")
 
@@ -170,3 +171,44 @@ def test_node_that_says_nothing_more(grid_engine: Cluster, grid: Project) -> Non
     assert len(grid.rows()) == 6
     assert [len(jobs) for jobs in executions(grid).values()].count(1) >= 2
     wait_for(lambda: not queue(), "the lost one is gone")
+
+
+FOUND = """\
+import os
+import time
+from pathlib import Path
+
+
+def measure(image):
+    if image.mean() > 20:
+        Path(f"slow-{os.environ['JOB_ID']}").touch()
+        time.sleep(600)
+    return {"mean": float(image.mean())}
+"""
+
+
+def test_images_that_a_run_finds(grid: Project) -> None:
+    """Their jobs are known one by one, though one rule serves all: a deleted one has its reason and its log."""
+    film(grid.folder / "images/a.avi", 20)
+    grid.list_images([{"path": "a.avi", "plant": "A"}])
+    grid.write("scripts/analysis.py", FOUND)
+    grid.configure(
+        images={"table": "config/images.csv", "root": "images", "checkpoint": {"frames": {"every": 10}}},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+        executors={"default": {"resources": {"mem_mb": 1400, "runtime": 10}}},
+    )
+    run = start(grid, *WORDS)
+
+    def delete_slow() -> bool:
+        for path in grid.folder.glob("slow-*"):
+            subprocess.run(["qdel", path.name.removeprefix("slow-")], check=False, capture_output=True)
+            path.unlink()
+        return run.poll() is not None
+
+    wait_for(delete_slow, "the run ends", 400)
+    assert run.returncode == 1, (grid.folder / "run.log").read_text()
+    (failed,) = grid.rows("failures.csv")
+    assert failed["error"] == "CancelledError", failed
+    assert failed["message"].startswith("its cluster job (sge ")
+    assert f"its log: logs/cluster/measure_{failed['id']}.log" in failed["message"]
+    assert len(grid.rows()) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -550,6 +551,21 @@ def test_cluster_jobs_of_one_group_are_told_apart() -> None:
     """Each is known by a rule of its own, in whatever order Snakemake names them."""
     head = f"# properties = {json.dumps(PROPERTIES)}\n"
     script = f"{head}python -m snakemake --allowed-rules find_b find_a --local-groupid x --cores 4\n"
-    assert submissions.submission_of(schedulers.script_rules(script)) == "find_a"
+    assert submissions.submission_of(schedulers.script_jobs(script)) == "find_a"
     alone = '# properties = {"type": "single", "rule": "find_c"}\nexec true\n'
-    assert submissions.submission_of(schedulers.script_rules(alone)) == "find_c"
+    assert submissions.submission_of(schedulers.script_jobs(alone)) == "find_c"
+
+
+def test_cluster_jobs_of_images_that_a_run_finds() -> None:
+    """One rule serves all of them, and Snakemake names no rules: they are told apart by their wildcards."""
+    names = set()
+    for image in ("a_f0", "a_f10", "b,c"):
+        properties = {"type": "single", "rule": "measure", "wildcards": {"id": image}}
+        line = f"python -m snakemake --target-jobs 'measure:id={image}' --mode remote --cores 4"
+        script = f"# properties = {json.dumps(properties)}\n{line}\n"
+        name = submissions.submission_of(schedulers.script_jobs(script))
+        assert re.fullmatch(r"[\w=-]+", name)
+        # the Snakemake on the node finds the same
+        assert name == submissions.submission_of(submissions.jobs_named(shlex.split(line)))
+        names.add((name, schedulers.submission_name(properties)))
+    assert len({name for name, _ in names}) == len({log for _, log in names}) == 3

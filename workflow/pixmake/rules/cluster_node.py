@@ -27,6 +27,7 @@ from pixmake.rules.schedulers import lost_state, lost_type, own_job
 from pixmake.rules.submissions import (
     GIVEN_UP,
     SUBMISSIONS,
+    jobs_named,
     log_of_job,
     note_submission,
     submission_of,
@@ -99,7 +100,18 @@ def _last(file: IO[bytes]) -> tuple[Config, tuple[PlannedStep, ...], Any, Mappin
 
 def enter(plan: Plan, attempt_number: int) -> None:
     """Say that this cluster job works on its images from now on, and find out what ended the last one."""
-    name = submission_of([job.rule for _, job in plan.jobs()])
+    enter_as(submission_of([job.rule for _, job in plan.jobs()]), attempt_number)
+
+
+def enter_by_words(attempt_number: int) -> None:
+    """The same where no plan was left, since a run has yet to find its images: by the command line."""
+    jobs = jobs_named(sys.argv) if _option("--mode", sys.argv) == "remote" else []
+    if jobs:
+        enter_as(submission_of(jobs), attempt_number)
+
+
+def enter_as(name: str, attempt_number: int) -> None:
+    """The same for the jobs of one submission, by its name."""
     own = own_job()
     if own is None:
         return
@@ -125,9 +137,7 @@ def allowed_rules(words: Sequence[str] | None = None) -> list[str]:
     words = sys.argv if words is None else words
     if _option("--mode", words) != "remote" or "--allowed-rules" not in words:
         return []
-    rest = words[words.index("--allowed-rules") + 1 :]
-    end = next((number for number, word in enumerate(rest) if word.startswith("-")), len(rest))
-    return list(rest[:end])
+    return jobs_named(words)
 
 
 def attempt(words: Sequence[str] | None = None) -> int:

@@ -22,6 +22,7 @@ from typing import Any, Literal, NoReturn
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.rules.submissions import (
     is_recent,
+    jobs_named,
     log_of_job,
     note_refusal,
     note_submission,
@@ -364,7 +365,7 @@ def submit(name: str, script: str, flags: Sequence[str] = ()) -> str:
     if done.returncode or not found:
         said = (done.stderr.strip() or done.stdout.strip()).replace("\n", "; ")
         _refused(scheduler, f"{name} refused the job {need.name}: {said}", said)
-    note_submission(submission_of(script_rules(text)), name, found[1], os.path.relpath(need.log))
+    note_submission(submission_of(script_jobs(text)), name, found[1], os.path.relpath(need.log))
     return found[1]
 
 
@@ -543,15 +544,22 @@ def job_need(properties: Mapping[str, Any], flags: Sequence[str] = ()) -> Need:
     )
 
 
-def script_rules(script: str) -> list[str]:
-    """The rules that a script of Snakemake's runs."""
-    found = re.search(r"--allowed-rules((?: +[A-Za-z_]\w*)+)", script)
-    return found[1].split() if found else [str(job_properties(script).get("rule", "unknown"))]
+def script_jobs(script: str) -> list[str]:
+    """The jobs that a script of Snakemake's runs: by their rules, or where several have one, by all of it."""
+    for line in script.splitlines():
+        if "--target-jobs" in line or "--allowed-rules" in line:
+            found = jobs_named(shlex.split(line))
+            if found:
+                return found
+    return [str(job_properties(script).get("rule", "unknown"))]
 
 
 def submission_name(properties: Mapping[str, Any]) -> str:
-    """What a cluster job is called: its group, or its one rule."""
-    return str(properties.get("groupid") or properties["rule"])
+    """What a cluster job is called: its group, or its one rule with what its wildcards stand for."""
+    if properties.get("groupid"):
+        return str(properties["groupid"])
+    wildcards = [str(value) for value in properties.get("wildcards", {}).values()]
+    return re.sub(r"[^\w.=-]+", "_", "_".join([str(properties["rule"]), *wildcards]))[:100]
 
 
 def own_job() -> tuple[str, str] | None:

@@ -7,7 +7,9 @@ are what they know of each other.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,12 +30,30 @@ SETTLE_SECONDS = 30.0
 """How long a job may be unknown to its scheduler after it was submitted."""
 
 
-def submission_of(rules: Sequence[str]) -> str:
-    """What the file of a cluster job is called: one of its rules, the same at each attempt.
+def jobs_named(words: Sequence[str]) -> list[str]:
+    """The jobs that a command line of Snakemake's on a node names, as rules, else with their wildcards.
+
+    Where a workflow has a checkpoint, Snakemake does not say which rules are allowed; several jobs have one
+    rule there.
+    """
+    for option in ("--allowed-rules", "--target-jobs"):
+        if option in words:
+            rest = words[words.index(option) + 1 :]
+            end = next((number for number, word in enumerate(rest) if word.startswith("-")), len(rest))
+            return [word.removesuffix(":") for word in rest[:end]]
+    return []
+
+
+def submission_of(jobs: Sequence[str]) -> str:
+    """What the file of a cluster job is called: by one of its jobs, the same at each attempt.
 
     Not its group: without `group-components` Snakemake makes several cluster jobs of one group.
     """
-    return min(rules)
+    name = min(jobs)
+    if re.fullmatch(r"\w+", name):
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return f"{re.sub(r'[^A-Za-z0-9_=-]+', '_', name)[:80]}_{digest}"
 
 
 def note_submission(name: str, scheduler: str, job_id: str, log: str = "") -> None:
