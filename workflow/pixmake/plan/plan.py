@@ -24,7 +24,7 @@ from pixmake.images.axes import named
 from pixmake.images.remote.objects import configure, is_remote, versions
 from pixmake.job.gathered import members_text
 from pixmake.job.task import Task
-from pixmake.plan.cluster_groups import Standing, group_names, stages
+from pixmake.plan.cluster_groups import Stage, Standing, group_names, stages
 from pixmake.plan.containers import (
     SPLIT,
     checkpoint_problems,
@@ -171,16 +171,19 @@ class Plan:
         """Of each step whose images go to the cluster in groups, the group of each image."""
         ids = [group.id for group in self.groups]
         shared: dict[str, Mapping[str, str]] = {}
-        standing = [
+        for stage in self.stages():
+            names = group_names(stage, ids, self.config.results, self.cores)
+            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
+        return shared
+
+    def stages(self) -> list[Stage]:
+        """The steps that share cluster jobs, by executor."""
+        return stages(
             Standing(
                 each.name, each.placement, each.step.needs, each.step.needs_all, each.step.terms is not None
             )
             for each in self.steps
-        ]
-        for stage in stages(standing):
-            names = group_names(stage, ids, self.config.results, self.cores)
-            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
-        return shared
+        )
 
     def files(self, step: str) -> list[str]:
         """The files of all jobs of a step."""
@@ -341,7 +344,7 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
-    configure(config.storage.given())
+    configure(config.reach())
     with _no_garbage():
         containers = config.images.checkpoint is not None
         return _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
@@ -439,7 +442,7 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
         step=holding.steps[SPLIT],
         source=split_source(checkpoint),
         keeps_going=config.on_error == "continue",
-        storage=config.storage.given(),
+        storage=config.reach(),
         work=split_work(checkpoint),
     )
     known = _known_versions(groups)
@@ -513,11 +516,11 @@ def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
                     step=step,
                     source=kind.source(step),
                     keeps_going=config.keeps_going(step),
-                    work=kind.work(step),
+                    work={**kind.work(step), **config.said_of_arrays()},
                     takes_images=takes_images(step),
                     temporary=config.is_temporary(name),
                     keep=config.keep,
-                    storage=config.storage.given(),
+                    storage=config.reach(),
                 )
             )
     if problems:
