@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo example test test-slow test-cluster check format docs bench clean \
+.PHONY: help install demo example test test-slow test-package test-cluster check format docs bench clean \
 	check-format check-style check-types check-rooms check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -34,10 +34,13 @@ example: $(INSTALLED) ## A plate in object storage: draw it, serve it, train, cl
 	$(BIN)/python examples/plate/run.py plate-example --cores $(CORES)
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not package" $(ARGS)
 
 test-slow: $(INSTALLED) ## Run the tests that install PlantCV and others for themselves first
 	$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
+
+test-package: $(INSTALLED) ## Build the package and install it alone, in several environments
+	$(BIN)/pytest -m package $(ARGS)
 
 test-cluster: $(INSTALLED) ## Start a real SLURM on this machine (Debian, root) and run the tests that need it
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
@@ -55,6 +58,7 @@ check-types: $(INSTALLED)
 
 check-rooms: $(INSTALLED)
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python docs/rooms.py --check
 
 # snakefmt starts a program `shfmt` that is beside it.
 check-snakefmt: $(INSTALLED)

@@ -27,7 +27,7 @@ from pixmake.base.installed import WORKFLOW
 from pixmake.config.models import read_config
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
-from pixmake.plan.axes_check import fitting_problems
+from pixmake.plan.format_check import image_problems
 from pixmake.plan.plan import Plan, plan_project, selected_table
 from pixmake.progress.status import Count, project_status
 from pixmake.project.folder import complete_project
@@ -249,7 +249,7 @@ class Project:
         """
         plan = self._plan()
         with _inside(self.folder):
-            problems = fitting_problems(plan)
+            problems = image_problems(plan)
         if problems:
             raise PixmakeError(problems)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ PICTURES = "report_files"
 """The folder below ``results`` with the small pictures of the page."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a letter of UTF-16, which no UTF-8 can hold: a byte of a file's name that is no text, for one."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +135,12 @@ def write_record(record: Record, path: str | Path) -> None:
         if not record.written:
             del content["written"]
         # a line for each part, and not `indent`: with that Python encodes in Python, twice as slowly
-        lines = ",\n".join(f'"{name}": {_ENCODER.encode(part)}' for name, part in content.items())
-        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+        parts = {name: _ENCODER.encode(part) for name, part in content.items()}
+        for name in ("measurements", "error"):  # they go into tables, whose text is UTF-8
+            parts[name] = _HALF.sub(lambda found: f"\\\\u{ord(found[0]):04x}", parts[name])
+        lines = ",\n".join(f'"{name}": {part}' for name, part in parts.items())
+        # half a letter in a path stays what it is: as JSON has it, the path is found again
+        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_record(path: str | Path) -> Record:
@@ -179,10 +186,10 @@ def note_failure(results: str | Path, step: str, job_id: str, reason: str) -> No
     """Add a line to the list of a job's failures, so that the next run tries it again."""
     path = Path(results) / FAILURES / step / job_id
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = " ".join(reason.split())[:500] + "\n"
+    line = " ".join(reason.split())[:500].encode("utf-8", "backslashreplace") + b"\n"
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(handle, line.encode())
+        os.write(handle, line)
     finally:
         os.close(handle)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,10 @@ from pixmake.plan.containers import (
 )
 from pixmake.plan.environments import environment_problems
 from pixmake.plan.executors import Placement, place_steps
+from pixmake.plan.image_versions import Images as SeenImages
+from pixmake.plan.image_versions import Versions
 from pixmake.plan.kinds import KINDS, takes_images
+from pixmake.plan.record_index import Known, known_records
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
 from pixmake.table.groups import Group, make_grouping, make_groups
@@ -59,8 +63,6 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
-    several: tuple[str, ...] = ()
-    """The images of a job over several, if it depends on them."""
     gathered: tuple[str, ...] = ()
     """What the job depends on that is not among the words of its command: see ``members``."""
     members: str = ""
@@ -83,6 +85,10 @@ class PlannedStep:
     temporary: bool = False
     """Whether its files are removed once all that need them are done."""
     keep: str = "all"
+    rule: str = ""
+    """Hash of what else Snakemake compares of its rules; see `pixmake.job.task.Limits`."""
+    program: str = ""
+    """The list of what it runs, as it is when the run begins; see `pixmake.job.program`."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How images at URIs are reached."""
     work: Mapping[str, Any] = field(default_factory=dict)
@@ -100,8 +106,12 @@ class Plan:
     """The metadata terms, in the table's order."""
     cohorts: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
     """The jobs of the steps with ``per``."""
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     """What the images at URIs were when the plan was made."""
+    changed: Mapping[str, Versions] = field(default_factory=dict)
+    """By step and job: the versions of images that have changed since they were first seen."""
+    known: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+    """By step and job: what is known of the records that are there."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
     functions: tuple[PlannedFunction, ...] = ()
@@ -197,6 +207,8 @@ class Plan:
             needed += self._results(need, one.id)
         needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
         members, gathered = "", list[str]()
+        changed = self.changed.get(planned.name, {}).get(group.id, {})
+        versions = ChainMap(changed, self.versions) if changed else self.versions
         many = [need for need in sorted(step.needs) if need not in singles]
         if step.terms is not None:
             of_each = {
@@ -204,8 +216,9 @@ class Plan:
                 for need in many
             }
             gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
-            images = [_image_of(each, self.versions) for each in group.members]
-            members = members_text(images, of_each, {need: need not in self.cohorts for need in many})
+            images = [_image_of(each, versions) for each in group.members]
+            aligned = {need: need not in self.cohorts for need in many}
+            members = members_text(images, of_each, aligned, watched=planned.takes_images)
         task = Task(
             step=planned.name,
             id=group.id,
@@ -217,8 +230,10 @@ class Plan:
             broken=self._broken(group),
             params=step.params,
             names=group.names,
-            images=tuple(path if is_remote(path) else "" for path in group.paths) if self.versions else (),
-            versions=tuple(self.versions.get(path, "") for path in group.paths) if self.versions else (),
+            images=group.paths,
+            versions=tuple(versions.get(path, "") for path in group.paths)
+            if any(path in versions for path in group.paths)
+            else (),
             parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
@@ -237,7 +252,6 @@ class Plan:
             record=record,
             files=tuple(files),
             log=f"{LOGS}/{planned.name}/{group.id}.log",
-            several=tuple([] if step.terms is None else group_images(planned, group)),
             gathered=tuple(gathered),
             members=members,
         )
@@ -249,13 +263,6 @@ class Plan:
         """Whether a needed step has one job for each job of a step."""
         theirs = self.config.steps[need].terms
         return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
-
-
-def group_images(planned: PlannedStep, group: Group) -> list[str]:
-    """The images of a job over several, if it asks for them."""
-    if not planned.takes_images:
-        return []
-    return list(dict.fromkeys(path for each in group.members for path in each.paths))
 
 
 def _image_of(group: Group, versions: Mapping[str, str]) -> dict[str, Any]:
@@ -384,11 +391,23 @@ def _plan_of_table(config: Config, source: str) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     known = {} if problems else _known_versions(groups)
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes, functions)
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes=notes, functions=functions)
     problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
-    return plan
+    return _seen_before(plan)
+
+
+def _seen_before(plan: Plan) -> Plan:
+    """The plan with what its images have become since earlier runs saw them."""
+    images, results = SeenImages(), plan.config.results
+    known = {
+        each.name: known_records(results, each.name, {group.id for group in plan.levels.of(each.name)})
+        for each in plan.steps
+    }
+    changed = {step: images.versions(records) for step, records in known.items()}
+    late = images.ahead(path for group in plan.groups for path in group.paths)
+    return replace(plan, known=known, changed=changed, notes=(*plan.notes, *late))
 
 
 def _plan_of_containers(config: Config, source: str) -> Plan:
@@ -427,7 +446,8 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
     problems = list(collisions(containers))
     if problems:
         raise PixmakeError(problems)
-    return Plan(config, (), steps, (), functions=plan_functions(config, None), containers=containers)
+    functions = plan_functions(config, None)
+    return Plan(config, (), steps, (), functions=functions, containers=_seen_before(containers))
 
 
 def _known_versions(groups: Sequence[Group]) -> dict[str, str]:

@@ -15,8 +15,10 @@ import pandas as pd
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.config.images import Images
 from pixmake.config.models import Config, parse_config, parse_images, parse_storage, read_config
+from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import configure
 from pixmake.plan.containers import container_config, found_config
+from pixmake.plan.format_check import unread_formats
 from pixmake.plan.found_images import found_path, has_rows
 from pixmake.plan.plan import Plan, collisions
 from pixmake.progress.status import failed_ids, record_ids
@@ -141,6 +143,7 @@ def inspect_images(
     usable[selected[list(faults)]] = False
 
     grouping, rows = Grouping(()), np.flatnonzero(usable)
+    table = table.noting(_unread(table, rows.tolist()))
     status[rows] = UNDECIDED  # until the groups have their say
     if not found:
         try:
@@ -263,6 +266,14 @@ def write_tables(inspection: Inspection, folder: str | Path) -> list[str]:
     except OSError as error:
         raise PixmakeError([Problem(f"cannot be written: {error.strerror}", str(folder))]) from None
     return written
+
+
+def _unread(table: Table, rows: Sequence[int]) -> Iterator[Note]:
+    """A note for each image of a format that nothing here reads."""
+    paths = table.cells[PATH]
+    first = {place_of(located(paths[row], table.root)).file: row for row in reversed(rows)}
+    for path, why in unread_formats(first):
+        yield Note(why, path, table.place(first[path]))
 
 
 def _read(images: Images) -> tuple[Table, list[Problem]]:

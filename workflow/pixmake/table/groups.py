@@ -16,6 +16,7 @@ from pixmake.base.numerals import number_of
 from pixmake.base.values import TIMESTAMP, as_metadata, comparable
 from pixmake.config.images import Images
 from pixmake.images.axes import WHOLE, Part, is_zarr
+from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import is_remote
 from pixmake.images.remote.omero import is_plane, plane_name
 from pixmake.table.image_parts import part_id
@@ -199,7 +200,7 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
     paths, root = cells.columns[PATH], cells.table.root
     return Group(
         id=_group_id(cells, rows),
-        paths=tuple([located(paths[row], root) for row in rows]),
+        paths=tuple([place_of(located(paths[row], root)).file for row in rows]),
         names=_names(cells, rows),
         metadata=_metadata(cells, rows),
         written=_written(cells, rows) if cells.written else {},

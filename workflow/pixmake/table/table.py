@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.values import TIMESTAMP, Cell, parse_time, spellings, typed_cell, written
 from pixmake.images.axes import WHOLE, Part, is_zarr
+from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import RemoteError, is_remote, joined, problem_of, versions
 
 if TYPE_CHECKING:
@@ -361,7 +362,7 @@ def path_faults(table: Table) -> dict[int, str]:
         elif is_zarr(full):
             if not existing.has_folder(full):
                 faults[position] = MISSING
-        elif not existing.has(full):
+        elif not existing.has(place_of(full).file):
             faults[position] = f"{full}: is a folder" if os.path.isdir(full) else MISSING
     there = _versions(remote.values())
     faults |= {position: MISSING for position, uri in remote.items() if there[uri] is None}

@@ -22,6 +22,7 @@ from typing import IO, Any
 from pixmake.base.files import written_whole
 from pixmake.base.ids import safe_id
 from pixmake.base.system_names import is_below_system
+from pixmake.images import formats
 from pixmake.images.axes import ImageError
 from pixmake.images.read import IMAGES, write_image
 from pixmake.job.runners import Call, Outcome
@@ -138,7 +139,7 @@ def _pages(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
     path = call.images[0]
     count = cv2.imcount(path, cv2.IMREAD_UNCHANGED)
     if count < 1:
-        raise ImageError(f"{path}: is not an image that OpenCV can decode")
+        raise ImageError(formats.unknown(path, formats.first_bytes(path)))
     for number in range(0, count, how["every"]):
         read, pages = cv2.imreadmulti(path, number, 1, flags=cv2.IMREAD_UNCHANGED)
         if not read or not pages:

@@ -8,6 +8,7 @@ from pixmake.config.images import Images
 from pixmake.table.arrivals import only_arrived
 from pixmake.table.column_types import with_types
 from pixmake.table.exif import with_exif
+from pixmake.table.file_images import with_file_images
 from pixmake.table.image_parts import with_parts
 from pixmake.table.joins import joined
 from pixmake.table.mended_paths import with_mended_paths
@@ -36,6 +37,8 @@ def read_images(images: Images) -> Table:
         With everything that is wrong with it.
     """
     table = only_arrived(with_mended_paths(SOURCES[images.source](images)))
+    if images.directory is not None:
+        table = with_file_images(table, images.directory)
     for join in images.join:
         table = joined(table, join)
     if images.exif:

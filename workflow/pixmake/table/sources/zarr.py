@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,11 +9,12 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.system_names import is_of_system
-from pixmake.config.images import Images, Tile, Zarr
+from pixmake.config.images import Images
 from pixmake.images import ngff
 from pixmake.images.axes import Described, ImageError, is_zarr
 from pixmake.images.remote.objects import RemoteError, is_remote, zarrs_below
 from pixmake.images.zarr_paths import outermost
+from pixmake.table.planes import labels, misfit, rows_of
 from pixmake.table.table import MISSING, PATH, Note, Table, make_table
 
 COLUMNS = (
@@ -77,15 +77,15 @@ def read(images: Images) -> Table:
                     notes.append(Note(MISSING, full, full))
                 else:
                     broken.append(({PATH: path, **metadata}, described))
-            elif misfit := _misfit(described, asked):
-                problems.append(Problem(misfit, full))
+            elif why := misfit(described, asked):
+                problems.append(Problem(why, full))
             else:
-                rows += _rows({PATH: path, **metadata}, described, asked)
+                rows += rows_of({PATH: path, **metadata}, described, asked)
     if problems or not rows:
-        problems += [_problem(why) for _, why in broken]
+        problems += [_problem(failed) for _, failed in broken]
         raise PixmakeError(problems or [Problem("no image: all are left out", asked.path)])
-    for row, why in broken:  # one of many stops no others: its own job will say what is wrong
-        told = _problem(why)
+    for row, failed in broken:  # one of many stops no others: its own job will say what is wrong
+        told = _problem(failed)
         notes.append(Note("its metadata cannot be read", _joined(root, row[PATH]), told.where, told.what))
         rows.append(row)
     columns = {
@@ -93,29 +93,11 @@ def read(images: Images) -> Table:
         for name in (PATH, *COLUMNS)
         if name == PATH or any(name in row for row in rows)
     }
-    return make_table(columns, _labels(rows), asked.path, root, notes)
+    return make_table(columns, labels(rows), asked.path, root, notes)
 
 
 _NO_WELL = "a well that its plate lists is not there"
 _SKIP = "`missing: skip` leaves such images out"
-
-
-def tiles(height: int, width: int, tile: Tile) -> Iterator[dict[str, int]]:
-    """The squares that an image is cut into, row by row: ``y``, ``x``, ``height`` and ``width`` of each.
-
-    Neighbours share `tile.overlap` pixels. No tile lies wholly inside another.
-
-    Examples
-    --------
-    >>> [each["x"] for each in tiles(10, 25, Tile(size=10, overlap=2))]
-    [0, 8, 16]
-    """
-    for y, x in itertools.product(_starts(height, tile), _starts(width, tile)):
-        yield {"y": y, "x": x, "height": min(tile.size, height - y), "width": min(tile.size, width - x)}
-
-
-def _starts(extent: int, tile: Tile) -> range:
-    return range(0, max(1, extent - tile.overlap), tile.size - tile.overlap)
 
 
 def _listed(path: str) -> tuple[str, list[str]]:
@@ -190,35 +172,6 @@ def _described(path: str, level: int) -> Described | ImageError:
         return ngff.describe(path, level)
     except ImageError as error:
         return error
-
-
-def _misfit(described: Described, asked: Zarr) -> str:
-    missing = [axis for axis in asked.split if axis not in described.axes]
-    return f"has {described}: it cannot be split along {' and '.join(missing)}" if missing else ""
-
-
-def _rows(known: Mapping[str, Any], described: Described, asked: Zarr) -> Iterator[dict[str, Any]]:
-    """A row for each plane and tile of an image."""
-    planes = itertools.product(*(range(described.size(axis)) for axis in asked.split))
-    cut: list[dict[str, int]] = [{}]
-    if asked.tile is not None:
-        cut = list(tiles(described.size("y"), described.size("x"), asked.tile))
-    level = {"level": asked.level} if asked.level else {}
-    for plane in planes:
-        index: dict[str, int] = dict(zip(asked.split, plane, strict=True))
-        named: dict[str, Any] = {}
-        if "c" in index and index["c"] < len(described.channels):
-            named["channel"] = described.channels[index["c"]]
-        for tile in cut:
-            yield {**known, **named, **index, **level, **tile}
-
-
-def _labels(rows: list[dict[str, Any]]) -> list[str]:
-    """What each row is called in messages: its path and what tells it from others of that path."""
-    told = ("t", "c", "z", "y", "x")
-    return [
-        " ".join([str(row[PATH]), *(f"{name}={row[name]}" for name in told if name in row)]) for row in rows
-    ]
 
 
 def _problem(error: ImageError) -> Problem:
