@@ -51,7 +51,7 @@ def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | No
                     continue
                 looked[place] = _described(path, part, axes, group)
             described = looked[place]
-            if isinstance(described, Problem) and _is_broken(path, part):
+            if isinstance(described, Problem) and _is_broken(path):
                 broken.setdefault(path, described)
             elif isinstance(described, Problem):
                 problems.setdefault(place, described)
@@ -67,21 +67,21 @@ def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | No
                 where = f"steps.{planned.name}.axes, {group.where}"
                 # one word for an image: its other planes have the same axes
                 problems.setdefault((path, planned.name), Problem(f"{named(path, part)} {why}", where))
-    if broken and len(broken) == len({path for path, _, _ in looked}):
+    if broken and len(broken) == len({place[0] for place in looked}):
         return [*broken.values(), *problems.values()]
     if notes is not None:
         notes += [Note("cannot be read", path, told.where, told.what) for path, told in broken.items()]
     return list(problems.values())
 
 
-def _is_broken(path: str, part: Mapping[str, Any]) -> bool:
+def _is_broken(path: str) -> bool:
     """Whether it is the image that cannot be read, and not a part of it that it does not have."""
-    if not part.keys() & {"level", "page"}:
-        return True
     try:
-        describe(path)
+        describe_part(path, {}, None)
     except ImageError:
         return True
+    except PixmakeError:  # an extra that is not installed concerns all images
+        return False
     return False
 
 
