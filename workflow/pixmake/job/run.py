@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import duplicate, make_blank, remove
+from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
+from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
 from pixmake.job import program
 from pixmake.job.gathered import (
@@ -61,6 +63,9 @@ FAILED = 67
 
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
+
+MOST_MEASUREMENTS = 10_000
+"""Measurements of one image: each is a column of the tables, and of the page."""
 
 LONGEST_TEXT = 20_000
 """Characters of a message, and of a traceback, that a record keeps."""
@@ -194,6 +199,9 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         program.see_unchanged()
         made_of = origin(job, watched.checksums)
         watched.still()
+    if len(outcome.measurements) > MOST_MEASUREMENTS:
+        what = f"{len(outcome.measurements):,} measurements of one image; {MOST_MEASUREMENTS:,} at most"
+        raise ValueError(f"{what}: make a list of those that belong together, or a file of a table")
     return Record(
         id=job.task.id,
         step=job.task.step,
@@ -263,6 +271,12 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    for path in job.images:
+        if not is_zarr(path) and not remote.is_remote(path):
+            formats.prepare(path)
+    if any(map(needs_tifffile, job.images)):
+        with contextlib.suppress(ImportError):
+            import_module("tifffile")
     runner = import_module(MODULES[job.task.kind])
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)

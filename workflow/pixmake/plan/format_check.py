@@ -22,7 +22,7 @@ from pixmake.table.table import Note
 def image_problems(plan: Plan, notes: list[Note] | None = None) -> list[Problem]:
     """All that is known to be wrong with the images of a plan without decoding them.
 
-    Images that cannot be read, which stop no others, are added to ``notes``.
+    Images whose headers cannot be read are added to ``notes``: they stop no others.
     """
     return [*format_problems(plan), *fitting_problems(plan, notes=notes)]
 

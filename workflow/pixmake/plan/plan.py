@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -549,8 +550,7 @@ def collisions(plan: Plan) -> Iterator[Problem]:
             what = f"{' and '.join(images)} get one id, {group.id!r}"
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
-            hint = "set images.id to a template that tells them apart, e.g. with one more column"
-            yield Problem(what, f"{twin.where} and {group.where}", hint)
+            yield Problem(what, f"{twin.where} and {group.where}", _telling_apart(twin, group))
     yield from _cohort_collisions(plan)
     names = {planned.name for planned in plan.steps}
     gathering = {gathering_rule(step) for step in plan.gathered_steps()}
@@ -572,6 +572,18 @@ def collisions(plan: Plan) -> Iterator[Problem]:
         ends = [*suffixes, ".json"]
         if len(set(ends)) < len(ends) or any(suffix.endswith(".json") for suffix in suffixes):
             yield from _file_collisions(plan, planned)
+
+
+def _telling_apart(one: Group, other: Group) -> str:
+    """What gives two images ids of their own: by default the suffix of a file is not in its id."""
+    paths = one.paths[0], other.paths[0]
+    if one.parts == other.parts and len({os.path.splitext(path)[0] for path in paths}) == 1 < len(set(paths)):
+        suffix = os.path.splitext(paths[1])[1]
+        return (
+            'set images.id to "{path}", which has the suffix, or take those of one suffix alone: '
+            f'images.select.match: {{path: "[{suffix[:1]}]{suffix[1:]}$"}}'
+        )
+    return "set images.id to a template that tells them apart, e.g. with one more column"
 
 
 def _cohort_collisions(plan: Plan) -> Iterator[Problem]:

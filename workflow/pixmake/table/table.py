@@ -358,7 +358,7 @@ def path_faults(table: Table) -> dict[int, str]:
             if problem:
                 faults[position] = problem
             else:
-                remote[position] = full
+                remote[position] = place_of(full).file
         elif is_zarr(full):
             if not existing.has_folder(full):
                 faults[position] = MISSING
