@@ -123,8 +123,14 @@ onsuccess:
         max_failures=plan.config.max_failures,
         over_several=pixmake_rules.over_several(plan),
         keep=plan.config.keep,
+        rows=pixmake_rules.rows_said(plan),
     )
 
 
 onerror:
-    stopped(*run, unfinished(workflow.dag), pixmake_rules.over_several(plan))
+    stopped(
+        *run,
+        unfinished(workflow.dag),
+        pixmake_rules.over_several(plan),
+        pixmake_rules.rows_said(plan),
+    )

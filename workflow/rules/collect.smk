@@ -6,7 +6,9 @@ for table in pixmake_rules.collected(plan):
         name:
             table.rule
         input:
-            pixmake_later.collected_files(plan, checkpoints, table),
+            files=pixmake_later.collected_files(plan, checkpoints, table),
+            records=outcome_rules.gathered(plan),
+            found=pixmake_later.what_tells_columns(plan),
         output:
             table.path,
         log:
@@ -16,7 +18,10 @@ for table in pixmake_rules.collected(plan):
             pixmake_rules.CONDA
         params:
             ending=table.ending,
+            step=table.step,
+            columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
             pixmake=pixmake_rules.program,
         shell:
-            "printf '%s\\n' {input:q} | {params.pixmake} collect"
-            " --ending {params.ending:q} {output:q} 2> {log:q}"
+            "printf '%s\\n' {input.files:q} | {params.pixmake} collect --records {input.records:q}"
+            " --step {params.step:q} --ending {params.ending:q} --columns {params.columns:q}"
+            " {output:q} 2> {log:q}"

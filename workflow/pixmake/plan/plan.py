@@ -35,9 +35,10 @@ from pixmake.plan.executors import Placement, place_steps
 from pixmake.plan.kinds import KINDS, takes_images
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
-from pixmake.table.groups import Group, make_grouping, make_groups
+from pixmake.table.groups import Group, make_grouping
 from pixmake.table.per_groups import Levels, make_levels
-from pixmake.table.selection import select_rows
+from pixmake.table.row_sum import RowSum, row_sum
+from pixmake.table.selection import SelectionStep, selection_steps
 from pixmake.table.sources import read_images
 from pixmake.table.table import Note, Table, path_problems, without_missing
 
@@ -114,6 +115,8 @@ class Plan:
     """On a cluster node: the jobs that are to run there. None at all, where only tables are made."""
     is_slice: bool = False
     """Whether other runs do other images, and tables are made once all are done."""
+    rows: RowSum | None = None
+    """Where the rows of the source are, if it was read for this plan."""
 
     @property
     def levels(self) -> Levels:
@@ -350,16 +353,18 @@ def _plan_of_table(config: Config, source: str) -> Plan:
     cohorts: Mapping[str, tuple[Group, ...]] = {}
     functions: tuple[PlannedFunction, ...] = ()
     notes: tuple[Note, ...] = ()
+    rows: RowSum | None = None
     try:
         steps = _planned_steps(config, source)
     except PixmakeError as error:
         problems += error.problems
     try:
-        table = selected_table(config.images)
-        columns = table.columns
+        selected = select_images(config.images)
+        table, columns = selected.table, selected.table.columns
         problems += path_problems(table)
         grouping = make_grouping(table, config.images)
         problems += grouping.problems
+        rows = row_sum(selected.read, selected.steps, table, grouping)
         groups, notes = grouping.groups, (*table.notes, *grouping.notes())
         if not groups and not problems:
             what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
@@ -372,7 +377,7 @@ def _plan_of_table(config: Config, source: str) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     known = {} if problems else _known_versions(groups)
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes, functions)
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes, functions, rows=rows)
     problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
@@ -388,14 +393,18 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
     steps: tuple[PlannedStep, ...] = ()
     groups: tuple[Group, ...] = ()
     table: Table | None = None
+    rows: RowSum | None = None
     try:
         steps = _planned_steps(config, source)
     except PixmakeError as error:
         problems += error.problems
     try:
-        table = selected_table(holding.images)
+        selected = select_images(holding.images)
+        table = selected.table
         problems += path_problems(table)
-        groups = make_groups(table, holding.images) if not problems else ()
+        grouping = make_grouping(table, holding.images)
+        problems += grouping.problems
+        groups, rows = grouping.groups, row_sum(selected.read, selected.steps, table, grouping)
     except PixmakeError as error:
         problems += error.problems
     problems += checkpoint_problems(config, table.columns if table is not None else [])
@@ -411,7 +420,9 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
         work=split_work(checkpoint),
     )
     known = _known_versions(groups)
-    containers = Plan(holding, groups, (split,), tuple(table.columns), versions=known, notes=table.notes)
+    containers = Plan(
+        holding, groups, (split,), tuple(table.columns), versions=known, notes=table.notes, rows=rows
+    )
     problems = list(collisions(containers))
     if problems:
         raise PixmakeError(problems)
@@ -424,6 +435,17 @@ def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
     return {path: version for path, version in found.items() if version is not None}
 
 
+@dataclass(frozen=True)
+class SelectedImages:
+    """The rows to run, and how they came to be these."""
+
+    table: Table
+    read: Table
+    """What the source gave."""
+    steps: Sequence[SelectionStep]
+    """What each condition of `images.select` has left of it."""
+
+
 def selected_table(images: Images) -> Table:
     """The rows to run.
 
@@ -432,12 +454,19 @@ def selected_table(images: Images) -> Table:
     PixmakeError
         The table cannot be used, or no row is left.
     """
+    return select_images(images).table
+
+
+def select_images(images: Images) -> SelectedImages:
+    """The rows to run, and what was left out on the way; errors as those of `selected_table`."""
     table = read_images(images)
-    selected = select_rows(table, images.select, images.group_by)
+    steps = selection_steps(table, images.select, images.group_by)
+    selected = table.keep(steps[-1].kept) if steps else table
     if not len(selected):
         hint = "look at images.select" if len(table) else ""
         what = f"no image: {len(table)} rows, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint)])
+    there = selected
     if images.missing == "skip":
         there = without_missing(selected)
         if not len(there):
@@ -445,8 +474,7 @@ def selected_table(images: Images) -> Table:
             raise PixmakeError(
                 [Problem(what, table.source, f"the first: {there.notes[len(selected.notes)].path}")]
             )
-        return there
-    return selected
+    return SelectedImages(there, table, steps)
 
 
 def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:

@@ -261,6 +261,8 @@ class Run:
     """Images that were done before."""
     begun: float
     """Seconds since the epoch."""
+    lost: Callable[[], set[str]] = set
+    """The images of which a job has failed by now and left nothing."""
 
 
 def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: Sequence[str]) -> Run:
@@ -303,7 +305,7 @@ def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: S
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note_plan(tally.begun, results, _ids(work for _, work in to_run), _ids(done))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
-    return Run(records, progress.before, tally.begun)
+    return Run(records, progress.before, tally.begun, tally.lost)
 
 
 def end_run() -> None:

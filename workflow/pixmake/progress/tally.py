@@ -203,6 +203,12 @@ class Tally:
         with self._lock:
             return self._jobs.get(number)
 
+    def lost(self) -> set[str]:
+        """The images of which a job has failed, whether it left a record or not."""
+        with self._lock:
+            stopped = {self._jobs[number] for number in self._failed_jobs}
+            return {work.id for work in stopped if work.step not in self.over_several}
+
     def progress(self) -> Progress:
         """How far the run is."""
         with self._lock:

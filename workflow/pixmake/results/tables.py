@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pixmake.job.record import Record
 from pixmake.job.run import PREREQUISITE
+from pixmake.results.image_counts import declares_measurements
 
 Type = Literal["integer", "number", "bool", "text"]
 NOT_FINITE = ("nan", "inf", "-inf")
@@ -51,6 +52,8 @@ class Tables:
     """The rows of ``columns``."""
     renamed: Mapping[tuple[str, str], str]
     """The column of a step's measurement, where that is not its name."""
+    measuring: frozenset[str] = frozenset()
+    """The steps that measure: each of their images has a row, an empty one if it measured nothing."""
 
     @property
     def all(self) -> tuple[Table, ...]:
@@ -68,7 +71,7 @@ class Tables:
         if record.error is not None:
             if record.error.type != PREREQUISITE:
                 yield self.failures.name, _values(self.failures, failure_row(record))
-        elif record.measurements:
+        elif record.measurements or record.step in self.measuring:
             yield self.measurements.name, _values(self.measurements, self._measurement_row(record))
             yield from ((self.measurements_long.name, row) for row in _long_rows(record))
 
@@ -104,12 +107,15 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
     terms
         The metadata terms, in the table's order.
     """
-    kept = [term for term in dict.fromkeys(terms) if term not in ("id", "step")]
+    kept = _without_own(terms)
     of_terms = {term: _Found() for term in kept}
     by_step: dict[str, dict[str, _Found]] = {}
     of_runs: dict[str, _Found] = {"id": _Found({}, {"text"}), "step": _Found(), "status": _Found()}
     values = _Found()
+    measuring: set[str] = set()
     for record in records:
+        if record.error is None and (record.measurements or declares_measurements(record)):
+            measuring.add(record.step)
         for name, value in _run_row(record).items():
             of_runs.setdefault(name, _Found()).types.add(type_of(value))
         for term, found in of_terms.items():
@@ -147,7 +153,22 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
         columns=Table("columns", tuple(map(Column, DESCRIPTION))),
         described=tuple(_described(of_terms, measured)),
         renamed=renamed,
+        measuring=frozenset(measuring),
     )
+
+
+def term_columns(metadata: Iterable[Mapping[str, Any]], terms: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of metadata terms: their types are what the values of all jobs allow."""
+    found = {term: _Found() for term in _without_own(terms)}
+    for values in metadata:
+        for term, of_term in found.items():
+            of_term.types.add(type_of(values.get(term)))
+    return tuple(Column(term, _type(of_term)) for term, of_term in found.items())
+
+
+def _without_own(terms: Sequence[str]) -> list[str]:
+    """The terms without those that a table has columns of its own for."""
+    return [term for term in dict.fromkeys(terms) if term not in ("id", "step")]
 
 
 def failure_row(record: Record) -> dict[str, Any]:

@@ -33,6 +33,7 @@ _FOR_SNAKEFILES = frozenset(
         "require_deployment",
         "resources",
         "retries",
+        "rows_said",
         "run",
         "run_command",
         "runs",

@@ -493,6 +493,7 @@ class Collected:
 
     rule: str
     files: list[str]
+    step: str
     ending: str
     """What stands behind an id in the names of the files."""
     path: str
@@ -509,7 +510,11 @@ def collected(plan: Plan) -> list[Collected]:
                 jobs = plan.levels.of(planned.name)
                 files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
                 path = f"{results}/{planned.name}.{name}.{suffix}"
-                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+                found.append(
+                    Collected(
+                        f"collect_{planned.name}_{name}", files, planned.name, f".{name}.{suffix}", path
+                    )
+                )
     return found
 
 
@@ -517,6 +522,12 @@ def tell_notes(plan: Plan) -> None:
     """Say at a run's start what was left out of it, a line for each reason."""
     for line in counted_notes(plan.notes):
         print(f"pixmake: {line}", file=sys.stderr)
+
+
+def rows_said(plan: Plan) -> str:
+    """Where the rows of the source are, as the end of a run says it; of files that hold images, these."""
+    rows = (plan.containers or plan).rows
+    return "" if rows is None or plan.is_slice else str(rows)
 
 
 def forget_rule_names(names: dict[str, Any]) -> None:
@@ -564,6 +575,7 @@ def _linked(path: str) -> str:
 
 def _text_head(plan: Plan) -> Iterator[str]:
     from pixmake.rules.aggregate_rules import as_text as outcome_text  # which is made of this module's parts
+    from pixmake.rules.aggregate_rules import gathered
     from pixmake.rules.provenance_rules import as_text as provenance_text
 
     written = tables(plan)
@@ -603,18 +615,20 @@ onsuccess:
         max_failures={plan.config.max_failures!r},
         over_several={over_several(plan)!r},
         keep={plan.config.keep!r},
+        rows={rows_said(plan)!r},
     )
 
 
 onerror:
-    stopped(*run, unfinished(workflow.dag), {over_several(plan)!r})
+    stopped(*run, unfinished(workflow.dag), {over_several(plan)!r}, {rows_said(plan)!r})
 """
     for table in collected(plan):
         yield f"""
 
 rule {table.rule}:
     input:
-        {listed_paths(table.files)}
+        files=[{listed_paths(table.files, 15)}],
+        records={gathered(plan)!r},
     output:
         {table.path!r},
     log:
@@ -623,6 +637,8 @@ rule {table.rule}:
         pixmake_rules.CONDA
     params:
         ending={table.ending!r},
+        step={table.step!r},
+        columns={columns(plan)!r},
         pixmake=pixmake_rules.program,
     localrule: True
     shell:
@@ -728,5 +744,6 @@ _RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q}
 _RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 _GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
 _COLLECT = (
-    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
+    "printf '%s\\n' {input.files:q} | {params.pixmake} collect --records {input.records:q}"
+    " --step {params.step:q} --ending {params.ending:q} --columns {params.columns:q} {output:q} 2> {log:q}"
 )

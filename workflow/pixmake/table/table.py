@@ -46,6 +46,8 @@ class Note:
     """The row, or the entry, that it is about."""
     detail: str = ""
     """What it is in this file or row."""
+    left_out: bool = False
+    """Whether a row, or a file, is no image for it."""
 
     def __str__(self) -> str:
         about = ", ".join(part for part in (self.where, self.path) if part)
@@ -309,7 +311,9 @@ def without_missing(table: Table) -> Table:
     if not missing:
         return table
     paths = table.cells[PATH].tolist()
-    notes = [Note(MISSING, located(paths[row], table.root), table.place(row)) for row in missing]
+    notes = [
+        Note(MISSING, located(paths[row], table.root), table.place(row), left_out=True) for row in missing
+    ]
     kept = np.ones(len(table), dtype=bool)
     kept[missing] = False
     return table.keep(kept).noting(notes)

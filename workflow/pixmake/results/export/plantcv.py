@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,7 +59,9 @@ class _Spooled:
 
 
 @contextmanager
-def plantcv_results(paths: Sequence[str | Path], terms: Sequence[str]) -> Iterator[Callable[[Record], None]]:
+def plantcv_results(
+    paths: Sequence[str | Path], terms: Sequence[str], measuring: Collection[str]
+) -> Iterator[Callable[[Record], None]]:
     """Open PlantCV's three result files, and give a function that takes records, image by image.
 
     Memory holds a key a row of the table of single values, since that table is sorted.
@@ -70,6 +72,8 @@ def plantcv_results(paths: Sequence[str | Path], terms: Sequence[str]) -> Iterat
         The merged JSON, the table of single values, the table of several values.
     terms
         The metadata terms, in the order of the table of images.
+    measuring
+        The steps that measure: an image of theirs is an entity, whether anything was found in it or not.
     """
     with ExitStack() as stack:
         json_file, single_file, several_file = (
@@ -80,16 +84,16 @@ def plantcv_results(paths: Sequence[str | Path], terms: Sequence[str]) -> Iterat
         )
         spooled = _Spooled(stack.enter_context(TemporaryFile("w+", encoding="utf-8")))
         spooled.terms.update(dict.fromkeys(terms))
-        yield lambda record: _take(spooled, record)
+        yield lambda record: _take(spooled, record, measuring)
         _end_entity(spooled)
         _write_json(spooled, json_file)
         _write_single(spooled, single_file)
         _write_several(spooled, several_file)
 
 
-def _take(spooled: _Spooled, record: Record) -> None:
+def _take(spooled: _Spooled, record: Record, measuring: Collection[str]) -> None:
     """Add a record's measurements to its image's entity; one that failed has none."""
-    if record.status != "ok":
+    if record.status != "ok" or not (record.measurements or record.step in measuring):
         return
     if spooled.current is None or spooled.current_id != record.id:
         _end_entity(spooled)
@@ -156,7 +160,7 @@ def _number(value: Any) -> Any:
 
 def _end_entity(spooled: _Spooled) -> None:
     entity = spooled.current
-    if entity is None or not entity["observations"]:
+    if entity is None:
         return
     spooled.terms.update(dict.fromkeys(entity["metadata"]))
     for variables in entity["observations"].values():

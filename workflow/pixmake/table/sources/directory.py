@@ -54,12 +54,13 @@ def _of_names(found: Iterable[str], asked: Directory) -> Table:
     for path in found:
         if not is_text(path):
             shown = path.encode("utf-8", "backslashreplace").decode()
-            unfit.append(Note("has a name that is not UTF-8", where=f"{asked.path}/{shown}"))
+            unfit.append(Note("has a name that is not UTF-8", where=f"{asked.path}/{shown}", left_out=True))
         elif has_format(path, asked.formats):
             paths.append(path)
         else:
             suffix = os.path.splitext(path)[1].lower()
-            notes.append(Note(f"{NO_FORMAT} ({suffix or 'no suffix'})", os.path.join(asked.path, path)))
+            why = f"{NO_FORMAT} ({suffix or 'no suffix'})"
+            notes.append(Note(why, os.path.join(asked.path, path), left_out=True))
     columns, fitting, misfits = read_names(paths, asked, asked.path)
     unfit += misfits
     if unfit and asked.unmatched == "error":
@@ -136,7 +137,7 @@ def read_names(
             rows.append(parser.read(path))
             fitting.append(position)
         except NameMismatch as error:
-            unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail))
+            unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail, left_out=True))
     return {name: [row[n] for row in rows] for n, name in enumerate(parser.columns)}, fitting, unfit
 
 
