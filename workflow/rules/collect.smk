@@ -1,4 +1,5 @@
 # The tables that a step makes of each image, as one.
+from pixmake.rules import aggregate_rules as outcome_rules
 
 for table in pixmake_rules.collected(plan):
 

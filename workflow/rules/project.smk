@@ -1,12 +1,15 @@
 # All rules of a project, and the display of its runs.
 from pixmake.rules import checkpoint_rules as pixmake_later
 from pixmake.rules.aggregate_rules import targets as pixmake_targets
-from pixmake.progress.log_handler import begin_run, show_progress
-from pixmake.progress.exit_status import conclude, stopped, unfinished
 
-show_progress(workflow)
+pixmake_rules.require_deployment(plan, workflow)
+pixmake_rules.keep_groups_together(plan, workflow)
+pixmake_storage = pixmake_rules.use_storage(plan, workflow)
+pixmake_run = pixmake_rules.runs(plan)
+handlers = pixmake_rules.handlers_of(plan, workflow)
 
 
+include: pixmake_rules.smk("handlers")
 include: pixmake_rules.smk("images")
 include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")

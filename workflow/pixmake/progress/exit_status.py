@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from pixmake.job.record import failure_counts, read_record
 from pixmake.job.run import PREREQUISITE
@@ -37,7 +36,7 @@ def conclude(
     Parameters
     ----------
     run
-        The run as it began; see `pixmake.progress.log_handler.begin_run`.
+        The run as it began; see `pixmake.rules.run_handlers.begin_run`.
     records
         What it was to make.
     measurements, failures
@@ -130,12 +129,6 @@ def _sums(images: ImageSum, rows: str, more: str = "") -> list[str]:
     if images.empty:
         lines.append(f"{images.empty} of {images.images} images measured nothing")
     return lines
-
-
-def unfinished(dag: Any) -> list[str]:
-    """The records that Snakemake's jobs have not made."""
-    jobs = dag.needrun_jobs(exclude_finished=True)
-    return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
 
 
 def remove_logs(records: Iterable[str]) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import MissingExtraError
-from pixmake.job.record import Record, written_whole
+from pixmake.base.files import written_whole
+from pixmake.job.record import Record
 from pixmake.results.export.delimited import harmless
 from pixmake.results.export.parquet import arrow_types, typed
 from pixmake.results.tables import Column, cell, term_columns

@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pixmake.job.record import Record, read_record, written_whole
+from pixmake.base.files import written_whole
+from pixmake.job.record import Record, read_record
 from pixmake.job.run import PREREQUISITE
 
 COUNTED = ".counts.json"

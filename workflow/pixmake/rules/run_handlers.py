@@ -1,0 +1,192 @@
+"""How a run begins and ends: what the handlers of ``workflow/rules/handlers.smk`` do."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixmake.plan.plan import Plan
+from pixmake.progress.events import write_events
+from pixmake.progress.exit_status import conclude, stopped
+from pixmake.progress.log_handler import BEGIN, Direct, Run, is_of_use, is_wanted, work_of
+from pixmake.progress.run_state import note_plan
+from pixmake.progress.tally import Tally, Work
+from pixmake.rules.checkpoint_rules import asked_now
+from pixmake.rules.image_rules import (
+    begin,
+    done_before,
+    end,
+    over_several,
+    rows_said,
+    step_names,
+    tables,
+    tell_notes,
+)
+from pixmake.rules.snakemake_internals import (
+    default_handlers,
+    jobs_of,
+    logs_by_plugins_alone,
+    pace,
+    unfinished,
+)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is said of a project when a run of it begins and ends."""
+
+    results: str
+    """The folder of all results."""
+    steps: Sequence[str]
+    """In the order in which they are shown."""
+    over_several: Sequence[str]
+    """Those whose jobs are not one for each image."""
+    measurements: str
+    failures: str
+    max_failures: int | str
+    keep: str
+    rows: str = ""
+    """Where the rows of the source are."""
+
+
+def run_facts(plan: Plan) -> RunFacts:
+    """Those of a plan."""
+    return RunFacts(
+        results=plan.config.results,
+        steps=step_names(plan),
+        over_several=over_several(plan),
+        **tables(plan),
+        max_failures=plan.config.max_failures,
+        keep=plan.config.keep,
+        rows=rows_said(plan),
+    )
+
+
+class RunHandlers:
+    """Begins and ends a run, which it remembers between the two.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's.
+    facts
+        What is said of the project.
+    plan
+        ``None`` for a Snakefile that `pixmake compile` wrote, which has none.
+    """
+
+    def __init__(self, workflow: Any, facts: RunFacts, plan: Plan | None = None) -> None:
+        self.workflow, self.facts, self.plan = workflow, facts, plan
+        self.run: Run | None = None
+
+    def begins(self) -> None:
+        """``onstart``."""
+        pace(self.workflow)
+        if self.plan is not None:
+            tell_notes(self.plan)
+            begin(self.plan, self.workflow)
+        self.run = begin_run(self.workflow, self.facts)
+
+    def succeeds(self) -> None:
+        """``onsuccess``."""
+        assert self.run is not None, "Snakemake ends what it has begun"
+        asked: Sequence[str] = self.run.records
+        if self.plan is not None:
+            end()
+            asked = asked_now(self.plan, asked or done_before(self.plan))
+        facts = self.facts
+        conclude(
+            self.run,
+            asked,
+            facts.measurements,
+            facts.failures,
+            max_failures=facts.max_failures,
+            over_several=facts.over_several,
+            keep=facts.keep,
+            rows=facts.rows,
+        )
+
+    def stops(self) -> None:
+        """``onerror``."""
+        if self.run is not None:
+            facts = self.facts
+            stopped(self.run, unfinished(self.workflow), facts.over_several, facts.rows)
+
+
+def run_handlers(workflow: Any, **facts: Any) -> RunHandlers:
+    """Those of a Snakefile that `pixmake compile` wrote."""
+    show_progress(workflow)
+    return RunHandlers(workflow, RunFacts(**facts))
+
+
+def handlers_of(plan: Plan, workflow: Any) -> RunHandlers:
+    """Those of a project."""
+    show_progress(workflow)
+    return RunHandlers(workflow, run_facts(plan), plan)
+
+
+def show_progress(workflow: Any) -> None:
+    """Show a run's progress where ``quiet`` holds ``rules`` but no logger plugin was asked for.
+
+    So it is with a profile of the user's own. Any other ``quiet`` leaves Snakemake's output as it is.
+    """
+    from snakemake.logging import logger
+
+    from snakemake_logger_plugin_pixmake import LogHandler
+
+    write_events(workflow)
+    settings = workflow.output_settings
+    if not is_wanted(settings):
+        return
+    if logs_by_plugins_alone(workflow, LogHandler):
+        # each record wakes the plugins' thread, and Snakemake's own waits for Python's lock meanwhile
+        for handler in logger.handlers:
+            if isinstance(handler, logging.handlers.QueueHandler):
+                handler.addFilter(is_of_use)
+    replaced = default_handlers()
+    if replaced and workflow.is_main_process:
+        logger.removeHandler(replaced[0])
+        logger.addHandler(Direct(settings))
+
+
+def begin_run(workflow: Any, facts: RunFacts) -> Run:
+    """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs."""
+    from snakemake.logging import logger
+
+    tally = Tally(over_several=frozenset(facts.over_several))
+    to_run: list[tuple[int, Work]] = []
+    done: list[Work] = []
+    other: Counter[str] = Counter()
+    jobs = 0
+    for number, job, needed in jobs_of(workflow):
+        jobs += needed
+        record = getattr(job.output, "record", None)
+        if record is None:
+            other[job.rule.name] += int(needed)
+        elif needed:
+            to_run.append((number, work_of(str(record))))
+        else:
+            done.append(work_of(str(record)))
+    tally.plan(to_run, done, facts.steps, jobs=jobs)
+    progress = tally.progress()
+    counts = Counter(work.step for _, work in to_run)
+    names = [*facts.steps, *(set(counts) - set(facts.steps))]
+    listed = [f"{counts[step]} × {step}" for step in names if counts[step]]
+    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number and rule != "all"]
+    before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
+    message = f"{before}to run: {', '.join(listed)}" if listed else ""
+    logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
+    note_plan(tally.begun, facts.results, _ids(work for _, work in to_run), _ids(done))
+    records = tuple(work.record for work in [*(work for _, work in to_run), *done])
+    return Run(records, progress.before, tally.begun, tally.lost)
+
+
+def _ids(works: Iterable[Work]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for work in works:
+        ids.setdefault(work.step, []).append(work.id)
+    return ids

@@ -1,0 +1,13 @@
+# How a run begins and ends.
+
+
+onstart:
+    handlers.begins()
+
+
+onsuccess:
+    handlers.succeeds()
+
+
+onerror:
+    handlers.stops()
