@@ -39,7 +39,7 @@ def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted
         plantcv = None
         if wanted.plantcv:
             plantcv = stack.enter_context(
-                plantcv_results([Path(results) / name for name in PLANTCV], terms, tables.measuring)
+                plantcv_results([Path(results) / name for name in PLANTCV], terms, tables)
             )
         for record in gathered(records):
             for name, row in tables.rows(record):

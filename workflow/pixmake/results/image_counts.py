@@ -62,11 +62,11 @@ class Counting:
     _skipped: dict[str, list[str]] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
-        """Count a record."""
+        """Count a record; what a PlantCV script adds to its image's metadata is no measurement."""
         if record.error is not None:
             if record.error.type == PREREQUISITE:
                 self._skipped.setdefault(record.step, []).append(record.id)
-        elif record.measurements:
+        elif any("term" not in content for content in record.measurements.values()):
             self._measuring.add(record.step)
         else:
             self._empty.setdefault(record.step, []).append(record.id)

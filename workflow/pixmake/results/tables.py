@@ -54,6 +54,8 @@ class Tables:
     """The column of a step's measurement, where that is not its name."""
     measuring: frozenset[str] = frozenset()
     """The steps that measure: each of their images has a row, an empty one if it measured nothing."""
+    types: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Of each step's measurement what its values are: a `Type`, or ``several``."""
 
     @property
     def all(self) -> tuple[Table, ...]:
@@ -154,6 +156,9 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
         described=tuple(_described(of_terms, measured)),
         renamed=renamed,
         measuring=frozenset(measuring),
+        types={
+            (step, name): _kind(found) for step, names in by_step.items() for name, found in names.items()
+        },
     )
 
 
@@ -211,6 +216,10 @@ def _type(found: _Found) -> Type:
     return "bool" if types == {"bool"} else "text"
 
 
+def _kind(found: _Found) -> str:
+    return "several" if "list" in found.types else _type(found)
+
+
 def _unit(found: _Found) -> str:
     units = dict.fromkeys(text for said in found.steps.values() for text in said.get("unit", ()))
     return " | ".join(units)
@@ -220,7 +229,7 @@ def _described(terms: Mapping[str, _Found], measured: Mapping[str, _Found]) -> I
     for name, found in terms.items():
         yield [name, "term", "", _type(found), *[""] * len(_PROPERTIES)]
     for name, found in measured.items():
-        kind = "several" if "list" in found.types else _type(found)
+        kind = _kind(found)
         for step, said in found.steps.items():
             yield [name, "measurement", step, kind, *(" | ".join(said.get(key, ())) for key in _PROPERTIES)]
 
