@@ -321,6 +321,17 @@ class Config(_Model):
         for_all = any(name in step.needs_all for step in self.steps.values())
         return self.keep != "all" and needed and not for_all
 
+    def needed_files(self, step: Step) -> dict[str, str] | None:
+        """The files of the steps that a step needs, with their suffixes.
+
+        Nothing where such a step is not there: a mistake that is told by itself, and not once more by
+        each thing that it would have given.
+        """
+        needs = [*step.needs, *step.needs_all]
+        if any(need not in self.steps for need in needs):
+            return None
+        return {file: suffix for need in needs for file, suffix in self.steps[need].files.items()}
+
 
 Keys = tuple[str | int, ...]
 Places = Mapping[Keys, str]

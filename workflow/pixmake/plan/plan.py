@@ -16,6 +16,7 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import rule_name
 from pixmake.config.images import Images
+from pixmake.config.in_order import what_is_in_order
 from pixmake.config.models import Config, Step, parse_config, parse_images, parse_storage
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
@@ -35,7 +36,7 @@ from pixmake.plan.executors import Placement, place_steps
 from pixmake.plan.kinds import KINDS, takes_images
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
-from pixmake.table.groups import Group, make_grouping
+from pixmake.table.groups import Group, make_grouping, unknown_columns
 from pixmake.table.per_groups import Levels, make_levels
 from pixmake.table.row_sum import RowSum, row_sum
 from pixmake.table.selection import SelectionStep, selection_steps
@@ -291,25 +292,26 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     PixmakeError
         With everything that is wrong with config, table and steps, all at once.
     """
+    source = str(files[0]) if files else "config"
     try:
         config = parse_config(content, files)
     except PixmakeError as error:
+        raise PixmakeError([*error.problems, *_further_problems(content, source)]) from None
+    return make_plan(config, source)
+
+
+def _further_problems(content: Mapping[str, Any], source: str) -> tuple[Problem, ...]:
+    """What is wrong with steps, files, table and images, for a config that has problems of its own."""
+    configure(parse_storage(content))
+    found = what_is_in_order(content)
+    if found is None:
         images = parse_images(content)
-        configure(parse_storage(content))
-        raise PixmakeError([*error.problems, *(table_problems(images) if images else ())]) from None
-    return make_plan(config, str(files[0]) if files else "config")
-
-
-def table_problems(images: Images) -> tuple[Problem, ...]:
-    """What is wrong with a table, for a config that has problems of its own."""
-    problems: list[Problem] = []
-    try:
-        table = selected_table(images)
-        problems += path_problems(table)
-        problems += make_grouping(table, images).problems
-    except PixmakeError as error:
-        problems += error.problems
-    return tuple(problems)
+        return table_problems(images) if images else ()
+    if not found.has_images:
+        return (*_planned_steps(found.config, source)[1], *_function_problems(found.config))
+    if found.config.images.checkpoint is not None:
+        return tuple(_plan_of_containers(found.config, source)[1])
+    return tuple(_plan_of_table(found.config, source)[1])
 
 
 def make_plan(config: Config, source: str = "config") -> Plan:
@@ -330,7 +332,11 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     configure(config.storage.given())
     with _no_garbage():
         containers = config.images.checkpoint is not None
-        return _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
+        found = _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
+    plan, problems = found
+    if problems or plan is None:
+        raise PixmakeError(problems)
+    return plan
 
 
 @contextmanager
@@ -345,72 +351,96 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _plan_of_table(config: Config, source: str) -> Plan:
-    problems: list[Problem] = []
-    steps: tuple[PlannedStep, ...] = ()
+def table_problems(images: Images) -> tuple[Problem, ...]:
+    """What is wrong with a table and with what `images` says of it."""
+    return tuple(_read_table(images)[1])
+
+
+@dataclass(frozen=True)
+class _ReadTable:
+    """A table of images, as far as it is in order."""
+
+    columns: list[str]
     groups: tuple[Group, ...] = ()
-    columns: list[str] = []
-    cohorts: Mapping[str, tuple[Group, ...]] = {}
-    functions: tuple[PlannedFunction, ...] = ()
     notes: tuple[Note, ...] = ()
     rows: RowSum | None = None
+
+
+def _read_table(images: Images) -> tuple[_ReadTable | None, list[Problem]]:
+    """The table, selected and grouped, and all that is wrong on the way."""
     try:
-        steps = _planned_steps(config, source)
+        read = read_images(images)
     except PixmakeError as error:
-        problems += error.problems
+        return None, list(error.problems)
+    columns = read.columns
+    unknown: list[Problem] = []
     try:
-        selected = select_images(config.images)
-        table, columns = selected.table, selected.table.columns
-        problems += path_problems(table)
-        grouping = make_grouping(table, config.images)
-        problems += grouping.problems
-        rows = row_sum(selected.read, selected.steps, table, grouping)
-        groups, notes = grouping.groups, (*table.notes, *grouping.notes())
-        if not groups and not problems:
-            what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
-            problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
+        unknown += unknown_columns(read, images)
+        selected = _selected(images, read)
+    except PixmakeError as error:
+        # which rows make groups is not known now, but which columns there are
+        return _ReadTable(columns), [*error.problems, *unknown]
+    table = selected.table
+    problems = path_problems(table)
+    if unknown:
+        return _ReadTable(columns), [*problems, *unknown]
+    grouping = make_grouping(table, images)
+    problems += grouping.problems
+    groups, notes = grouping.groups, (*table.notes, *grouping.notes())
+    if not groups and not problems:
+        what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
+        problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
+    rows = row_sum(selected.read, selected.steps, table, grouping)
+    return _ReadTable(columns, groups, notes, rows), problems
+
+
+def _plan_of_table(config: Config, source: str) -> tuple[Plan | None, list[Problem]]:
+    """The plan, and all that is wrong with it."""
+    steps, problems = _planned_steps(config, source)
+    table, found = _read_table(config.images)
+    problems += found
+    if table is None:
+        return None, problems + _function_problems(config)
+    columns, groups = table.columns, table.groups
+    cohorts: Mapping[str, tuple[Group, ...]] = {}
+    try:
         cohorts = make_levels(config, groups, columns).cohorts
     except PixmakeError as error:
         problems += error.problems
-    try:
-        functions = plan_functions(config, columns or None)
-    except PixmakeError as error:
-        problems += error.problems
+    functions = _function_problems(config, columns)
+    problems += functions
     known = {} if problems else _known_versions(groups)
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes, functions, rows=rows)
-    problems = problems or [*collisions(plan), *_kind_problems(plan)]
-    if problems:
-        raise PixmakeError(problems)
-    return plan
+    plan = Plan(
+        *(config, groups, steps, tuple(columns), cohorts, known, table.notes),
+        () if functions else plan_functions(config, columns),
+        rows=table.rows,
+    )
+    if not found and {each.name for each in steps if each.step.terms is not None} <= set(cohorts):
+        problems += [*collisions(plan), *_kind_problems(plan)]
+    return plan, problems
 
 
-def _plan_of_containers(config: Config, source: str) -> Plan:
-    """The plan of a project whose images are found during the run."""
+def _function_problems(config: Config, columns: list[str] | None = None) -> list[Problem]:
+    """What is wrong with the functions of tables."""
+    try:
+        plan_functions(config, columns)
+    except PixmakeError as error:
+        return list(error.problems)
+    return []
+
+
+def _plan_of_containers(config: Config, source: str) -> tuple[Plan | None, list[Problem]]:
+    """The plan of a project whose images are found during the run, and all that is wrong with it."""
     checkpoint = config.images.checkpoint
     assert checkpoint is not None
     holding = container_config(config)
-    problems: list[Problem] = []
-    steps: tuple[PlannedStep, ...] = ()
-    groups: tuple[Group, ...] = ()
-    table: Table | None = None
-    rows: RowSum | None = None
-    try:
-        steps = _planned_steps(config, source)
-    except PixmakeError as error:
-        problems += error.problems
-    try:
-        selected = select_images(holding.images)
-        table = selected.table
-        problems += path_problems(table)
-        grouping = make_grouping(table, holding.images)
-        problems += grouping.problems
-        groups, rows = grouping.groups, row_sum(selected.read, selected.steps, table, grouping)
-    except PixmakeError as error:
-        problems += error.problems
+    steps, problems = _planned_steps(config, source)
+    table, found = _read_table(holding.images)
+    problems += found
     problems += checkpoint_problems(config, table.columns if table is not None else [])
-    if problems:
-        raise PixmakeError(problems)
-    assert table is not None
+    problems += _function_problems(config)
+    if table is None or problems:
+        return None, problems
     split = PlannedStep(
         name=SPLIT,
         step=holding.steps[SPLIT],
@@ -419,14 +449,15 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
         storage=config.storage.given(),
         work=split_work(checkpoint),
     )
-    known = _known_versions(groups)
     containers = Plan(
-        holding, groups, (split,), tuple(table.columns), versions=known, notes=table.notes, rows=rows
+        *(holding, table.groups, (split,), tuple(table.columns)),
+        versions=_known_versions(table.groups),
+        notes=table.notes,
+        rows=table.rows,
     )
-    problems = list(collisions(containers))
-    if problems:
-        raise PixmakeError(problems)
-    return Plan(config, (), steps, (), functions=plan_functions(config, None), containers=containers)
+    functions = plan_functions(config, None)
+    plan = Plan(config, (), steps, (), functions=functions, containers=containers)
+    return plan, list(collisions(containers))
 
 
 def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
@@ -459,7 +490,10 @@ def selected_table(images: Images) -> Table:
 
 def select_images(images: Images) -> SelectedImages:
     """The rows to run, and what was left out on the way; errors as those of `selected_table`."""
-    table = read_images(images)
+    return _selected(images, read_images(images))
+
+
+def _selected(images: Images, table: Table) -> SelectedImages:
     steps = selection_steps(table, images.select, images.group_by)
     selected = table.keep(steps[-1].kept) if steps else table
     if not len(selected):
@@ -477,7 +511,8 @@ def select_images(images: Images) -> SelectedImages:
     return SelectedImages(there, table, steps)
 
 
-def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
+def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...], list[Problem]]:
+    """The steps that are in order, and what is wrong with the others."""
     problems: list[Problem] = []
     planned = []
     placements: dict[str, Placement] = {}
@@ -505,24 +540,25 @@ def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
                     storage=config.storage.given(),
                 )
             )
-    if problems:
-        raise PixmakeError(problems)
-    return tuple(planned)
+    return tuple(planned), problems
 
 
 def _in_order(config: Config) -> list[str]:
     """The steps, each after those that it needs; config.yaml's order otherwise."""
-    order: list[str] = []
+    order: dict[str, None] = {}
+    on_the_way: set[str] = set()
 
     def visit(name: str) -> None:
+        if name in order or name in on_the_way or name not in config.steps:
+            return  # steps that need each other, or one that is not there, are told by themselves
+        on_the_way.add(name)
         for need in (*config.steps[name].needs, *config.steps[name].needs_all):
             visit(need)
-        if name not in order:
-            order.append(name)
+        order[name] = None
 
     for name in config.steps:
         visit(name)
-    return order
+    return list(order)
 
 
 def collisions(plan: Plan) -> Iterator[Problem]:

@@ -128,7 +128,7 @@ def make_grouping(table: Table, images: Images) -> Grouping:
     PixmakeError
         A column that is not there; all else is among the grouping's problems.
     """
-    unknown = list(_unknown_columns(table, images))
+    unknown = list(unknown_columns(table, images))
     if unknown:
         raise PixmakeError(unknown)
     cells = _cells(table, images)
@@ -316,7 +316,8 @@ def _empty_keys(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
                 yield Problem(f"the `group_by` column {column!r} is empty", cells.places[row], hint)
 
 
-def _unknown_columns(table: Table, images: Images) -> Iterator[Problem]:
+def unknown_columns(table: Table, images: Images) -> Iterator[Problem]:
+    """The columns that groups and ids are made of, and that are not there."""
     named = [("group_by", column) for column in images.group_by]
     named += [("name_by", images.name_by)] if images.name_by else []
     named += [("id", column) for column in template_columns(images.id)] if images.id else []
