@@ -55,7 +55,10 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
             if why:
                 where = f"steps.{planned.name}.axes, {group.where}"
                 # one word for an image: its other planes have the same axes
-                problems.setdefault((path, planned.name), Problem(f"{named(path, part)} {why}", where))
+                what = f"{named(path, part)} {why}"
+                problems.setdefault(
+                    (path, planned.name), Problem(what, where, mistake=f"{planned.name} {why}")
+                )
     return list(problems.values())
 
 

@@ -48,6 +48,10 @@ GATHERED = ".gathered"
 """The folder below ``results`` with a file for each step whose results other jobs get all at once."""
 
 
+OWN_RULES = ("all", "records", "aggregate", "report", "provenance", "find_images")
+"""Rules that every project may have; see `own_rules`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One rule: what one step does to one group."""
@@ -373,9 +377,11 @@ def _read_table(images: Images) -> tuple[_ReadTable | None, list[Problem]]:
     except PixmakeError as error:
         return None, list(error.problems)
     columns = read.columns
-    unknown: list[Problem] = []
     try:
-        unknown += unknown_columns(read, images)
+        unknown = list(unknown_columns(read, images))
+    except PixmakeError as error:
+        unknown = list(error.problems)
+    try:
         selected = _selected(images, read)
     except PixmakeError as error:
         # which rows make groups is not known now, but which columns there are
@@ -572,21 +578,23 @@ def collisions(plan: Plan) -> Iterator[Problem]:
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
             hint = "set images.id to a template that tells them apart, e.g. with one more column"
-            yield Problem(what, f"{twin.where} and {group.where}", hint)
+            yield Problem(what, f"{twin.where} and {group.where}", hint, "ids are not unique")
     yield from _cohort_collisions(plan)
     names = {planned.name for planned in plan.steps}
-    gathering = {gathering_rule(step) for step in plan.gathered_steps()}
+    own = own_rules(plan)
     rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
     for planned in plan.steps:
         for group in plan.levels.of(planned.name):
             name = rule_name(planned.name, group.id)
-            if name in gathering:
-                what = f"{planned.name} of {group.id} and the rule that gathers a step are both {name}"
-                yield Problem(what, f"steps.{planned.name}", "rename a step")
+            if name in own:
+                what = f"{planned.name} of {group.id} and a rule of pixmake's own are both {name}"
+                where = f"steps.{planned.name}"
+                yield Problem(what, where, "rename a step", f"rule names of {planned.name}")
             for other in names - {planned.name}:
                 if name.startswith(f"{other}_") and name.removeprefix(other) in rules.get(other, groups):
                     what = f"{planned.name} of {group.id} and {other} make one rule name, {name}"
-                    yield Problem(what, f"steps.{planned.name}", "rename a step")
+                    where = f"steps.{planned.name}"
+                    yield Problem(what, where, "rename a step", f"rule names of {planned.name}")
         suffixes = [
             path.removeprefix(f"{plan.config.results}/{planned.name}/")
             for path in file_paths(plan.config.results, planned.name, planned.step, "")
@@ -594,6 +602,13 @@ def collisions(plan: Plan) -> Iterator[Problem]:
         ends = [*suffixes, ".json"]
         if len(set(ends)) < len(ends) or any(suffix.endswith(".json") for suffix in suffixes):
             yield from _file_collisions(plan, planned)
+
+
+def own_rules(plan: Plan) -> set[str]:
+    """The names of the rules that are no job of a step."""
+    tables = {f"collect_{each.name}_{file}" for each in plan.steps for file in each.step.files}
+    functions = {f"aggregate_{name}" for name in plan.config.aggregate.all_functions}
+    return {*OWN_RULES, *(gathering_rule(step) for step in plan.gathered_steps()), *tables, *functions}
 
 
 def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
@@ -604,7 +619,8 @@ def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
             if twin is not cohort:
                 what = f"the ids {twin.id!r} and {cohort.id!r} make one rule name"
                 hint = "change one of the values"
-                yield Problem(what, f"steps.{step}.per, {twin.where} and {cohort.where}", hint)
+                where = f"steps.{step}.per, {twin.where} and {cohort.where}"
+                yield Problem(what, where, hint, f"rule names of {step}")
 
 
 def _kind_problems(plan: Plan) -> Iterator[Problem]:
@@ -623,4 +639,5 @@ def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:
             other = writers.setdefault(path, group.id)
             if other != group.id:
                 what = f"{other} and {group.id} would both write {path}"
-                yield Problem(what, f"steps.{planned.name}.files", "rename the file")
+                where = f"steps.{planned.name}.files"
+                yield Problem(what, where, "rename the file", f"files of {planned.name}")

@@ -152,7 +152,7 @@ def make_grouping(table: Table, images: Images) -> Grouping:
         if images.incomplete == "error":
             what = f"the group {group.id!r} has no {' and no '.join(missing)}"
             hint = "`incomplete: skip` leaves such groups out"
-            problems.append(Problem(what, group.where, hint))
+            problems.append(Problem(what, group.where, hint, "incomplete group"))
     return Grouping(tuple(groups), tuple(incomplete), tuple(problems))
 
 
@@ -232,11 +232,12 @@ def _from_template(template: str, cells: _Cells, rows: Sequence[int]) -> str:
     for column in template_columns(template):
         found = {cells.keys[column][row] for row in rows}
         if None in found:
-            raise PixmakeError([Problem(f"the column {column!r} is empty, but images.id needs it", where)])
+            what = f"the column {column!r} is empty, but images.id needs it"
+            raise PixmakeError([Problem(what, where, mistake=what)])
         if len(found) > 1:
             what = f"images.id needs one value of {column!r}, but this group has {len(found)}"
             hint = f"add {column!r} to group_by, or leave it out of the id"
-            raise PixmakeError([Problem(what, where, hint)])
+            raise PixmakeError([Problem(what, where, hint, f"several values of {column}")])
         values[column] = found.pop()
     try:
         return safe_id(template.format_map(values))
@@ -273,13 +274,13 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
         name = cells.columns[images.name_by][row]
         if name is None:
             what = f"the `name_by` column {images.name_by!r} is empty"
-            problems.append(Problem(what, cells.places[row]))
+            problems.append(Problem(what, cells.places[row], mistake=what))
             continue
         twin = first.setdefault(str(name), row)
         if twin != row:
             what = f"two images of one group are called {name!r}; the other is {cells.places[twin]}"
             hint = "add a column that tells them apart to group_by"
-            problems.append(Problem(what, cells.places[row], hint))
+            problems.append(Problem(what, cells.places[row], hint, "two images of one name"))
     if problems:
         raise PixmakeError(problems)
     return tuple(first)
@@ -313,7 +314,8 @@ def _empty_keys(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
         for column in cells.images.group_by:
             if cells.keys[column][row] is None:
                 hint = "fill it in, or set `empty_group: own` to make it a group of its own"
-                yield Problem(f"the `group_by` column {column!r} is empty", cells.places[row], hint)
+                what = f"the `group_by` column {column!r} is empty"
+                yield Problem(what, cells.places[row], hint, what)
 
 
 def unknown_columns(table: Table, images: Images) -> Iterator[Problem]:

@@ -213,7 +213,7 @@ def with_times(table: Table, written: str | None) -> Table:
     if bad:
         hint = f"as in {written}" if written else "e.g. 2024-01-31 or 2024-01-31T17:05:00"
         raise PixmakeError(
-            Problem(f"{cell!r} is no timestamp", table.place(position), hint)
+            Problem(f"{cell!r} is no timestamp", table.place(position), hint, "no timestamp")
             for position, cell in enumerate(cells)
             if cell in bad
         )
@@ -301,7 +301,8 @@ def path_problems(table: Table) -> list[Problem]:
                 fault = f"{located(paths[position], table.root)}: {MISSING}"
             hint = "" if told else "`missing: skip` leaves such images out"
             told = True
-        problems.append(Problem(fault, table.place(position), hint))
+        mistake = MISSING if fault.endswith(MISSING) else ""
+        problems.append(Problem(fault, table.place(position), hint, mistake))
     return problems
 
 

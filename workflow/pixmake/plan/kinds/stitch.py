@@ -51,7 +51,7 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
     """The tiles of each image: where they are must be known, and they must make a grid."""
     for group in groups:
         for problem in _tile_problems(group):
-            yield Problem(problem[0], f"steps.{name}, {group.id}", problem[1])
+            yield Problem(problem[0], f"steps.{name}, {group.id}", problem[1], f"tiles of {name}")
 
 
 def work(step: Step) -> Mapping[str, Any]:

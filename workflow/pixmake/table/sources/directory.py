@@ -159,6 +159,8 @@ def unmatched_problems(unfit: Sequence[Note]) -> list[Problem]:
     """Files that do not fit as problems; the first says what can be done about all of them."""
     hints = ["`unmatched: skip` leaves such files out", *("" for _ in unfit)]
     return [
-        Problem(f"{note.why}: {note.detail}" if note.detail else note.why, note.path or note.where, hint)
+        Problem(
+            f"{note.why}: {note.detail}" if note.detail else note.why, note.path or note.where, hint, note.why
+        )
         for note, hint in zip(unfit, hints, strict=False)
     ]
