@@ -55,6 +55,7 @@ check-types: $(INSTALLED)
 
 check-rooms: $(INSTALLED)
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python docs/rooms.py --check
 
 # snakefmt starts a program `shfmt` that is beside it.
 check-snakefmt: $(INSTALLED)

@@ -4,7 +4,7 @@ from pixmake.rules.aggregate_rules import targets as pixmake_targets
 
 pixmake_rules.require_deployment(plan, workflow)
 pixmake_rules.keep_groups_together(plan, workflow)
-pixmake_storage = pixmake_rules.use_storage(plan, workflow)
+pixmake_rules.use_storage(plan, workflow)
 pixmake_run = pixmake_rules.runs(plan)
 handlers = pixmake_rules.handlers_of(plan, workflow)
 

@@ -6,7 +6,7 @@ for step, job in plan.jobs(over_several=True):
         name:
             job.rule
         input:
-            **pixmake_rules.inputs_of_several(job, storage=pixmake_storage),
+            **pixmake_rules.inputs_of_several(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:

@@ -53,7 +53,7 @@ def test_pages_of_a_tiff() -> None:
     assert [each["metadata"] for each in found] == [{"page": 0}, {"page": 2}, {"page": 4}]
     assert np.array_equal(read_image(found[2]["path"]), pages[4])
     Path("no.tif").write_bytes(b"II*\0nothing")
-    with pytest.raises(ImageError, match=r"no\.tif: is not an image that OpenCV can decode"):
+    with pytest.raises(ImageError, match=r"no\.tif: begins as TIFF does, but cannot be decoded"):
         split("no.tif", {"pages": {"every": 1}})
 
 

@@ -79,6 +79,7 @@ def test_directory() -> None:
     found = table(directory="in")
     assert rows(found, "path") == ["B.bmp", "a.JPG", "b/10.Tiff", "b/2.png"]
     assert counted_notes(found.notes) == [
+        "2 × is hidden, or a system's own (first: in/.cache)",
         "1 × is of another format (.txt) (first: in/notes.txt)",
         "1 × is of another format (.cr2) (first: in/raw.cr2)",
     ]

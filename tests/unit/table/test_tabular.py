@@ -302,7 +302,6 @@ def test_images_that_the_other_table_does_not_know() -> None:
             "plant,g\nA,1\nB,2\nA,3\n7,4\n7.0,5\n",
             [
                 "plants.csv, row 4: 'A' stands twice, also in row 2 (an image takes the columns of one row)",
-                "plants.csv, row 6: '7' stands twice, also in row 5 (an image takes the columns of one row)",
             ],
         ),
         ("plnt,g\nA,1\n", ["plants.csv: there is no column 'plant' (did you mean 'plnt'?)"]),

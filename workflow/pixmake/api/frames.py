@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from pixmake.job.run import PREREQUISITE
 from pixmake.plan.found_images import found_plan
 from pixmake.plan.plan import Plan
 from pixmake.results.image_counts import declares_measurements
+from pixmake.results.read import measured_values
 from pixmake.rules.image_rules import records
-
-_NUMBERS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+from pixmake.table.term_names import OURS, WHY, column_names
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,16 @@ class Results:
                 names.update(dict.fromkeys(values))
                 if values or declares_measurements(record):
                     measuring.add(record.step)
-                found.append({**record.metadata, **values, "id": record.id, "step": record.step})
+                found.append({**_terms(record), **values, "id": record.id, "step": record.step})
         rows = [row for row in found if row["step"] in measuring]
-        return _frame(rows, ["id", "step", *self.known.columns, *names])
+        return _frame(rows, ["id", "step", *column_names(self.known.columns).values(), *names])
 
     @property
     def failures(self) -> pd.DataFrame:
         """One row a failed image: ``id``, ``step``, ``error``, ``message``, ``log``, the metadata."""
         rows = [
             {
-                **record.metadata,
+                **_terms(record, (*OURS, *WHY)),
                 "id": record.id,
                 "step": record.step,
                 "error": record.error.type,
@@ -67,7 +67,8 @@ class Results:
             for record in self.records()
             if record.error is not None and record.error.type != PREREQUISITE
         ]
-        return _frame(rows, ["id", "step", "error", "message", "log", *self.known.columns])
+        ours = (*OURS, *WHY)
+        return _frame(rows, [*ours, *column_names(self.known.columns, ours).values()])
 
     def records(self) -> Iterator[Record]:
         """The records that are there: image by image in the table's order, then those over several."""
@@ -97,15 +98,11 @@ def known_plan(plan: Plan) -> Plan:
         return plan.containers
 
 
-def measured_values(record: Record) -> dict[str, Any]:
-    """What a record holds as measured, by name."""
-    return {name: _value(content["value"]) for name, content in record.measurements.items()}
+def _terms(record: Record, ours: Sequence[str] = OURS) -> dict[str, Any]:
+    """A record's metadata as the tables have them."""
+    names = column_names(record.terms, ours)
+    return {names[term]: value for term, value in record.terms.items()}
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
-
-
-def _value(value: Any) -> Any:
-    """A measured value: JSON has no NaN, a record says it as text."""
-    return _NUMBERS.get(value, value) if isinstance(value, str) else value

@@ -1,4 +1,7 @@
-"""What a cell of a table says: its value by its own text, what it equals, which time it means."""
+"""What a cell of a table says: its value by its own text, what it equals, which time it means.
+
+A cell's text is its identity: ``1.1`` and ``1.10`` have one value, and are two plots.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import datetime
 import json
 import math
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -18,23 +22,32 @@ _LARGEST = 10**15
 """Integers from here on stay text: a column of them with one empty cell would lose digits as floats."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell whose value is not the one that its text has by itself."""
+
+    value: Any
+    text: str
+
+
 def typed_cell(cell: Any) -> Any:
     """A cell's value by itself alone, so that no other row, and no file format, has a say in it.
 
     Parameters
     ----------
     cell
-        Text, or what JSON, Parquet or Excel hold.
+        Text, a `Cell`, or what JSON, Parquet or Excel hold.
 
     Returns
     -------
     str, int, float, bool or None
         ``7``, ``-1.5`` and ``1e-07`` are numbers; ``007``, ``1e5`` and ``+3`` are names and stay text, as do
-        integers of more than 15 digits. Nothing but space, and NaN, is ``None``. Times become ISO 8601
-        text, lists and mappings JSON.
+        integers of more than 15 digits. Space around a text is no part of it; nothing but space, and
+        NaN, is ``None``. Times become ISO 8601 text, lists and mappings JSON.
     """
     if isinstance(cell, str):
-        if not cell or cell.isspace():
+        cell = cell.strip()
+        if not cell:
             return None
         if cell[-1] in "0123456789" and cell.isascii():
             if _INTEGER.fullmatch(cell):
@@ -45,10 +58,37 @@ def typed_cell(cell: Any) -> Any:
     return _untyped(cell)
 
 
+def written(cell: Any, value: Any) -> str | None:
+    """The text of a cell, where that is not what its value equals: see `comparable`.
+
+    Parameters
+    ----------
+    cell
+        As `typed_cell` got it.
+    value
+        As `typed_cell` gave it.
+
+    Examples
+    --------
+    >>> written("1.10", 1.1), written("1.0", 1.0), written("1.1", 1.1), written(1.0, 1.0)
+    ('1.10', '1.0', None, None)
+    """
+    if isinstance(cell, Cell):
+        cell = cell.text
+    elif isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "replace")
+    if not isinstance(cell, str) or value is None or isinstance(value, str):
+        return None
+    text = cell.strip()
+    return None if text == comparable(value) else text
+
+
 def _untyped(cell: Any) -> Any:
     """The value of a cell that is no text."""
     if cell is None or isinstance(cell, bool):
         return cell
+    if isinstance(cell, Cell):
+        return cell.value
     if hasattr(cell, "item"):  # NumPy's own numbers
         cell = cell.item()
     if isinstance(cell, Decimal):
@@ -79,7 +119,7 @@ def _number(value: float, text: str) -> float | str:
 
 
 def comparable(value: Any) -> str | None:
-    """What is compared: the text, so that ``0``, ``"0"`` and ``0.0`` are one value, and yes is true."""
+    """What a value without a text of its own equals: ``0`` and ``0.0`` are one, and yes is true."""
     if value is None:
         return None
     if isinstance(value, bool):
@@ -88,6 +128,12 @@ def comparable(value: Any) -> str | None:
         return str(int(value))
     text = str(value)
     return text.lower() if text.lower() in ("true", "false") else text
+
+
+def respelt(value: Any, text: str | None) -> str | None:
+    """The other spelling of a value that has no text of its own, ``7`` of 7.0 in Parquet; else the text."""
+    bare = type(value) in (float, bool) and text == str(value)
+    return comparable(value) if bare else text
 
 
 def parse_time(text: Any, written: str | None = None) -> datetime.datetime:

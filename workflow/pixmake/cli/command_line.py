@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from pixmake.base.errors import PixmakeError
 from pixmake.base.installed import VERSION
+from pixmake.base.owner import end_with_owner
 from pixmake.cli.commands import add_commands
 
 
@@ -19,6 +20,7 @@ def main(words: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 1 if something is wrong with the project, or 2 with the command line.
     """
+    end_with_owner()
     words = list(sys.argv[1:] if words is None else words)
     parser = _parser(words[0] if words else "")
     # everything after `run` is Snakemake's, options that pixmake has too included

@@ -1,6 +1,7 @@
 """Whether images have the parts that rows mean and the axes that steps ask for, known before a run.
 
-Only OME-Zarr and TIFF say so without being decoded, and only on this machine's disks they do at once.
+Only OME-Zarr, TIFF and what microscopes write say so without being decoded, and only on this machine's disks
+they do at once.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.images.axes import Described, ImageError, is_zarr, left_of, mismatch, named
-from pixmake.images.read import describe, is_tiff
+from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
+from pixmake.images.formats import is_installed, recognised
+from pixmake.images.read import describe_part, is_tiff
 from pixmake.images.remote.objects import is_remote
 from pixmake.plan.plan import Plan
 from pixmake.table.groups import Group
@@ -36,11 +38,11 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
         for group, path, part in _parts(plan.levels.of(planned.name)):
             if is_remote(path) or not (is_zarr(path) or part or axes):
                 continue
-            place = (path, part.get("level", 0), part.get("page"))
+            place = (path, *(part.get(which) for which in _WHICH), axes)
             if place not in looked:
                 if len(looked) == most:
                     continue
-                looked[place] = _described(*place, group)
+                looked[place] = _described(path, part, axes, group)
             described = looked[place]
             if isinstance(described, Problem):
                 problems.setdefault(place, described)
@@ -79,11 +81,18 @@ def _parts(groups: tuple[Group, ...]) -> Iterator[tuple[Group, str, Any]]:
                 yield each, path, part
 
 
-def _described(path: str, level: int, page: int | None, group: Group) -> Described | Problem | None:
+_WHICH = ("level", "page", "scene", "inside")
+"""What of a part says which array of the image it is a part of."""
+
+
+def _described(path: str, part: Part, axes: str | None, group: Group) -> Described | Problem | None:
     """What an image is; nothing if only decoding it tells."""
     try:
-        if is_zarr(path) or is_tiff(path):
-            return describe(path, level, page)
+        found = None if is_zarr(path) else recognised(path)
+        if found is not None and not is_installed(found):
+            return None  # `pixmake.plan.format_check` says it
+        if found or is_zarr(path) or is_tiff(path):
+            return describe_part(path, part, axes)
     except ImageError as error:
         return Problem(str(error), group.where)
     except PixmakeError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,15 +34,19 @@ from pixmake.plan.containers import (
 )
 from pixmake.plan.environments import environment_problems
 from pixmake.plan.executors import Placement, place_steps
+from pixmake.plan.image_versions import Images as SeenImages
+from pixmake.plan.image_versions import Versions
 from pixmake.plan.kinds import KINDS, takes_images
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
 from pixmake.table.groups import Group, make_grouping, unknown_columns
+from pixmake.table.look_alikes import compared_columns, look_alike_notes
 from pixmake.table.per_groups import Levels, make_levels
 from pixmake.table.row_sum import RowSum, row_sum
 from pixmake.table.selection import SelectionStep, selection_steps
 from pixmake.table.sources import read_images
 from pixmake.table.table import Note, Table, path_problems, without_missing
+from pixmake.table.term_names import renaming_notes
 
 LOGS = "logs"
 GATHERED = ".gathered"
@@ -63,8 +68,6 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
-    several: tuple[str, ...] = ()
-    """The images of a job over several, if it depends on them."""
     gathered: tuple[str, ...] = ()
     """What the job depends on that is not among the words of its command: see ``members``."""
     members: str = ""
@@ -87,6 +90,8 @@ class PlannedStep:
     temporary: bool = False
     """Whether its files are removed once all that need them are done."""
     keep: str = "all"
+    program: str = ""
+    """The list of what it runs, as it is when the run begins; see `pixmake.job.program`."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How images at URIs are reached."""
     work: Mapping[str, Any] = field(default_factory=dict)
@@ -104,8 +109,10 @@ class Plan:
     """The metadata terms, in the table's order."""
     cohorts: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
     """The jobs of the steps with ``per``."""
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     """What the images at URIs were when the plan was made."""
+    changed: Mapping[str, Versions] = field(default_factory=dict)
+    """By step and job: the versions of images that have changed since they were first seen."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
     functions: tuple[PlannedFunction, ...] = ()
@@ -203,6 +210,8 @@ class Plan:
             needed += self._results(need, one.id)
         needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
         members, gathered = "", list[str]()
+        changed = self.changed.get(planned.name, {}).get(group.id, {})
+        versions = ChainMap(changed, self.versions) if changed else self.versions
         many = [need for need in sorted(step.needs) if need not in singles]
         if step.terms is not None:
             of_each = {
@@ -210,8 +219,9 @@ class Plan:
                 for need in many
             }
             gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
-            images = [_image_of(each, self.versions) for each in group.members]
-            members = members_text(images, of_each, {need: need not in self.cohorts for need in many})
+            images = [_image_of(each, versions) for each in group.members]
+            aligned = {need: need not in self.cohorts for need in many}
+            members = members_text(images, of_each, aligned, watched=planned.takes_images)
         task = Task(
             step=planned.name,
             id=group.id,
@@ -219,10 +229,14 @@ class Plan:
             work=planned.work,
             source=planned.source,
             metadata=group.metadata,
+            written=group.written,
+            broken=self._broken(group),
             params=step.params,
             names=group.names,
-            images=tuple(path if is_remote(path) else "" for path in group.paths) if self.versions else (),
-            versions=tuple(self.versions.get(path, "") for path in group.paths) if self.versions else (),
+            images=group.paths,
+            versions=tuple(versions.get(path, "") for path in group.paths)
+            if any(path in versions for path in group.paths)
+            else (),
             parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
@@ -241,22 +255,17 @@ class Plan:
             record=record,
             files=tuple(files),
             log=f"{LOGS}/{planned.name}/{group.id}.log",
-            several=tuple([] if step.terms is None else group_images(planned, group)),
             gathered=tuple(gathered),
             members=members,
         )
+
+    def _broken(self, group: Group) -> str:
+        return group.broken if self.config.images.broken_headers == "fail" else ""
 
     def _is_single(self, step: Step, need: str) -> bool:
         """Whether a needed step has one job for each job of a step."""
         theirs = self.config.steps[need].terms
         return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
-
-
-def group_images(planned: PlannedStep, group: Group) -> list[str]:
-    """The images of a job over several, if it asks for them."""
-    if not planned.takes_images:
-        return []
-    return list(dict.fromkeys(path for each in group.members for path in each.paths))
 
 
 def _image_of(group: Group, versions: Mapping[str, str]) -> dict[str, Any]:
@@ -310,7 +319,7 @@ def _further_problems(content: Mapping[str, Any], source: str) -> tuple[Problem,
     found = what_is_in_order(content)
     if found is None:
         images = parse_images(content)
-        return table_problems(images) if images else ()
+        return table_problems(images, source) if images else ()
     if not found.has_images:
         return (*_planned_steps(found.config, source)[1], *_function_problems(found.config))
     if found.config.images.checkpoint is not None:
@@ -355,9 +364,9 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def table_problems(images: Images) -> tuple[Problem, ...]:
+def table_problems(images: Images, source: str = "") -> tuple[Problem, ...]:
     """What is wrong with a table and with what `images` says of it."""
-    return tuple(_read_table(images)[1])
+    return tuple(_read_table(images, source)[1])
 
 
 @dataclass(frozen=True)
@@ -368,9 +377,10 @@ class _ReadTable:
     groups: tuple[Group, ...] = ()
     notes: tuple[Note, ...] = ()
     rows: RowSum | None = None
+    selected: Table | None = None
 
 
-def _read_table(images: Images) -> tuple[_ReadTable | None, list[Problem]]:
+def _read_table(images: Images, source: str) -> tuple[_ReadTable | None, list[Problem]]:
     """The table, selected and grouped, and all that is wrong on the way."""
     try:
         read = read_images(images)
@@ -382,7 +392,7 @@ def _read_table(images: Images) -> tuple[_ReadTable | None, list[Problem]]:
     except PixmakeError as error:
         unknown = list(error.problems)
     try:
-        selected = _selected(images, read)
+        selected = _selected(images, read, source)
     except PixmakeError as error:
         # which rows make groups is not known now, but which columns there are
         return _ReadTable(columns), [*error.problems, *unknown]
@@ -397,33 +407,50 @@ def _read_table(images: Images) -> tuple[_ReadTable | None, list[Problem]]:
         what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
         problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
     rows = row_sum(selected.read, selected.steps, table, grouping)
-    return _ReadTable(columns, groups, notes, rows), problems
+    return _ReadTable(columns, groups, notes, rows, table), problems
 
 
 def _plan_of_table(config: Config, source: str) -> tuple[Plan | None, list[Problem]]:
     """The plan, and all that is wrong with it."""
     steps, problems = _planned_steps(config, source)
-    table, found = _read_table(config.images)
+    table, found = _read_table(config.images, source)
     problems += found
     if table is None:
         return None, problems + _function_problems(config)
     columns, groups = table.columns, table.groups
     cohorts: Mapping[str, tuple[Group, ...]] = {}
+    alike: tuple[Note, ...] = ()
     try:
         cohorts = make_levels(config, groups, columns).cohorts
+        terms = [term for step in config.steps.values() for term in step.terms or ()]
+        told = set(compared_columns(config.images))
+        if table.selected is not None:
+            alike = tuple(look_alike_notes(table.selected, [term for term in terms if term not in told]))
     except PixmakeError as error:
         problems += error.problems
     functions = _function_problems(config, columns)
     problems += functions
     known = {} if problems else _known_versions(groups)
     plan = Plan(
-        *(config, groups, steps, tuple(columns), cohorts, known, table.notes),
-        () if functions else plan_functions(config, columns),
+        *(config, groups, steps, tuple(columns), cohorts, known),
+        notes=(*table.notes, *alike),
+        functions=() if functions else plan_functions(config, columns),
         rows=table.rows,
     )
     if not found and {each.name for each in steps if each.step.terms is not None} <= set(cohorts):
         problems += [*collisions(plan), *_kind_problems(plan)]
-    return plan, problems
+    return plan if problems else _seen_before(plan), problems
+
+
+def _seen_before(plan: Plan) -> Plan:
+    """The plan with what its images have become since earlier runs saw them."""
+    images, results = SeenImages(), plan.config.results
+    changed = {
+        each.name: images.versions(results, each.name, {group.id for group in plan.levels.of(each.name)})
+        for each in plan.steps
+    }
+    late = images.ahead(path for group in plan.groups for path in group.paths)
+    return replace(plan, changed=changed, notes=(*plan.notes, *late))
 
 
 def _function_problems(config: Config, columns: list[str] | None = None) -> list[Problem]:
@@ -441,7 +468,7 @@ def _plan_of_containers(config: Config, source: str) -> tuple[Plan | None, list[
     assert checkpoint is not None
     holding = container_config(config)
     steps, problems = _planned_steps(config, source)
-    table, found = _read_table(holding.images)
+    table, found = _read_table(holding.images, source)
     problems += found
     problems += checkpoint_problems(config, table.columns if table is not None else [])
     problems += _function_problems(config)
@@ -462,8 +489,10 @@ def _plan_of_containers(config: Config, source: str) -> tuple[Plan | None, list[
         rows=table.rows,
     )
     functions = plan_functions(config, None)
-    plan = Plan(config, (), steps, (), functions=functions, containers=containers)
-    return plan, list(collisions(containers))
+    problems = list(collisions(containers))
+    if not problems:
+        containers = _seen_before(containers)
+    return Plan(config, (), steps, (), functions=functions, containers=containers), problems
 
 
 def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
@@ -483,30 +512,34 @@ class SelectedImages:
     """What each condition of `images.select` has left of it."""
 
 
-def selected_table(images: Images) -> Table:
+def selected_table(images: Images, config: str = "") -> Table:
     """The rows to run.
+
+    Parameters
+    ----------
+    images
+        Which images.
+    config
+        The file that says so, for messages.
 
     Raises
     ------
     PixmakeError
         The table cannot be used, or no row is left.
     """
-    return select_images(images).table
+    return _selected(images, read_images(images), config).table
 
 
-def select_images(images: Images) -> SelectedImages:
-    """The rows to run, and what was left out on the way; errors as those of `selected_table`."""
-    return _selected(images, read_images(images))
-
-
-def _selected(images: Images, table: Table) -> SelectedImages:
-    steps = selection_steps(table, images.select, images.group_by)
+def _selected(images: Images, table: Table, config: str) -> SelectedImages:
+    steps = selection_steps(table, images.select, images.group_by, config)
+    notes = [note for step in steps for note in step.notes]
     selected = table.keep(steps[-1].kept) if steps else table
     if not len(selected):
         hint = "look at images.select" if len(table) else ""
         what = f"no image: {len(table)} rows, of which none is selected"
-        raise PixmakeError([Problem(what, table.source, hint)])
-    there = selected
+        raise PixmakeError([Problem(what, table.source, hint), *(note.as_problem() for note in notes)])
+    alike = look_alike_notes(table, compared_columns(images))
+    there = selected = selected.noting([*notes, *alike, *renaming_notes(table.columns)])
     if images.missing == "skip":
         there = without_missing(selected)
         if not len(there):

@@ -52,13 +52,10 @@ def known_of(records: Iterable[Record], step: str, terms: Sequence[str]) -> Know
     terms
         The metadata terms, in the order of the table of images.
     """
-    of_step = {record.id: record.metadata for record in records if record.step == step}
+    of_step = {record.id: record.terms for record in records if record.step == step}
     columns = term_columns(of_step.values(), terms)
-    rows = {
-        job_id: [cell(metadata.get(column.name)) for column in columns]
-        for job_id, metadata in of_step.items()
-    }
-    return Known(columns, rows)
+    rows = {job_id: [cell(values.get(term)) for term in columns] for job_id, values in of_step.items()}
+    return Known(tuple(columns.values()), rows)
 
 
 def collect_tables(files: Iterable[str], ending: str, target: str | Path, known: Known | None = None) -> int:

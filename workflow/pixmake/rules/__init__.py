@@ -22,7 +22,7 @@ _FOR_SNAKEFILES = {
             "gatherings",
             "inputs",
         ),
-        *("inputs_of_several", "keep_groups_together", "log_of", "look_at", "outputs", "program"),
+        *("inputs_of_several", "keep_groups_together", "log_of", "look_at", "outputs", "program", "records"),
         *("require_deployment", "resources", "retries", "run", "run_command", "runs", "smk", "software"),
         "use_storage",
     ),

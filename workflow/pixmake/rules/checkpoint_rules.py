@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -69,7 +69,7 @@ def inputs_of_any(plan: Plan, checkpoints: Any, step: str) -> dict[str, Callable
 
         return paths
 
-    return {name: of(name) for name in ("images", "needed", "gathered")}
+    return {name: of(name) for name in ("needed", "gathered")}
 
 
 def outputs_of_any(plan: Plan, planned: PlannedStep) -> dict[str, Any]:
@@ -139,7 +139,8 @@ def _found(plan: Plan, checkpoints: Any) -> _Found:
     key = (table, Path(table).stat().st_mtime_ns)
     if key not in _cache:
         try:
-            found = found_plan(plan.config)
+            # by the programs that the run began with, whatever has been edited since
+            found = replace(found_plan(plan.config), steps=plan.steps)
         except PixmakeError as error:
             print(f"pixmake: {error}", file=sys.stderr)
             raise SystemExit(1) from None

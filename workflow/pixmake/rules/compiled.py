@@ -55,7 +55,6 @@ def as_text(plan: Plan) -> Iterator[str]:
     names = {
         "plan": plan,
         "pixmake_run": runs,
-        "pixmake_storage": False,
         "pixmake_later": checkpoint_rules,
         "pixmake_rules": rules,
         "checkpoints": None,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixmake.images.remote import cache
+from pixmake.images.remote.objects import is_remote
+from pixmake.job import client
 from pixmake.plan.plan import Plan
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import conclude, stopped
 from pixmake.progress.log_handler import BEGIN, Direct, Run, is_of_use, is_wanted, work_of
 from pixmake.progress.run_state import note_plan
 from pixmake.progress.tally import Tally, Work
+from pixmake.rules import ending
 from pixmake.rules.checkpoint_rules import asked_now
 from pixmake.rules.image_rules import (
     begin,
@@ -86,8 +92,10 @@ class RunHandlers:
     def begins(self) -> None:
         """``onstart``."""
         pace(self.workflow)
+        ending.begin(self.workflow)
         if self.plan is not None:
             tell_notes(self.plan)
+            tell_of_places(self.plan)
             begin(self.plan, self.workflow)
         self.run = begin_run(self.workflow, self.facts)
 
@@ -117,14 +125,27 @@ class RunHandlers:
             stopped(self.run, unfinished(self.workflow), facts.over_several, facts.rows)
 
 
+def tell_of_places(plan: Plan) -> None:
+    """Say where sockets and local copies lie, if somebody else has made folders of their usual names."""
+    lines = [client.displaced()]
+    with contextlib.suppress(OSError):  # an image that needs it tells of that
+        if any(is_remote(path) for _, job in plan.jobs() for path in job.images):
+            lines.append(cache.displaced(str(plan.config.storage.cache)))
+    for line in filter(None, lines):
+        print(f"pixmake: {line}", file=sys.stderr, flush=True)
+
+
 def run_handlers(workflow: Any, **facts: Any) -> RunHandlers:
     """Those of a Snakefile that `pixmake compile` wrote."""
+    ending.listen()
+    ending.know(workflow)
     show_progress(workflow)
     return RunHandlers(workflow, RunFacts(**facts))
 
 
 def handlers_of(plan: Plan, workflow: Any) -> RunHandlers:
     """Those of a project."""
+    ending.know(workflow)
     show_progress(workflow)
     return RunHandlers(workflow, run_facts(plan), plan)
 

@@ -12,18 +12,19 @@ SEEN_IN = ("9.27.1",)
 """The versions of Snakemake with which these were seen to work."""
 
 UNDOCUMENTED = {
-    "_cores": "Jobs are asked for before there is a core for them",
+    "_cores": "A core rests while the end of a job is booked",
     "subsample": "All ready jobs are reset before a sample is taken",
-    "job_rate_limiter": "Each round of the scheduler asks for another one",
-    "_user_kill": "Jobs are asked for before there is a core for them",
-    "parent_groupids": "Parts of a group that need no other part become cluster jobs of their own",
+    "job_rate_limiter": "Each round of the scheduler asks for another one, for as long as the run lasts",
+    "_user_kill": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
+    "_open_jobs": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
+    "parent_groupids": "Parts of a group become cluster jobs of their own",
     "_process_prefix": "A command's prefix cannot be asked for",
     "_process_suffix": "A command's prefix cannot be asked for",
-    "needrun_jobs": "What a run is to do, and what of it is done, cannot be asked for",
-    "needrun": "What a run is to do, and what of it is done, cannot be asked for",
+    "needrun_jobs": "A run cannot be asked what it is to do",
+    "needrun": "A run cannot be asked what it is to do",
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
-    "sourcecache": "A file of rules cannot be read but into a workflow",
+    "sourcecache": "Rules cannot be read without running their workflow",
 }
 """Attributes and names, and the heading of their entry in ``docs/upstream.md``."""
 
@@ -84,6 +85,13 @@ def cores_of(job: Any) -> int:
 def is_ending(workflow: Any) -> bool:
     """Whether the scheduler was told to begin nothing more."""
     return bool(getattr(workflow.scheduler, "_user_kill", None))
+
+
+def begin_no_more(workflow: Any) -> None:
+    """Tell the scheduler to begin nothing more, and to end once what runs has ended; from any thread."""
+    scheduler = workflow.scheduler
+    scheduler._user_kill = "graceful"
+    scheduler._open_jobs.release()
 
 
 def wraps_commands() -> bool:

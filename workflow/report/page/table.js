@@ -3,7 +3,7 @@
 function makeTable(view) {
   const holder = make('div', { id: 'table' });
   const links = make('span', { class: 'quiet' }, 'Whole tables: ',
-    ...data.project.tables.flatMap((path, index) => [index ? ' · ' : '', make('a', { href: path }, path)]));
+    ...data.project.tables.flatMap((path, index) => [index ? ' · ' : '', make('a', { href: encoded(path) }, path)]));
   view.append(make('div', { class: 'controls' }, links), holder);
   let table;
   const rowOf = (row) => {
@@ -20,18 +20,20 @@ function makeTable(view) {
       height: Math.max(360, window.innerHeight - 210),
       layout: 'fitDataFill',
       placeholder: 'No image is like that.',
-      columnDefaults: { headerSortTristate: true, maxWidth: 340, headerTooltip: true, resizable: 'header' },
+      columnDefaults: { headerSortTristate: true, maxWidth: 340, headerTooltip: (_, column) => make('div', {}, column.getDefinition().title), resizable: 'header' },
       rowFormatter: (row) => row.getElement().classList.toggle('failed', row.getData().state !== 'done'),
       columns: [
         { title: 'id', field: 'id', frozen: true, minWidth: 130 },
         { title: 'state', field: 'state' },
         ...data.columns.map((column, index) => ({
           title: title(column),
+          // the library takes texts for HTML: nodes stay the text that they are
+          titleFormatter: () => document.createTextNode(title(column)),
           field: `c${index}`,
           hozAlign: column.type === 'number' ? 'right' : 'left',
           sorter: column.type === 'text' ? 'string' : 'number',
           sorterParams: { alignEmptyValues: 'bottom' },
-          formatter: (cell) => shown(column, cell.getValue()),
+          formatter: (cell) => document.createTextNode(shown(column, cell.getValue())),
         })),
       ],
     });

@@ -29,12 +29,12 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what would run, or raise an error that lists what is wrong."""
     from pixmake.config.models import read_config
-    from pixmake.plan.axes_check import fitting_problems
+    from pixmake.plan.format_check import image_problems
     from pixmake.plan.plan import plan_project
     from pixmake.table.table import counted_notes
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
-    problems = fitting_problems(plan)
+    problems = image_problems(plan)
     if problems:
         raise PixmakeError(problems)
     images = sum(len(group.paths) for group in plan.groups)

@@ -206,26 +206,20 @@ def local(path: str) -> str:
     return local_file(path) if is_remote(path) else path
 
 
-def store(uri: str) -> Any:
-    """A Zarr store, to read from.
-
-    Returns
-    -------
-    zarr.abc.store.Store
+def asynchronous_filesystem(uri: str) -> Any:
+    """The fsspec filesystem of a URI for those who await it, such as zarr; closed when Python ends.
 
     Raises
     ------
     RemoteError
         The URI cannot be used.
     """
-    from pixmake.images.remote.zarr_store import RemoteStore
-
     _check(uri)
     known = len(_STATE.opened)
     filesystem = _filesystem(_scheme(uri), asynchronous=True)
     if len(_STATE.opened) > known:
         atexit.register(_close, filesystem)
-    return RemoteStore(filesystem, filesystem._strip_protocol(uri).rstrip("/"), uri.rstrip("/"))
+    return filesystem
 
 
 def exists(uri: str) -> bool:

@@ -140,8 +140,9 @@ def _metadata(record: Record, terms: Sequence[str]) -> dict[str, Any]:
     """The terms, of each a value an image, as text; then the images."""
     count = max(1, len(record.images))
     metadata: dict[str, Any] = {}
+    written = record.terms
     for term in terms:
-        value = record.metadata.get(term)
+        value = written.get(term)
         values = value if isinstance(value, list) and len(value) == count else [value] * count
         metadata[term] = {
             "label": LABELS.get(term, term),
