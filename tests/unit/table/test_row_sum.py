@@ -15,6 +15,7 @@ from pixmake.config.images import Images
 from pixmake.plan.plan import select_images
 from pixmake.table.groups import make_grouping
 from pixmake.table.row_sum import RowSum, row_sum
+from pixmake.table.sources import read_images
 
 ROWS = st.lists(
     st.tuples(st.sampled_from("PQR"), st.sampled_from(["VIS", "NIR", ""]), st.integers(0, 3), st.booleans()),
@@ -42,7 +43,7 @@ GROUPS = st.sampled_from(
 def sum_of(images: dict[str, Any]) -> RowSum:
     """Where the rows of a table are."""
     asked = Images.model_validate(images)
-    selected = select_images(asked)
+    selected = select_images(asked, read_images(asked))
     grouping = make_grouping(selected.table, asked)
     if grouping.problems:
         raise PixmakeError(grouping.problems)

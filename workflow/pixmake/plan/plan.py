@@ -392,7 +392,7 @@ def _read_table(images: Images, source: str) -> tuple[_ReadTable | None, list[Pr
     except PixmakeError as error:
         unknown = list(error.problems)
     try:
-        selected = _selected(images, read, source)
+        selected = select_images(images, read, source)
     except PixmakeError as error:
         # which rows make groups is not known now, but which columns there are
         return _ReadTable(columns), [*error.problems, *unknown]
@@ -527,10 +527,11 @@ def selected_table(images: Images, config: str = "") -> Table:
     PixmakeError
         The table cannot be used, or no row is left.
     """
-    return _selected(images, read_images(images), config).table
+    return select_images(images, read_images(images), config).table
 
 
-def _selected(images: Images, table: Table, config: str) -> SelectedImages:
+def select_images(images: Images, table: Table, config: str = "") -> SelectedImages:
+    """The rows to run of what the source gave; errors as those of `selected_table`."""
     steps = selection_steps(table, images.select, images.group_by, config)
     notes = [note for step in steps for note in step.notes]
     selected = table.keep(steps[-1].kept) if steps else table

@@ -22,10 +22,10 @@ from pixmake.job.record import Failure, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now
-from pixmake.progress.tally import Tally, Work
+from pixmake.progress.tally import BEGIN, Tally, Work
 
-BEGIN, END = "pixmake_begin", "pixmake_end"
-"""Events of our own among Snakemake's, so that they come in order."""
+END = "pixmake_end"
+"""An event of our own among Snakemake's, so that it comes in order; another one is `BEGIN`."""
 
 MOST_ERRORS = 10
 """Failed attempts that are told one by one."""

@@ -17,9 +17,9 @@ from pixmake.job import client
 from pixmake.plan.plan import Plan
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import conclude, stopped
-from pixmake.progress.log_handler import BEGIN, Direct, Run, is_of_use, is_wanted, work_of
+from pixmake.progress.log_handler import Direct, Run, is_of_use, is_wanted, work_of
 from pixmake.progress.run_state import note_plan
-from pixmake.progress.tally import Tally, Work
+from pixmake.progress.tally import BEGIN, Tally, Work
 from pixmake.rules import ending
 from pixmake.rules.checkpoint_rules import asked_now
 from pixmake.rules.image_rules import (
