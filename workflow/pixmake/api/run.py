@@ -206,7 +206,7 @@ class Run:
         return self.measurements
 
     def _came_to_its_end(self) -> bool:
-        """Whether all images were done, if not well: the tables are written, the exit status tells of them."""
+        """Whether all images were tried: the tables are written, and the exit status tells what failed."""
         try:
             text = self.log.read_text(encoding="utf-8", errors="replace")
         except OSError:

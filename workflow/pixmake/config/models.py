@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import keyword
 import math
 import posixpath
@@ -194,6 +195,22 @@ _NOT_IN_PATHS = re.compile(r"[{}<>*?\[\]\x00-\x1f\x7f\ud800-\udfff]")
 _LONGEST_NAME = 200
 
 
+def _as_json(given: Any) -> Any:
+    """What stands in YAML as JSON has it: a date is the text that was written."""
+    if isinstance(given, dict):
+        for key in given:
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is no text; quote it")
+        return {key: _as_json(value) for key, value in given.items()}
+    if isinstance(given, (list, tuple)):
+        return [_as_json(value) for value in given]
+    if isinstance(given, (datetime.date, datetime.datetime)):
+        return given.isoformat()
+    if given is not None and not isinstance(given, (bool, int, float, str)):
+        raise ValueError(f"{given!r} is no text, number, list or mapping")
+    return given
+
+
 class Executor(_Model):
     """Where jobs run, and with what: a step names one, and its own `threads` and `resources` win."""
 
@@ -295,7 +312,7 @@ class Step(_Model):
     """Terms of the table: the step runs once for the images that share their values (a plant's time
     series), or with `all` once for all images; default: once for each image."""
 
-    params: dict[Name, Any] = {}
+    params: Annotated[dict[Name, Any], AfterValidator(_as_json)] = {}
     """Arguments of the function, by name; a changed value runs the step again."""
 
     files: dict[Name, Suffix] = {}
@@ -438,6 +455,9 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
         places.update(found)
         problems += repeated
     default = str(files[0]) if files else "config"
+    for keys, text in _halved(content):
+        what = f"{_dotted(keys)}: {text!r} has half a character, which no file can hold"
+        problems.append(Problem(what, _place(places, keys, default)))
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
@@ -450,6 +470,22 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
     if problems:
         raise PixmakeError(problems)
     return config
+
+
+def _halved(content: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
+    """The texts that hold a lone surrogate, such as a YAML escape can write."""
+    if isinstance(content, str):
+        if _SURROGATE.search(content):
+            yield keys, content
+    elif isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from _halved(value, (*keys, key))
+    elif isinstance(content, list):
+        for number, value in enumerate(content):
+            yield from _halved(value, (*keys, number))
+
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def _unknown_needs(steps: Any, places: Places, default: str) -> Iterator[Problem]:
