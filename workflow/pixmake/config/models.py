@@ -186,13 +186,14 @@ def _folder(given: str) -> str:
         raise ValueError(f"{given!r} has {shown}, which Snakemake does not take as they are in a path")
     if given != given.strip() or any(len(part.encode()) > _LONGEST_NAME for part in given.split("/")):
         raise ValueError(f"{given!r} is no name for a folder: it is too long, or has spaces at an end")
-    if ".snakemake" in given.split("/"):
+    if ".snakemake" in given.split("/") and not given.startswith(_OURS):
         raise ValueError(f"{given!r} is below .snakemake, which is Snakemake's own")
     return posixpath.normpath(given)
 
 
 _NOT_IN_PATHS = re.compile(r"[{}<>*?\[\]\x00-\x1f\x7f\ud800-\udfff]")
 _LONGEST_NAME = 200
+_OURS = ".snakemake/pixmake/"
 
 
 def _as_json(given: Any) -> Any:
