@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixmake.job.record import Failure, Record
@@ -28,6 +28,7 @@ def record(step: str, job_id: str, end: str, kind: str = "function", files: bool
     return Record(job_id, step, "ok", {"plant": job_id}, measurements, origin={"task": task})
 
 
+@settings(deadline=None)
 @given(images=CASES, declared=st.booleans(), more=st.sampled_from(ENDS))
 def test_the_sum_and_the_tables(images: list[Mapping[str, str]], declared: bool, more: str) -> None:
     """Whatever became of each step: four counts make all images, and the tables' rows are the same images."""

@@ -50,7 +50,7 @@ def sum_of(images: dict[str, Any]) -> RowSum:
     return row_sum(selected.read, selected.steps, selected.table, grouping)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(rows=ROWS, select=SELECT, groups=GROUPS)
 def test_rows_add_up(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, ...]], select: Any, groups: Any

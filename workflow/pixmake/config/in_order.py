@@ -22,6 +22,8 @@ class InOrder:
     """The part of a config that is in order."""
 
     config: Config
+    inconsistent: Config
+    """The same with what its keys do not allow together, such as one that a kind of step does not know."""
     has_images: bool = True
     """Whether its `images` are those of the project; else they stand in for some that are not in order."""
 
@@ -35,7 +37,8 @@ def what_is_in_order(content: Mapping[str, Any]) -> InOrder | None:
     has_images = True
     for _ in range(_ROUNDS):
         try:
-            return InOrder(_of_its_kinds(Config.model_validate(kept)), has_images)
+            config = Config.model_validate(kept)
+            return InOrder(_of_its_kinds(config), config, has_images)
         except ValidationError as error:
             for detail in error.errors():
                 _take_out(kept, detail["loc"], missing=detail["type"] == "missing")

@@ -449,12 +449,7 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
     PixmakeError
         With every problem that was found.
     """
-    places: dict[Keys, str] = {}
-    problems: list[Problem] = []
-    for file in files:
-        found, repeated = key_lines(file)
-        places.update(found)
-        problems += repeated
+    places, problems = _places_in(files)
     default = str(files[0]) if files else "config"
     for keys, text in _halved(content):
         what = f"{_dotted(keys)}: {text!r} has half a character, which no file can hold"
@@ -465,12 +460,30 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
         problems += [explain(detail, places, default) for detail in error.errors()]
         problems += _unknown_needs(content.get("steps"), places, default)
         raise PixmakeError(sorted(problems, key=_line)) from None
-    problems += [
-        Problem(what, _place(places, keys, default), hint) for keys, what, hint in _inconsistencies(config)
-    ]
+    problems += inconsistency_problems(config, files)
     if problems:
         raise PixmakeError(problems)
     return config
+
+
+def inconsistency_problems(config: Config, files: Sequence[str | Path] = ()) -> list[Problem]:
+    """What each key of a config allows by itself but not together."""
+    places, _ = _places_in(files)
+    default = str(files[0]) if files else "config"
+    return [
+        Problem(what, _place(places, keys, default), hint) for keys, what, hint in _inconsistencies(config)
+    ]
+
+
+def _places_in(files: Sequence[str | Path]) -> tuple[dict[Keys, str], list[Problem]]:
+    """Where each key stands in YAML files, and the keys that stand there twice."""
+    places: dict[Keys, str] = {}
+    problems: list[Problem] = []
+    for file in files:
+        found, repeated = key_lines(file)
+        places.update(found)
+        problems += repeated
+    return places, problems
 
 
 def _halved(content: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:

@@ -17,8 +17,15 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import rule_name
 from pixmake.config.images import Images
-from pixmake.config.in_order import what_is_in_order
-from pixmake.config.models import Config, Step, parse_config, parse_images, parse_storage
+from pixmake.config.in_order import InOrder, what_is_in_order
+from pixmake.config.models import (
+    Config,
+    Step,
+    inconsistency_problems,
+    parse_config,
+    parse_images,
+    parse_storage,
+)
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
 from pixmake.images.remote.objects import configure, is_remote, versions
@@ -309,22 +316,33 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     try:
         config = parse_config(content, files)
     except PixmakeError as error:
-        raise PixmakeError([*error.problems, *_further_problems(content, source)]) from None
+        raise PixmakeError([*error.problems, *_further_problems(content, source, files)]) from None
     return make_plan(config, source)
 
 
-def _further_problems(content: Mapping[str, Any], source: str) -> tuple[Problem, ...]:
+def _further_problems(
+    content: Mapping[str, Any], source: str, files: Sequence[str | Path]
+) -> tuple[Problem, ...]:
     """What is wrong with steps, files, table and images, for a config that has problems of its own."""
     configure(parse_storage(content))
     found = what_is_in_order(content)
     if found is None:
         images = parse_images(content)
         return table_problems(images, source) if images else ()
+    problems = _inconsistencies(found, content, files)
     if not found.has_images:
-        return (*_planned_steps(found.config, source)[1], *_function_problems(found.config))
+        return (*problems, *_planned_steps(found.config, source)[1], *_function_problems(found.config))
     if found.config.images.checkpoint is not None:
-        return tuple(_plan_of_containers(found.config, source)[1])
-    return tuple(_plan_of_table(found.config, source)[1])
+        return (*problems, *_plan_of_containers(found.config, source)[1])
+    return (*problems, *_plan_of_table(found.config, source)[1])
+
+
+def _inconsistencies(
+    found: InOrder, content: Mapping[str, Any], files: Sequence[str | Path]
+) -> list[Problem]:
+    """What keys do not allow together; a needed step that has mistakes of its own is there all the same."""
+    gone = {f"there is no step {name!r}" for name in set(content["steps"]) - set(found.config.steps)}
+    return [each for each in inconsistency_problems(found.inconsistent, files) if each.what not in gone]
 
 
 def make_plan(config: Config, source: str = "config") -> Plan:
