@@ -44,6 +44,7 @@ from pixmake.plan.executors import Placement, place_steps
 from pixmake.plan.image_versions import Images as SeenImages
 from pixmake.plan.image_versions import Versions
 from pixmake.plan.kinds import KINDS, takes_images
+from pixmake.plan.record_index import Known, known_records
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
 from pixmake.table.groups import Group, make_grouping, unknown_columns
@@ -97,6 +98,8 @@ class PlannedStep:
     temporary: bool = False
     """Whether its files are removed once all that need them are done."""
     keep: str = "all"
+    rule: str = ""
+    """Hash of what else Snakemake compares of its rules; see `pixmake.job.task.Limits`."""
     program: str = ""
     """The list of what it runs, as it is when the run begins; see `pixmake.job.program`."""
     storage: Mapping[str, Any] = field(default_factory=dict)
@@ -120,6 +123,8 @@ class Plan:
     """What the images at URIs were when the plan was made."""
     changed: Mapping[str, Versions] = field(default_factory=dict)
     """By step and job: the versions of images that have changed since they were first seen."""
+    known: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+    """By step and job: what is known of the records that are there."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
     functions: tuple[PlannedFunction, ...] = ()
@@ -463,12 +468,13 @@ def _plan_of_table(config: Config, source: str) -> tuple[Plan | None, list[Probl
 def _seen_before(plan: Plan) -> Plan:
     """The plan with what its images have become since earlier runs saw them."""
     images, results = SeenImages(), plan.config.results
-    changed = {
-        each.name: images.versions(results, each.name, {group.id for group in plan.levels.of(each.name)})
+    known = {
+        each.name: known_records(results, each.name, {group.id for group in plan.levels.of(each.name)})
         for each in plan.steps
     }
+    changed = {step: images.versions(records) for step, records in known.items()}
     late = images.ahead(path for group in plan.groups for path in group.paths)
-    return replace(plan, changed=changed, notes=(*plan.notes, *late))
+    return replace(plan, known=known, changed=changed, notes=(*plan.notes, *late))
 
 
 def _function_problems(config: Config, columns: list[str] | None = None) -> list[Problem]:

@@ -11,7 +11,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import methodcaller
 from pathlib import Path
@@ -78,6 +78,7 @@ class Gathering:
     """A rule that puts the results of all jobs of a step into one file."""
 
     rule: str
+    step: str
     records: Callable[[Plan], list[str]]
     """Of a plan: the one at hand, or the one of images that a run has yet to find."""
     files: Callable[[Plan], list[str]]
@@ -160,14 +161,14 @@ def _search_cycles_less() -> None:
     atexit.register(gc.freeze)
 
 
-def begin(plan: Plan, workflow: Any) -> None:
-    """Before a run's first job: end what a killed run left on the cluster, leave the plan for its nodes."""
+def begin(plan: Plan, workflow: Any, jobs: Iterable[tuple[PlannedStep, Job]]) -> None:
+    """Before a run's first job: end what a killed run left on the cluster, leave its jobs for its nodes."""
     if workflow.local_exec:
         return
     if alone():
         cancel_orphans()
         give_up_submissions()
-    leave_plan(plan)
+    leave_plan(plan, jobs)
 
 
 def done_before(plan: Plan) -> list[str]:
@@ -381,6 +382,7 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "batches": batches,
         "storage": planned.storage,
         "program": planned.program,
+        "rule": planned.rule,
         "images_per_process": step.images_per_process,
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
@@ -456,6 +458,7 @@ def gatherings(plan: Plan) -> list[Gathering]:
     return [
         Gathering(
             rule=gathering_rule(step),
+            step=step,
             records=methodcaller("records", step),
             files=methodcaller("files", step),
             output=gathered_path(plan.config.results, step),
@@ -486,8 +489,8 @@ class Collected:
     """A table of all images, made of the tables that a step makes of each."""
 
     rule: str
-    files: list[str]
     step: str
+    files: list[str]
     ending: str
     """What stands behind an id in the names of the files."""
     path: str
@@ -504,11 +507,8 @@ def collected(plan: Plan) -> list[Collected]:
                 jobs = plan.levels.of(planned.name)
                 files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
                 path = f"{results}/{planned.name}.{name}.{suffix}"
-                found.append(
-                    Collected(
-                        f"collect_{planned.name}_{name}", files, planned.name, f".{name}.{suffix}", path
-                    )
-                )
+                rule = f"collect_{planned.name}_{name}"
+                found.append(Collected(rule, planned.name, files, f".{name}.{suffix}", path))
     return found
 
 

@@ -5,6 +5,7 @@ Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what would
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -25,11 +26,29 @@ UNDOCUMENTED = {
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
     "sourcecache": "Rules cannot be read without running their workflow",
+    "args_to_api": "A Snakefile cannot ask which options were given",
 }
 """Attributes and names, and the heading of their entry in ``docs/upstream.md``."""
 
 DEFAULT_LIMIT = (100, 1)
 """Snakemake's own limit: so many starts of jobs in so many seconds."""
+
+
+def options_given() -> dict[str, Any] | None:
+    """The options that differ from Snakemake's defaults, by its own names for them; of a profile, too.
+
+    Returns
+    -------
+    dict or None
+        None if this process was not started by Snakemake's command line.
+    """
+    frame: Any = sys._getframe()
+    while frame is not None and frame.f_code.co_name != "args_to_api":
+        frame = frame.f_back
+    if frame is None or not {"args", "parser"} <= frame.f_locals.keys():
+        return None
+    args, parser = frame.f_locals["args"], frame.f_locals["parser"]
+    return {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
 
 
 class Planned(Protocol):

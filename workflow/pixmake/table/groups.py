@@ -13,6 +13,7 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import safe_id
 from pixmake.base.numerals import number_of
+from pixmake.base.templates import template_problem
 from pixmake.base.values import TIMESTAMP, as_metadata, comparable
 from pixmake.config.images import Images
 from pixmake.images.axes import WHOLE, Part, is_zarr
@@ -311,8 +312,11 @@ def template_columns(template: str) -> list[str]:
     """
     try:
         names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        problem = template_problem(template)
     except ValueError as error:
         raise PixmakeError([Problem(f"images.id: {template!r} is no template: {error}")]) from None
+    if problem:
+        raise PixmakeError([Problem(f"images.id: {problem}")])
     return names
 
 

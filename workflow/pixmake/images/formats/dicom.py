@@ -21,7 +21,7 @@ NAME = "DICOM"
 SUFFIXES = ("dcm", "dicom")
 SEARCHED = True
 EXTRA = "dicom"
-PACKAGES = ("pydicom",)
+PACKAGES = ("pydicom.pixels=pydicom",)
 SEVERAL = False
 
 _PALETTE = "PALETTE COLOR"
