@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from pixmake.api.cell_lines import last_line
 from pixmake.api.frames import Results, known_plan
 from pixmake.api.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.api.progress_bar import is_watched, shown_bar
@@ -580,6 +581,8 @@ def _rows(results: Results) -> pd.DataFrame:
         values = measured_values(record)
         names.update(dict.fromkeys(values))
         error = None if record.error is None else f"{record.error.type}: {record.error.message}"
+        where = last_line(results.folder, record.error.traceback) if record.error is not None else ""
+        error = f"{error} ({where})" if where else error
         terms = {columns.get(term, term): value for term, value in record.terms.items()}
         rows.append({**terms, **values, "id": record.id, "error": error})
     shown = ["id", *columns.values(), *names, "error"]

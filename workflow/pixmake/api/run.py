@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pixmake.api.cell_lines import in_cells, last_line
 from pixmake.api.frames import Results
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.job.record import FAILURES
@@ -45,14 +46,18 @@ def failures_in_words(results: Results, where: str) -> str:
     failures = results.failures
     if failures.empty:
         return ""
-    images = len({record.id for record in results.records()})
+    images, where_in_cells = set(), ""
+    for record in results.records():
+        images.add(record.id)
+        if record.error is not None and not where_in_cells:
+            where_in_cells = last_line(results.folder, record.error.traceback)
+    where = f"{where_in_cells}; {where}" if where_in_cells else where
     reasons = Counter(zip(failures["error"], failures["message"], strict=True))
     (error, message), count = reasons.most_common(1)[0]
     others = f", and {len(reasons) - 1} other reasons" if len(reasons) > 1 else ""
     of_most = "" if count == len(failures) else f" ({count} of them)"
-    return (
-        f"{failures['id'].nunique()} of {images} images failed: {error}: {message}{of_most}{others}; {where}"
-    )
+    reason = f"{error}: {message}{of_most}{others}"
+    return f"{failures['id'].nunique()} of {len(images)} images failed: {reason}; {where}"
 
 
 @dataclass(frozen=True)
@@ -263,6 +268,7 @@ class Run:
                 log = self.results.path(job.log).read_text(encoding="utf-8", errors="replace").rstrip()
             except OSError:
                 log = ""
+            log = in_cells(self.results.folder, log)
             return f"{job.task.step} of {job.task.id} failed, and the run stopped there:\n{log}"
         return None
 
