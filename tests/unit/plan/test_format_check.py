@@ -39,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_czi(Path("data", name), [Block(np.zeros((5, 5), np.uint8), {"X": 0, "Y": 0})])
     Path("data/c.png").write_bytes(b"nothing")
     Path("data/d.png").write_bytes(b"%PDF-1.7")
-    Path("data/e.png").write_bytes(b"\xff\x4f\xff\x51 and no more")
+    Path("data/e.png").write_bytes(b"#?RADIANCE\nand no more")
     cv2.imwrite("data/f.png", np.zeros((5, 5), np.uint8))
     Path("decoded.py").write_text("def a(image):\n    return {}\n")
     Path("opened.py").write_text("def a(path):\n    return {}\n")
@@ -83,7 +83,7 @@ def test_a_job_says_the_same(project: Path) -> None:
     for path, words in {
         "data/b.tif": CZI,
         "data/c.png": TEXT,
-        "data/e.png": "begins as JPEG 2000 does, but cannot be decoded",
+        "data/e.png": "begins as Radiance HDR does, but cannot be decoded",
     }.items():
         with pytest.raises((ImageError, MissingExtraError)) as error:
             read_image(path)
