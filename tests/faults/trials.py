@@ -37,7 +37,7 @@ LEFT_SECONDS = 3.0
 END_SECONDS = 5.0
 """A run that is told to end has ended after so long."""
 DISK = 20 * 1024 * 1024
-PATIENCE = 300.0
+PATIENCE = 1200.0
 
 
 @dataclass(frozen=True)
