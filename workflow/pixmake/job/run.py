@@ -16,13 +16,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import duplicate, make_blank, remove
+from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
+from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
 from pixmake.job import program
 from pixmake.job.gathered import (
@@ -33,6 +36,7 @@ from pixmake.job.gathered import (
     gather_all,
     gather_members,
     gather_single,
+    needed_files,
     watched_images,
 )
 from pixmake.job.record import (
@@ -267,6 +271,12 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    for path in job.images:
+        if not is_zarr(path) and not remote.is_remote(path):
+            formats.prepare(path)
+    if any(map(needs_tifffile, job.images)):
+        with contextlib.suppress(ImportError):
+            import_module("tifffile")
     runner = import_module(MODULES[job.task.kind])
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)
@@ -346,7 +356,14 @@ def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, An
         if not remote.is_remote(path):
             told = fingerprint(path, most=most, known=known.get(path))
         inputs.append({**told, "version": version} if version else told)
-    return {"task": job.task.as_made(), "inputs": inputs}
+    listed = needed_files(Path(MEMBERS) / f"{job.task.members}.json") if job.task.members else []
+    needed = [*chain.from_iterable(job.needed.values()), *job.gathered.values(), *listed]
+    return {
+        "task": job.task.as_made(),
+        "inputs": inputs,
+        "rule": job.limits.rule,
+        **({"needed": sorted(needed)} if needed else {}),
+    }
 
 
 def _watched(job: Job) -> dict[str, str]:
