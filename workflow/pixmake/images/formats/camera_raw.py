@@ -98,7 +98,7 @@ def _has_mosaic(raw: Any) -> bool:
 
 def _is_raw_tiff(path: str, order: str) -> bool:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             file.seek(4)
             (first,) = struct.unpack(f"{order}I", file.read(4))
             tags = _tags(file, order, first)
