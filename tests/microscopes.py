@@ -207,6 +207,7 @@ def write_nd2(
     chunks.append((b"ImageMetadataSeqLV|0!", _clx("SLxPictureMetadata", picture)))
     if loops:
         chunks.append((b"ImageMetadataLV!", _clx("SLxExperiment", _experiment(loops, names))))
+    chunks.append((b"CustomData|AcqTimesCache!", np.arange(count, dtype=np.float64).tobytes()))
     chunks += [(b"ImageDataSeq|%d!" % n, b"\0" * 8 + frame.tobytes()) for n, frame in enumerate(frames)]
     content = bytearray(_chunk(b"ND2 FILE SIGNATURE CHUNK NAME01!", b"Ver3.0".ljust(64, b"\0"), 32))
     listed = b""

@@ -246,7 +246,7 @@ from pixmake import Measurement
 
 def measure(image, *, meta):
     "Measures {MARK}"
-    if meta["day"] == "2":
+    if str(meta["day"]) == "2":
         raise ValueError("{MARK} failed")
     return {{
         "area {MARK}": Measurement(float(image.mean()), unit="{MARK}"),

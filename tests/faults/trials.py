@@ -90,7 +90,7 @@ def play(trial: Trial, folder: Path, expected: Mapping[str, str]) -> list[str]:
 
 
 def _play(trial: Trial, folder: Path, expected: Mapping[str, str]) -> Iterator[str]:
-    make_project(folder)
+    make_project(folder, page=trial.process == "page" or trial.seed % 4 == 0)
     if trial.fault == "clock":
         _date_ahead(folder, trial)
     log = (folder.parent / f"{folder.name}.log").open("wb")

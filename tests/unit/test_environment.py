@@ -12,7 +12,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 
 # Names that differ: PyPI's → conda's.
-CONDA_NAMES = {"opencv-python-headless": "py-opencv", "playwright": "playwright-python"}
+CONDA_NAMES = {
+    "build": "python-build",
+    "opencv-python-headless": "py-opencv",
+    "playwright": "playwright-python",
+}
 
 # What conda does not have, or has inside another package; its tests are left out there.
 PYPI_ALONE = {"roc-validator", "openslide-bin"}

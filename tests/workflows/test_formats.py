@@ -78,7 +78,7 @@ with czi.create_czi("depths.czi", exist_ok=True) as file:
     file.write(noise((30, 50, 1), 1, 255, "uint8"), plane={"C": 0})
     file.write(noise((30, 50, 1), 2), plane={"C": 1})
     file.write_metadata("d")
-with czi.create_czi("colours.czi", exist_ok=True, compression_options="jpgxr:") as file:
+with czi.create_czi("colours.czi", exist_ok=True, compression_options="zstd0:ExplicitLevel=3") as file:
     file.write(noise((30, 50, 3), 3, 255, "uint8"), plane={"C": 0})
     file.write_metadata("d")
 """

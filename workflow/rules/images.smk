@@ -1,6 +1,6 @@
 # One rule per image and step.
 
-for step, job in plan.jobs(over_several=False):
+for step, job in todo.jobs(over_several=False):
 
     rule:
         name:

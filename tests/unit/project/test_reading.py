@@ -54,7 +54,9 @@ def test_what_each_image_is(pictures: Path) -> None:
     assert {name: reading.error for name, reading in found.items() if reading.error} == {
         "short.png": "the file is cut short: its last part is missing",
         "empty.png": "the file is empty (0 bytes)",
-        "text.png": "is not an image that OpenCV can decode",
+        "text.png": "is of no image format that pixmake knows: "
+        "it begins with the bytes 6e 6f 20 70 69 63 74 75 "
+        "(let the function ask for `path` in place of `image`)",
     }
 
 

@@ -17,8 +17,9 @@ from tests.objectstore import Bucket
 
 from pixmake.base.errors import PixmakeError
 from pixmake.config.images import Images, Zarr
-from pixmake.config.models import Config
+from pixmake.config.models import Config, parse_config
 from pixmake.images.remote import objects as remote
+from pixmake.images.zarr_paths import metadata_file
 from pixmake.project.proposal import propose_config
 from pixmake.table.groups import make_groups
 from pixmake.table.sources import read_images
@@ -158,6 +159,54 @@ def test_everything_wrong_is_told_at_once(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "p.zarr/.zattrs").write_text(json.dumps(said))
     with pytest.raises(PixmakeError, match=r"p\.zarr: the well C/9 is not there"):
         listed(path=f"{tmp_path}/p.zarr")
+
+
+def test_plain_arrays(tmp_path: Path) -> None:
+    """They are images like others: cut into planes, each with an id and a file by which a change is seen."""
+    for name, form in (("a", 2), ("b", 3)):
+        zarr.create_array(tmp_path / f"{name}.zarr", data=FIELD, zarr_format=form)
+    asked = {"zarr": {"path": str(tmp_path), "split": ["t"]}, "axes": "tcyx"}
+    config = parse_config({"images": asked, "steps": {"m": {"shell": "true"}}}, [])
+    remote.configure(config.reach())
+    table = read_images(config.images)
+    remote.configure({})
+    assert [table.frame[name].tolist() for name in ("path", "t")] == [
+        ["a.zarr", "a.zarr", "b.zarr", "b.zarr"],
+        [0, 1, 0, 1],
+    ]
+    assert not path_problems(table)
+    for name in ("a", "b"):
+        assert Path(metadata_file(f"{tmp_path}/{name}.zarr")).is_file()
+    with pytest.raises(PixmakeError, match="'tzzyx' are no axes"):
+        parse_config({"images": {**asked, "axes": "tzzyx"}, "steps": {"m": {"shell": "true"}}}, [])
+
+
+def test_a_plate_that_lacks_something(tmp_path: Path) -> None:
+    """A missing well is left out by `missing: skip`; one broken image stops no other: its job will."""
+    plate = tmp_path / "p.zarr"
+    omezarr.write_plate(dict.fromkeys(("A/1/0", "A/2/0", "B/1/0"), FIELD), plate, "tcyx")
+    said = json.loads((plate / ".zattrs").read_text())
+    said["plate"]["wells"].append({"path": "C/9"})
+    (plate / ".zattrs").write_text(json.dumps(said))
+    (plate / "B/1/0/.zattrs").write_text("{}")
+    images = Images.model_validate({"zarr": {"path": str(plate), "split": ["t"]}, "missing": "skip"})
+    found = read_images(images)
+    assert [row[:2] for row in zip(found.cells["well"], found.cells["t"], strict=True)] == [
+        *(("A1", 0), ("A1", 1), ("A2", 0), ("A2", 1)),
+        ("B1", None),
+    ]
+    assert [note.why for note in found.notes] == [
+        "a well that its plate lists is not there",
+        "its metadata cannot be read",
+    ]
+    assert not path_problems(found)
+
+
+def test_links_among_folders_of_images(tmp_path: Path) -> None:
+    """A circle of links is followed once."""
+    omezarr.write(FIELD[0, 0], tmp_path / "more/single.zarr", "yx")
+    (tmp_path / "more/back").symlink_to(tmp_path)
+    assert "more/single.zarr" in listed(path=str(tmp_path)).cells["path"].tolist()
 
 
 @pytest.mark.parametrize(

@@ -75,13 +75,13 @@ def test_one_source(keys: dict[str, Any], message: str) -> None:
 def test_directory() -> None:
     """Formats in any case, hidden files left alone, a stable order, ids and paths from the folder."""
     files("in/b/2.png", "in/a.JPG", "in/b/10.Tiff", "in/.hidden.png", "in/.cache/x.png", "in/B.bmp")
-    files("in/notes.txt", "in/raw.cr2")
+    files("in/notes.txt", "in/other.xyz")
     found = table(directory="in")
     assert rows(found, "path") == ["B.bmp", "a.JPG", "b/10.Tiff", "b/2.png"]
     assert counted_notes(found.notes) == [
         "2 × is hidden, or a system's own (first: in/.cache)",
         "1 × is of another format (.txt) (first: in/notes.txt)",
-        "1 × is of another format (.cr2) (first: in/raw.cr2)",
+        "1 × is of another format (.xyz) (first: in/other.xyz)",
     ]
     assert [(group.id, group.paths) for group in make_groups(found, Images(directory="in"))] == [
         ("B", ("in/B.bmp",)),
@@ -90,9 +90,58 @@ def test_directory() -> None:
         ("b_2", ("in/b/2.png",)),
     ]
     assert rows(table(directory={"path": "in", "recursive": False}), "path") == ["B.bmp", "a.JPG"]
-    assert rows(table(directory={"path": "in", "formats": [".CR2", "txt"]}), "path") == [
+    assert rows(table(directory={"path": "in", "formats": [".XYZ", "txt"]}), "path") == [
         "notes.txt",
-        "raw.cr2",
+        "other.xyz",
+    ]
+
+
+def test_raw_files_beside_pictures() -> None:
+    """A camera that writes both has one image a shot; who wants the raw ones names their format."""
+    files("in/1.JPG", "in/1.CR2", "in/2.CR2", "in/b/1.nef")
+    found = table(directory="in")
+    assert rows(found, "path") == ["1.JPG", "2.CR2", "b/1.nef"]
+    assert counted_notes(found.notes) == [
+        "1 × is the raw file of a picture of the same name (first: in/1.CR2)"
+    ]
+    assert rows(table(directory={"path": "in", "formats": ["cr2"]}), "path") == ["1.CR2", "2.CR2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_image"),
+    [
+        ("in/@eaDir/a.png", False),
+        ("in/$RECYCLE.BIN/a.png", False),
+        ("in/System Volume Information/a.png", False),
+        ("in/x/__MACOSX/a.png", False),
+        ("in/.Trashes/a.png", False),
+        ("in/._a.png", False),
+        ("in/Thumbs.db", False),
+        ("in/@a.png", True),
+        ("in/a@b/a.png", True),
+    ],
+)
+def test_files_of_systems(path: str, is_image: bool) -> None:
+    """They are no images, and are counted as left out, each folder once."""
+    files("in/1.png", path)
+    found = table(directory={"path": "in", "formats": ["png", "db"]})
+    assert len(found) == (2 if is_image else 1)
+    assert [note.why for note in found.notes] == ([] if is_image else ["is hidden, or a system's own"])
+
+
+def test_links_in_a_circle() -> None:
+    """A folder is listed once; a link that leads back to it is told, and one to itself is no file."""
+    files("in/a/1.png")
+    Path("in/a/back").symlink_to("..")
+    Path("in/b").symlink_to("a")
+    Path("in/self.png").symlink_to("self.png")
+    found = table(directory="in")
+    assert rows(found, "path") == ["a/1.png", "self.png"]
+    assert [str(note) for note in found.notes] == [
+        f"in/{name}: is a link to a folder that is listed already" for name in ("a/back", "b")
+    ]
+    assert [problem.partition(" (")[0] for problem in problems(directory="in")] == [
+        "in, self.png: there is no such file"
     ]
 
 
@@ -248,6 +297,18 @@ def test_lemnatec() -> None:
     assert found.notes == ()
     again = table(lemnatec="export/SnapshotInfo.csv")
     assert again.frame.equals(found.frame)
+
+
+def test_a_tile_that_two_rows_list() -> None:
+    """It is one image, and a note; where the rows contradict each other it is an error, as it was."""
+    files("export/snapshot1/a.png", "export/snapshot1/b.png", "export/snapshot1/c.png")
+    lemnatec("T,1,P,1,,0,0,0,true,,,a;c;", "T,1,P,1,,0,0,0,true,,,b;c;")
+    found = table(lemnatec="export")
+    assert rows(found, "path") == ["snapshot1/a.png", "snapshot1/c.png", "snapshot1/b.png"]
+    assert notes(found)[0] == (
+        "export/SnapshotInfo.csv, row 3: lists a tile that an earlier row lists: c, row 2"
+    )
+    assert path_problems(found) == []
 
 
 def test_lemnatec_with_oddities() -> None:

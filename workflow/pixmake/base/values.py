@@ -9,6 +9,7 @@ import datetime
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -130,10 +131,35 @@ def comparable(value: Any) -> str | None:
     return text.lower() if text.lower() in ("true", "false") else text
 
 
-def respelt(value: Any, text: str | None) -> str | None:
-    """The other spelling of a value that has no text of its own, ``7`` of 7.0 in Parquet; else the text."""
-    bare = type(value) in (float, bool) and text == str(value)
-    return comparable(value) if bare else text
+def spellings(values: Sequence[Any], written: Sequence[str | None] | None = None) -> list[list[str | None]]:
+    """The text of each cell of a column; and once more, if some cells have no text of their own.
+
+    A file of numbers, such as Parquet, holds 7.0, which a text may call ``7.0`` or ``7``.
+
+    Parameters
+    ----------
+    values
+        Typed cells.
+    written
+        Their own texts, as `written` gives them; nothing if none has one.
+
+    Examples
+    --------
+    >>> spellings([1.1, 7], ["1.10", None])
+    [['1.10', '7']]
+    >>> spellings([7.0, "x"])
+    [['7.0', 'x'], ['7', 'x']]
+    """
+    shown = [value if value is None or type(value) is str else str(value) for value in values]
+    own = written or [None] * len(values)
+    texts = [said or text for text, said in zip(shown, own, strict=True)] if written else shown
+    if not {float, bool} & set(map(type, values)):
+        return [texts]
+    others = [
+        comparable(value) if said is None and type(value) in (float, bool) else text
+        for value, said, text in zip(values, own, texts, strict=True)
+    ]
+    return [texts] if others == texts else [texts, others]
 
 
 def parse_time(text: Any, written: str | None = None) -> datetime.datetime:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from pixmake.base.errors import PixmakeError
 from pixmake.base.installed import VERSION
+from pixmake.base.operating_system import ANYWHERE, unfit
 from pixmake.base.owner import end_with_owner
 from pixmake.cli.commands import add_commands
 
@@ -30,6 +31,10 @@ def main(words: Sequence[str] | None = None) -> int:
     else:
         arguments = parser.parse_args(words)
     arguments.passed_on = passed_on
+    if why := unfit():
+        print(f"pixmake: {why}", file=sys.stderr)
+        if words[0] not in ANYWHERE:
+            return 1
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run(arguments)

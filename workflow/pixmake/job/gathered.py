@@ -150,6 +150,12 @@ def watched_images(path: str | Path) -> dict[str, str]:
     }
 
 
+def needed_files(path: str | Path) -> list[str]:
+    """The records and files of other steps in the list of a job of a step with ``per``."""
+    needed = json.loads(Path(path).read_bytes())["needed"]
+    return [file for jobs in needed.values() for files in jobs for file in files]
+
+
 def gather_all(path: str | Path, step: str, gathered: Gathered) -> Gathered:
     """Add what a step made of all images; see `write_gathered`.
 

@@ -16,10 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import duplicate, make_blank, remove
+from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
@@ -34,6 +36,7 @@ from pixmake.job.gathered import (
     gather_all,
     gather_members,
     gather_single,
+    needed_files,
     watched_images,
 )
 from pixmake.job.record import (
@@ -60,6 +63,9 @@ FAILED = 67
 
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
+
+MOST_MEASUREMENTS = 10_000
+"""Measurements of one image: each is a column of the tables, and of the page."""
 
 LONGEST_TEXT = 20_000
 """Characters of a message, and of a traceback, that a record keeps."""
@@ -193,6 +199,9 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         program.see_unchanged()
         made_of = origin(job, watched.checksums)
         watched.still()
+    if len(outcome.measurements) > MOST_MEASUREMENTS:
+        what = f"{len(outcome.measurements):,} measurements of one image; {MOST_MEASUREMENTS:,} at most"
+        raise ValueError(f"{what}: make a list of those that belong together, or a file of a table")
     return Record(
         id=job.task.id,
         step=job.task.step,
@@ -262,6 +271,9 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    for path in job.images:
+        if not is_zarr(path) and not remote.is_remote(path):
+            formats.prepare(path)
     if any(map(needs_tifffile, job.images)):
         with contextlib.suppress(ImportError):
             import_module("tifffile")
@@ -344,7 +356,14 @@ def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, An
         if not remote.is_remote(path):
             told = fingerprint(path, most=most, known=known.get(path))
         inputs.append({**told, "version": version} if version else told)
-    return {"task": job.task.as_made(), "inputs": inputs}
+    listed = needed_files(Path(MEMBERS) / f"{job.task.members}.json") if job.task.members else []
+    needed = [*chain.from_iterable(job.needed.values()), *job.gathered.values(), *listed]
+    return {
+        "task": job.task.as_made(),
+        "inputs": inputs,
+        "rule": job.limits.rule,
+        **({"needed": sorted(needed)} if needed else {}),
+    }
 
 
 def _watched(job: Job) -> dict[str, str]:

@@ -5,9 +5,10 @@ Standard library only: it is read in whatever Python environment a step runs in.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +93,22 @@ def task_text(content: Mapping[str, Any]) -> str:
     return one_line({key: value for key, value in content.items() if value not in _NOTHING})
 
 
+def task_digest(text: str, needed: Iterable[str], rule: str) -> bytes:
+    """What stands for all that a job is made of, but for what is in the files.
+
+    Parameters
+    ----------
+    text
+        The task, see `Task.as_json`; it holds the versions of the images.
+    needed
+        The files of other steps.
+    rule
+        See `Limits.rule`.
+    """
+    parts = "\0".join([text, rule, *sorted(needed)])
+    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
 @dataclass(frozen=True)
 class Limits:
     """How a job is run, without a say in its result."""
@@ -114,6 +131,8 @@ class Limits:
     """Devices that this job gets for itself."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How objects are reached; see `pixmake.images.remote.objects.configure`."""
+    rule: str = ""
+    """Hash of what else Snakemake compares of the job's rule: its command, its environment or container."""
     program: str = ""
     """The list of what the step runs as it was when the run began; see `pixmake.job.program`."""
     images_per_process: int = 1

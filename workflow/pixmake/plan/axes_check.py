@@ -11,19 +11,23 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
-from pixmake.images.formats import is_installed, recognised
-from pixmake.images.read import describe_part
+from pixmake.images.formats import is_installed, recognised, scenes
+from pixmake.images.read import describe, describe_part
 from pixmake.images.remote.objects import is_remote
 from pixmake.images.tiff_tags import is_tiff
 from pixmake.plan.plan import Plan
 from pixmake.table.groups import Group
+from pixmake.table.table import Note
 
 SOME = 20
 """Images that are looked at while Snakemake reads the rules; `pixmake check` looks at all."""
 
 
-def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
+def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | None = None) -> list[Problem]:
     """Parts that their images do not have, and images that cannot be had in the axes that a step asks for.
+
+    An image that cannot be read stops no other: it is noted, and its own job will say so. Where all that were
+    looked at cannot, that is a problem.
 
     Parameters
     ----------
@@ -31,7 +35,10 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
         The images and steps.
     most
         How many images to look at, each level and page of one being one; default: all.
+    notes
+        Images that cannot be read are added to them.
     """
+    broken: dict[str, Problem] = {}
     looked: dict[Any, Described | Problem | None] = {}
     problems: dict[Any, Problem] = {}
     for planned in plan.steps:
@@ -45,7 +52,9 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
                     continue
                 looked[place] = _described(path, part, axes, group)
             described = looked[place]
-            if isinstance(described, Problem):
+            if isinstance(described, Problem) and _is_broken(path, part):
+                broken.setdefault(path, described)
+            elif isinstance(described, Problem):
                 problems.setdefault(place, described)
             if not isinstance(described, Described):
                 continue
@@ -58,8 +67,30 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
             if why:
                 where = f"steps.{planned.name}.axes, {group.where}"
                 # one word for an image: its other planes have the same axes
-                problems.setdefault((path, planned.name), Problem(f"{named(path, part)} {why}", where))
+                what = f"{named(path, part)} {why}"
+                problems.setdefault(
+                    (path, planned.name), Problem(what, where, mistake=f"{planned.name} {why}")
+                )
+    if broken and len(broken) == len({path for path, *_ in looked}):
+        return [*broken.values(), *problems.values()]
+    if notes is not None:
+        notes += [Note("cannot be read", path, told.where, told.what) for path, told in broken.items()]
     return list(problems.values())
+
+
+def _is_broken(path: str, part: Mapping[str, Any]) -> bool:
+    """Whether it is the image that cannot be read, and not a part of it that it does not have."""
+    if not part.keys() & set(_WHICH):
+        return True
+    try:
+        found = None if is_zarr(path) else recognised(path)
+        if found is not None:
+            scenes(path, found)
+        else:
+            describe(path)
+    except ImageError:
+        return True
+    return False
 
 
 def _unlike(left: Described, work: Mapping[str, Any]) -> str:

@@ -16,11 +16,15 @@ from pixmake.images.remote.objects import is_remote
 from pixmake.plan.axes_check import fitting_problems
 from pixmake.plan.kinds import decodes_images
 from pixmake.plan.plan import Plan
+from pixmake.table.table import Note
 
 
-def image_problems(plan: Plan) -> list[Problem]:
-    """All that is known to be wrong with the images of a plan without decoding them."""
-    return [*format_problems(plan), *fitting_problems(plan)]
+def image_problems(plan: Plan, notes: list[Note] | None = None) -> list[Problem]:
+    """All that is known to be wrong with the images of a plan without decoding them.
+
+    Images whose headers cannot be read are added to ``notes``: they stop no others.
+    """
+    return [*format_problems(plan), *fitting_problems(plan, notes=notes)]
 
 
 def format_problems(plan: Plan) -> list[Problem]:

@@ -12,14 +12,14 @@ has changed.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from pixmake.images.axes import is_zarr
 from pixmake.images.checksums import Checksums
 from pixmake.images.fingerprint import state
 from pixmake.images.remote.objects import is_remote
-from pixmake.plan.record_index import Seen, known_records
+from pixmake.plan.record_index import Known, Seen
 from pixmake.table.table import Note
 
 GONE = "gone"
@@ -39,18 +39,16 @@ class Images:
         self._states: dict[str, tuple[int | None, float | None]] = {}
         self._checksums = Checksums()
 
-    def versions(self, results: str, step: str, ids: Collection[str]) -> Versions:
+    def versions(self, records: Mapping[str, Known]) -> Versions:
         """The versions of a step's images, of those that have one.
 
         Parameters
         ----------
-        results, step
-            Where the records are that say what was seen.
-        ids
-            The step's jobs.
+        records
+            What its records say of what was seen.
         """
         found: dict[str, dict[str, str]] = {}
-        for job_id, known in known_records(results, step, ids).items():
+        for job_id, known in records.items():
             for seen in known.images:
                 version = self._version(seen)
                 if version:

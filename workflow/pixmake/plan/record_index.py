@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from pixmake.base.files import written_whole
 from pixmake.job.record import read_content
-from pixmake.job.task import task_text
+from pixmake.job.task import task_digest, task_text
 
 FOLDER = ".snakemake/pixmake/index"
 
@@ -44,7 +44,7 @@ class Known(NamedTuple):
     status: str
     """``ok`` or ``failed``; empty if the file is no record of this job."""
     task: bytes
-    """The digest of the task of which it was made."""
+    """The digest of all of which it was made; see `pixmake.job.task.task_digest`."""
     images: tuple[Seen, ...]
 
 
@@ -71,11 +71,6 @@ def known_records(results: str, step: str, ids: Collection[str]) -> dict[str, Kn
     if read:
         _write(path, {**before, **found})
     return found
-
-
-def task_digest(text: str) -> bytes:
-    """What stands for a task's text."""
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _stamps(folder: str, ids: Collection[str]) -> dict[str, tuple[int, int]]:
@@ -106,7 +101,10 @@ def _look(path: str, step: str, job_id: str, size: int, mtime_ns: int) -> Known:
 
 def _digest(content: Mapping[str, Any]) -> bytes:
     told = {key: content[key] for key in ("step", "id", "metadata", "images")}
-    return task_digest(task_text({**content["origin"]["task"], **told}))
+    origin = content["origin"]
+    return task_digest(
+        task_text({**origin["task"], **told}), origin.get("needed", ()), origin.get("rule", "")
+    )
 
 
 def _images(content: Mapping[str, Any]) -> tuple[Seen, ...]:

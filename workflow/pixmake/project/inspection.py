@@ -214,7 +214,7 @@ def inspect_project(path: str | Path) -> Inspection:
         configure(parse_storage(content))
         inspection = inspect_images(images, source=str(path))
         return replace(inspection, problems=(*error.problems, *inspection.problems))
-    configure(config.storage.given())
+    configure(config.reach())
     if config.images.checkpoint is not None:
         table = found_path(config.results)
         # before a run, the files that hold images are all that is known

@@ -13,7 +13,16 @@ from pixmake.config.models import Config
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path, found_plan
 from pixmake.plan.plan import LOGS, Job, Plan, PlannedStep, file_paths, record_path
-from pixmake.rules.image_rules import Collected, collected, inputs, inputs_of_several, marked, records
+from pixmake.rules.image_rules import (
+    Collected,
+    Gathering,
+    collected,
+    inputs,
+    inputs_of_several,
+    marked,
+    records,
+)
+from pixmake.rules.settled_rules import Todo
 
 ANY = "{id}"
 """Stands for an image's id in the paths of a rule."""
@@ -42,17 +51,36 @@ def known(plan: Plan, checkpoints: Any, what: Callable[[Plan], T]) -> T | Callab
     return lambda wildcards: what(_found(plan, checkpoints).plan)
 
 
-def all_records(plan: Plan, checkpoints: Any) -> Any:
-    """The records of all jobs; where images are found, those of the files that they are found in first."""
+def all_records(todo: Todo, checkpoints: Any) -> Any:
+    """The records of all jobs, or what stands for them.
+
+    Where images are found, those of the files that they are found in come first.
+    """
+    plan = todo.plan
+    if todo.by_state:
+        return todo.markers([planned.name for planned in plan.steps])
     first = [] if plan.containers is None else records(plan.containers)
     return known(plan, checkpoints, lambda each: [*first, *records(each)])
 
 
-def collected_files(plan: Plan, checkpoints: Any, table: Collected) -> Any:
-    """The tables that one of all images is made of."""
+def collected_files(todo: Todo, checkpoints: Any, table: Collected) -> Any:
+    """The tables that one of all images is made of, or what stands for them."""
+    plan = todo.plan
+    if todo.by_state:
+        return todo.markers([table.step])
     if plan.containers is None:
         return table.files
     return known(plan, checkpoints, lambda found: _by_rule(found)[table.rule].files)
+
+
+def gathering_inputs(todo: Todo, checkpoints: Any, gathering: Gathering) -> dict[str, Any]:
+    """The results of a step that are gathered, or what stands for them."""
+    if todo.by_state:
+        return {"made": todo.markers([gathering.step])}
+    return {
+        "records": known(todo.plan, checkpoints, gathering.records),
+        "files": known(todo.plan, checkpoints, gathering.files),
+    }
 
 
 def _by_rule(plan: Plan) -> dict[str, Collected]:

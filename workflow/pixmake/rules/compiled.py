@@ -12,6 +12,7 @@ from pixmake import rules
 from pixmake.plan.plan import Plan
 from pixmake.rules import aggregate_rules, checkpoint_rules, image_rules
 from pixmake.rules.run_handlers import run_facts
+from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import Directive, rules_in
 
 FILES = ("aggregate", "provenance", "collect", "images", "several")
@@ -54,6 +55,7 @@ def as_text(plan: Plan) -> Iterator[str]:
     yield from _rule("all", [("default_target", (True,), {}), ("input", aggregate_rules.targets(plan), {})])
     names = {
         "plan": plan,
+        "todo": Todo(plan),
         "pixmake_run": runs,
         "pixmake_later": checkpoint_rules,
         "pixmake_rules": rules,

@@ -11,7 +11,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import methodcaller
 from pathlib import Path
@@ -45,13 +45,15 @@ from pixmake.plan.plan import (
 from pixmake.plan.program_copy import leave_copies, program_files
 from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
-from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
+from pixmake.rules.cluster_node import allowed_rules, enter, enter_by_words, leave_plan, read_plan
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
+from pixmake.rules.command_line import profile_problems
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
-from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
+from pixmake.rules.refusals import end_when_refused
 from pixmake.rules.snakemake_internals import keep_together
+from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
 from pixmake.table.table import counted_notes
 
 SAME_PYTHON = "-"
@@ -78,6 +80,7 @@ class Gathering:
     """A rule that puts the results of all jobs of a step into one file."""
 
     rule: str
+    step: str
     records: Callable[[Plan], list[str]]
     """Of a plan: the one at hand, or the one of images that a run has yet to find."""
     files: Callable[[Plan], list[str]]
@@ -124,11 +127,15 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     if there is not None:
         enter(there, attempt_number())
         return there
-    if not rules:
-        ending.listen()
-        hold_run_lock()
-        tell_of_live_locks()
+    enter_by_words(attempt_number())
     try:
+        if not rules:
+            problems = profile_problems()
+            if problems:
+                raise PixmakeError(problems)
+            ending.listen()
+            hold_run_lock()
+            tell_of_live_locks()
         sent = config_sent() if rules else None
         if sent is not None:
             return make_plan(sent)
@@ -160,13 +167,15 @@ def _search_cycles_less() -> None:
     atexit.register(gc.freeze)
 
 
-def begin(plan: Plan, workflow: Any) -> None:
-    """Before a run's first job: end what a killed run left on the cluster, leave the plan for its nodes."""
+def begin(plan: Plan, workflow: Any, jobs: Iterable[tuple[PlannedStep, Job]]) -> None:
+    """Before a run's first job: end what a killed run left on the cluster, leave its jobs for its nodes."""
     if workflow.local_exec:
         return
+    forget_refusals()
     if alone():
         cancel_orphans()
         give_up_submissions()
+    end_when_refused(workflow)
     leave_plan(plan)
 
 
@@ -177,7 +186,7 @@ def done_before(plan: Plan) -> list[str]:
 
 def end() -> None:
     """After a run that went well: forget what was kept for one that did not."""
-    for folder in (kept.FOLDER, SUBMISSIONS):
+    for folder in (kept.FOLDER, SUBMISSIONS, CLUSTER_LOGS):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -381,6 +390,7 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "batches": batches,
         "storage": planned.storage,
         "program": planned.program,
+        "rule": planned.rule,
         "images_per_process": step.images_per_process,
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
@@ -456,6 +466,7 @@ def gatherings(plan: Plan) -> list[Gathering]:
     return [
         Gathering(
             rule=gathering_rule(step),
+            step=step,
             records=methodcaller("records", step),
             files=methodcaller("files", step),
             output=gathered_path(plan.config.results, step),
@@ -486,6 +497,7 @@ class Collected:
     """A table of all images, made of the tables that a step makes of each."""
 
     rule: str
+    step: str
     files: list[str]
     ending: str
     """What stands behind an id in the names of the files."""
@@ -503,7 +515,8 @@ def collected(plan: Plan) -> list[Collected]:
                 jobs = plan.levels.of(planned.name)
                 files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
                 path = f"{results}/{planned.name}.{name}.{suffix}"
-                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+                rule = f"collect_{planned.name}_{name}"
+                found.append(Collected(rule, planned.name, files, f".{name}.{suffix}", path))
     return found
 
 
@@ -511,6 +524,12 @@ def tell_notes(plan: Plan) -> None:
     """Say at a run's start what was left out of it, a line for each reason."""
     for line in counted_notes(plan.notes):
         print(f"pixmake: {line}", file=sys.stderr)
+
+
+def rows_said(plan: Plan) -> str:
+    """Where the rows of the source are, as the end of a run says it; of files that hold images, these."""
+    rows = (plan.containers or plan).rows
+    return "" if rows is None or plan.is_slice else str(rows)
 
 
 def _written(path: Path, text: str) -> None:

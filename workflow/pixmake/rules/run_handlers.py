@@ -14,17 +14,28 @@ from typing import Any
 from pixmake.images.remote import cache
 from pixmake.images.remote.objects import is_remote
 from pixmake.job import client
-from pixmake.plan.plan import Plan
+from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import conclude, stopped
-from pixmake.progress.log_handler import BEGIN, Direct, Run, is_of_use, is_wanted, work_of
+from pixmake.progress.log_handler import MADE, Direct, Run, is_of_use, is_wanted, work_of
 from pixmake.progress.run_state import note_plan
-from pixmake.progress.tally import Tally, Work
+from pixmake.progress.tally import BEGIN, Tally, Work
 from pixmake.rules import ending
 from pixmake.rules.checkpoint_rules import asked_now
-from pixmake.rules.image_rules import begin, done_before, end, over_several, step_names, tables, tell_notes
+from pixmake.rules.image_rules import (
+    begin,
+    done_before,
+    end,
+    over_several,
+    rows_said,
+    step_names,
+    tables,
+    tell_notes,
+)
+from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import (
     default_handlers,
+    forget_inputs,
     jobs_of,
     logs_by_plugins_alone,
     pace,
@@ -46,6 +57,8 @@ class RunFacts:
     failures: str
     max_failures: int | str
     keep: str
+    rows: str = ""
+    """Where the rows of the source are."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
@@ -57,6 +70,7 @@ def run_facts(plan: Plan) -> RunFacts:
         **tables(plan),
         max_failures=plan.config.max_failures,
         keep=plan.config.keep,
+        rows=rows_said(plan),
     )
 
 
@@ -69,31 +83,33 @@ class RunHandlers:
         Snakemake's.
     facts
         What is said of the project.
-    plan
-        ``None`` for a Snakefile that `pixmake compile` wrote, which has none.
+    todo
+        ``None`` for a Snakefile that `pixmake compile` wrote, which has no plan.
     """
 
-    def __init__(self, workflow: Any, facts: RunFacts, plan: Plan | None = None) -> None:
-        self.workflow, self.facts, self.plan = workflow, facts, plan
+    def __init__(self, workflow: Any, facts: RunFacts, todo: Todo | None = None) -> None:
+        self.workflow, self.facts, self.todo = workflow, facts, todo
         self.run: Run | None = None
 
     def begins(self) -> None:
         """``onstart``."""
         pace(self.workflow)
         ending.begin(self.workflow)
-        if self.plan is not None:
-            tell_notes(self.plan)
-            tell_of_places(self.plan)
-            begin(self.plan, self.workflow)
-        self.run = begin_run(self.workflow, self.facts)
+        if self.todo is not None:
+            plan = self.todo.plan
+            tell_notes(plan)
+            tell_of_places(plan)
+            begin(plan, self.workflow, self.todo.jobs() if plan.containers is None else ())
+        self.run = begin_run(self.workflow, self.facts, _settled(self.todo) if self.todo else [])
 
     def succeeds(self) -> None:
         """``onsuccess``."""
         assert self.run is not None, "Snakemake ends what it has begun"
         asked: Sequence[str] = self.run.records
-        if self.plan is not None:
+        forget_inputs(self.workflow, MADE)
+        if self.todo is not None:
             end()
-            asked = asked_now(self.plan, asked or done_before(self.plan))
+            asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
         facts = self.facts
         conclude(
             self.run,
@@ -103,12 +119,14 @@ class RunHandlers:
             max_failures=facts.max_failures,
             over_several=facts.over_several,
             keep=facts.keep,
+            rows=facts.rows,
         )
 
     def stops(self) -> None:
         """``onerror``."""
         if self.run is not None:
-            stopped(self.run, unfinished(self.workflow), self.facts.over_several)
+            facts = self.facts
+            stopped(self.run, unfinished(self.workflow), facts.over_several, facts.rows)
 
 
 def tell_of_places(plan: Plan) -> None:
@@ -121,6 +139,17 @@ def tell_of_places(plan: Plan) -> None:
         print(f"pixmake: {line}", file=sys.stderr, flush=True)
 
 
+def _settled(todo: Todo) -> list[Work]:
+    """What was done before and has no rule."""
+    results, found = todo.plan.config.results, todo.found.settled
+    return [
+        Work(step, group.id, record_path(results, step, group.id))
+        for step, ids in found.items()
+        for group in todo.plan.levels.of(step)
+        if group.id in ids
+    ]
+
+
 def run_handlers(workflow: Any, **facts: Any) -> RunHandlers:
     """Those of a Snakefile that `pixmake compile` wrote."""
     ending.listen()
@@ -129,11 +158,11 @@ def run_handlers(workflow: Any, **facts: Any) -> RunHandlers:
     return RunHandlers(workflow, RunFacts(**facts))
 
 
-def handlers_of(plan: Plan, workflow: Any) -> RunHandlers:
+def handlers_of(todo: Todo, workflow: Any) -> RunHandlers:
     """Those of a project."""
     ending.know(workflow)
     show_progress(workflow)
-    return RunHandlers(workflow, run_facts(plan), plan)
+    return RunHandlers(workflow, run_facts(todo.plan), todo)
 
 
 def show_progress(workflow: Any) -> None:
@@ -160,20 +189,28 @@ def show_progress(workflow: Any) -> None:
         logger.addHandler(Direct(settings))
 
 
-def begin_run(workflow: Any, facts: RunFacts) -> Run:
-    """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs."""
+def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> Run:
+    """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs.
+
+    Parameters
+    ----------
+    workflow, facts
+        As of `RunHandlers`.
+    settled
+        What was done before and has no rule.
+    """
     from snakemake.logging import logger
 
     tally = Tally(over_several=frozenset(facts.over_several))
     to_run: list[tuple[int, Work]] = []
-    done: list[Work] = []
+    done: list[Work] = list(settled)
     other: Counter[str] = Counter()
     jobs = 0
     for number, job, needed in jobs_of(workflow):
         jobs += needed
         record = getattr(job.output, "record", None)
         if record is None:
-            other[job.rule.name] += int(needed)
+            other[job.rule.name] += int(needed and not job.rule.name.startswith(MADE))
         elif needed:
             to_run.append((number, work_of(str(record))))
         else:
@@ -189,7 +226,7 @@ def begin_run(workflow: Any, facts: RunFacts) -> Run:
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note_plan(tally.begun, facts.results, _ids(work for _, work in to_run), _ids(done))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
-    return Run(records, progress.before, tally.begun)
+    return Run(records, progress.before, tally.begun, tally.lost)
 
 
 def _ids(works: Iterable[Work]) -> dict[str, list[str]]:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.numerals import Number, numbers_of
+from pixmake.base.numerals import Number, number_of, numbers_of
 from pixmake.base.query import column_of, matching, parse_query
-from pixmake.base.values import TIMESTAMP, comparable, end_of, is_day, parse_time, respelt
+from pixmake.base.values import TIMESTAMP, comparable, end_of, is_day, parse_time
 from pixmake.config.images import Range
 from pixmake.config.scalars import Scalar, scalar_at
 from pixmake.table.table import Note, Rows, Table
@@ -81,6 +81,8 @@ def where(table: Table, column: str, wanted: Any, said: str, config: str = "") -
             notes.append(Note(what, where=written.place, hint=hint, count=0))
         elif type(value) in (int, float):
             unlike |= dict.fromkeys(_texts_unlike(cells, value, hits))
+        if type(value) in (int, float):
+            notes += _written_otherwise(cells, value, said)
     if unlike:
         what = f"`{said}` compares numbers, and finds cells of other texts"
         hint = "a quoted value finds the cells of its own text alone"
@@ -98,15 +100,15 @@ def query(table: Table, text: str) -> Found:
     """The rows for which a condition in the syntax of `pixmake.base.query` holds."""
     asked = parse_query(text)
     columns: dict[str, Sequence[Any]] = {}
-    texts: dict[str, Sequence[str | None]] = {}
+    spelt: dict[str, Sequence[Sequence[str | None]]] = {}
     for name in asked.columns:
         column = column_of(name, table.columns) or name
         if column == TIMESTAMP and table.when is not None:
             columns[name] = table.when.tolist()
         else:
             columns[name] = table.cells[column].tolist()
-            texts[name] = table.texts(column)
-    return Found(np.array(matching(asked, columns, len(table), texts), dtype=bool))
+            spelt[name] = table.spellings(column)
+    return Found(np.array(matching(asked, columns, len(table), spelt), dtype=bool))
 
 
 def within(table: Table, word: str, given: Any) -> Found:
@@ -120,9 +122,9 @@ class _Column:
     """A column of a table, for comparisons with single values."""
 
     def __init__(self, table: Table, name: str) -> None:
-        self.name = name
+        self.table, self.name = table, name
         self.cells: list[Any] = table.cells[name].tolist()
-        self.texts = table.texts(name)
+        self.texts, *self.others = table.spellings(name)
 
     @cached_property
     def numbers(self) -> Sequence[Number | None]:
@@ -137,19 +139,32 @@ class _Column:
             return _truths(text is not None and text.lower() == comparable(value) for text in self.texts)
         if isinstance(value, str):
             found = _truths(text == value for text in self.texts)
-            return found if found.any() else self._respelt(value)
+            for texts in self.others:
+                found |= _truths(text == value for text in texts)
+            return found
         return _truths(number == value for number in self.numbers)
-
-    def _respelt(self, value: str) -> Rows:
-        """The rows whose cell has no text of its own, and could be written so."""
-        cells = zip(self.cells, self.texts, strict=True)
-        return _truths(respelt(cell, text) in (value, value.lower()) for cell, text in cells)
 
 
 def _texts_unlike(column: _Column, value: Number, hits: Rows) -> list[str]:
     """The texts of the cells that a number finds, where they are not its own: 12.50, for 12.5."""
     texts = dict.fromkeys(column.texts[row] for row in np.flatnonzero(hits).tolist())
     return [text for text in texts if text is not None and text not in (comparable(value), str(value))]
+
+
+def _written_otherwise(column: _Column, value: Number, said: str) -> Iterator[Note]:
+    """Cells that are a number as people write it, in a column that has names as well: 090, for 90."""
+    numbers = column.numbers
+    rows = [
+        row
+        for row, cell in enumerate(column.cells)
+        if numbers[row] is None and isinstance(cell, str) and number_of(cell) == value
+    ]
+    if rows:
+        what = f"{column.name} is a text here, and left out by `{said}`"
+        shown = dict.fromkeys(column.texts[row] for row in rows)
+        hint = "write such a value in quotes"
+        where = column.table.place(rows[0])
+        yield Note(what, where=where, detail=_shown(shown, len(shown)), hint=hint, count=len(rows))
 
 
 def _is_misread(column: _Column, written: Scalar, hits: Rows) -> bool:

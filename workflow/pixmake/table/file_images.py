@@ -55,6 +55,12 @@ def with_file_images(table: Table, asked: Cut) -> Table:
         [path for path in paths if path and (cut or formats.may_hold_several(path)) and not is_remote(path)],
         lambda some: _read_all(some, asked.level),
     )
+    far = [path for path in paths if cut and path and is_remote(path)]
+    if far:
+        what = (
+            f"images are cut by what their headers say, and {len(far)} are not on a disk here, e.g. {far[0]}"
+        )
+        raise PixmakeError([Problem(what, table.source, "give a table with a row for each plane")])
     if not headers:
         return table
     rows: list[dict[str, Any]] = []

@@ -95,7 +95,7 @@ def _delimited(path: Path, sheet: str | None) -> Read:
     header: list[str] = []
     try:
         for number, row in enumerate(reader, 1):
-            if row and len(row) == len(header) and row[0]:
+            if row and len(row) == len(header) and row[0].strip():
                 rows.append(row)
                 numbers.append(number)
             elif not any(cell.strip() for cell in row):

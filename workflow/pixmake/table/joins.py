@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.numerals import number_of
-from pixmake.base.values import respelt
 from pixmake.config.images import Join
 from pixmake.table.files import read_file_table
 from pixmake.table.look_alikes import folded
@@ -53,11 +51,11 @@ def joined(table: Table, join: Join) -> Table:
         raise PixmakeError(problems)
     places = [f"{source}, row {number}" for number in other.numbers]
     there = {name: typed_column(cells, name) for name, cells in other.columns.items()}
-    theirs = [_Key(there[name].values, there[name].texts()) for name in join.on]
+    theirs = [there[name].spellings() for name in join.on]
     rows, repeated = _rows_by_key(theirs, places)
     if repeated:
         raise PixmakeError(repeated)
-    ours = [_Key(table.cells[name].tolist(), table.texts(name)) for name in join.on]
+    ours = [table.spellings(name) for name in join.on]
     keys = _keys(ours)
     found = _found(ours, keys, rows)
     notes = [*_unused(rows, found, places), *(column.note for column in there.values() if column.note)]
@@ -71,6 +69,7 @@ def joined(table: Table, join: Join) -> Table:
             f"is not in {source} by {_named(join.on)}, and {words}",
             where=table.place(row),
             detail=_shown(keys[row]),
+            left_out=join.unmatched == "skip",
             hint=_told_alike(keys[row], alike, source),
         )
         for row in lacking
@@ -83,37 +82,26 @@ def joined(table: Table, join: Join) -> Table:
     return table
 
 
-@dataclass(frozen=True)
-class _Key:
-    """A column of a key: its cells, and the text of each."""
-
-    cells: Sequence[Any]
-    texts: Sequence[str | None]
-
-    def otherwise(self) -> Sequence[str | None] | None:
-        """The texts, with ``7`` for the 7.0 of a file that has no texts; None if there is none."""
-        if not {float, bool} & set(map(type, self.cells)):
-            return None
-        return [respelt(cell, text) for cell, text in zip(self.cells, self.texts, strict=True)]
+Column = list[list[str | None]]
+"""The texts of a column of a key, in all spellings; see `pixmake.base.values.spellings`."""
 
 
 def _taken(cells: Sequence[Any], rows: Sequence[int | None]) -> list[Any]:
     return [None if row is None else cells[row] for row in rows]
 
 
-def _keys(columns: Sequence[_Key]) -> list[Key]:
-    return list(zip(*(column.texts for column in columns), strict=True))
+def _keys(columns: Sequence[Column]) -> list[Key]:
+    return list(zip(*(column[0] for column in columns), strict=True))
 
 
-def _respelt(columns: Sequence[_Key]) -> Iterator[list[Key]]:
-    """The keys once more, with the other text of one column each."""
+def _respelt(columns: Sequence[Column]) -> Iterator[list[Key]]:
+    """The keys once more, with the other spelling of one column each."""
     for number, column in enumerate(columns):
-        other = column.otherwise()
-        if other is not None:
-            yield _keys([*columns[:number], _Key(column.cells, other), *columns[number + 1 :]])
+        if len(column) > 1:
+            yield _keys([*columns[:number], column[1:], *columns[number + 1 :]])
 
 
-def _rows_by_key(columns: Sequence[_Key], places: Sequence[str]) -> tuple[dict[Key, int], list[Problem]]:
+def _rows_by_key(columns: Sequence[Column], places: Sequence[str]) -> tuple[dict[Key, int], list[Problem]]:
     """The row of each key; rows with an empty one have none."""
     rows: dict[Key, int] = {}
     problems = []
@@ -131,7 +119,7 @@ def _rows_by_key(columns: Sequence[_Key], places: Sequence[str]) -> tuple[dict[K
     return rows, problems
 
 
-def _found(columns: Sequence[_Key], keys: Sequence[Key], rows: Mapping[Key, int]) -> list[int | None]:
+def _found(columns: Sequence[Column], keys: Sequence[Key], rows: Mapping[Key, int]) -> list[int | None]:
     """The other table's row for each of ours."""
     found = [rows.get(key) for key in keys]
     if None in found:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.base.values import TIMESTAMP, Cell, parse_time, typed_cell, written
+from pixmake.base.values import TIMESTAMP, Cell, parse_time, spellings, typed_cell, written
 from pixmake.images.axes import WHOLE, Part, is_zarr
 from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import RemoteError, is_remote, joined, problem_of, versions
@@ -51,6 +51,8 @@ class Note:
     """What would be right, if something would."""
     count: int = 1
     """How many files or rows it stands for; 0 if it is about none."""
+    left_out: bool = False
+    """Whether a row, or a file, is no image for it."""
 
     def as_problem(self) -> Problem:
         """The same as something to put right."""
@@ -130,7 +132,12 @@ class Table:
 
     def texts(self, name: str) -> list[str | None]:
         """The text of each cell of a column; ``None`` of empty ones."""
-        return _texts(self.cells[name].tolist(), self.written.get(name, ()))
+        return self.spellings(name)[0]
+
+    def spellings(self, name: str) -> list[list[str | None]]:
+        """The same; and once more, if some cells may be written in another way: see `values.spellings`."""
+        own = self.written.get(name)
+        return spellings(self.cells[name].tolist(), None if own is None else own.tolist())
 
     def keys(self, name: str) -> list[Any]:
         """What tells the cells of a column apart: their texts; their values where these do as well."""
@@ -208,9 +215,9 @@ class Typed:
     note: Note | None = None
     """Cells that differed by space around them alone."""
 
-    def texts(self) -> list[str | None]:
-        """The text of each cell; ``None`` of empty ones."""
-        return _texts(self.values, self.written)
+    def spellings(self) -> list[list[str | None]]:
+        """As `Table.spellings`."""
+        return spellings(self.values, self.written)
 
 
 def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
@@ -296,7 +303,7 @@ def with_times(table: Table, written: str | None) -> Table:
     if bad:
         hint = f"as in {written}" if written else "e.g. 2024-01-31 or 2024-01-31T17:05:00"
         raise PixmakeError(
-            Problem(f"{cell!r} is no timestamp", table.place(position), hint)
+            Problem(f"{cell!r} is no timestamp", table.place(position), hint, "no timestamp")
             for position, cell in enumerate(cells)
             if cell in bad
         )
@@ -353,7 +360,7 @@ def path_faults(table: Table) -> dict[int, str]:
             if problem:
                 faults[position] = problem
             else:
-                remote[position] = full
+                remote[position] = place_of(full).file
         elif is_zarr(full):
             if not existing.has_folder(full):
                 faults[position] = MISSING
@@ -384,7 +391,8 @@ def path_problems(table: Table) -> list[Problem]:
                 fault = f"{located(paths[position], table.root)}: {MISSING}"
             hint = "" if told else "`missing: skip` leaves such images out"
             told = True
-        problems.append(Problem(fault, table.place(position), hint))
+        mistake = MISSING if fault.endswith(MISSING) else ""
+        problems.append(Problem(fault, table.place(position), hint, mistake))
     return problems
 
 
@@ -394,7 +402,9 @@ def without_missing(table: Table) -> Table:
     if not missing:
         return table
     paths = table.cells[PATH].tolist()
-    notes = [Note(MISSING, located(paths[row], table.root), table.place(row)) for row in missing]
+    notes = [
+        Note(MISSING, located(paths[row], table.root), table.place(row), left_out=True) for row in missing
+    ]
     kept = np.ones(len(table), dtype=bool)
     kept[missing] = False
     return table.keep(kept).noting(notes)
@@ -444,12 +454,6 @@ class _Folders:
                 return {entry.name for entry in entries if entry.is_file()}
         except OSError:
             return set()
-
-
-def _texts(cells: Iterable[Any], written: Iterable[str | None]) -> list[str | None]:
-    texts = [cell if cell is None or type(cell) is str else str(cell) for cell in cells]
-    own = list(written)
-    return [said or text for text, said in zip(texts, own, strict=True)] if own else texts
 
 
 def _place(source: str, label: Any) -> str:

@@ -1,14 +1,19 @@
 // ---- table: all values -------------------------------------------------------------------------------
 
+/** Columns that are shown: a browser lays out each of them, whether or not it is in sight. */
+const MOST_COLUMNS = 300;
+
 function makeTable(view) {
   const holder = make('div', { id: 'table' });
   const links = make('span', { class: 'quiet' }, 'Whole tables: ',
     ...data.project.tables.flatMap((path, index) => [index ? ' · ' : '', make('a', { href: encoded(path) }, path)]));
-  view.append(make('div', { class: 'controls' }, links), holder);
+  const more = data.columns.length - MOST_COLUMNS;
+  view.append(make('div', { class: 'controls' }, links,
+    more > 0 && make('span', { class: 'quiet' }, `${whole.format(more)} more columns are in these.`)), holder);
   let table;
   const rowOf = (row) => {
     const cells = { row, id: data.ids[row], state: data.states[row] };
-    data.columns.forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
+    data.columns.slice(0, MOST_COLUMNS).forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
     return cells;
   };
   const draw = () => {
@@ -25,7 +30,7 @@ function makeTable(view) {
       columns: [
         { title: 'id', field: 'id', frozen: true, minWidth: 130 },
         { title: 'state', field: 'state' },
-        ...data.columns.map((column, index) => ({
+        ...data.columns.slice(0, MOST_COLUMNS).map((column, index) => ({
           title: title(column),
           // the library takes texts for HTML: nodes stay the text that they are
           titleFormatter: () => document.createTextNode(title(column)),

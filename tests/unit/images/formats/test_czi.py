@@ -106,6 +106,21 @@ def test_blocks_in_zstandard(tmp_path: Path, apart: bool) -> None:
     assert np.array_equal(found, np.stack([image, image]))
 
 
+def test_blocks_in_jpeg_xr(tmp_path: Path) -> None:
+    """Grey, and colours, of which the decoder gives red first."""
+    from imagecodecs import jpegxr_encode
+
+    grey, colours = noise((20, 30), 5), noise((20, 30, 3), 6, "uint8", 255)
+    start = {"X": 0, "Y": 0, "C": 0}
+    path = write_czi(
+        tmp_path / "a.czi", [Block(grey, start, compression=4, data=jpegxr_encode(grey, level=1.0))]
+    )
+    assert np.array_equal(read_image(path), grey)
+    coded = jpegxr_encode(np.ascontiguousarray(colours[..., ::-1]), level=1.0, photometric="rgb")
+    path = write_czi(tmp_path / "b.czi", [Block(colours, start, compression=4, data=coded)])
+    assert np.array_equal(read_image(path), colours)
+
+
 def test_gaps_between_tiles_are_black(tmp_path: Path) -> None:
     """Not what was in memory."""
     tile = noise((10, 10), 5)

@@ -32,10 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     from pixmake.plan.format_check import image_problems
     from pixmake.plan.own_readers import misread
     from pixmake.plan.plan import plan_project
-    from pixmake.table.table import counted_notes
+    from pixmake.table.table import Note, counted_notes
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
-    problems = image_problems(plan)
+    unread: list[Note] = []
+    problems = image_problems(plan, unread)
     if problems:
         raise PixmakeError(problems)
     images = sum(len(group.paths) for group in plan.groups)
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if plan.containers is not None:
         what = f"A run will look for images in {len(plan.containers.groups)} files"
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
-    for line in counted_notes(plan.notes):
+    for line in counted_notes([*plan.notes, *unread]):
         print(f"  {line}", flush=True)
     wrong = misread(plan.config, plan.groups)
     if wrong is not None:

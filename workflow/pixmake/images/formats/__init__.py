@@ -8,10 +8,11 @@ Standard library only at import: it runs in whatever Python environment a step n
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixmake.base.errors import MissingExtraError, PixmakeError
@@ -115,7 +116,7 @@ def may_hold_several(path: str) -> bool:
 def first_bytes(path: str, count: int = HEAD) -> bytes:
     """The first bytes of a file; none of what is no file or cannot be read."""
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open(path, "rb", buffering=0) as file:  # a buffer would read some kilobytes more
             return file.read(count)
     except (OSError, ValueError):
         return b""
@@ -219,7 +220,16 @@ def unknown(path: str, head: bytes) -> str:
 def _lacking(found: FileFormat) -> list[str]:
     """The packages that are not installed, as pip calls them."""
     names = (each.partition("=") for each in found.PACKAGES)
-    return [package or module for module, _, package in names if importlib.util.find_spec(module) is None]
+    roots = ((module.partition(".")[0], package or module) for module, _, package in names)
+    return [package for root, package in roots if importlib.util.find_spec(root) is None]
+
+
+def prepare(path: str) -> None:
+    """Import what reads a file, in a process whose forks will read such files; nothing is opened."""
+    found = recognised(path)
+    for each in found.PACKAGES if found else ():
+        with suppress(ImportError):  # each image tells which extra is missing
+            importlib.import_module(each.partition("=")[0])
 
 
 def _at(listed: Sequence[Scene], number: int, level: int, path: str) -> Described:

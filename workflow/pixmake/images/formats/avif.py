@@ -18,7 +18,7 @@ NAME = "AVIF"
 SUFFIXES = ("avif",)
 SEARCHED = True
 EXTRA = "avif"
-PACKAGES = ("imagecodecs", "PIL=pillow")
+PACKAGES = ("imagecodecs", "PIL.Image=pillow")
 SEVERAL = False
 
 _ORIENTATION = 0x0112

@@ -7,7 +7,6 @@ are blue, green, red in the file, too.
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,8 @@ from pixmake.images.axes import UNNAMED, Described, ImageError
 from pixmake.images.formats.shape import Region, Scene
 
 if TYPE_CHECKING:
+    from xml.etree import ElementTree
+
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
@@ -232,6 +233,8 @@ def _overlap(start: int, size: int, asked: slice) -> range:
 
 
 def _document(file: Any) -> ElementTree.Element:
+    from xml.etree import ElementTree
+
     try:
         return ElementTree.fromstring(file.metadata() or "<none/>")
     except ElementTree.ParseError:

@@ -20,7 +20,7 @@ NAME = "FITS"
 SUFFIXES = ("fits", "fit", "fts")
 SEARCHED = True
 EXTRA = "fits"
-PACKAGES = ("astropy",)
+PACKAGES = ("astropy.io.fits=astropy",)
 SEVERAL = True
 
 _LETTERS = UNNAMED + "jklmnopq"

@@ -59,7 +59,7 @@ class FileFormat(Protocol):
 
     @property
     def PACKAGES(self) -> Sequence[str]:
-        """The modules that have to be there, each the module's name or ``module=package`` of pip."""
+        """What it imports: modules, or ``module=package`` where pip calls it otherwise."""
 
     @property
     def SEVERAL(self) -> bool:

@@ -125,7 +125,7 @@ def obtain(uri: str, version: str, fetch: Callable[[str], None], folder: Path, l
             _close(lock)
         copy = Copy(str(path), _locked(home, alone=False))
         if path.exists():
-            if _count(folder, size) > limit:
+            if count(folder, size) > limit:
                 trim(folder, limit)
             return copy
         copy.release()
@@ -157,7 +157,7 @@ def trim(folder: Path, limit: int) -> None:
             break
         if _remove(home):
             total -= size
-    _count(folder, total, anew=True)
+    count(folder, total, anew=True)
 
 
 def _homes(folder: Path) -> Iterator[str]:
@@ -223,8 +223,8 @@ def _touch(path: Path) -> None:
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
-def _count(folder: Path, size: int, *, anew: bool = False) -> int:
-    """Add to the bytes that there are, or set them."""
+def count(folder: Path, size: int, *, anew: bool = False) -> int:
+    """Add to the bytes that there are, or set them; their number."""
     try:
         import fcntl
 
@@ -232,7 +232,7 @@ def _count(folder: Path, size: int, *, anew: bool = False) -> int:
             fcntl.flock(used, fcntl.LOCK_EX)
             used.seek(0)
             text = used.read().strip()
-            total = size if anew else size + (int(text) if text.isdigit() else 0)
+            total = size if anew else max(0, size + (int(text) if text.isdigit() else 0))
             used.truncate(0)
             used.write(str(total))
         return total
