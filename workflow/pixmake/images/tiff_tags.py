@@ -290,7 +290,7 @@ def read_directory(file: Readable, path: str) -> Directory:
 
 
 def read_segments(directory: Directory) -> list[Segment]:
-    """Where the strips or tiles of the first page are, of a file that is open; nothing if not all are told."""
+    """Where the strips or tiles of the first page are; nothing if not all are told. The file is open."""
     layout = directory.layout
     tiled = TILE_OFFSETS in directory.places
     named = (TILE_OFFSETS, TILE_COUNTS) if tiled else (STRIP_OFFSETS, STRIP_COUNTS)
