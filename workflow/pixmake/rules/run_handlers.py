@@ -35,6 +35,7 @@ from pixmake.rules.image_rules import (
 from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import (
     default_handlers,
+    forget_inputs,
     jobs_of,
     logs_by_plugins_alone,
     pace,
@@ -105,6 +106,7 @@ class RunHandlers:
         """``onsuccess``."""
         assert self.run is not None, "Snakemake ends what it has begun"
         asked: Sequence[str] = self.run.records
+        forget_inputs(self.workflow, MADE)
         if self.todo is not None:
             end()
             asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
