@@ -9,6 +9,7 @@ rule records:
     input:
         pixmake_later.all_records(plan, checkpoints),
         none=while_the_dag_is_made(plan, workflow),
+        again=pixmake_again,
     output:
         outcome_rules.gathered(plan),
     log:

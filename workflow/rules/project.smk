@@ -1,10 +1,12 @@
 # All rules of a project, and the display of its runs.
 from pixmake.rules import checkpoint_rules as pixmake_later
 from pixmake.rules.aggregate_rules import targets as pixmake_targets
+from pixmake.rules.made_again import made_again
 from pixmake.progress.log_handler import begin_run, show_progress
 from pixmake.progress.exit_status import conclude, stopped, unfinished
 
 show_progress(workflow)
+pixmake_again = made_again(plan, workflow)
 
 
 include: pixmake_rules.smk("images")

@@ -37,6 +37,7 @@ for gathering in pixmake_rules.gatherings(plan):
         input:
             records=pixmake_later.known(plan, checkpoints, gathering.records),
             files=pixmake_later.known(plan, checkpoints, gathering.files),
+            again=pixmake_again,
         output:
             gathering.output,
         log:

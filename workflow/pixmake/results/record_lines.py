@@ -21,6 +21,7 @@ from pixmake.job.record import (
     written_whole,
 )
 from pixmake.job.run import PREREQUISITE
+from pixmake.job.whole_records import UNREADABLE, Stamp, note_read, records_read, stamp
 
 
 def gather(records: Iterable[str], path: str | Path) -> int:
@@ -34,17 +35,24 @@ def gather(records: Iterable[str], path: str | Path) -> int:
     Raises
     ------
     FileNotFoundError, ValueError
-        A record is missing, or is none.
+        A record is missing, or is none; the next run finds out which.
     """
-    count = 0
+    results = str(Path(path).parent)
+    stamps: dict[str, Stamp] = {}
     with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
         for record in records:
-            content = read_content(record)
+            stamps[record] = stamp(record)
+            try:
+                content = read_content(record)
+            except ValueError:
+                note_read(results, {**records_read(results), **stamps, record: UNREADABLE})
+                raise
             if content["error"] is not None and os.environ.get(STORED):
                 _note_failure(content, record)
             lines.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-            count += 1
-    return count
+    if not os.environ.get(STORED):
+        note_read(results, stamps)
+    return len(stamps)
 
 
 def _note_failure(content: Mapping[str, Any], record: str) -> None:

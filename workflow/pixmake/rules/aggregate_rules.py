@@ -148,6 +148,11 @@ def _said(part: BaseModel) -> dict[str, Any]:
     return part.model_dump(mode="json", exclude_defaults=True, exclude=how)
 
 
+def outcome(plan: Plan) -> list[str]:
+    """All that is made of the records of all jobs."""
+    return [] if plan.is_slice else [gathered(plan), *targets(plan)]
+
+
 def targets(plan: Plan) -> list[str]:
     """All that a run makes once its images are done; of a slice of the images their records alone."""
     if plan.is_slice:

@@ -1,0 +1,64 @@
+"""Results that a run has to make again though nothing tells Snakemake so.
+
+It takes a result that is there for finished, and one that is missing for needless as long as what was made
+of it is there: so a damaged record would stay, and what was lost with the process that made it, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pixmake.base.errors import PixmakeError
+from pixmake.job.whole_records import records_read, why_broken
+from pixmake.plan.found_images import found_path, found_plan
+from pixmake.plan.plan import Plan, gathered_path
+
+MISSING = "it is missing"
+
+
+def broken_results(plan: Plan, outcome: Iterable[str]) -> dict[str, str]:
+    """What is to be made again, with the reason of each.
+
+    Parameters
+    ----------
+    plan
+        The project's.
+    outcome
+        What is made of all records; it is missing only if it was there once.
+    """
+    known = records_read(plan.config.results)
+    outcome = list(outcome)
+    missing = [path for path in outcome if not os.path.exists(path)]
+    found: dict[str, str] = {}
+    for part in _parts(plan):
+        for record in (path for step in part.steps for path in part.records(step.name)):
+            why = why_broken(record, known.get(record))
+            if why or (record in known and not os.path.exists(record)):
+                found[record] = why or MISSING
+        found.update(dict.fromkeys(_lost_gatherings(part), MISSING))
+    if known or len(missing) < len(outcome):
+        found.update(dict.fromkeys(missing, MISSING))
+    return found
+
+
+def _lost_gatherings(plan: Plan) -> Iterator[str]:
+    """The files with the results of all jobs of a step that are gone, though something was made of them."""
+    for step in plan.gathered_steps():
+        path = gathered_path(plan.config.results, step)
+        users = [planned.name for planned in plan.steps if step in planned.step.needs_all]
+        if not os.path.exists(path) and any(os.path.exists(r) for user in users for r in plan.records(user)):
+            yield path
+
+
+def _parts(plan: Plan) -> Iterator[Plan]:
+    if plan.containers is None:
+        yield plan
+        return
+    yield plan.containers
+    if Path(found_path(plan.config.results)).exists():
+        try:
+            yield found_plan(plan.config)
+        except PixmakeError:
+            return  # the run says it
