@@ -9,7 +9,7 @@ rule records:
     input:
         pixmake_later.all_records(plan, checkpoints),
         none=while_the_dag_is_made(plan, workflow),
-        again=pixmake_again,
+        again=pixmake_again.force,
     output:
         outcome_rules.gathered(plan),
     log:

@@ -13,6 +13,7 @@ for step, job in plan.jobs(over_several=False):
             job.rule
         input:
             **pixmake_rules.inputs(job, storage=pixmake_storage),
+            **pixmake_again.of(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:

@@ -7,6 +7,7 @@ for step, job in plan.jobs(over_several=True):
             job.rule
         input:
             **pixmake_rules.inputs_of_several(job, storage=pixmake_storage),
+            **pixmake_again.of(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:
@@ -37,7 +38,7 @@ for gathering in pixmake_rules.gatherings(plan):
         input:
             records=pixmake_later.known(plan, checkpoints, gathering.records),
             files=pixmake_later.known(plan, checkpoints, gathering.files),
-            again=pixmake_again,
+            again=pixmake_again.force,
         output:
             gathering.output,
         log:

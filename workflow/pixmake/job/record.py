@@ -130,9 +130,9 @@ def read_content(path: str | Path) -> dict[str, Any]:
     except ValueError as problem:
         reason = "it is empty" if not os.path.getsize(path) else str(problem)
         raise ValueError(f"{path} is not a record of pixmake: {reason}") from None
-    problem = _problem(content, Path(path))
-    if problem:
-        raise ValueError(f"{path} is not a record of pixmake: {problem}")
+    wrong = _problem(content, Path(path))
+    if wrong:
+        raise ValueError(f"{path} is not a record of pixmake: {wrong}")
     return content
 
 

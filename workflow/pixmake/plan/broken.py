@@ -7,7 +7,7 @@ of it is there: so a damaged record would stay, and what was lost with the proce
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError
@@ -16,6 +16,8 @@ from pixmake.plan.found_images import found_path, found_plan
 from pixmake.plan.plan import Plan, gathered_path
 
 MISSING = "it is missing"
+MOST_NAMED = 3
+"""Damaged results that are named; the others are counted."""
 
 
 def broken_results(plan: Plan, outcome: Iterable[str]) -> dict[str, str]:
@@ -41,6 +43,19 @@ def broken_results(plan: Plan, outcome: Iterable[str]) -> dict[str, str]:
     if known or len(missing) < len(outcome):
         found.update(dict.fromkeys(missing, MISSING))
     return found
+
+
+def told(broken: Mapping[str, str]) -> list[str]:
+    """What is made again, and why, in a line or two."""
+    damaged = [f"{path} ({why})" for path, why in broken.items() if why != MISSING]
+    lines = []
+    if damaged:
+        more = f" and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
+        lines.append(f"damaged, to be made again: {', '.join(damaged[:MOST_NAMED])}{more}")
+    lost = len(broken) - len(damaged)
+    if lost:
+        lines.append(f"{lost} {'result is' if lost == 1 else 'results are'} missing, to be made again")
+    return lines
 
 
 def _lost_gatherings(plan: Plan) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import re
 import sys
 import threading
@@ -20,6 +21,7 @@ from typing import Any
 
 from pixmake.job.record import Failure, read_record
 from pixmake.job.run import PREREQUISITE
+from pixmake.job.whole_records import why_broken
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.events import write_events
 from pixmake.progress.run_state import forget_run, note_now, note_plan
@@ -104,6 +106,10 @@ class Reporter:
             reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
             if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
                 reason = "failed before"
+            elif reason == _FORCED and not all(map(os.path.exists, record.output)):
+                reason = _MISSING  # see `pixmake.plan.broken`
+            elif reason == _FORCED and work is not None and why_broken(work.record):
+                reason = "its result is damaged"
             self.reasons.setdefault(step, Counter())[reason] += 1
             if work is None:
                 self.others.add(step)
@@ -214,15 +220,17 @@ _CHATTER = (
 _SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
 _REASON_END = re.compile(r":|; ")
 _PARAMS = "Params have changed since last execution"
+_MISSING = "Missing output files"
+_FORCED = "Forced execution"
 _REASONS = {
-    "Missing output files": "no result yet",
+    _MISSING: "no result yet",
     "Incomplete output files": "was interrupted",
     "Updated input files": "its image has changed",
     "Input files updated by another job": "a step that it needs runs",
     "Set of input files has changed since last execution": "has other images or other needed steps",
     _PARAMS: "its function, params or row have changed",
     "Code has changed since last execution": "pixmake or its rule has changed",
-    "Forced execution": "asked for",
+    _FORCED: "asked for",
 }
 _STATUS = re.compile(rb'"status": ?"(ok|failed)"')
 
