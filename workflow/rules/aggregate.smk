@@ -13,7 +13,7 @@ rule records:
     output:
         outcome_rules.gathered(plan),
     log:
-        pixmake_rules.log_of("records"),
+        pixmake_rules.log_of(plan, "records"),
     localrule: True
     conda:
         pixmake_rules.CONDA
@@ -30,7 +30,7 @@ rule aggregate:
     output:
         **outcome_rules.in_report(outcome_rules.all_tables(plan)),
     log:
-        pixmake_rules.log_of("aggregate"),
+        pixmake_rules.log_of(plan, "aggregate"),
     priority: outcome_rules.TABLES_FIRST
     localrule: True
     conda:
@@ -57,7 +57,7 @@ for function in plan.functions:
         output:
             outcome_rules.function_outputs(function),
         log:
-            pixmake_rules.log_of(f"aggregate_{function.name}"),
+            pixmake_rules.log_of(plan, f"aggregate_{function.name}"),
         localrule: True
         conda:
             pixmake_rules.CONDA
@@ -80,7 +80,7 @@ if plan.config.aggregate.report:
             page=outcome_rules.marked_page(plan),
             pictures=directory(outcome_rules.pictures(plan)),
         log:
-            pixmake_rules.log_of("report"),
+            pixmake_rules.log_of(plan, "report"),
         priority: outcome_rules.PAGE_NEXT
         localrule: True
         conda:

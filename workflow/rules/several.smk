@@ -42,7 +42,7 @@ for gathering in pixmake_rules.gatherings(plan):
         output:
             gathering.output,
         log:
-            pixmake_rules.log_of(gathering.rule),
+            pixmake_rules.log_of(plan, gathering.rule),
         localrule: True
         conda:
             pixmake_rules.CONDA

@@ -278,6 +278,9 @@ class Step(_Model):
         return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
 
+DEFAULT_RESULTS, DEFAULT_LOGS = "results", "logs"
+
+
 class Config(_Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
@@ -287,8 +290,11 @@ class Config(_Model):
     steps: Annotated[dict[Name, Step], Field(min_length=1)]
     """What is done to each image: a name and a step each."""
 
-    results: str = "results"
+    results: str = DEFAULT_RESULTS
     """The folder of all results."""
+
+    logs: str = ""
+    """The folder of all logs; without it `logs`, or where `results` is another, `<results>/logs`."""
 
     storage: Storage = Storage()
     """How images at `s3://`, `gs://` and `https://` are reached, and where local copies stay."""
@@ -309,6 +315,11 @@ class Config(_Model):
 
     aggregate: Aggregate = Aggregate()
     """What is made of the records of all images."""
+
+    @property
+    def log_folder(self) -> str:
+        """The folder of all logs: two projects with results of their own write over none of the other's."""
+        return self.logs or (DEFAULT_LOGS if self.results == DEFAULT_RESULTS else f"{self.results}/{DEFAULT_LOGS}")
 
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""

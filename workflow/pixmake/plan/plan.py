@@ -41,7 +41,6 @@ from pixmake.table.selection import select_rows
 from pixmake.table.sources import read_images
 from pixmake.table.table import Note, Table, path_problems, without_missing
 
-LOGS = "logs"
 GATHERED = ".gathered"
 """The folder below ``results`` with a file for each step whose results other jobs get all at once."""
 
@@ -232,7 +231,7 @@ class Plan:
             needed=tuple(needed),
             record=record,
             files=tuple(files),
-            log=f"{LOGS}/{planned.name}/{group.id}.log",
+            log=f"{self.config.log_folder}/{planned.name}/{group.id}.log",
             several=tuple([] if step.terms is None else group_images(planned, group)),
             gathered=tuple(gathered),
             members=members,

@@ -6,29 +6,40 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from pixmake.job.record import failure_counts, read_record
 from pixmake.job.run import PREREQUISITE
-from pixmake.plan.plan import LOGS
 from pixmake.progress.display import duration, speed
-from pixmake.progress.log_handler import Run, end_run
+from pixmake.progress.log_handler import LONGEST_REASON, Run, end_run
 
-PAGE = "report.html"
-"""The page of results, beside the tables."""
+MOST_NAMED = 5
+"""Files and rules that are named; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a run has done, as Snakemake has it at the run's end."""
+
+    records: Sequence[str]
+    """Those that it was to make, or found made."""
+    unfinished: frozenset[str] = frozenset()
+    """The files that it was to make and has not made."""
+    made: frozenset[str] = frozenset()
+    """All files that it has made, or found made."""
+    anew: frozenset[str] = frozenset()
+    """Those that it has made itself."""
+    others: Sequence[str] = ()
+    """Of these the ones that no image has, and neither tables nor page are: a user's own, say."""
+    failed: Sequence[tuple[str, str]] = ()
+    """The rules that failed and are no image's, each with its log."""
 
 
 def conclude(
-    run: Run,
-    records: Sequence[str],
-    measurements: str,
-    failures: str,
-    max_failures: int | str,
-    over_several: Sequence[str] = (),
-    keep: str = "all",
+    run: Run, ended: Ended, outcome: Outcome, max_failures: int | str, logs: str, keep: str = "all"
 ) -> None:
     """Say how many images are done and failed, where the tables and the page are, and how long it took.
 
@@ -36,14 +47,14 @@ def conclude(
     ----------
     run
         The run as it began; see `pixmake.progress.log_handler.begin_run`.
-    records
-        What it was to make.
-    measurements, failures
-        The tables.
+    ended
+        What it has done.
+    outcome
+        The names of tables and page.
     max_failures
         How many images may fail: a number, or a share of them such as ``5%``.
-    over_several
-        Steps whose jobs are over several images: those that failed are counted by themselves.
+    logs
+        The folder of the logs.
     keep
         ``failed``: only failed images keep their logs.
 
@@ -53,64 +64,112 @@ def conclude(
         With status 1: more failed than is allowed. Every table is written by then.
     """
     if keep == "failed":
-        remove_logs(records)
-    of_step = {step: [path for path in records if Path(path).parent.name == step] for step in over_several}
-    images = _images(records, over_several)
-    failed = failed_images(path for path in records if Path(path).parent.name not in over_several)
-    lost = {step: len(failed_images(paths)) for step, paths in of_step.items()}
-    total = len(failed) + sum(lost.values())
-    counts = [f"{len(failed)} of {len(images)} images"] if failed or not total else []
-    counts += [f"{lost[step]} of {len(of_step[step])} jobs of {step}" for step in lost if lost[step]]
-    tables = [table for table in (measurements, failures) if Path(table).exists()]
-    where = f"see {failures}" if failures in tables else "see their logs under logs/"
-    too_many = total > allowed_failures(max_failures, len(images))
-    lines = [f"{len(images) - len(failed)} of {len(images)} images done"]
-    if too_many:
-        lines.append(f"{' and '.join(counts)} failed: {where}. The next run tries them again.")
-    elif total:
-        lines.append(f"{' and '.join(counts)} failed, as max_failures allows: {where}")
-    else:
-        lines.append("No image failed")
-    if tables:
-        lines.append(f"Tables: {', '.join(tables)}")
-    page = Path(measurements).parent / PAGE
-    if page.exists():
-        lines.append(f"Page: {page}")
-    _say([*lines, _time(run, len(images) - run.before)])
-    if too_many:
+        remove_logs(ended.records, logs)
+    failures = _failures(ended.records, run.over_several)
+    lines = [f"{len(failures.images) - len(failures.failed)} of {len(failures.images)} images done"]
+    lines.append(failures.told(max_failures, _where(ended, outcome, logs)) or "No image failed")
+    _say([*lines, *_files(ended, outcome), _time(run, len(failures.images) - run.before)])
+    if failures.too_many(max_failures):
         # not an exception of Snakemake's: it would print where in our files it was raised
         raise SystemExit(1)
 
 
-def stopped(run: Run, unfinished: Iterable[str], over_several: Sequence[str] = ()) -> None:
-    """Say how far a run came that an error or its user ended.
+def stopped(run: Run, ended: Ended, outcome: Outcome, max_failures: int | str, logs: str) -> None:
+    """Say how far a run came that an error or its user ended, and which errors of no image's ended it.
 
-    Parameters
-    ----------
-    run
-        The run as it began.
-    unfinished
-        The records that were not made.
-    over_several
-        Steps whose jobs are over several images.
+    The parameters are those of `conclude`.
     """
-    images = _images(run.records, over_several)
-    done = len(images - _images(unfinished, over_several) - failed_images(run.records))
-    lines = [
-        f"{done} of {len(images)} images done; the run ended early",
-        "The next run goes on from here. Logs are under logs/",
-        "Tables: not written",
-    ]
-    _say([*lines, _time(run, max(done - run.before, 0))])
+    images = images_of(ended.records, run.over_several)
+    unfinished = images_of((path for path in ended.unfinished if path in set(ended.records)), run.over_several)
+    made = _failures([path for path in ended.records if path not in ended.unfinished], run.over_several)
+    done = len(images - unfinished - made.failed)
+    lines = [f"{done} of {len(images)} images done{'; the run ended early' if unfinished else ''}"]
+    if not unfinished and (told := made.told(max_failures, _where(ended, outcome, logs))):
+        lines.append(told)
+    lines += [f"{rule} failed: {_last_words(log)}" for rule, log in ended.failed[:MOST_NAMED]]
+    lines.append(f"The next run goes on from here. Logs are under {logs}/")
+    if outcome.tables[0] in ended.unfinished:
+        lines.append("Tables: not written")
+    _say([*lines, *_files(ended, outcome), _time(run, max(done - run.before, 0))])
 
 
-def unfinished(dag: Any) -> list[str]:
-    """The records that Snakemake's jobs have not made."""
-    jobs = dag.needrun_jobs(exclude_finished=True)
-    return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
+@dataclass(frozen=True)
+class Outcome:
+    """The names of what the last lines speak of."""
+
+    tables: tuple[str, ...]
+    failures: str
+    """That of them with the failed images."""
+    page: str
 
 
-def remove_logs(records: Iterable[str]) -> None:
+@dataclass(frozen=True)
+class Failures:
+    """Which images of a run failed."""
+
+    images: frozenset[str]
+    failed: frozenset[str]
+    """By themselves, not for a step that they need."""
+    over_several: Mapping[str, tuple[int, int]]
+    """Of each step whose jobs are over several images: how many failed, and of how many."""
+
+    def too_many(self, max_failures: int | str) -> bool:
+        """Whether more failed than is allowed."""
+        lost = sum(failed for failed, _ in self.over_several.values())
+        return len(self.failed) + lost > allowed_failures(max_failures, len(self.images))
+
+    def told(self, max_failures: int | str, where: str) -> str:
+        """In a sentence how many failed, and where it says why; nothing if none did."""
+        counts = [f"{len(self.failed)} of {len(self.images)} images"] if self.failed else []
+        counts += [f"{lost} of {jobs} jobs of {step}" for step, (lost, jobs) in self.over_several.items() if lost]
+        if not counts:
+            return ""
+        if self.too_many(max_failures):
+            return f"{' and '.join(counts)} failed: {where}. The next run tries them again."
+        return f"{' and '.join(counts)} failed, as max_failures allows: {where}"
+
+
+def _failures(records: Sequence[str], over_several: Sequence[str]) -> Failures:
+    """Which images failed, from their records."""
+    of_step = {step: [path for path in records if Path(path).parent.name == step] for step in over_several}
+    failed = failed_images(path for path in records if Path(path).parent.name not in over_several)
+    lost = {step: (len(failed_images(paths)), len(paths)) for step, paths in of_step.items()}
+    return Failures(frozenset(images_of(records, over_several)), frozenset(failed), lost)
+
+
+def _where(ended: Ended, outcome: Outcome, logs: str) -> str:
+    return f"see {outcome.failures}" if outcome.failures in ended.made else f"see their logs under {logs}/"
+
+
+def _files(ended: Ended, outcome: Outcome) -> list[str]:
+    """What a run has made, in lines."""
+    lines = []
+    tables = [table for table in outcome.tables if table in ended.anew]
+    if tables:
+        lines.append(f"Tables: {', '.join(tables)}")
+    if outcome.page in ended.anew:
+        lines.append(f"Page: {outcome.page}")
+    if ended.others:
+        more = len(ended.others) - MOST_NAMED
+        named = ", ".join(ended.others[:MOST_NAMED])
+        lines.append(f"Also made: {named}{f' and {more} more' if more > 0 else ''}")
+    return lines
+
+
+def _last_words(log: str) -> str:
+    """The last line of a rule's log, and where that is; a process that is killed leaves none."""
+    try:
+        text = Path(log).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        return "its process ended without a word, as one that is killed or out of memory does"
+    words = lines[-1].removeprefix("pixmake: ")
+    return f"{words if len(words) <= LONGEST_REASON else words[: LONGEST_REASON - 1] + '…'} (its log: {log})"
+
+
+def remove_logs(records: Iterable[str], logs: str) -> None:
     """Remove the logs of jobs that did not fail, for ``keep: failed``.
 
     A job cannot do it: Snakemake makes an empty log where there is none.
@@ -122,13 +181,14 @@ def remove_logs(records: Iterable[str]) -> None:
             suspects = failure_counts(folder.parent, folder.name)
             failed[folder] = failed_images(f"{folder}/{job_id}.json" for job_id in suspects)
         if _id(str(record)) not in failed[folder]:
-            (Path(LOGS) / folder.name / f"{_id(str(record))}.log").unlink(missing_ok=True)
+            (Path(logs) / folder.name / f"{_id(str(record))}.log").unlink(missing_ok=True)
     for folder in failed:
         with contextlib.suppress(OSError):  # it holds the log of an image that failed
-            (Path(LOGS) / folder.name).rmdir()
+            (Path(logs) / folder.name).rmdir()
 
 
-def _images(records: Iterable[str], over_several: Sequence[str]) -> set[str]:
+def images_of(records: Iterable[str], over_several: Sequence[str]) -> set[str]:
+    """The ids of the images that records are of."""
     return {_id(path) for path in records if Path(path).parent.name not in over_several}
 
 
@@ -162,7 +222,7 @@ def failed_images(records: Iterable[str]) -> set[str]:
         for job_id in ids & set(failure_counts(folder.parent, folder.name)):
             try:
                 error = read_record(folder / f"{job_id}.json").error
-            except FileNotFoundError:
+            except (OSError, ValueError):
                 continue
             if error is not None and error.type != PREREQUISITE:
                 failed.add(job_id)

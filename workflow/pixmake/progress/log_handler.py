@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.ids import rule_name
 from pixmake.job.record import Failure, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.job.whole_records import why_broken
@@ -86,6 +87,8 @@ class Reporter:
             self.display = None
 
     def _begin(self, record: Any) -> None:
+        if self.tally is not None:
+            return  # of another project in the same workflow
         self.tally = record.tally
         self._note()
         if self.shows:
@@ -269,6 +272,8 @@ class Run:
     """Images that were done before."""
     begun: float
     """Seconds since the epoch."""
+    over_several: tuple[str, ...] = ()
+    """Steps whose jobs are not one for each image: those that failed are counted by themselves."""
 
 
 def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: Sequence[str]) -> Run:
@@ -295,7 +300,7 @@ def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: S
     for job in dag.jobs:
         needed = dag.needrun(job)
         record = getattr(job.output, "record", None)
-        if record is None:
+        if record is None or not str(record).startswith(f"{results}/"):
             other[job.rule.name] += int(needed)
         elif needed:
             to_run.append((dag.jobid(job), _work_of(str(record))))
@@ -311,7 +316,7 @@ def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: S
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note_plan(tally.begun, results, _ids(work for _, work in to_run), _ids(done))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
-    return Run(records, progress.before, tally.begun)
+    return Run(records, progress.before, tally.begun, tuple(over_several))
 
 
 def end_run() -> None:
@@ -392,8 +397,9 @@ def _work(record: Any) -> Work | None:
     if not record.output or not record.output[0].endswith(".json"):
         return None
     work = _work_of(record.output[0])
+    # as a module's, a rule has a name before its own
     rule = str(record.rule_name)
-    return work if rule == work.step or rule.startswith(f"{work.step}_") else None
+    return work if rule.endswith((rule_name(work.step, work.id), f"{work.step}_any")) else None
 
 
 def _reason(error: Failure) -> str:

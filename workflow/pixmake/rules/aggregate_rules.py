@@ -179,7 +179,7 @@ rule records:
     output:
         {gathered(plan)!r},
     log:
-        {log_of("records")!r},
+        {log_of(plan, "records")!r},
     conda:
         pixmake_rules.CONDA
     params:
@@ -195,7 +195,7 @@ rule aggregate:
     output:
         {outputs}
     log:
-        {log_of("aggregate")!r},
+        {log_of(plan, "aggregate")!r},
     conda:
         pixmake_rules.CONDA
     params:
@@ -221,7 +221,7 @@ rule aggregate_{function.name}:
     output:
         {", ".join(files)}
     log:
-        {log_of(f"aggregate_{function.name}")!r},
+        {log_of(plan, f"aggregate_{function.name}")!r},
     conda:
         pixmake_rules.CONDA
     params:
@@ -243,7 +243,7 @@ rule report:
         page={page(plan)!r},
         pictures=directory({pictures(plan)!r}),
     log:
-        {log_of("report")!r},
+        {log_of(plan, "report")!r},
     conda:
         pixmake_rules.CONDA
     params:

@@ -12,7 +12,7 @@ from pixmake.base.errors import PixmakeError, Problem
 from pixmake.config.models import Config
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path, found_plan
-from pixmake.plan.plan import LOGS, Job, Plan, PlannedStep, file_paths, record_path
+from pixmake.plan.plan import Job, Plan, PlannedStep, file_paths, record_path
 from pixmake.rules.image_rules import Collected, collected, inputs, inputs_of_several, marked, records
 
 ANY = "{id}"
@@ -84,9 +84,9 @@ def any_rule(step: str) -> str:
     return f"{step}_any"
 
 
-def log_of_any(step: str) -> str:
+def log_of_any(plan: Plan, step: str) -> str:
     """The log of a step's rule for any id."""
-    return f"{LOGS}/{step}/{ANY}.log"
+    return f"{_plain(plan.config.log_folder)}/{step}/{ANY}.log"
 
 
 def task_of_any(plan: Plan, checkpoints: Any, step: str) -> Callable[[Any], str]:

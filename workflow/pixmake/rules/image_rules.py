@@ -38,7 +38,6 @@ from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
 from pixmake.plan.environments import conda_of, runs_python
 from pixmake.plan.plan import (
-    LOGS,
     Job,
     Plan,
     PlannedStep,
@@ -186,9 +185,9 @@ def program(wildcards: Any, resources: Any) -> str:
     return f"{shlex.quote(sys.executable)} -m pixmake"
 
 
-def log_of(rule: str) -> str:
+def log_of(plan: Plan, rule: str) -> str:
     """The log of a rule that is not an image's."""
-    return f"{LOGS}/{rule}.log"
+    return f"{plan.config.log_folder}/{rule}.log"
 
 
 def inputs(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
@@ -618,7 +617,7 @@ rule {table.rule}:
     output:
         {table.path!r},
     log:
-        {log_of(table.rule)!r},
+        {log_of(plan, table.rule)!r},
     conda:
         pixmake_rules.CONDA
     params:
@@ -682,7 +681,7 @@ rule {gathering.rule}:
     output:
         {gathering.output!r},
     log:
-        {log_of(gathering.rule)!r},
+        {log_of(plan, gathering.rule)!r},
     conda:
         pixmake_rules.CONDA
     params:

@@ -37,7 +37,7 @@ rule provenance:
     output:
         {provenance_file(plan.config.results)!r},
     log:
-        {log_of("provenance")!r},
+        {log_of(plan, "provenance")!r},
     localrule: True
     conda:
         pixmake_rules.CONDA
