@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo example test test-slow test-cluster check format docs bench clean \
-	check-format check-style check-types check-snakefmt check-schema lint
+	check-format check-style check-types check-rooms check-snakefmt check-schema lint
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,7 +42,7 @@ test-slow: $(INSTALLED) ## Run the tests that install PlantCV and others for the
 test-cluster: $(INSTALLED) ## Start a real SLURM on this machine (Debian, root) and run the tests that need it
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
 
-check: check-format check-style check-types check-snakefmt lint check-schema docs ## Check format, style, types, rules, schema and docs
+check: check-format check-style check-types check-rooms check-snakefmt lint check-schema docs ## Check format, style, types, rooms, rules, schema and docs
 
 check-format: $(INSTALLED)
 	$(BIN)/ruff format --check
@@ -52,6 +52,9 @@ check-style: $(INSTALLED)
 
 check-types: $(INSTALLED)
 	$(BIN)/mypy
+
+check-rooms: $(INSTALLED)
+	$(BIN)/lint-imports --no-cache
 
 # snakefmt starts a program `shfmt` that is beside it.
 check-snakefmt: $(INSTALLED)

@@ -9,13 +9,8 @@ import re
 import subprocess
 import sys
 
-from tests.conftest import REPOSITORY
-
 import pixmake
 from pixmake.config.models import KINDS
-from pixmake.rules import aggregate_rules as outcome_rules
-from pixmake.rules import image_rules as rules
-from pixmake.rules import provenance_rules
 
 
 def test_examples_in_docstrings() -> None:
@@ -57,26 +52,6 @@ def test_import_is_cheap() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n[]\nset()\n"
-
-
-def test_rules_and_compiled_text_have_one_command() -> None:
-    """What `pixmake compile` prints runs the very words of workflow/rules."""
-    files = {
-        "images": [rules._RUN],
-        "several": [rules._RUN_SEVERAL, rules._GATHER],
-        "aggregate": [
-            *(outcome_rules.RECORDS, outcome_rules.AGGREGATE),
-            *(outcome_rules.SUMMARISE, outcome_rules.REPORT),
-        ],
-        "collect": [rules._COLLECT],
-        "provenance": [provenance_rules.SHELL],
-    }
-    for name, commands in files.items():
-        text = (REPOSITORY / f"workflow/rules/{name}.smk").read_text()
-        for shell, words in zip(text.split("shell:")[1:], commands, strict=True):
-            shell = shell.partition("\n\n")[0]
-            said = "".join(re.findall(r'^ +"(.*)"$', shell, re.MULTILINE))
-            assert said.encode().decode("unicode_escape") == words
 
 
 def test_help_reads_well() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from pixmake.base.installed import VERSION as __version__
 from pixmake.job.record import Measurement
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from pixmake.api.run import Run as Run
     from pixmake.api.run import RunError as RunError
     from pixmake.base.errors import PixmakeError as PixmakeError
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Failed": "api.parallel",

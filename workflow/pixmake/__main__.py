@@ -1,5 +1,5 @@
 """``python -m pixmake``: the same as the command ``pixmake``."""
 
-from pixmake.cli.main import main
+from pixmake.cli.command_line import main
 
 raise SystemExit(main())

@@ -1,6 +1,5 @@
 # The tables of all images, what is made of them, and how a run ends.
 from pixmake.rules import aggregate_rules as outcome_rules
-from pixmake.rules.pacing import pace
 from pixmake.rules.warmup import while_the_dag_is_made
 
 
@@ -94,38 +93,3 @@ if plan.config.aggregate.report:
         shell:
             "{params.pixmake} page {input.records:q} {output.page:q} --columns {params.columns:q}"
             " --kept {params.kept:q} --project {params.project:q} --threads {threads} 2> {log:q}"
-
-
-run = []
-
-
-onstart:
-    pace(workflow)
-    pixmake_rules.tell_notes(plan)
-    pixmake_rules.begin(plan, workflow)
-    run.append(
-        begin_run(
-            workflow,
-            plan.config.results,
-            pixmake_rules.step_names(plan),
-            pixmake_rules.over_several(plan),
-        )
-    )
-
-
-onsuccess:
-    pixmake_rules.end()
-    conclude(
-        *run,
-        pixmake_later.asked_now(
-            plan, run[0].records or pixmake_rules.done_before(plan)
-        ),
-        **pixmake_rules.tables(plan),
-        max_failures=plan.config.max_failures,
-        over_several=pixmake_rules.over_several(plan),
-        keep=plan.config.keep,
-    )
-
-
-onerror:
-    stopped(*run, unfinished(workflow.dag), pixmake_rules.over_several(plan))

@@ -1,13 +1,6 @@
 # One rule per image and step.
 
-pixmake_rules.require_deployment(plan, workflow)
-pixmake_storage = pixmake_rules.use_storage(plan, workflow)
-pixmake_run = pixmake_rules.runs(plan)
-
 for step, job in plan.jobs(over_several=False):
-    if job.group:
-        workflow.parent_groupids[job.group] = pixmake_rules.GROUPS
-
     rule:
         name:
             job.rule

@@ -1,12 +1,13 @@
 # All rules of a project, and the display of its runs.
 from pixmake.rules import checkpoint_rules as pixmake_later
 from pixmake.rules.aggregate_rules import targets as pixmake_targets
-from pixmake.rules.made_again import made_again
-from pixmake.progress.log_handler import begin_run, show_progress
-from pixmake.progress.exit_status import conclude, stopped, unfinished
 
-show_progress(workflow)
-pixmake_again = made_again(plan, workflow)
+pixmake_rules.require_deployment(plan, workflow)
+pixmake_rules.keep_groups_together(plan, workflow)
+pixmake_storage = pixmake_rules.use_storage(plan, workflow)
+pixmake_run = pixmake_rules.runs(plan)
+pixmake_again = pixmake_rules.made_again(plan, workflow)
+pixmake_rules.attend(plan, workflow)
 
 
 include: pixmake_rules.smk("images")

@@ -1,4 +1,5 @@
 # Where the results come from.
+from pixmake.results.provenance import provenance_file
 from pixmake.rules import provenance_rules
 
 
@@ -6,7 +7,7 @@ rule provenance:
     input:
         outcome_rules.gathered(plan),
     output:
-        provenance_rules.provenance_file(plan.config.results),
+        provenance_file(plan.config.results),
     log:
         pixmake_rules.log_of(plan, "provenance"),
     localrule: True

@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 from snakemake.exceptions import SpawnedJobError
 from snakemake.executors import local
 from snakemake.settings.types import Quietness
-from snakemake.shell import shell
 from snakemake_interface_logger_plugins.common import LogEvent
 
 if TYPE_CHECKING:
@@ -75,10 +74,9 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def _look_ahead(self) -> None:
         """Have Snakemake hand over more jobs than there are cores for; `gate` holds them back."""
-        scheduler = self.workflow.scheduler
-        scheduler.resources["_cores"] += AHEAD
-        if scheduler.subsample is not None:
-            scheduler.subsample = max(scheduler.subsample, self.cores + AHEAD)
+        from pixmake.rules.snakemake_internals import hand_over_more
+
+        hand_over_more(self.workflow, self.cores, AHEAD)
 
     def printjob(self, job: Any) -> None:
         """Say that a job starts, unless that is counted and not shown: then in the moment of its turn."""
@@ -144,10 +142,12 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         if job in self.in_groups:
             yield
             return
-        with self.gate.held(job.scheduler_resources.get("_cores", 1)):
+        from pixmake.rules.snakemake_internals import cores_of, is_ending
+
+        with self.gate.held(cores_of(job)):
             if self.cancelled:
                 raise KeyboardInterrupt  # the local executor says nothing of such a job
-            if self.failed or getattr(self.workflow.scheduler, "_user_kill", None):
+            if self.failed or is_ending(self.workflow):
                 self.not_begun.add(job)
                 raise SpawnedJobError
             if self._counts() and not job.is_group():
@@ -188,8 +188,10 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         text = job.rule.shellcmd
         if text is None or not text.startswith(_START) or os.environ.get("PIXMAKE_WARM") == "0":
             return False
-        if shell._process_prefix is not None or shell._process_suffix:
-            return False  # what a Snakefile has put around all of its commands
+        from pixmake.rules.snakemake_internals import wraps_commands
+
+        if wraps_commands():
+            return False
         deployed = self.workflow.deployment_settings.deployment_method
         if deployed and (job.conda_env or job.container_img or job.env_modules):
             return False

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixmake.cli.main import main
+from pixmake.cli.command_line import main
 from pixmake.job.record import Failure, Record, write_record
 from pixmake.results.diff import Tolerance, compare, lines
 

@@ -8,16 +8,9 @@ import numpy as np
 import pytest
 
 from pixmake import Measurement
+from pixmake.base.files import written_whole
 from pixmake.images.read import ImageError, cut_short, read_file, write_file
-from pixmake.job.record import (
-    Failure,
-    Record,
-    failure_counts,
-    note_failure,
-    read_record,
-    write_record,
-    written_whole,
-)
+from pixmake.job.record import Failure, Record, failure_counts, note_failure, read_record, write_record
 from pixmake.job.runners.measurements import measured
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.api.standalone import function_path
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.job.record import written_whole
+from pixmake.base.files import written_whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,16 +22,16 @@ from pixmake.api.progress_bar import is_watched, shown_bar
 from pixmake.api.run import Run, RunError
 from pixmake.api.working_directory import inside
 from pixmake.base.errors import PixmakeError, Problem, nearest
+from pixmake.base.files import written_whole
 from pixmake.base.installed import WORKFLOW
 from pixmake.config.models import read_config
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
-from pixmake.job.record import written_whole
 from pixmake.plan.axes_check import fitting_problems
 from pixmake.plan.plan import Plan, plan_project, selected_table
 from pixmake.progress.status import Count, project_status
 from pixmake.project.folder import complete_project
-from pixmake.rules.image_rules import as_text
+from pixmake.rules.compiled import as_text
 from pixmake.table.table import PATH, located
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.job.record import written_whole
+from pixmake.base.files import written_whole
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _CONTAINERS = (tuple, list, set, frozenset, dict)

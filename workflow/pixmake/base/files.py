@@ -6,7 +6,8 @@ Standard library only: it runs in whatever Python environment a step names.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FOLDERS = ("zarr",)
@@ -58,6 +59,24 @@ def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> No
     if os.path.isdir(source):
         remove(target)
     os.replace(source, target)
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """A temporary name beside ``path``, renamed to it once the block has ended well.
+
+    The temporary name keeps the file's suffix, since image writers choose the format by it.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp{path.suffix}"
+    try:
+        yield temporary
+        rename(temporary, path)
+    except BaseException:
+        remove(temporary)
+        raise
 
 
 def duplicate(

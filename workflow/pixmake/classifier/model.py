@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.base.files import written_whole
 from pixmake.classifier.terms import AXES, FEATURES, Filter, spatial
-from pixmake.job.record import written_whole
 
 if TYPE_CHECKING:
     import numpy as np

@@ -319,7 +319,8 @@ class Config(_Model):
     @property
     def log_folder(self) -> str:
         """The folder of all logs: two projects with results of their own write over none of the other's."""
-        return self.logs or (DEFAULT_LOGS if self.results == DEFAULT_RESULTS else f"{self.results}/{DEFAULT_LOGS}")
+        beside = DEFAULT_LOGS if self.results == DEFAULT_RESULTS else f"{self.results}/{DEFAULT_LOGS}"
+        return self.logs or beside
 
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""

@@ -6,9 +6,9 @@ import json
 import sys
 from pathlib import Path
 
+from pixmake.base.files import written_whole
 from pixmake.base.installed import WORKFLOW
 from pixmake.config.models import Config
-from pixmake.job.record import written_whole
 
 
 def config_schema() -> str:

@@ -15,8 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.files import written_whole
 from pixmake.config.models import Executor, Keys, Name, explain, key_lines
-from pixmake.job.record import written_whole
 
 VARIABLE = "PIXMAKE_CONFIG"
 """Names the file of settings; ``--parallel-config`` sets it for what runs inside."""

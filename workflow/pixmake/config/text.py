@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.files import written_whole
 from pixmake.config.models import Keys
-from pixmake.job.record import written_whole
 
 WIDTH = 100
 """Characters of a line, where words can be parted."""

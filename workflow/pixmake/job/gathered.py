@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from pixmake.job.record import Record, read_record, written_whole
+from pixmake.base.files import written_whole
+from pixmake.job.record import Record, read_record
 
 MEMBERS = ".snakemake/pixmake/members"
 """Where the lists of images lie that belong to one job: too long for the words of a command."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pixmake.base.files import remove, rename
+from pixmake.base.files import written_whole
 
 STORED = "PIXMAKE_STORED"
 """In the environment of jobs whose results go to object storage: the folder of the local copies."""
@@ -194,24 +193,6 @@ def missing_as_text(value: Any) -> Any:
     if isinstance(value, list):
         return [missing_as_text(item) for item in value]
     return value
-
-
-@contextmanager
-def written_whole(path: str | Path) -> Iterator[Path]:
-    """A temporary name beside ``path``, renamed to it once the block has ended well.
-
-    The temporary name keeps the file's suffix, since image writers choose the format by it.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.parent / f".{path.name}.{os.urandom(4).hex()}.tmp{path.suffix}"
-    try:
-        yield temporary
-        rename(temporary, path)
-    except BaseException:
-        remove(temporary)
-        raise
 
 
 def note_failure(results: str | Path, step: str, job_id: str, reason: str) -> None:

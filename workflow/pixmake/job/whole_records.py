@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pixmake.job.record import read_content, written_whole
+from pixmake.base.files import written_whole
+from pixmake.job.record import read_content
 
 READ = ".snakemake/pixmake/read"
 """The folder with a file for each folder of results: the records that the last tables were made of."""

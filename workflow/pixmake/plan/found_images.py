@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.files import written_whole
 from pixmake.base.values import TIMESTAMP
 from pixmake.config.models import Config
-from pixmake.job.record import read_record, written_whole
+from pixmake.job.record import read_record
 from pixmake.plan.containers import LISTED, SPLIT, found_config
 from pixmake.plan.plan import Plan, make_plan, record_path
 from pixmake.table.table import PATH

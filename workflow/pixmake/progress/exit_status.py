@@ -7,11 +7,12 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pixmake.job.record import failure_counts, read_record
+from pixmake.job.record import failure_counts, named, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.progress.display import duration, speed
 from pixmake.progress.log_handler import LONGEST_REASON, Run, end_run
@@ -26,35 +27,42 @@ class Ended:
 
     records: Sequence[str]
     """Those that it was to make, or found made."""
-    unfinished: frozenset[str] = frozenset()
-    """The files that it was to make and has not made."""
-    made: frozenset[str] = frozenset()
-    """All files that it has made, or found made."""
-    anew: frozenset[str] = frozenset()
-    """Those that it has made itself."""
-    others: Sequence[str] = ()
-    """Of these the ones that no image has, and neither tables nor page are: a user's own, say."""
-    failed: Sequence[tuple[str, str]] = ()
+    measurements: str
+    failures: str
+    page: str
+    max_failures: int | str
+    """How many images may fail: a number, or a share of them such as ``5%``."""
+    over_several: Sequence[str]
+    """Steps whose jobs are over several images: those that failed are counted by themselves."""
+    logs: str
+    """The folder of the logs."""
+    made: AbstractSet[str]
+    """The files that it has made."""
+    unfinished: AbstractSet[str]
+    """Those that it was to make and has not made."""
+    there: AbstractSet[str]
+    """Those that were there before, and are as they should be."""
+    others: Sequence[str]
+    """Of what it has made all that is worth a word: what functions of tables or a user's rules make."""
+    broke: Sequence[tuple[str, str]]
     """The rules that failed and are no image's, each with its log."""
 
+    @property
+    def where(self) -> str:
+        """Where it says why images failed."""
+        told = self.failures in self.made or self.failures in self.there
+        return f"see {self.failures}" if told else f"see their logs under {self.logs}/"
 
-def conclude(
-    run: Run, ended: Ended, outcome: Outcome, max_failures: int | str, logs: str, keep: str = "all"
-) -> None:
+
+def conclude(run: Run, ended: Ended, keep: str = "all") -> None:
     """Say how many images are done and failed, where the tables and the page are, and how long it took.
 
     Parameters
     ----------
     run
-        The run as it began; see `pixmake.progress.log_handler.begin_run`.
+        The run as it began; see `pixmake.rules.run_handlers.begin_run`.
     ended
         What it has done.
-    outcome
-        The names of tables and page.
-    max_failures
-        How many images may fail: a number, or a share of them such as ``5%``.
-    logs
-        The folder of the logs.
     keep
         ``failed``: only failed images keep their logs.
 
@@ -64,43 +72,40 @@ def conclude(
         With status 1: more failed than is allowed. Every table is written by then.
     """
     if keep == "failed":
-        remove_logs(ended.records, logs)
-    failures = _failures(ended.records, run.over_several)
-    lines = [f"{len(failures.images) - len(failures.failed)} of {len(failures.images)} images done"]
-    lines.append(failures.told(max_failures, _where(ended, outcome, logs)) or "No image failed")
-    _say([*lines, *_files(ended, outcome), _time(run, len(failures.images) - run.before)])
-    if failures.too_many(max_failures):
+        remove_logs(ended.records, ended.logs)
+    failures = failures_among(ended.records, ended.over_several)
+    done = len(failures.images) - len(failures.failed)
+    lines = [f"{done} of {len(failures.images)} images done"]
+    lines.append(failures.told(ended.max_failures, ended.where) or "No image failed")
+    _say([*lines, *_files(ended), _time(run, len(failures.images) - run.before)])
+    if failures.too_many(ended.max_failures):
         # not an exception of Snakemake's: it would print where in our files it was raised
         raise SystemExit(1)
 
 
-def stopped(run: Run, ended: Ended, outcome: Outcome, max_failures: int | str, logs: str) -> None:
-    """Say how far a run came that an error or its user ended, and which errors of no image's ended it.
+def stopped(run: Run, ended: Ended) -> None:
+    """Say how far a run came that an error or its user ended, and which errors of no image ended it.
 
-    The parameters are those of `conclude`.
+    Parameters
+    ----------
+    run
+        The run as it began.
+    ended
+        What it has done.
     """
-    images = images_of(ended.records, run.over_several)
-    unfinished = images_of((path for path in ended.unfinished if path in set(ended.records)), run.over_several)
-    made = _failures([path for path in ended.records if path not in ended.unfinished], run.over_several)
-    done = len(images - unfinished - made.failed)
-    lines = [f"{done} of {len(images)} images done{'; the run ended early' if unfinished else ''}"]
-    if not unfinished and (told := made.told(max_failures, _where(ended, outcome, logs))):
+    images = _images(ended.records, ended.over_several)
+    missing = [record for record in ended.records if named(record) in ended.unfinished]
+    open_images = _images(missing, ended.over_several)
+    failures = failures_among(ended.records, ended.over_several)
+    done = len(images - open_images - failures.failed)
+    lines = [f"{done} of {len(images)} images done{'; the run ended early' if missing else ''}"]
+    if not missing and (told := failures.told(ended.max_failures, ended.where)):
         lines.append(told)
-    lines += [f"{rule} failed: {_last_words(log)}" for rule, log in ended.failed[:MOST_NAMED]]
-    lines.append(f"The next run goes on from here. Logs are under {logs}/")
-    if outcome.tables[0] in ended.unfinished:
+    lines += [f"{rule} failed: {_last_words(log)}" for rule, log in ended.broke[:MOST_NAMED]]
+    lines.append(f"The next run goes on from here. Logs are under {ended.logs}/")
+    if ended.measurements in ended.unfinished:
         lines.append("Tables: not written")
-    _say([*lines, *_files(ended, outcome), _time(run, max(done - run.before, 0))])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The names of what the last lines speak of."""
-
-    tables: tuple[str, ...]
-    failures: str
-    """That of them with the failed images."""
-    page: str
+    _say([*lines, *_files(ended), _time(run, max(done - run.before, 0))])
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,9 @@ class Failures:
     def told(self, max_failures: int | str, where: str) -> str:
         """In a sentence how many failed, and where it says why; nothing if none did."""
         counts = [f"{len(self.failed)} of {len(self.images)} images"] if self.failed else []
-        counts += [f"{lost} of {jobs} jobs of {step}" for step, (lost, jobs) in self.over_several.items() if lost]
+        counts += [
+            f"{lost} of {jobs} jobs of {step}" for step, (lost, jobs) in self.over_several.items() if lost
+        ]
         if not counts:
             return ""
         if self.too_many(max_failures):
@@ -129,30 +136,26 @@ class Failures:
         return f"{' and '.join(counts)} failed, as max_failures allows: {where}"
 
 
-def _failures(records: Sequence[str], over_several: Sequence[str]) -> Failures:
+def failures_among(records: Sequence[str], over_several: Sequence[str]) -> Failures:
     """Which images failed, from their records."""
     of_step = {step: [path for path in records if Path(path).parent.name == step] for step in over_several}
     failed = failed_images(path for path in records if Path(path).parent.name not in over_several)
     lost = {step: (len(failed_images(paths)), len(paths)) for step, paths in of_step.items()}
-    return Failures(frozenset(images_of(records, over_several)), frozenset(failed), lost)
+    return Failures(frozenset(_images(records, over_several)), frozenset(failed), lost)
 
 
-def _where(ended: Ended, outcome: Outcome, logs: str) -> str:
-    return f"see {outcome.failures}" if outcome.failures in ended.made else f"see their logs under {logs}/"
-
-
-def _files(ended: Ended, outcome: Outcome) -> list[str]:
+def _files(ended: Ended) -> list[str]:
     """What a run has made, in lines."""
     lines = []
-    tables = [table for table in outcome.tables if table in ended.anew]
+    tables = [table for table in (ended.measurements, ended.failures) if table in ended.made]
     if tables:
         lines.append(f"Tables: {', '.join(tables)}")
-    if outcome.page in ended.anew:
-        lines.append(f"Page: {outcome.page}")
+    if ended.page in ended.made:
+        lines.append(f"Page: {ended.page}")
     if ended.others:
         more = len(ended.others) - MOST_NAMED
-        named = ", ".join(ended.others[:MOST_NAMED])
-        lines.append(f"Also made: {named}{f' and {more} more' if more > 0 else ''}")
+        named_ = ", ".join(ended.others[:MOST_NAMED])
+        lines.append(f"Also made: {named_}{f' and {more} more' if more > 0 else ''}")
     return lines
 
 
@@ -187,7 +190,7 @@ def remove_logs(records: Iterable[str], logs: str) -> None:
             (Path(logs) / folder.name).rmdir()
 
 
-def images_of(records: Iterable[str], over_several: Sequence[str]) -> set[str]:
+def _images(records: Iterable[str], over_several: Sequence[str]) -> set[str]:
     """The ids of the images that records are of."""
     return {_id(path) for path in records if Path(path).parent.name not in over_several}
 

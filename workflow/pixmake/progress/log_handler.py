@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,7 @@ from pixmake.job.record import Failure, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.job.whole_records import why_broken
 from pixmake.progress.display import LiveDisplay, PlainLines
-from pixmake.progress.events import write_events
-from pixmake.progress.run_state import forget_run, note_now, note_plan
+from pixmake.progress.run_state import forget_run, note_now
 from pixmake.progress.tally import Tally, Work
 
 BEGIN, END = "pixmake_begin", "pixmake_end"
@@ -53,7 +52,7 @@ class Reporter:
     def __init__(self, settings: Any) -> None:
         self.dryrun = bool(settings.dryrun)
         self.stream = sys.stdout if self.dryrun else sys.stderr
-        self.shows = _is_wanted(settings)
+        self.shows = is_wanted(settings)
         self.plain = not self.stream.isatty() or settings.nocolor
         self.snakemakes = _snakemakes_handler(settings, self.stream)
         self.tally: Tally | None = None
@@ -75,7 +74,7 @@ class Reporter:
             self._pass_on(record)
         elif event in _EVENTS:
             _EVENTS[event](self, record)
-        elif _is_of_use(record):
+        elif is_of_use(record):
             self._pass_on(record)
 
     def close(self) -> None:
@@ -238,30 +237,6 @@ _REASONS = {
 _STATUS = re.compile(rb'"status": ?"(ok|failed)"')
 
 
-def show_progress(workflow: Any) -> None:
-    """Show a run's progress where ``quiet`` holds ``rules`` but no logger plugin was asked for.
-
-    So it is with a profile of the user's own. Any other ``quiet`` leaves Snakemake's output as it is.
-    """
-    from snakemake.logging import logger
-
-    from snakemake_logger_plugin_pixmake import LogHandler
-
-    write_events(workflow)
-    settings = workflow.output_settings
-    if not _is_wanted(settings):
-        return
-    if all(isinstance(handler, LogHandler) for handler in workflow.logger_manager.plugin_handlers):
-        # each record wakes the plugins' thread, and Snakemake's own waits for Python's lock meanwhile
-        for handler in logger.handlers:
-            if isinstance(handler, logging.handlers.QueueHandler):
-                handler.addFilter(_is_of_use)
-    replaced = [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]
-    if replaced and workflow.is_main_process:
-        logger.removeHandler(replaced[0])
-        logger.addHandler(_Direct(settings))
-
-
 @dataclass(frozen=True)
 class Run:
     """A run as it begins."""
@@ -276,55 +251,12 @@ class Run:
     """Steps whose jobs are not one for each image: those that failed are counted by themselves."""
 
 
-def begin_run(workflow: Any, results: str, steps: Sequence[str], over_several: Sequence[str]) -> Run:
-    """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs.
-
-    Parameters
-    ----------
-    workflow
-        Snakemake's.
-    results
-        The folder of all results.
-    steps
-        The names of the steps, in the order in which they are shown.
-    over_several
-        Those whose jobs are not one for each image.
-    """
-    from snakemake.logging import logger
-
-    dag = workflow.dag
-    tally = Tally(over_several=frozenset(over_several))
-    to_run: list[tuple[int, Work]] = []
-    done: list[Work] = []
-    other: Counter[str] = Counter()
-    for job in dag.jobs:
-        needed = dag.needrun(job)
-        record = getattr(job.output, "record", None)
-        if record is None or not str(record).startswith(f"{results}/"):
-            other[job.rule.name] += int(needed)
-        elif needed:
-            to_run.append((dag.jobid(job), _work_of(str(record))))
-        else:
-            done.append(_work_of(str(record)))
-    tally.plan(to_run, done, steps, jobs=len(dag))
-    progress = tally.progress()
-    counts = Counter(work.step for _, work in to_run)
-    listed = [f"{counts[step]} × {step}" for step in [*steps, *(set(counts) - set(steps))] if counts[step]]
-    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number and rule != "all"]
-    before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
-    message = f"{before}to run: {', '.join(listed)}" if listed else ""
-    logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
-    note_plan(tally.begun, results, _ids(work for _, work in to_run), _ids(done))
-    records = tuple(work.record for work in [*(work for _, work in to_run), *done])
-    return Run(records, progress.before, tally.begun, tuple(over_several))
-
-
 def end_run() -> None:
     """Wait until all that Snakemake has said is shown, and leave the terminal as it was."""
     from snakemake.logging import logger
 
     shown = threading.Event()
-    if any(isinstance(handler, (_Direct, logging.handlers.QueueHandler)) for handler in logger.handlers):
+    if any(isinstance(handler, (Direct, logging.handlers.QueueHandler)) for handler in logger.handlers):
         logger.info("", extra={"event": END, "shown": shown})
         shown.wait(PATIENCE)
     forget_run()
@@ -342,7 +274,7 @@ def failure_in(record: str) -> Failure | None:
         return None  # not there any more, or not there yet on a network file system
 
 
-class _Direct(logging.Handler):
+class Direct(logging.Handler):
     """A handler of Snakemake's logger, where no plugin was asked for."""
 
     def __init__(self, settings: Any) -> None:
@@ -350,17 +282,19 @@ class _Direct(logging.Handler):
         self.reporter = Reporter(settings)
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Show what a record says."""
         try:
             self.reporter.take(record)
         except Exception:
             self.handleError(record)
 
     def close(self) -> None:
+        """Leave the terminal as it was."""
         self.reporter.close()
         super().close()
 
 
-def _is_wanted(settings: Any) -> bool:
+def is_wanted(settings: Any) -> bool:
     """Whether ``quiet`` hides the blocks of text but not the progress."""
     from snakemake.settings.enums import Quietness
 
@@ -380,14 +314,8 @@ def _snakemakes_handler(settings: Any, stream: Any) -> logging.Handler:
     return handler
 
 
-def _ids(works: Iterable[Work]) -> dict[str, list[str]]:
-    ids: dict[str, list[str]] = {}
-    for work in works:
-        ids.setdefault(work.step, []).append(work.id)
-    return ids
-
-
-def _work_of(record: str) -> Work:
+def work_of(record: str) -> Work:
+    """What a job does, by the path of its record."""
     path = Path(record)
     return Work(path.parent.name, path.name.removesuffix(".json"), record)
 
@@ -396,7 +324,7 @@ def _work(record: Any) -> Work | None:
     """What a job of Snakemake's does, if its first output is a record of its step."""
     if not record.output or not record.output[0].endswith(".json"):
         return None
-    work = _work_of(record.output[0])
+    work = work_of(record.output[0])
     # as a module's, a rule has a name before its own
     rule = str(record.rule_name)
     return work if rule.endswith((rule_name(work.step, work.id), f"{work.step}_any")) else None
@@ -407,7 +335,7 @@ def _reason(error: Failure) -> str:
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
 
 
-def _is_of_use(record: logging.LogRecord) -> bool:
+def is_of_use(record: logging.LogRecord) -> bool:
     """Whether Snakemake says more than that it goes on, or a list of ten thousand rules."""
     event = str(getattr(record, "event", None) or "")
     if event in _EVENTS or event in (BEGIN, END):

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pixmake.base.files import written_whole
 from pixmake.job.client import started
-from pixmake.job.record import written_whole
 from pixmake.progress.tally import Progress, Running, StepProgress
 
 FOLDER = ".snakemake/pixmake"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
+from pixmake.base.files import written_whole
 from pixmake.job import warm_server as worker
-from pixmake.job.record import Record, read_record, written_whole
+from pixmake.job.record import Record, read_record
 from pixmake.job.run import call_of, gathered_for, parse_job
 from pixmake.plan.plan import Job, Plan, PlannedStep
 from pixmake.project.job_notebook import notebook_of

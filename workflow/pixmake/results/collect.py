@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import MissingExtraError
-from pixmake.job.record import written_whole
+from pixmake.base.files import written_whole
 
 ID = "id"
 

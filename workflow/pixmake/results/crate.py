@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixmake.base.errors import MissingExtraError, PixmakeError, Problem
-from pixmake.job.record import written_whole
+from pixmake.base.files import written_whole
 
 METADATA = "ro-crate-metadata.json"
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.job.record import Record, read_record, written_whole
+from pixmake.base.files import written_whole
+from pixmake.job.record import Record, read_record
 
 LARGEST = 10
 """Changes of each measurement that are told one by one."""

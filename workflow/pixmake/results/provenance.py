@@ -18,8 +18,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.base.files import written_whole
 from pixmake.images.fingerprint import fingerprint
-from pixmake.job.record import Record, written_whole
+from pixmake.job.record import Record
 from pixmake.plan.analysis import local_modules
 
 if TYPE_CHECKING:

@@ -11,15 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pixmake.job.record import (
-    STORED,
-    Record,
-    failure_counts,
-    note_failure,
-    parse_record,
-    read_content,
-    written_whole,
-)
+from pixmake.base.files import written_whole
+from pixmake.job.record import STORED, Record, failure_counts, note_failure, parse_record, read_content
 from pixmake.job.run import PREREQUISITE
 from pixmake.job.whole_records import UNREADABLE, Stamp, note_read, records_read, stamp
 

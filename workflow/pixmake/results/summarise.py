@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.files import written_whole
 from pixmake.config.aggregate import TABLES
-from pixmake.job.record import written_whole
 from pixmake.job.runners.function import asked_by, load_module
 from pixmake.plan.table_functions import TABLE_SUFFIXES
 from pixmake.results.read import read_csv_table, read_table

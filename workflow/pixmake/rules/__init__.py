@@ -6,50 +6,36 @@ the ``.smk`` files of ``workflow/rules``.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
-_FOR_SNAKEFILES = frozenset(
-    [
-        "CONDA",
-        "GROUPS",
-        "at_attempt",
-        "attempt",
-        "begin",
-        "collected",
-        "columns",
-        "compile_project",
-        "done_before",
-        "end",
-        "forget_rule_names",
-        "gatherings",
-        "inputs",
-        "inputs_of_several",
-        "log_of",
-        "look_at",
-        "outputs",
-        "over_several",
-        "program",
-        "records",
-        "require_deployment",
-        "resources",
-        "retries",
-        "run",
-        "run_command",
-        "runs",
-        "smk",
-        "software",
-        "step_names",
-        "tables",
-        "tell_notes",
+_FOR_SNAKEFILES = {
+    "aggregate_rules": ("targets",),
+    "image_rules": (
+        *(
+            "CONDA",
+            "attempt",
+            "at_attempt",
+            "collected",
+            "columns",
+            "compile_project",
+            "gatherings",
+            "inputs",
+        ),
+        *("inputs_of_several", "keep_groups_together", "log_of", "look_at", "outputs", "program"),
+        *("require_deployment", "resources", "retries", "run", "run_command", "runs", "smk", "software"),
         "use_storage",
-    ]
-)
+    ),
+    "made_again": ("made_again",),
+    "run_handlers": ("attend", "attend_run"),
+    "snakemake_internals": ("forget_rule_names",),
+}
+_HOMES = {name: module for module, names in _FOR_SNAKEFILES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FOR_SNAKEFILES:
+    if name not in _HOMES:
         raise AttributeError(f"module 'pixmake.rules' has no attribute {name!r}")
-    from pixmake.rules import image_rules  # not for each command that needs but the schedulers' words
-
-    globals()[name] = getattr(image_rules, name)
+    # not at once: who asks how a cluster job ended needs none of it
+    globals()[name] = getattr(importlib.import_module(f"pixmake.rules.{_HOMES[name]}"), name)
     return globals()[name]

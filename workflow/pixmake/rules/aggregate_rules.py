@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,10 +11,11 @@ from pixmake.base.installed import WORKFLOW
 from pixmake.config.aggregate import TABLES, table_files
 from pixmake.job.record import PICTURES
 from pixmake.job.task import one_line
-from pixmake.plan.plan import Plan
+from pixmake.plan.found_images import found_path
+from pixmake.plan.plan import Plan, gathered_path
 from pixmake.plan.table_functions import PlannedFunction
 from pixmake.results.provenance import provenance_file
-from pixmake.rules.image_rules import collected, columns, listed_paths, log_of, over_several, records
+from pixmake.rules.image_rules import collected, over_several, records
 
 KEPT = ".snakemake/pixmake/pictures"
 """Where the page's small pictures stay from run to run."""
@@ -153,6 +153,16 @@ def outcome(plan: Plan) -> list[str]:
     return [] if plan.is_slice else [gathered(plan), *targets(plan)]
 
 
+def unspoken(plan: Plan) -> list[str]:
+    """What a run makes for all projects alike: its last lines name the first tables and the page alone."""
+    results = plan.config.results
+    hidden = [gathered(plan), pictures(plan)]
+    hidden += [gathered_path(results, step) for step in plan.gathered_steps()]
+    found = [] if plan.containers is None else [found_path(results)]
+    provenance = provenance_file(results)
+    return [*hidden, *found, *all_tables(plan).values(), provenance, page(plan)]
+
+
 def targets(plan: Plan) -> list[str]:
     """All that a run makes once its images are done; of a slice of the images their records alone."""
     if plan.is_slice:
@@ -161,113 +171,3 @@ def targets(plan: Plan) -> list[str]:
     of_steps = [table.path for table in collected(plan)]
     provenance = provenance_file(plan.config.results)
     return [*all_tables(plan).values(), provenance, *of_steps, *function_files(plan), *pages]
-
-
-def as_text(plan: Plan) -> Iterator[str]:
-    """The rules of the outcome as text."""
-    outputs = ",\n        ".join(f"{name}={path!r}" for name, path in all_tables(plan).items())
-    yield f"""\
-rule all:
-    default_target: True
-    input:
-        {listed_paths(targets(plan))}
-
-
-rule records:
-    input:
-        {listed_paths(records(plan))}
-    output:
-        {gathered(plan)!r},
-    log:
-        {log_of(plan, "records")!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {RECORDS!r}
-
-
-rule aggregate:
-    input:
-        records={gathered(plan)!r},
-    output:
-        {outputs}
-    log:
-        {log_of(plan, "aggregate")!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        columns={columns(plan)!r},
-        formats={formats(plan)!r},
-        pixmake=pixmake_rules.program,
-    priority: {TABLES_FIRST}
-    localrule: True
-    shell:
-        {AGGREGATE!r}
-
-"""
-    for function in plan.functions:
-        files = [
-            f"directory({path!r})" if function.is_folder(name) else repr(path)
-            for name, path in function.files.items()
-        ]
-        yield f"""
-rule aggregate_{function.name}:
-    input:
-        measurements={csv_tables(plan)[0]!r},
-        others=[{listed_paths([*csv_tables(plan)[1:], *function.tables.values()])}],
-    output:
-        {", ".join(files)}
-    log:
-        {log_of(plan, f"aggregate_{function.name}")!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        task={function_task(plan, function)!r},
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {SUMMARISE!r}
-
-"""
-
-    if plan.config.aggregate.report:
-        yield f"""
-rule report:
-    input:
-        records={gathered(plan)!r},
-        parts=[{listed_paths(function_files(plan))}],
-    output:
-        page={page(plan)!r},
-        pictures=directory({pictures(plan)!r}),
-    log:
-        {log_of(plan, "report")!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        columns={columns(plan)!r},
-        project={report_project(plan)!r},
-        kept={KEPT!r},
-        pixmake=pixmake_rules.program,
-    priority: {PAGE_NEXT}
-    threads: {page_threads(plan)}
-    localrule: True
-    shell:
-        {REPORT!r}
-
-"""
-
-
-# the words of workflow/rules/aggregate.smk; a test holds them to each other
-RECORDS = "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
-AGGREGATE = (
-    "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"
-    " --formats {params.formats:q} --measurements {output.measurements:q} 2> {log:q}"
-)
-SUMMARISE = "{params.pixmake} summarise {params.task:q} --measurements {input.measurements:q} > {log:q} 2>&1"
-REPORT = (
-    "{params.pixmake} page {input.records:q} {output.page:q} --columns {params.columns:q}"
-    " --kept {params.kept:q} --project {params.project:q} --threads {threads} 2> {log:q}"
-)

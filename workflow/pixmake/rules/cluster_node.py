@@ -19,9 +19,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from pixmake.base.files import written_whole
 from pixmake.config.models import Config
 from pixmake.job.finished_results import LOST, SUBMISSION, replaced
-from pixmake.job.record import written_whole
 from pixmake.plan.plan import Plan, PlannedStep
 from pixmake.rules.schedulers import (
     GIVEN_UP,

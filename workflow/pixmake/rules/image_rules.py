@@ -13,7 +13,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import methodcaller
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.files import is_folder
+from pixmake.base.files import is_folder, written_whole
 from pixmake.base.installed import HERE, WORKFLOW
 from pixmake.config.models import Step, read_config
 from pixmake.images.axes import is_zarr
@@ -31,7 +31,6 @@ from pixmake.images.zarr_paths import metadata_file
 from pixmake.job import finished_results as kept
 from pixmake.job.client import ACTIVATED, CONTAINED
 from pixmake.job.gathered import MEMBERS
-from pixmake.job.record import written_whole
 from pixmake.job.run import LINKS
 from pixmake.job.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems
@@ -54,6 +53,7 @@ from pixmake.rules.cluster_node import read_config as config_sent
 from pixmake.rules.lock import alone, hold_run_lock
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
+from pixmake.rules.snakemake_internals import keep_together
 from pixmake.table.table import counted_notes
 
 SAME_PYTHON = "-"
@@ -398,6 +398,12 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
 
 
+def keep_groups_together(plan: Plan, workflow: Any) -> None:
+    """Make the groups of images parts of one, of which a profile says how many make a cluster job."""
+    for group in {job.group for _, job in plan.jobs(over_several=False) if job.group}:
+        keep_together(workflow, group, GROUPS)
+
+
 def retries(planned: PlannedStep) -> int:
     """How often Snakemake tries a job again.
 
@@ -421,6 +427,7 @@ def _growing(given: Any) -> Any:
     def at_this(wildcards: Any, attempt: int) -> Any:
         return at_attempt(given, attempt)
 
+    at_this.grows = given  # type: ignore[attr-defined]
     return _signed(at_this)
 
 
@@ -518,25 +525,6 @@ def tell_notes(plan: Plan) -> None:
         print(f"pixmake: {line}", file=sys.stderr)
 
 
-def forget_rule_names(names: dict[str, Any]) -> None:
-    """Remove the globals that Snakemake adds for each rule and never uses.
-
-    It copies all globals for each command that it formats: with one rule an image, that is N².
-    """
-    for name in [name for name in names if name.startswith("__") and not name.endswith("__")]:
-        if callable(names[name]):
-            del names[name]
-
-
-def as_text(plan: Plan) -> Iterator[str]:
-    """The plan as a Snakefile of its own, which needs neither config nor table."""
-    yield from _text_head(plan)
-    for planned, job in plan.jobs():
-        yield _text_rule(planned, job)
-    for gathering in gatherings(plan):
-        yield _text_gathering(plan, gathering)
-
-
 def _takeable(path: str) -> str:
     return _linked(path) if _PATTERN.search(path) else path
 
@@ -559,173 +547,3 @@ def _linked(path: str) -> str:
         temporary.symlink_to(target)
         temporary.replace(link)
     return str(link)
-
-
-def _text_head(plan: Plan) -> Iterator[str]:
-    from pixmake.rules.aggregate_rules import as_text as outcome_text  # which is made of this module's parts
-    from pixmake.rules.provenance_rules import as_text as provenance_text
-
-    written = tables(plan)
-    yield """\
-# Written by `pixmake compile`: the plan of a project, one rule an image and step.
-# Run it with: snakemake -s THIS_FILE --cores N
-from pixmake import rules as pixmake_rules
-from pixmake.rules.pacing import pace
-from pixmake.progress.log_handler import begin_run, show_progress
-from pixmake.progress.exit_status import conclude, stopped, unfinished
-
-show_progress(workflow)
-
-
-"""
-    yield from outcome_text(plan)
-    yield provenance_text(plan)
-    yield f"""
-
-run = []
-
-
-onstart:
-    pace(workflow)
-    run.append(
-        begin_run(
-            workflow, {plan.config.results!r}, {step_names(plan)!r}, {over_several(plan)!r}
-        )
-    )
-
-
-onsuccess:
-    conclude(
-        *run,
-        run[0].records,
-        **{written!r},
-        max_failures={plan.config.max_failures!r},
-        over_several={over_several(plan)!r},
-        keep={plan.config.keep!r},
-    )
-
-
-onerror:
-    stopped(*run, unfinished(workflow.dag), {over_several(plan)!r})
-"""
-    for table in collected(plan):
-        yield f"""
-
-rule {table.rule}:
-    input:
-        {listed_paths(table.files)}
-    output:
-        {table.path!r},
-    log:
-        {log_of(plan, table.rule)!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        ending={table.ending!r},
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {_COLLECT!r}
-"""
-    for planned in plan.steps:
-        yield f"""
-
-run_{planned.name} = pixmake_rules.run_command(
-    {run_limits(planned, batches_of(plan, planned))!r},
-    {interpreter(planned.step)!r},
-    {planned.step.container!r},
-)
-"""
-
-
-def _text_rule(planned: PlannedStep, job: Job) -> str:
-    resources = "".join(
-        f"\n        {name}={_resource_text(value)}," for name, value in planned.placement.resources.items()
-    )
-    return f"""
-
-rule {job.rule}:
-    input:
-{_named(inputs_of_several(job) if job.members else inputs(job))}
-    output:
-{_text_outputs(job, temporary=planned.temporary)}
-    log:
-        {job.log!r},
-    {_text_software(planned.step)}
-    params:
-        task={job.task.as_json()!r},
-        run=run_{planned.name},
-    threads: {planned.placement.threads}
-    localrule: {planned.placement.local}
-    resources:
-        attempt=pixmake_rules.attempt,{resources}
-    retries: {retries(planned)}
-    shell:
-        {_RUN_SEVERAL if job.members else _RUN!r}
-"""
-
-
-def _text_software(step: Step) -> str:
-    if step.container:
-        return f"container:\n        {step.container!r}"
-    return f"conda:\n        {conda_of(step)!r}" if step.conda else "conda:\n        pixmake_rules.CONDA"
-
-
-def _text_gathering(plan: Plan, gathering: Gathering) -> str:
-    return f"""
-
-rule {gathering.rule}:
-    input:
-        records=[{listed_paths(gathering.records(plan), 17)}],
-        files=[{listed_paths(gathering.files(plan), 15)}],
-    output:
-        {gathering.output!r},
-    log:
-        {log_of(plan, gathering.rule)!r},
-    conda:
-        pixmake_rules.CONDA
-    params:
-        pixmake=pixmake_rules.program,
-    localrule: True
-    shell:
-        {_GATHER!r}
-"""
-
-
-def _resource_text(given: Any) -> str:
-    if not callable(_growing(given)):
-        return repr(given)
-    return f"lambda wildcards, attempt: pixmake_rules.at_attempt({given!r}, attempt)"
-
-
-def _named(paths: Mapping[str, str | list[str]]) -> str:
-    """Named paths as the lines of a directive."""
-    lines = []
-    for name, value in paths.items():
-        text = repr(value) if isinstance(value, str) else f"[{listed_paths(value, 10 + len(name))}]"
-        lines.append(f"        {name}={text},")
-    return "\n".join(lines)
-
-
-def _text_outputs(job: Job, *, temporary: bool) -> str:
-    """As `outputs`."""
-    lines = [f"        record={job.record!r},"]
-    if job.files:
-        paths = [f"directory({path!r})" if is_folder(path) else repr(path) for path in job.files]
-        text = f"[{f',{chr(10)}{chr(32) * 15}'.join(paths)}]"
-        lines.append(f"        files={f'temp({text})' if temporary else text},")
-    return "\n".join(lines)
-
-
-def listed_paths(paths: Iterable[str], indent: int = 8) -> str:
-    """Paths as the lines of a directive, the first one without its indent."""
-    return f",\n{' ' * indent}".join(repr(path) for path in paths)
-
-
-# the words of workflow/rules; a test holds them to each other
-_RUN = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input:q}"
-_RUN_SEVERAL = "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
-_GATHER = "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
-_COLLECT = (
-    "printf '%s\\n' {input:q} | {params.pixmake} collect --ending {params.ending:q} {output:q} 2> {log:q}"
-)

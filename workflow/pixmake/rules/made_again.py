@@ -11,6 +11,7 @@ from typing import Any
 from pixmake.plan.broken import broken_results, told
 from pixmake.plan.plan import Job, Plan
 from pixmake.rules.aggregate_rules import outcome
+from pixmake.rules.snakemake_internals import force as force_files
 
 
 @dataclass(frozen=True)
@@ -20,8 +21,8 @@ class Again:
     broken: Mapping[str, str]
     """Its files, and why."""
     force: Callable[[Any], list[str]]
-    """An input function without inputs. Snakemake calls it when it makes its DAG, before it looks at what needs
-    to run: then all of these files are as those of ``--forcerun``."""
+    """An input function without inputs. Snakemake calls it when it makes its DAG, before it looks at what
+    needs to run: then all of these files are as those of ``--forcerun``."""
 
     def of(self, job: Job) -> dict[str, Callable[[Any], list[str]]]:
         """A part of the ``input`` of a job's rule: that of a broken one sees to itself."""
@@ -41,7 +42,7 @@ def made_again(plan: Plan, workflow: Any) -> Again:
 
     def force(wildcards: Any) -> list[str]:
         tell()
-        workflow.dag.forcefiles.update(broken)
+        force_files(workflow, broken)
         return []
 
     return Again(broken, force)

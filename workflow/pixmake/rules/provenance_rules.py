@@ -8,9 +8,7 @@ from typing import Any
 
 from pixmake.job.task import one_line
 from pixmake.plan.plan import Plan
-from pixmake.results.provenance import about, provenance_file
-from pixmake.rules.aggregate_rules import gathered
-from pixmake.rules.image_rules import log_of
+from pixmake.results.provenance import about
 
 
 def about_line(plan: Plan, workflow: Any) -> Callable[[Any, Any], str]:
@@ -22,32 +20,7 @@ def about_line(plan: Plan, workflow: Any) -> Callable[[Any, Any], str]:
 
     def line(wildcards: Any, resources: Any) -> str:
         files = [workflow.main_snakefile, *workflow.configfiles]
-        return one_line(about(plan, [os.path.relpath(file) for file in files]))
+        return one_line(about(plan, [os.path.relpath(file) for file in files if file]))
 
+    line.not_compared = True  # type: ignore[attr-defined]
     return line
-
-
-def as_text(plan: Plan) -> str:
-    """The rule as text."""
-    return f"""
-
-rule provenance:
-    input:
-        {gathered(plan)!r},
-    output:
-        {provenance_file(plan.config.results)!r},
-    log:
-        {log_of(plan, "provenance")!r},
-    localrule: True
-    conda:
-        pixmake_rules.CONDA
-    params:
-        about={one_line(about(plan, ()))!r},
-        pixmake=pixmake_rules.program,
-    shell:
-        {SHELL!r}
-"""
-
-
-# the words of workflow/rules/provenance.smk; a test holds them to each other
-SHELL = "printf '%s\\n' {params.about:q} | {params.pixmake} provenance {input:q} {output:q} 2> {log:q}"

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pixmake.base.files import written_whole
 from pixmake.images.remote.objects import is_remote
-from pixmake.job.record import failure_counts, last_failures, read_record, written_whole
+from pixmake.job.record import failure_counts, last_failures, read_record
 from pixmake.table.table import PATH, Table, located
 
 ENVIRONMENT = "PIXMAKE_ARRIVED"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixmake.job.record import written_whole
+from pixmake.base.files import written_whole
 
 FOLDER = ".snakemake/pixmake/headers"
 

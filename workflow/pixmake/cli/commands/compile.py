@@ -16,11 +16,11 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print or write the Snakefile."""
+    from pixmake.base.files import written_whole
     from pixmake.config.models import read_config
-    from pixmake.job.record import written_whole
     from pixmake.plan.found_images import found_plan
     from pixmake.plan.plan import plan_project
-    from pixmake.rules.image_rules import as_text
+    from pixmake.rules.compiled import as_text
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
     plan = plan if plan.containers is None else found_plan(plan.config)

@@ -43,7 +43,7 @@ def _plantcv(arguments: argparse.Namespace) -> int:
 def _qiime2(arguments: argparse.Namespace) -> int:
     import yaml
 
-    from pixmake.job.record import written_whole
+    from pixmake.base.files import written_whole
     from pixmake.project.importers.qiime2 import read_qiime2
     from pixmake.project.profiles import write_profile
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.base.files import written_whole
 from pixmake.classifier.terms import OBJECT_PROPERTIES
 from pixmake.images.read import write_file
-from pixmake.job.record import Measurement, written_whole
+from pixmake.job.record import Measurement
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.measurements import measured
 from pixmake.job.runners.metadata import source_of

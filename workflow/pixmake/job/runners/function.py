@@ -14,11 +14,11 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from pixmake.base.files import written_whole
 from pixmake.images.axes import Part
 from pixmake.images.read import read_file, read_image, write_file
 from pixmake.images.remote.objects import is_remote, local
 from pixmake.job.gathered import LazyList
-from pixmake.job.record import written_whole
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.imports import import_installed
 from pixmake.job.runners.main_module import back_afterwards, settle

@@ -23,12 +23,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.files import written_whole
 from pixmake.images.axes import ImageError, Part, is_zarr, left_of
 from pixmake.images.fingerprint import fingerprint
 from pixmake.images.read import describe, is_tiff, read_image
 from pixmake.images.remote import objects as remote
 from pixmake.images.zarr_paths import metadata_file
-from pixmake.job.record import written_whole
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.classified import leave
 from pixmake.job.runners.programs import CommandError, last_words

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.files import written_whole
 from pixmake.base.ids import safe_id
 from pixmake.images.axes import ImageError
 from pixmake.images.read import IMAGES, write_image
-from pixmake.job.record import written_whole
 from pixmake.job.runners import Call, Outcome
 
 OPENS_FILES = True

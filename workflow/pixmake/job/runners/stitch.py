@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.base.files import is_folder, remove
+from pixmake.base.files import is_folder, remove, written_whole
 from pixmake.images.axes import WHOLE
 from pixmake.images.pyramid import CHUNK
 from pixmake.images.read import describe, read_file, write_file
 from pixmake.images.stitch import LEAST_SHARED, Numbers, Region, cores, match_labels, moved, object_rows
-from pixmake.job.record import written_whole
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.metadata import source_of
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pixmake.job.record import written_whole
+from pixmake.base.files import written_whole
 from pixmake.results.export import Put
 from pixmake.results.tables import NOT_FINITE, Table
 

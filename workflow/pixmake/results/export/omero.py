@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.job.record import written_whole
+from pixmake.base.files import written_whole
 from pixmake.results.read import read_csv_table, read_table
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
-from pixmake.job.record import Record, written_whole
+from pixmake.base.files import written_whole
+from pixmake.job.record import Record
 from pixmake.results.tables import NOT_FINITE
 
 DEFAULT_SAMPLE = "default"

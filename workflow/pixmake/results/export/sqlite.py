@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.job.record import written_whole
+from pixmake.base.files import written_whole
 from pixmake.results.export import Put
 from pixmake.results.tables import NOT_FINITE, Column, Table
 

@@ -7,9 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pixmake import __version__
+from pixmake.base.files import written_whole
+from pixmake.base.installed import VERSION
 from pixmake.images.remote.objects import configure
-from pixmake.job.record import PICTURES, named, written_whole
+from pixmake.job.record import PICTURES, named
 from pixmake.results.record_lines import gathered
 from pixmake.results.report.content import collect
 from pixmake.results.report.page import render
@@ -35,7 +36,7 @@ def write_report(
     threads
         How many pictures are made at a time.
     """
-    versions = {"pixmake": __version__, "Snakemake": version("snakemake")}
+    versions = {"pixmake": VERSION, "Snakemake": version("snakemake")}
     known = {"title": Path.cwd().name, "versions": versions, **project}
     configure(known.pop("storage", {}))
     content = collect(gathered(records), known, Path(named(str(Path(page).parent))))

@@ -17,10 +17,10 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import PixmakeError
+from pixmake.base.files import written_whole
 from pixmake.images.axes import ImageError, Part, is_zarr
 from pixmake.images.preview import preview
 from pixmake.images.remote.objects import cached, is_remote
-from pixmake.job.record import written_whole
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pixmake.base.errors import PixmakeError
+from pixmake.base.installed import VERSION
 from pixmake.cli.commands import add_commands
 
 
@@ -42,14 +43,12 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _parser(word: str) -> argparse.ArgumentParser:
     """The parser of the command that ``word`` names; if it names none, that of all commands."""
-    from pixmake import __version__
-
     parser = argparse.ArgumentParser(
         prog="pixmake",
         description="Runs an image analysis over many images with Snakemake: one rule an image, "
         "one table at the end. A project is a folder with config/config.yaml.",
         epilog="In a project, `snakemake --cores N` does the same as `pixmake run --cores N`.",
     )
-    parser.add_argument("--version", action="version", version=f"pixmake {__version__}")
+    parser.add_argument("--version", action="version", version=f"pixmake {VERSION}")
     add_commands(parser.add_subparsers(metavar="COMMAND", required=True), word)
     return parser

@@ -1,0 +1,246 @@
+"""How a run begins and ends: what the handlers of ``workflow/rules/handlers.smk`` do."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pixmake.job.record import named
+from pixmake.plan.plan import Plan
+from pixmake.progress.events import write_events
+from pixmake.progress.exit_status import Ended, conclude, stopped
+from pixmake.progress.log_handler import BEGIN, Direct, Run, is_of_use, is_wanted, work_of
+from pixmake.progress.run_state import note_plan
+from pixmake.progress.tally import Tally, Work
+from pixmake.rules.aggregate_rules import page, unspoken
+from pixmake.rules.checkpoint_rules import asked_now
+from pixmake.rules.image_rules import begin, done_before, end, over_several, step_names, tables, tell_notes
+from pixmake.rules.snakemake_internals import (
+    add_handlers,
+    default_handlers,
+    failed_jobs,
+    is_ending,
+    jobs_of,
+    logs_by_plugins_alone,
+    outputs_of,
+    pace,
+)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is said of a project when a run of it begins and ends."""
+
+    results: str
+    """The folder of all results."""
+    logs: str
+    """The folder of all logs."""
+    steps: Sequence[str]
+    """In the order in which they are shown."""
+    over_several: Sequence[str]
+    """Those whose jobs are not one for each image."""
+    measurements: str
+    failures: str
+    page: str
+    """The page of results, whether or not there is one."""
+    own: Sequence[str]
+    """What is no result of an image and goes without saying."""
+    max_failures: int | str
+    keep: str
+
+
+def run_facts(plan: Plan) -> RunFacts:
+    """Those of a plan."""
+    return RunFacts(
+        results=plan.config.results,
+        logs=plan.config.log_folder,
+        steps=step_names(plan),
+        over_several=over_several(plan),
+        **tables(plan),
+        page=page(plan),
+        own=unspoken(plan),
+        max_failures=plan.config.max_failures,
+        keep=plan.config.keep,
+    )
+
+
+class RunHandlers:
+    """Begins and ends a run, which it remembers between the two.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's.
+    facts
+        What is said of the project.
+    plan
+        ``None`` for a Snakefile that `pixmake compile` wrote, which has none.
+    """
+
+    def __init__(self, workflow: Any, facts: RunFacts, plan: Plan | None = None) -> None:
+        self.workflow, self.facts, self.plan = workflow, facts, plan
+        self.run: Run | None = None
+
+    def begins(self) -> None:
+        """``onstart``."""
+        pace(self.workflow)
+        if self.plan is not None:
+            tell_notes(self.plan)
+            begin(self.plan, self.workflow)
+        self.run = begin_run(self.workflow, self.facts)
+
+    def succeeds(self) -> None:
+        """``onsuccess``."""
+        assert self.run is not None, "Snakemake ends what it has begun"
+        asked: Sequence[str] = self.run.records
+        if self.plan is not None:
+            end()
+            asked = asked_now(self.plan, asked or done_before(self.plan))
+        conclude(self.run, self._ended(asked), self.facts.keep)
+
+    def stops(self) -> None:
+        """``onerror``."""
+        if self.run is None:
+            return
+        made_after_all = page_without_parts(self.workflow, self.facts)
+        stopped(self.run, self._ended(self.run.records, made_after_all))
+
+    def _ended(self, records: Sequence[str], made_after_all: Sequence[str] = ()) -> Ended:
+        facts = self.facts
+        made, unfinished, there = ([named(path) for path in paths] for paths in outputs_of(self.workflow))
+        broke = [job for job in failed_jobs(self.workflow) if not hasattr(job.output, "record")]
+        return Ended(
+            records=records,
+            measurements=facts.measurements,
+            failures=facts.failures,
+            page=facts.page,
+            max_failures=facts.max_failures,
+            over_several=facts.over_several,
+            logs=facts.logs,
+            made={*made, *made_after_all},
+            unfinished={*unfinished} - {*made_after_all},
+            there=set(there),
+            others=[path for path in made if self._is_worth_a_word(path)],
+            broke=[(str(job.rule.name), str(job.log[0]) if job.log else "") for job in broke],
+        )
+
+    def _is_worth_a_word(self, path: str) -> bool:
+        """Whether a file is neither an image's nor one that each run makes; of no project is the first's."""
+        facts = self.facts
+        if path.startswith(f"{facts.results}/"):
+            of_images = tuple(f"{facts.results}/{step}/" for step in facts.steps)
+            return path not in facts.own and not path.startswith(of_images)
+        others = tuple(f"{each.results}/" for each in _attended)
+        return _attended[0] is facts and not path.startswith(others)
+
+
+_attended: list[RunFacts] = []
+"""The projects of this workflow."""
+
+
+def page_without_parts(workflow: Any, facts: RunFacts) -> list[str]:
+    """Make the page all the same where a function of tables has failed, without what that one makes.
+
+    Snakemake does not: the page depends on it. The next run, which calls the function again, makes both.
+
+    Returns
+    -------
+    list of str
+        The page, if it was made.
+    """
+    failed = [str(path) for job in failed_jobs(workflow) for path in job.output]
+    reports = [job for _, job, needed in jobs_of(workflow) if needed and facts.page in map(str, job.output)]
+    if is_ending(workflow) or not any(str(path) in failed for job in reports for path in job.input):
+        return []
+    command = reports[0].shellcmd
+    done = command is not None and subprocess.run(["bash", "-c", command], check=False).returncode == 0
+    return [facts.page] if done else []
+
+
+def attend_run(workflow: Any, **facts: Any) -> None:
+    """See to the begin and the end of a run of a Snakefile that `pixmake compile` wrote."""
+    _attend(RunHandlers(workflow, RunFacts(**facts)))
+
+
+def attend(plan: Plan, workflow: Any) -> None:
+    """See to the begin and the end of a project's run, also where it is a module of another workflow."""
+    _attend(RunHandlers(workflow, run_facts(plan), plan))
+
+
+def _attend(handlers: RunHandlers) -> None:
+    show_progress(handlers.workflow)
+    _attended.append(handlers.facts)
+    add_handlers(
+        handlers.workflow,
+        onstart=handlers.begins,
+        onsuccess=handlers.succeeds,
+        onerror=handlers.stops,
+    )
+
+
+def show_progress(workflow: Any) -> None:
+    """Show a run's progress where ``quiet`` holds ``rules`` but no logger plugin was asked for.
+
+    So it is with a profile of the user's own. Any other ``quiet`` leaves Snakemake's output as it is.
+    """
+    from snakemake.logging import logger
+
+    from snakemake_logger_plugin_pixmake import LogHandler
+
+    write_events(workflow)
+    settings = workflow.output_settings
+    if not is_wanted(settings):
+        return
+    if logs_by_plugins_alone(workflow, LogHandler):
+        # each record wakes the plugins' thread, and Snakemake's own waits for Python's lock meanwhile
+        for handler in logger.handlers:
+            if isinstance(handler, logging.handlers.QueueHandler):
+                handler.addFilter(is_of_use)
+    replaced = default_handlers()
+    if replaced and workflow.is_main_process:
+        logger.removeHandler(replaced[0])
+        logger.addHandler(Direct(settings))
+
+
+def begin_run(workflow: Any, facts: RunFacts) -> Run:
+    """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs."""
+    from snakemake.logging import logger
+
+    tally = Tally(over_several=frozenset(facts.over_several))
+    to_run: list[tuple[int, Work]] = []
+    done: list[Work] = []
+    other: Counter[str] = Counter()
+    jobs = 0
+    for number, job, needed in jobs_of(workflow):
+        jobs += needed
+        record = getattr(job.output, "record", None)
+        if record is None or not named(str(record)).startswith(f"{facts.results}/"):
+            other[job.rule.name] += int(needed)
+        elif needed:
+            to_run.append((number, work_of(str(record))))
+        else:
+            done.append(work_of(str(record)))
+    tally.plan(to_run, done, facts.steps, jobs=jobs)
+    progress = tally.progress()
+    counts = Counter(work.step for _, work in to_run)
+    names = [*facts.steps, *(set(counts) - set(facts.steps))]
+    listed = [f"{counts[step]} × {step}" for step in names if counts[step]]
+    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number and rule != "all"]
+    before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
+    message = f"{before}to run: {', '.join(listed)}" if listed else ""
+    logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
+    note_plan(tally.begun, facts.results, _ids(work for _, work in to_run), _ids(done))
+    records = tuple(work.record for work in [*(work for _, work in to_run), *done])
+    return Run(records, progress.before, tally.begun)
+
+
+def _ids(works: Iterable[Work]) -> dict[str, list[str]]:
+    ids: dict[str, list[str]] = {}
+    for work in works:
+        ids.setdefault(work.step, []).append(work.id)
+    return ids

@@ -1,0 +1,279 @@
+"""What pixmake uses of Snakemake that Snakemake does not document; nothing outside this module does.
+
+Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what would make it unnecessary.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+SEEN_IN = ("9.27.1",)
+"""The versions of Snakemake with which these were seen to work."""
+
+UNDOCUMENTED = {
+    "_cores": "Jobs are asked for before there is a core for them",
+    "subsample": "All ready jobs are reset before a sample is taken",
+    "job_rate_limiter": "Each round of the scheduler asks for another one",
+    "_user_kill": "Jobs are asked for before there is a core for them",
+    "parent_groupids": "Parts of a group that need no other part become cluster jobs of their own",
+    "_process_prefix": "A command's prefix cannot be asked for",
+    "_process_suffix": "A command's prefix cannot be asked for",
+    "needrun_jobs": "What a run is to do, and what of it is done, cannot be asked for",
+    "needrun": "What a run is to do, and what of it is done, cannot be asked for",
+    "_finished": "What a run is to do, and what of it is done, cannot be asked for",
+    "failed": "What a run is to do, and what of it is done, cannot be asked for",
+    "forcefiles": "A failed job's inputs are noted as if it had made its outputs of them",
+    "_onstart": "Handlers of a module are not heard, and those of an included file are replaced",
+    "_onsuccess": "Handlers of a module are not heard, and those of an included file are replaced",
+    "_onerror": "Handlers of a module are not heard, and those of an included file are replaced",
+    "plugin_handlers": "A logger's handlers cannot be asked for",
+    "DefaultStreamHandler": "A logger's handlers cannot be asked for",
+    "sourcecache": "A file of rules cannot be read but into a workflow",
+}
+"""Attributes and names, and the heading of their entry in ``docs/upstream.md``."""
+
+DEFAULT_LIMIT = (100, 1)
+"""Snakemake's own limit: so many starts of jobs in so many seconds."""
+
+
+class Planned(Protocol):
+    """A job of Snakemake's DAG, as far as it is looked at."""
+
+    rule: Any
+    input: Any
+    output: Any
+    log: Any
+    shellcmd: str | None
+
+
+def pace(workflow: Any) -> None:
+    """Take Snakemake's default limit of job starts from a run on this machine.
+
+    With a limit each round of the scheduler asks for one more a second later, whether or not a job had to
+    wait for that. So their number a second grows with each job that ended, for as long as a run lasts, until
+    they need a core of their own (docs/upstream.md). The limit is meant for clusters, but none of
+    Snakemake's options turns it off. A limit that is not the default one stays, and so does a cluster's.
+
+    Those rounds had one use: where ``scheduler-subsample`` is smaller than the number of cores, one round
+    cannot fill them all. So it is made as large as that.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's, in a handler ``onstart``: before that there is no scheduler, nor any of its settings.
+    """
+    scheduler, cores = workflow.scheduler, workflow.resource_settings.cores
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if not workflow.local_exec or scheduler.job_rate_limiter is None or cores is None:
+        return
+    if (limit.max_jobs, limit.timespan) != DEFAULT_LIMIT:
+        return
+    scheduler.job_rate_limiter = None
+    _sample(scheduler, cores)
+
+
+def hand_over_more(workflow: Any, cores: int, ahead: int) -> None:
+    """Have the scheduler hand over more jobs than there are cores for."""
+    scheduler = workflow.scheduler
+    scheduler.resources["_cores"] += ahead
+    _sample(scheduler, cores + ahead)
+
+
+def _sample(scheduler: Any, least: int) -> None:
+    if scheduler.subsample is not None:
+        scheduler.subsample = max(scheduler.subsample, least)
+
+
+def cores_of(job: Any) -> int:
+    """The cores that the scheduler has set aside for a job."""
+    return int(job.scheduler_resources.get("_cores", 1))
+
+
+def is_ending(workflow: Any) -> bool:
+    """Whether the scheduler was told to begin nothing more."""
+    return bool(getattr(workflow.scheduler, "_user_kill", None))
+
+
+def wraps_commands() -> bool:
+    """Whether a Snakefile has put something around all of its commands."""
+    from snakemake.shell import shell
+
+    return shell._process_prefix is not None or bool(shell._process_suffix)
+
+
+def keep_together(workflow: Any, group: str, parent: str) -> None:
+    """Make a group a part of another: by itself Snakemake makes a cluster job of each part of a group."""
+    workflow.parent_groupids[group] = parent
+
+
+def forget_rule_names(names: dict[str, Any]) -> None:
+    """Remove the globals that Snakemake adds for each rule (``__rule_…``) and never uses.
+
+    It copies all globals for each command that it formats: with one rule an image, that is N².
+    """
+    for name in [name for name in names if name.startswith("__") and not name.endswith("__")]:
+        if callable(names[name]):
+            del names[name]
+
+
+def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
+    """The jobs of a run: each with its number, and whether it is to run."""
+    dag = workflow.dag
+    for job in dag.jobs:
+        yield dag.jobid(job), job, bool(dag.needrun(job))
+
+
+def outputs_of(workflow: Any) -> tuple[list[str], list[str], list[str]]:
+    """The files of a run that has ended: what it has made, what it has not, and what was there."""
+    dag = workflow.dag
+    made: list[str] = []
+    unfinished: list[str] = []
+    there: list[str] = []
+    for job in dag.jobs:
+        files = made if dag.finished(job) else unfinished if dag.needrun(job) else there
+        files += map(str, job.output)
+    return made, unfinished, there
+
+
+def failed_jobs(workflow: Any) -> list[Planned]:
+    """The jobs that have failed in a run, those of a group one by one."""
+    found: list[Planned] = []
+    for job in workflow.scheduler.failed:
+        found += list(job) if job.is_group() else [job]
+    return found
+
+
+def force(workflow: Any, files: Iterable[str]) -> None:
+    """Have files made again, as ``--forcerun`` does, but not as targets: while the DAG is made."""
+    workflow.dag.forcefiles.update(files)
+
+
+Handler = Callable[[str], None]
+"""One of Snakemake's ``onstart``, ``onsuccess`` and ``onerror``: a function of the path of its log."""
+
+
+@dataclass
+class _Chain:
+    """Several handlers in the place of one."""
+
+    theirs: Handler
+    """That of the Snakefile."""
+    ours: list[Callable[[], None]] = field(default_factory=list)
+
+    def __call__(self, log: str) -> None:
+        """Call all; that a run is to end with an error counts once all were called."""
+        ends = None
+        for handler in (lambda: self.theirs(log), *self.ours):
+            try:
+                handler()
+            except SystemExit as wanted:
+                ends = wanted
+        if ends is not None:
+            raise ends
+
+
+def add_handlers(workflow: Any, **handlers: Callable[[], None]) -> None:
+    """Call functions when a run begins (``onstart``) and ends, beside the handlers of a Snakefile.
+
+    Snakemake passes over the handlers of a module, and those of a Snakefile replace the ones of a file that
+    it includes. These are called in both cases, and after those of the Snakefile.
+    """
+    for name, handler in handlers.items():
+        chain = getattr(workflow, f"_{name}")
+        if not isinstance(chain, _Chain):
+            chain = _Chain(chain)
+            setattr(workflow, f"_{name}", chain)
+            setattr(
+                workflow, name, functools.partial(_register, workflow, name, getattr(workflow, name), chain)
+            )
+        chain.ours.append(handler)
+
+
+def _register(
+    workflow: Any, name: str, register: Callable[[Handler], None], chain: _Chain, func: Handler
+) -> None:
+    """What a Snakefile's ``onstart:`` calls: its handler comes into the chain, not into its place."""
+    register(func)
+    if getattr(workflow, f"_{name}") is not chain:
+        chain.theirs = func
+        setattr(workflow, f"_{name}", chain)
+
+
+def logs_by_plugins_alone(workflow: Any, kind: type) -> bool:
+    """Whether all of a run's logger plugins are of a kind."""
+    return all(isinstance(handler, kind) for handler in workflow.logger_manager.plugin_handlers)
+
+
+def default_handlers() -> list[Any]:
+    """The handlers by which Snakemake itself writes to the terminal."""
+    from snakemake.logging import logger
+
+    return [handler for handler in logger.handlers if handler.name == "DefaultStreamHandler"]
+
+
+def rules_in(file: str, names: dict[str, Any]) -> Iterator[tuple[str | None, Sequence[Directive]]]:
+    """The rules that a file of rules makes, with what its expressions are: by Snakemake's own parser.
+
+    Parameters
+    ----------
+    file
+        The path of a ``.smk`` file.
+    names
+        What it finds as globals; what it imports is there for the next file.
+
+    Yields
+    ------
+    name, directives
+        The rule's name, unless a directive ``name`` says it; each directive with its words.
+    """
+    from snakemake.parser import parse
+    from snakemake.sourcecache import LocalSourceFile
+
+    made: list[tuple[str | None, list[Directive]]] = []
+    code, _ = parse(LocalSourceFile(file), _Written(made), {}, rulecount=0)
+    names["workflow"] = _Written(made)
+    exec(compile(code, file, "exec"), names)
+    yield from made
+
+
+Directive = tuple[str, Sequence[Any], Mapping[str, Any]]
+"""The keyword of a directive, what it holds, and what it holds under names."""
+
+
+class _Written:
+    """Stands for Snakemake's workflow where rules are only to be known."""
+
+    main_snakefile = ""
+    configfiles: Sequence[str] = ()
+    sourcecache: Any
+
+    def __init__(self, made: list[tuple[str | None, list[Directive]]]) -> None:
+        self.made = made
+        self.sourcecache = self
+
+    def open(self, source: Any) -> Any:
+        """As the cache of Snakemake's sources."""
+        return open(source.get_path_or_uri(secret_free=True), encoding="utf-8")
+
+    def rule(self, name: str | None = None, **where: Any) -> Callable[[Any], Any]:
+        """Begin a rule."""
+        self.made.append((name, []))
+        return _as_it_is
+
+    def run(self, function: Any) -> Any:
+        """End a rule: its code is not run here."""
+        return function
+
+    def __getattr__(self, keyword: str) -> Callable[..., Any]:
+        def directive(*words: Any, **named: Any) -> Callable[[Any], Any]:
+            self.made[-1][1].append((keyword, words, named))
+            return _as_it_is
+
+        return directive
+
+
+def _as_it_is(function: Any) -> Any:
+    return function
