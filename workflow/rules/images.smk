@@ -1,6 +1,7 @@
 # One rule per image and step.
 
 for step, job in plan.jobs(over_several=False):
+
     rule:
         name:
             job.rule

@@ -15,6 +15,7 @@ include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")
 include: pixmake_rules.smk("provenance")
 include: pixmake_rules.smk("collect")
+include: pixmake_rules.smk("steps")
 
 
 if plan.containers is not None:

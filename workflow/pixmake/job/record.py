@@ -117,11 +117,19 @@ def read_record(path: str | Path) -> Record:
     ValueError
         The file is not a record.
     """
-    return parse_record(read_content(path))
+    return parse_record(_content(path))
 
 
 def read_content(path: str | Path) -> dict[str, Any]:
-    """A record as the JSON that it is, checked to be one; errors as those of `read_record`."""
+    """A record as the JSON that it is, checked to be that of its place; errors as those of `read_record`."""
+    content, place = _content(path), Path(path)
+    if (content["id"], content["step"]) != (place.name.removesuffix(".json"), place.parent.name):
+        other = f"it is of step {content['step']!r} and image {content['id']!r}"
+        raise ValueError(f"{path} is not a record of pixmake: {other}")
+    return content
+
+
+def _content(path: str | Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(Path(path).read_bytes())
     except RecursionError:
@@ -129,7 +137,7 @@ def read_content(path: str | Path) -> dict[str, Any]:
     except ValueError as problem:
         reason = "it is empty" if not os.path.getsize(path) else str(problem)
         raise ValueError(f"{path} is not a record of pixmake: {reason}") from None
-    wrong = _problem(content, Path(path))
+    wrong = _problem(content)
     if wrong:
         raise ValueError(f"{path} is not a record of pixmake: {wrong}")
     return content
@@ -142,8 +150,8 @@ def parse_record(content: dict[str, Any]) -> Record:
     return Record(**content, error=Failure(**error) if error else None, images=images)
 
 
-def _problem(content: Any, path: Path) -> str:
-    """What is wrong with the JSON of a record that stands at ``path``; nothing if it is one."""
+def _problem(content: Any) -> str:
+    """What is wrong with the JSON of a record; nothing if it is one."""
     if not isinstance(content, dict):
         return "it holds no JSON object"
     missing = _REQUIRED - content.keys()
@@ -155,8 +163,6 @@ def _problem(content: Any, path: Path) -> str:
     for name, type_ in _TYPES.items():
         if name in content and not isinstance(content[name], type_):
             return f"its {name} is a {type(content[name]).__name__}"
-    if (content["id"], content["step"]) != (path.name.removesuffix(".json"), path.parent.name):
-        return f"it is of step {content['step']!r} and image {content['id']!r}"
     if content["status"] not in _STATES:
         return f"its status is {content['status']!r}"
     if content["status"] == "failed" and not _is_failure(content["error"]):

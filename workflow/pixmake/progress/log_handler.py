@@ -53,6 +53,7 @@ class Reporter:
         self.dryrun = bool(settings.dryrun)
         self.stream = sys.stdout if self.dryrun else sys.stderr
         self.shows = is_wanted(settings)
+        self.prints_commands = bool(settings.printshellcmds)
         self.plain = not self.stream.isatty() or settings.nocolor
         self.snakemakes = _snakemakes_handler(settings, self.stream)
         self.tally: Tally | None = None
@@ -103,6 +104,10 @@ class Reporter:
 
     def _job_info(self, record: Any) -> None:
         work = _work(record)
+        if self.prints_commands and getattr(record, "shellcmd", None):
+            self._say(record.shellcmd)
+        if work is None and not record.output:
+            return  # a target
         if self.dryrun:
             step = work.step if work else record.rule_name
             reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
@@ -217,8 +222,12 @@ _CHATTER = (
     "Using workflow specific profile",
     "Complete log(s):",
     "Elapsed time:",
-    "RuleException:\nCalledProcessError",  # the command of one image; `_job_error` says whose it was
 )
+_COMMAND = re.compile(
+    r"""(RuleException:\n)?(CalledProcessError in .*\n)?Command (\[.*\]|'.*'|".*") (returned|died)""",
+    re.DOTALL,,
+)
+"""That a command failed, which would be shown as a whole: `_job_error` says whose it was."""
 _SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
 _REASON_END = re.compile(r":|; ")
 _PARAMS = "Params have changed since last execution"
@@ -343,6 +352,8 @@ def is_of_use(record: logging.LogRecord) -> bool:
     if event in _HIDDEN:
         return False
     text = str(record.msg or "")
+    if _COMMAND.match(text):
+        return False
     return record.levelno > logging.INFO or not (
         not text.strip() or text.startswith(_CHATTER) or _SUBMITTED.match(text) is not None
     )

@@ -48,6 +48,13 @@ def all_records(plan: Plan, checkpoints: Any) -> Any:
     return known(plan, checkpoints, lambda each: [*first, *records(each)])
 
 
+def records_of(plan: Plan, checkpoints: Any, step: str) -> Any:
+    """The records of a step, of the files that images are found in, too."""
+    if plan.containers is not None and step in {planned.name for planned in plan.containers.steps}:
+        return plan.containers.records(step)
+    return known(plan, checkpoints, lambda each: each.records(step))
+
+
 def collected_files(plan: Plan, checkpoints: Any, table: Collected) -> Any:
     """The tables that one of all images is made of."""
     if plan.containers is None:

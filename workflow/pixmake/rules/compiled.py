@@ -53,7 +53,7 @@ def as_text(plan: Plan) -> Iterator[str]:
     names = {
         "plan": plan,
         "pixmake_run": runs,
-        "pixmake_again": Again({}, lambda wildcards: []),
+        "pixmake_again": Again(None, {}, lambda wildcards: []),
         "pixmake_storage": False,
         "pixmake_later": checkpoint_rules,
         "pixmake_rules": rules,

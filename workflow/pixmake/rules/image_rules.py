@@ -476,6 +476,17 @@ def gatherings(plan: Plan) -> list[Gathering]:
     ]
 
 
+def step_targets(plan: Plan) -> list[str]:
+    """The steps whose names are targets, of all of their images: all but those that are names of rules."""
+    if plan.planned_before is not None:
+        return []
+    taken = {"all", "records", "aggregate", "report", "provenance", "complete", "find_images"}
+    taken |= {job.rule for _, job in plan.jobs()}
+    taken |= {table.rule for table in collected(plan)} | {each.rule for each in gatherings(plan)}
+    taken |= {f"aggregate_{function.name}" for function in plan.functions}
+    return [step for step in step_names(plan) if step not in taken]
+
+
 def over_several(plan: Plan) -> list[str]:
     """The steps whose jobs are not one for each image."""
     each_image = {planned.name for planned in plan.steps if planned.step.terms is None}

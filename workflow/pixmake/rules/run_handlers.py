@@ -219,6 +219,8 @@ def begin_run(workflow: Any, facts: RunFacts) -> Run:
     for number, job, needed in jobs_of(workflow):
         jobs += needed
         record = getattr(job.output, "record", None)
+        if not job.output:
+            continue  # a target
         if record is None or not named(str(record)).startswith(f"{facts.results}/"):
             other[job.rule.name] += int(needed)
         elif needed:
@@ -230,7 +232,7 @@ def begin_run(workflow: Any, facts: RunFacts) -> Run:
     counts = Counter(work.step for _, work in to_run)
     names = [*facts.steps, *(set(counts) - set(facts.steps))]
     listed = [f"{counts[step]} × {step}" for step in names if counts[step]]
-    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number and rule != "all"]
+    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number]
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})

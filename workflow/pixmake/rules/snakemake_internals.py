@@ -25,6 +25,10 @@ UNDOCUMENTED = {
     "needrun": "What a run is to do, and what of it is done, cannot be asked for",
     "_finished": "What a run is to do, and what of it is done, cannot be asked for",
     "failed": "What a run is to do, and what of it is done, cannot be asked for",
+    "forcerules": "A failed job's inputs are noted as if it had made its outputs of them",
+    "rule_dot": "A graph of rules has a node for each",
+    "_dot": "A graph of rules has a node for each",
+    "_mermaid_js": "A graph of rules has a node for each",
     "forcefiles": "A failed job's inputs are noted as if it had made its outputs of them",
     "_onstart": "Handlers of a module are not heard, and those of an included file are replaced",
     "_onsuccess": "Handlers of a module are not heard, and those of an included file are replaced",
@@ -149,6 +153,39 @@ def failed_jobs(workflow: Any) -> list[Planned]:
 def force(workflow: Any, files: Iterable[str]) -> None:
     """Have files made again, as ``--forcerun`` does, but not as targets: while the DAG is made."""
     workflow.dag.forcefiles.update(files)
+
+
+def is_forced(workflow: Any, rule: str) -> bool:
+    """Whether a rule was named by ``--forcerun``, perhaps as a module's, with a name before its own."""
+    names = (each.name for each in workflow.dag.forcerules)
+    return any(name == rule or name.endswith(f"_{rule}") for name in names)
+
+
+def draw_as(workflow: Any, name_of: Callable[[str], str]) -> None:
+    """Have ``--rulegraph`` draw rules of one name as one: asked while the DAG is made.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's.
+    name_of
+        The name under which a rule is drawn.
+    """
+    dag = workflow.dag
+
+    def rule_dot() -> str:
+        first: dict[str, Any] = {}
+        for job in dag.jobs:
+            first.setdefault(name_of(job.rule.name), job.rule)
+        graph: dict[Any, set[Any]] = {rule: set() for rule in first.values()}
+        for job in dag.jobs:
+            rule = first[name_of(job.rule.name)]
+            graph[rule] |= {first[name_of(needed.rule.name)] for needed in dag.dependencies[job]} - {rule}
+        labels = {rule: name for name, rule in first.items()}
+        draw = dag._mermaid_js if "mermaid" in str(workflow.dag_settings.print_dag_as) else dag._dot
+        return str(draw(graph, node2label=labels.__getitem__))
+
+    dag.rule_dot = rule_dot
 
 
 Handler = Callable[[str], None]
