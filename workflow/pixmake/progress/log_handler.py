@@ -225,7 +225,7 @@ _CHATTER = (
 )
 _COMMAND = re.compile(
     r"""(RuleException:\n)?(CalledProcessError in .*\n)?Command (\[.*\]|'.*'|".*") (returned|died)""",
-    re.DOTALL,,
+    re.DOTALL,
 )
 """That a command failed, which would be shown as a whole: `_job_error` says whose it was."""
 _SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
