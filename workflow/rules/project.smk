@@ -16,6 +16,7 @@ include: pixmake_rules.smk("aggregate")
 include: pixmake_rules.smk("provenance")
 include: pixmake_rules.smk("collect")
 include: pixmake_rules.smk("steps")
+include: pixmake_rules.smk("complete")
 
 
 if plan.containers is not None:

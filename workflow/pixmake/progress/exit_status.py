@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from pixmake.job.record import failure_counts, named, read_record
+from pixmake.base.files import why_not_writable
+from pixmake.job.record import Record, failure_counts, named, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.progress.display import duration, speed
 from pixmake.progress.log_handler import LONGEST_REASON, Run, end_run
@@ -102,6 +104,9 @@ def stopped(run: Run, ended: Ended) -> None:
     if not missing and (told := failures.told(ended.max_failures, ended.where)):
         lines.append(told)
     lines += [f"{rule} failed: {_last_words(log)}" for rule, log in ended.broke[:MOST_NAMED]]
+    results = os.path.dirname(ended.measurements)
+    if why := why_not_writable(results):
+        lines.append(f"Nothing can be written to {results}: {why}")
     lines.append(f"The next run goes on from here. Logs are under {ended.logs}/")
     if ended.measurements in ended.unfinished:
         lines.append("Tables: not written")
@@ -134,6 +139,23 @@ class Failures:
         if self.too_many(max_failures):
             return f"{' and '.join(counts)} failed: {where}. The next run tries them again."
         return f"{' and '.join(counts)} failed, as max_failures allows: {where}"
+
+
+def failures_in(records: Iterable[Record], over_several: Sequence[str]) -> Failures:
+    """Which images failed, from the records of all jobs."""
+    images: set[str] = set()
+    failed: set[str] = set()
+    several = {step: [0, 0] for step in over_several}
+    for record in records:
+        lost = record.error is not None and record.error.type != PREREQUISITE
+        if record.step in several:
+            several[record.step][0] += lost
+            several[record.step][1] += 1
+        else:
+            images.add(record.id)
+            failed |= {record.id} if lost else set()
+    lost_of = {step: (lost, jobs) for step, (lost, jobs) in several.items()}
+    return Failures(frozenset(images), frozenset(failed), lost_of)
 
 
 def failures_among(records: Sequence[str], over_several: Sequence[str]) -> Failures:

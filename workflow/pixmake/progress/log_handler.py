@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.files import NO_ROOM
 from pixmake.base.ids import rule_name
 from pixmake.job.record import Failure, read_record
 from pixmake.job.run import PREREQUISITE
@@ -75,6 +76,8 @@ class Reporter:
             self._pass_on(record)
         elif event in _EVENTS:
             _EVENTS[event](self, record)
+        elif event == "error" and (found := _NO_ROOM.search(str(record.msg or ""))):
+            self._say(f"nothing can be written: {found[1]}")
         elif is_of_use(record):
             self._pass_on(record)
 
@@ -228,6 +231,11 @@ _COMMAND = re.compile(
     re.DOTALL,
 )
 """That a command failed, which would be shown as a whole: `_job_error` says whose it was."""
+_NO_ROOM = re.compile(
+    r"^(?:OSError|PermissionError): \[Errno (?:" + "|".join(map(str, NO_ROOM)) + r")\] (.*)\s*\Z",
+    re.MULTILINE,
+)
+"""The end of a traceback of Snakemake's on a full disk."""
 _SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
 _REASON_END = re.compile(r":|; ")
 _PARAMS = "Params have changed since last execution"

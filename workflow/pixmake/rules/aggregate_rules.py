@@ -153,6 +153,16 @@ def outcome(plan: Plan) -> list[str]:
     return [] if plan.is_slice else [gathered(plan), *targets(plan)]
 
 
+def complete_file(plan: Plan) -> str:
+    """What is there once all is made and no more images have failed than may."""
+    return f"{plan.config.results}/complete.txt"
+
+
+def allowed(plan: Plan) -> str:
+    """How many images may fail, as JSON."""
+    return one_line({"max_failures": plan.config.max_failures, "over_several": over_several(plan)})
+
+
 def unspoken(plan: Plan) -> list[str]:
     """What a run makes for all projects alike: its last lines name the first tables and the page alone."""
     results = plan.config.results
@@ -160,7 +170,7 @@ def unspoken(plan: Plan) -> list[str]:
     hidden += [gathered_path(results, step) for step in plan.gathered_steps()]
     found = [] if plan.containers is None else [found_path(results)]
     provenance = provenance_file(results)
-    return [*hidden, *found, *all_tables(plan).values(), provenance, page(plan)]
+    return [*hidden, *found, complete_file(plan), *all_tables(plan).values(), provenance, page(plan)]
 
 
 def targets(plan: Plan) -> list[str]:

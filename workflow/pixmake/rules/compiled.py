@@ -15,7 +15,7 @@ from pixmake.rules.made_again import Again
 from pixmake.rules.run_handlers import run_facts
 from pixmake.rules.snakemake_internals import Directive, rules_in
 
-FILES = ("aggregate", "provenance", "collect", "images", "several")
+FILES = ("aggregate", "provenance", "collect", "images", "several", "complete")
 """The files of ``workflow/rules`` that hold rules, in the order in which they are written."""
 
 _BLOCKS = {"input", "output", "log", "params", "resources", "conda", "container", "shellcmd"}

@@ -13,7 +13,7 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import methodcaller
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.files import is_folder, written_whole
+from pixmake.base.files import is_folder, why_not_writable, written_whole
 from pixmake.base.installed import HERE, WORKFLOW
 from pixmake.config.models import Step, read_config
 from pixmake.images.axes import is_zarr
@@ -128,6 +128,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         enter(there, attempt_number())
         return there
     if not rules:
+        see_room([".snakemake/pixmake"])
         hold_run_lock()
     try:
         sent = config_sent() if rules else None
@@ -142,6 +143,20 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def see_room(folders: Iterable[str]) -> None:
+    """See that folders can be written to, before Snakemake trips over it.
+
+    Raises
+    ------
+    SystemExit
+        With status 1, once it has been printed which cannot, and why.
+    """
+    problems = [Problem(why, folder) for folder in folders if (why := why_not_writable(folder))]
+    if problems:
+        print(f"pixmake: nothing can be written to {PixmakeError(problems)}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def _search_cycles_less() -> None:

@@ -12,7 +12,8 @@ from pixmake.plan.broken import broken_results, told
 from pixmake.plan.plan import Job, Plan
 from pixmake.rules.aggregate_rules import outcome
 from pixmake.rules.checkpoint_rules import any_rule
-from pixmake.rules.snakemake_internals import draw_as, is_forced
+from pixmake.rules.image_rules import see_room
+from pixmake.rules.snakemake_internals import draw_as, is_forced, runs_jobs
 from pixmake.rules.snakemake_internals import force as force_files
 
 
@@ -66,7 +67,13 @@ def made_again(plan: Plan, workflow: Any) -> Again:
         for line in told(broken):
             print(f"pixmake: {line}", file=sys.stderr)
 
+    @functools.cache
+    def see() -> None:
+        if runs_jobs(workflow):
+            see_room([plan.config.results, plan.config.log_folder])
+
     def force(wildcards: Any) -> list[str]:
+        see()
         tell()
         draw_as(workflow, lambda rule: step_of().get(rule, rule))
         force_files(workflow, broken)

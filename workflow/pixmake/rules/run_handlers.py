@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import logging.handlers
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -193,6 +194,7 @@ def show_progress(workflow: Any) -> None:
     from snakemake_logger_plugin_pixmake import LogHandler
 
     write_events(workflow)
+    logging.FileHandler.handleError = _pass_over  # type: ignore[assignment,method-assign]
     settings = workflow.output_settings
     if not is_wanted(settings):
         return
@@ -205,6 +207,12 @@ def show_progress(workflow: Any) -> None:
     if replaced and workflow.is_main_process:
         logger.removeHandler(replaced[0])
         logger.addHandler(Direct(settings))
+
+
+def _pass_over(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+    """On a full disk Python would print a traceback for each line that Snakemake's log file does not take."""
+    if not isinstance(sys.exc_info()[1], OSError):
+        logging.Handler.handleError(handler, record)
 
 
 def begin_run(workflow: Any, facts: RunFacts) -> Run:

@@ -155,6 +155,11 @@ def force(workflow: Any, files: Iterable[str]) -> None:
     workflow.dag.forcefiles.update(files)
 
 
+def runs_jobs(workflow: Any) -> bool:
+    """Whether this Snakemake runs jobs, here or on a cluster: asked while the DAG is made."""
+    return workflow.executor_plugin is not None and not workflow.dryrun and not workflow.touch
+
+
 def is_forced(workflow: Any, rule: str) -> bool:
     """Whether a rule was named by ``--forcerun``, perhaps as a module's, with a name before its own."""
     names = (each.name for each in workflow.dag.forcerules)

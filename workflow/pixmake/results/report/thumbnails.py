@@ -37,6 +37,8 @@ OUTLINE_SIDE = 512
 """Pixels of the longer side of the mask from which an outline is taken."""
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
+_UNCHANGED = -1
+"""OpenCV's ``IMREAD_UNCHANGED``, which is not imported at once."""
 MOST_LABELS = 400
 """Objects of a mask that are outlined one by one; of more only the whole is."""
 
@@ -164,7 +166,7 @@ def _decoded(path: str, side: int, part: Part) -> Array | None:
     image = None
     if content[:2].tobytes() == b"\xff\xd8" and not part:
         for factor, flag in ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4)):
-            small = cv2.imdecode(content, flag)
+            small = _as_it_is(content, flag)
             if small is not None and max(small.shape[:2]) >= side:
                 image = small
                 break
@@ -173,9 +175,19 @@ def _decoded(path: str, side: int, part: Part) -> Array | None:
     if image is None:
         try:
             image = preview(path, part, side)
-        except (ImageError, PixmakeError, OSError, ValueError, cv2.error):
-            image = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size and not part else None
+        except (ImageError, PixmakeError, OSError, ValueError, MemoryError, cv2.error):
+            image = _as_it_is(content) if content.size and not part else None
     return None if image is None or image.ndim not in (2, 3) else _eight_bits(image)
+
+
+def _as_it_is(content: Array, flag: int = _UNCHANGED) -> Array | None:
+    """An encoded image, if it can be decoded: a header may claim more pixels than there may be."""
+    import cv2
+
+    try:
+        return cv2.imdecode(content, flag)
+    except (MemoryError, cv2.error):
+        return None
 
 
 def _eight_bits(image: Array) -> Array:
@@ -263,7 +275,7 @@ def _mask(path: str) -> Array | None:
     import numpy as np
 
     content = np.fromfile(path, np.uint8) if os.path.isfile(path) else np.empty(0, np.uint8)
-    mask = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    mask = _as_it_is(content) if content.size else None
     if mask is not None and mask.ndim == 3 and (mask[..., :1] == mask[..., 1:3]).all():
         mask = mask[..., 0]
     if mask is None or mask.ndim != 2 or mask.dtype == np.float32:
