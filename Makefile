@@ -6,6 +6,8 @@ PYTHON ?= $(shell for python in python3.11 python3; do \
 	then echo $$python; exit; fi; done; echo python3.11)
 CORES  ?= all
 ARGS   ?=
+TRIALS ?= 60
+SEED   ?= 1
 
 BIN       := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -14,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo example test test-slow test-cluster check format docs bench clean \
+.PHONY: help install demo example test test-slow test-package test-cluster soak check format docs bench clean \
 	check-format check-style check-types check-rooms check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -34,10 +36,16 @@ example: $(INSTALLED) ## A plate in object storage: draw it, serve it, train, cl
 	$(BIN)/python examples/plate/run.py plate-example --cores $(CORES)
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not package" $(ARGS)
 
 test-slow: $(INSTALLED) ## Run the tests that install PlantCV and others for themselves first
 	$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
+
+test-package: $(INSTALLED) ## Build the package and install it alone, in several environments
+	$(BIN)/pytest -m package $(ARGS)
+
+soak: $(INSTALLED) ## Disturb runs at random, by seed, and compare what they leave: make soak TRIALS=200 SEED=1
+	$(BIN)/python -m tests.faults.trials --trials $(TRIALS) --seed $(SEED)
 
 test-cluster: $(INSTALLED) ## Start a real SLURM on this machine (Debian, root) and run the tests that need it
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
@@ -55,6 +63,7 @@ check-types: $(INSTALLED)
 
 check-rooms: $(INSTALLED)
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python docs/rooms.py --check
 
 # snakefmt starts a program `shfmt` that is beside it.
 check-snakefmt: $(INSTALLED)

@@ -16,6 +16,7 @@ SCRIPTS = (
     "scale",
     "dryrun",
     "sources",
+    "headers",
     "tables",
     "slurm",
     "pixel_classification",

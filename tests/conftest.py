@@ -152,17 +152,23 @@ def ran_since() -> Callable[[Project, Mapping[str, str]], set[str]]:
 
 
 @pytest.fixture(scope="session")
-def plantcv(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The Python of an environment with PlantCV; made once, and kept where PIXMAKE_TEST_VENVS says."""
+def plantcv(environment_with: Callable[[str, Sequence[str]], Path]) -> Callable[[str], Path]:
+    """The Python of an environment with PlantCV."""
+    return lambda version: environment_with(f"plantcv{version}", PLANTCV[version])
+
+
+@pytest.fixture(scope="session")
+def environment_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Sequence[str]], Path]:
+    """The Python of an environment of its own; made once, and kept where PIXMAKE_TEST_VENVS says."""
     kept = os.environ.get("PIXMAKE_TEST_VENVS")
     folder = Path(kept) if kept else tmp_path_factory.mktemp("venvs")
 
-    def make(version: str) -> Path:
-        python = folder / f"plantcv{version}" / "bin" / "python"
-        done = folder / f"plantcv{version}" / "installed"
+    def make(name: str, packages: Sequence[str]) -> Path:
+        python = folder / name / "bin" / "python"
+        done = folder / name / "installed"
         if not done.exists():
             subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
-            words = ["pip", "install", "--quiet", "--disable-pip-version-check", *PLANTCV[version]]
+            words = ["pip", "install", "--quiet", "--disable-pip-version-check", *packages]
             # an import of a package without compiled files would take several times as long
             environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
             subprocess.run([python, "-m", *words], check=True, env=environment)

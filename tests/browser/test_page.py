@@ -236,3 +236,101 @@ def timed(page: Page, action: str) -> float:
     }})"""
     took: float = page.evaluate(script)
     return took
+
+
+MARK = "<img src=x onerror=mark()>"
+"""A text that counts how often it was taken for HTML; it does nothing else."""
+
+MARKED = f"""\
+from pixmake import Measurement
+
+def measure(image, *, meta):
+    "Measures {MARK}"
+    if str(meta["day"]) == "2":
+        raise ValueError("{MARK} failed")
+    return {{
+        "area {MARK}": Measurement(float(image.mean()), unit="{MARK}"),
+        "text {MARK}": "{MARK}",
+        "curve {MARK}": Measurement([1.0, 2.0, 3.0], label=["{MARK}", "b", "c"]),
+    }}
+
+def growth(measurements):
+    "About {MARK}"
+    return measurements.head(2)
+"""
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory, make_project: Any) -> Path:
+    """A page with the mark in each text that a user, a file or a script has a say in."""
+    project = make_project(tmp_path_factory.mktemp("marked") / f"my {MARK}")
+    rows = []
+    for number in range(6):
+        name = f"p{number} {MARK}.png"
+        project.draw(f"images/{name}", level=40 + 30 * number)
+        terms = {"plant": f"{MARK} {number % 2}", f"term {MARK}": MARK, "day": number % 3}
+        rows.append({"path": name, **terms, "row": f"{MARK} {number}", "column": number})
+    project.list_images(rows)
+    project.write("scripts/trial.py", MARKED)
+    project.configure(
+        images={"table": "config/images.csv", "root": "images", "id": "i{row}"},
+        steps={"measure": {"function": "scripts/trial.py:measure", "params": {}}},
+        aggregate={"functions": {"growth": {"function": "scripts/trial.py:growth"}}},
+    )
+    ended = project.snakemake()
+    assert "2 of 6 images failed" in ended.err, ended.err
+    page: Path = project.folder / "results/report.html"
+    return page
+
+
+def test_texts_are_texts(browser: Browser, marked: Path) -> None:
+    """In every view, in tooltips, in captions, in an opened image: no text is taken for HTML."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, offline=True)
+    page = context.new_page()
+    page.add_init_script("window.marks = 0; window.mark = () => { window.marks += 1; };")
+    opened(page, marked)
+    for view in ("overview", "failures", "images", "table", "plots", "run"):
+        page.evaluate("view => showView(view)", view)
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.marks") == 0, view
+    page.evaluate("showView('plots')")
+    for chart in page.locator("#view-plots .chart canvas").all():
+        box = chart.bounding_box()
+        assert box is not None
+        for part in (0.2, 0.35, 0.5, 0.65, 0.8):
+            page.mouse.move(box["x"] + part * box["width"], box["y"] + box["height"] / 2)
+            page.wait_for_timeout(60)
+    page.evaluate("showView('table')")
+    for hovered in (*page.locator(".tabulator-col").all(), *page.locator(".tabulator-cell").all()[:20]):
+        hovered.hover()
+        page.wait_for_timeout(400 if "tabulator-col " in (hovered.get_attribute("class") or "") else 20)
+    assert page.locator(".tabulator-tooltip").count(), "a header's tooltip has been seen"
+    page.evaluate("showView('images')")
+    for key in page.evaluate("[...columns.keys()]"):
+        page.evaluate("key => addFilter(key)", key)
+    page.evaluate("resetFilters()")
+    for row in range(6):
+        page.evaluate("row => openPicture(row)", row)
+        page.wait_for_timeout(100)
+    assert page.evaluate("window.marks") == 0
+    assert MARK in page.locator("body").inner_text(), "the marks are to be seen"
+    page.evaluate("mark => document.body.insertAdjacentHTML('beforeend', mark)", MARK)
+    page.wait_for_function("window.marks === 1")
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("results/a b#1.png", "results/a%20b%231.png"),
+        ("https://server/a.png", "https://server/a.png"),
+        ("javascript://%0Amark()", "javascript%3A/%250Amark()"),
+        ("javascript:mark()", "javascript%3Amark()"),
+        ("data://text/html,x", "data%3A/text/html%2Cx"),
+        ("//server/a.png", "/server/a.png"),
+    ],
+)
+def test_no_path_is_a_program(page: Page, trial: Path, path: str, address: str) -> None:
+    opened(page, trial)
+    found = page.evaluate("path => encoded(path)", path)
+    assert found.replace("//", "/") == address.replace("//", "/")

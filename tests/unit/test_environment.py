@@ -12,10 +12,17 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 
 # Names that differ: PyPI's → conda's.
-CONDA_NAMES = {"opencv-python-headless": "py-opencv", "playwright": "playwright-python"}
+CONDA_NAMES = {
+    "build": "python-build",
+    "opencv-python-headless": "py-opencv",
+    "playwright": "playwright-python",
+}
 
-# What conda does not have; its tests are left out there.
-PYPI_ALONE = {"roc-validator"}
+# What conda does not have, or has inside another package; its tests are left out there.
+PYPI_ALONE = {"roc-validator", "openslide-bin"}
+
+# What `all` leaves out: GPL (the wheel of pillow-heif), programs of their own, and what repeats extras.
+NOT_IN_ALL = {"bioio", "dev", "heic", "microscopy", "slides"}
 
 
 def project() -> dict:
@@ -29,9 +36,9 @@ def bounds(requirements: list[str]) -> dict[str, SpecifierSet]:
 
 
 def extras() -> dict[str, list[str]]:
-    """The extras, without `all`, which repeats them."""
+    """The extras, without those that repeat others."""
     groups = project()["optional-dependencies"]
-    return {name: group for name, group in groups.items() if name != "all"}
+    return {name: group for name, group in groups.items() if name not in ("all", "microscopy")}
 
 
 def pip_bounds() -> dict[str, SpecifierSet]:
@@ -68,7 +75,12 @@ def test_all_is_the_union_of_the_extras_for_users():
     (text,) = project()["optional-dependencies"]["all"]
     requirement = Requirement(text)
     assert requirement.name == project()["name"]
-    assert requirement.extras == set(extras()) - {"dev"}
+    assert requirement.extras == set(extras()) - NOT_IN_ALL
+
+
+def test_every_repeated_extra_is_one():
+    (text,) = project()["optional-dependencies"]["microscopy"]
+    assert Requirement(text).extras <= set(extras()) - NOT_IN_ALL
 
 
 @pytest.mark.parametrize("name", sorted(set(pip_bounds()) - {"pip"}))

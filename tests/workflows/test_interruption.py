@@ -13,6 +13,8 @@ import psutil
 import pytest
 from tests.conftest import Project
 
+from pixmake.job import client
+
 SLOW = """\
 import subprocess
 import time
@@ -59,7 +61,7 @@ def records(project: Project) -> list[Path]:
 
 def left_over(project: Project, owner: int) -> list[str]:
     """Processes that work in the project's folder or were started from there, and sockets of the run."""
-    found = [path.name for path in Path(f"/tmp/pixmake-{os.getuid()}").glob(f"{owner}.*")]
+    found = [path.name for path in Path(client.folder()).glob(f"{owner}.*")]
     for process in psutil.process_iter(["cmdline", "status"]):
         words = process.info["cmdline"] or []
         if process.info["status"] == psutil.STATUS_ZOMBIE:

@@ -6,8 +6,8 @@ from pixmake.rules.warmup import while_the_dag_is_made
 # the one rule with an input for each image: Snakemake's cost is inputs times outputs
 rule records:
     input:
-        pixmake_later.all_records(plan, checkpoints),
-        none=while_the_dag_is_made(plan, workflow),
+        pixmake_later.all_records(todo, checkpoints),
+        none=while_the_dag_is_made(todo, workflow),
         again=pixmake_again.force,
     output:
         outcome_rules.gathered(plan),
@@ -17,9 +17,10 @@ rule records:
     conda:
         pixmake_rules.CONDA
     params:
+        **todo.told("records", outcome_rules.records(plan)),
         pixmake=pixmake_rules.program,
     shell:
-        "printf '%s\\n' {input:q} | {params.pixmake} records {output:q} 2> {log:q}"
+        todo.gather("records {output:q}")
 
 
 rule aggregate:

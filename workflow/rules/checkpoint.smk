@@ -6,7 +6,7 @@ for step, job in plan.containers.jobs():
         name:
             job.rule
         input:
-            **pixmake_rules.inputs(job, storage=pixmake_storage),
+            **pixmake_rules.inputs(job),
         output:
             **pixmake_rules.outputs(job),
         log:
@@ -74,8 +74,7 @@ for step in plan.steps:
             task=pixmake_later.task_of_any(plan, checkpoints, step.name),
             run=pixmake_run[step.name],
         shell:
-            "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q}"
-            " {input.images:q} {input.needed:q}"
+            "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 
 
 pixmake_rules.forget_rule_names(globals())

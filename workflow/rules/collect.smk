@@ -6,7 +6,7 @@ for table in pixmake_rules.collected(plan):
         name:
             table.rule
         input:
-            pixmake_later.collected_files(plan, checkpoints, table),
+            pixmake_later.collected_files(todo, checkpoints, table),
         output:
             table.path,
         log:
@@ -15,8 +15,8 @@ for table in pixmake_rules.collected(plan):
         conda:
             pixmake_rules.CONDA
         params:
+            **todo.told(table.rule, table.files),
             ending=table.ending,
             pixmake=pixmake_rules.program,
         shell:
-            "printf '%s\\n' {input:q} | {params.pixmake} collect"
-            " --ending {params.ending:q} {output:q} 2> {log:q}"
+            todo.gather("collect --ending {params.ending:q} {output:q}")

@@ -1,12 +1,12 @@
 # One rule per image and step.
 
-for step, job in plan.jobs(over_several=False):
+for step, job in todo.jobs(over_several=False):
 
     rule:
         name:
             job.rule
         input:
-            **pixmake_rules.inputs(job, storage=pixmake_storage),
+            **pixmake_rules.inputs(job),
             **pixmake_again.of(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),

@@ -1,12 +1,12 @@
 # Jobs over several images: those of a plant, or all of them.
 
-for step, job in plan.jobs(over_several=True):
+for step, job in todo.jobs(over_several=True):
 
     rule:
         name:
             job.rule
         input:
-            **pixmake_rules.inputs_of_several(job, storage=pixmake_storage),
+            **pixmake_rules.inputs_of_several(job),
             **pixmake_again.of(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
@@ -29,6 +29,25 @@ for step, job in plan.jobs(over_several=True):
             "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 
 
+# What stands for the results of a step: newer than those of its jobs that have a rule.
+for made in todo.made():
+
+    rule:
+        name:
+            made.rule
+        input:
+            made.files,
+        output:
+            made.marker,
+        log:
+            pixmake_rules.log_of(plan, made.rule),
+        localrule: True
+        conda:
+            pixmake_rules.CONDA
+        shell:
+            "touch {output:q} 2> {log:q}"
+
+
 # The results of all jobs of a step in one file, for steps that need all of them.
 for gathering in pixmake_rules.gatherings(plan):
 
@@ -36,8 +55,7 @@ for gathering in pixmake_rules.gatherings(plan):
         name:
             gathering.rule
         input:
-            records=pixmake_later.known(plan, checkpoints, gathering.records),
-            files=pixmake_later.known(plan, checkpoints, gathering.files),
+            **pixmake_later.gathering_inputs(todo, checkpoints, gathering),
             again=pixmake_again.force,
         output:
             gathering.output,
@@ -47,9 +65,10 @@ for gathering in pixmake_rules.gatherings(plan):
         conda:
             pixmake_rules.CONDA
         params:
+            **todo.told(gathering.rule, gathering.records(plan), gathering.files(plan)),
             pixmake=pixmake_rules.program,
         shell:
-            "printf '%s\\n' {input.records:q} | {params.pixmake} gather {output:q} 2> {log:q}"
+            todo.gather("gather {output:q}", "input.records")
 
 
 pixmake_rules.forget_rule_names(globals())

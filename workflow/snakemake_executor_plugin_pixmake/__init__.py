@@ -57,6 +57,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         super().__post_init__()
         self.connections: set[socket] = set()
         self.cancelled = False
+        self.ends = False
         self.gate = Gate(self.cores or sys.maxsize)
         self.workers = _WORKERS
         self.pool = ThreadPoolExecutor(max_workers=self.workers)
@@ -64,6 +65,9 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         self.looks_ahead = not self.cores
         self.failed = False
         self.not_begun: set[Any] = set()
+        from pixmake.rules.ending import know_executor
+
+        know_executor(self)
 
     def run_jobs(self, jobs: list[Any]) -> None:
         """Start jobs, or have them wait in line."""
@@ -162,7 +166,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def print_job_error(self, job_info: Any, msg: str | None = None, **more: Any) -> None:
         """Tell of a job's failure, but not of one that never began."""
-        if job_info.job not in self.not_begun:
+        if job_info.job not in self.not_begun and not self.ends:
             super().print_job_error(job_info, msg, **more)
 
     @contextlib.contextmanager
@@ -170,7 +174,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         """Have a connection closed when all jobs are to end."""
         self.connections.add(connection)
         try:
-            if self.cancelled:
+            if self.cancelled or self.ends:
                 _hang_up(connection)
             yield
         finally:
@@ -179,9 +183,14 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     def cancel(self) -> None:
         """End all jobs: the warm process kills an image whose connection is closed."""
         self.cancelled = True
+        self.end_jobs()
+        super().cancel()
+
+    def end_jobs(self) -> None:
+        """End all images that run; no job is told of as failed (see `pixmake.rules.ending`)."""
+        self.ends = True
         for connection in list(self.connections):
             _hang_up(connection)
-        super().cancel()
 
     def _is_ours(self, job: Any) -> bool:
         """Whether a job hands an image over, and its command needs no help of Snakemake's for that."""
@@ -216,8 +225,12 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
                 reply = client.ask(connection, words, environment)
             if self.cancelled:
                 raise SpawnedJobError
+            if self.ends and not reply:
+                if _is_done(words):
+                    return  # it was, in the moment in which it was to end
+                raise SpawnedJobError
             if reply:
-                if client.settle(owner, reply, lambda: _explained(words, reply, environment)):
+                if client.settle(owner, words, reply, lambda: _explained(words, reply, environment)):
                     raise SpawnedJobError
                 return
         by_command()
@@ -269,6 +282,15 @@ def _environment(job: Any) -> dict[str, str]:
     if folder:
         given.update({name: str(folder) for name in ("TMPDIR", "TMP", "TEMPDIR", "TEMP")})
     return given
+
+
+def _is_done(words: list[str]) -> bool:
+    """Whether a job has left its record, which is the last that it does, with a result."""
+    try:
+        with open(words[5], "rb") as record:
+            return b'"status": "ok"' in record.read(1024)
+    except OSError:
+        return False
 
 
 def _hang_up(connection: socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,28 @@ def test_share_of_images_may_fail(tmp_path: Path) -> None:
     for wrong in ("5", "-5%", "101%", -1, 1.5, True):
         with pytest.raises(PixmakeError, match="neither a whole number nor a percentage"):
             load(tmp_path, {}, max_failures=wrong)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "9 ** 9 ** 9 * attempt",
+        "attempt * 2 ** 10 ** 10",
+        "1 << 10 ** 10 * attempt",
+        "'x' * 10 ** 10 * attempt",
+        "'%1000000000d' % attempt",
+        "round(attempt, -10 ** 10)",
+        "round(attempt, 10 ** 10)",
+        "+".join(["attempt ** 9 ** 9"] * 20),
+    ],
+)
+def test_an_expression_ends(expression: str) -> None:
+    """However little of a text would count for ever: an error at once."""
+    begun = time.process_time()
+    with pytest.raises((ArithmeticError, TypeError, ValueError)):
+        at_attempt(expression, 2)
+    assert time.process_time() - begun < 0.5
+
+
+def test_a_long_text_is_no_expression() -> None:
+    assert not is_expression("attempt" + " + 1" * 1000)

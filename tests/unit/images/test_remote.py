@@ -20,6 +20,7 @@ from pixmake.config.models import parse_config
 from pixmake.config.storage import Storage
 from pixmake.images.remote import cache as copies
 from pixmake.images.remote import objects as remote
+from pixmake.images.remote import zarr_store
 from pixmake.images.remote.objects import RemoteError
 
 
@@ -204,7 +205,7 @@ def test_a_plane_of_a_zarr_reads_its_chunks_alone(
         ):
             traffic.reset()
             traffic.fail_every = 3
-            found = zarr.open_group(remote.store(uri), mode="r")["0"][7]
+            found = zarr.open_group(zarr_store.store(uri), mode="r")["0"][7]
             assert (found == planes[7]).all()
             assert planes[7].nbytes * 0.5 < traffic.sent < planes[7].nbytes * 1.1 + 5_000
             assert traffic.failed
@@ -225,7 +226,7 @@ def test_a_missing_chunk_is_empty_and_a_refused_one_is_an_error(
     )
     array[0] = 1
     bucket.upload(tmp_path / "a.zarr", "a.zarr")
-    found = zarr.open_array(remote.store(bucket.uri("a.zarr")), mode="r")
+    found = zarr.open_array(zarr_store.store(bucket.uri("a.zarr")), mode="r")
     assert found[1].tolist() == [9, 9, 9, 9]
     bucket.traffic.fail_every = 1
     with pytest.raises(RemoteError, match="cannot be read, 2 times"):

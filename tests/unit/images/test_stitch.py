@@ -13,7 +13,7 @@ from skimage.measure import label, regionprops_table
 
 from pixmake.config.images import Tile
 from pixmake.images.stitch import GridError, Numbers, Region, cores, match_labels, moved, object_rows
-from pixmake.table.sources.zarr import tiles
+from pixmake.table.planes import tiles
 
 
 def cut(image: np.ndarray, size: int, overlap: int) -> list[Region]:

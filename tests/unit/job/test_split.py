@@ -53,7 +53,7 @@ def test_pages_of_a_tiff() -> None:
     assert [each["metadata"] for each in found] == [{"page": 0}, {"page": 2}, {"page": 4}]
     assert np.array_equal(read_image(found[2]["path"]), pages[4])
     Path("no.tif").write_bytes(b"II*\0nothing")
-    with pytest.raises(ImageError, match=r"no\.tif: is not an image that OpenCV can decode"):
+    with pytest.raises(ImageError, match=r"no\.tif: begins as TIFF does, but cannot be decoded"):
         split("no.tif", {"pages": {"every": 1}})
 
 
@@ -83,6 +83,76 @@ def test_members_of_an_archive(kind: str) -> None:
     assert read_image(found[1]["path"]).max() == 2
     assert sorted(path.name for path in Path().iterdir()) == sorted([f"c.{kind}", "results"])
     assert [each["image"] for each in split(f"c.{kind}", {"members": {"match": "day2/*"}})] == ["day2/a"]
+
+
+def archive(name: str, members: dict[str, bytes]) -> str:
+    with tarfile.open(name, "w:gz") as tar:
+        for member, content in members.items():
+            entry = tarfile.TarInfo(member)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return name
+
+
+@pytest.mark.parametrize("match", [[], "day1/*.png", "./day1/*"])
+def test_members_are_called_as_they_are_meant(match: Any) -> None:
+    """`tar .` writes ./day1/a.png, Windows day1\\\\b.png: patterns and names do without that."""
+    archive("c.tgz", {"./day1/a.png": png(1), "day1\\b.png": png(2), "./@eaDir/a.png": b"x"})
+    found = split("c.tgz", {"members": {"match": match}})
+    assert [each["metadata"]["member"] for each in found] == ["day1/a.png", "day1/b.png"]
+    assert [each["image"] for each in found] == ["day1/a", "day1/b"]
+
+
+def test_members_of_one_name() -> None:
+    """Two members that become one file name, or one on some systems, are two images."""
+    levels = {"a/b.png": 1, "a_b.png": 2, "A/B.png": 3, "x.png": 4, "x.bmp": 5}
+    images = {
+        name: bytes(cv2.imencode(name[-4:], np.full((4, 5), level, np.uint8))[1].tobytes())
+        for name, level in levels.items()
+    }
+    found = split(archive("c.tgz", images), {"members": {"match": []}})
+    assert [int(read_image(each["path"]).max()) for each in found] == [1, 2, 3, 4, 5]
+    assert len({each["image"] for each in found}) == 5
+    assert len({each["path"].lower() for each in found}) == 5
+
+
+def test_a_hard_link_is_a_member() -> None:
+    """`tar` packs a file of two names once, and links the other one to it."""
+    with tarfile.open(archive("c.tgz", {"a.png": png(3)}), "w") as tar:
+        first = tarfile.TarInfo("a.png")
+        first.size = len(png(3))
+        tar.addfile(first, io.BytesIO(png(3)))
+        link = tarfile.TarInfo("b.png")
+        link.type, link.linkname = tarfile.LNKTYPE, "a.png"
+        tar.addfile(link)
+    found = split("c.tgz", {"members": {"match": []}})
+    assert [int(read_image(each["path"]).max()) for each in found] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("members", "how", "message"),
+    [
+        ({}, {"match": []}, "c.tgz: it holds no image: it is empty"),
+        ({"a.txt": b"x"}, {"match": []}, "c.tgz: it holds no image: there are 'a.txt'"),
+        ({"a.png": b"x"}, {"match": "*.tif"}, "c.tgz: no member matches '*.tif': there are 'a.png'"),
+        (
+            {"a.png": b"x" * 2000},
+            {"match": [], "member_gb": 1e-6},
+            "c.tgz: a.png holds more than 1e-06 GB (images.checkpoint.members.member_gb raises that)",
+        ),
+        (
+            {"a.png": b"x" * 600, "b.png": b"x" * 600},
+            {"match": [], "total_gb": 1e-6},
+            "c.tgz: its images hold more than 1e-06 GB (images.checkpoint.members.total_gb raises that)",
+        ),
+    ],
+)
+def test_archives_that_fail(members: dict[str, bytes], how: dict[str, Any], message: str) -> None:
+    """An archive without an image, and one that unpacks to more than may be, fail in words."""
+    with pytest.raises(ImageError) as raised:
+        split(archive("c.tgz", members), {"members": how})
+    assert str(raised.value) == message
+    assert not Path("results/split/c.images").exists()
 
 
 def test_own_function() -> None:

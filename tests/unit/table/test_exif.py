@@ -11,6 +11,8 @@ from PIL.TiffImagePlugin import IFDRational
 
 from pixmake.base.errors import PixmakeError
 from pixmake.config.images import Images
+from pixmake.plan.plan import plan_project
+from pixmake.table.exif import BROKEN
 from pixmake.table.sources import read_images
 from pixmake.table.table import Table
 
@@ -87,17 +89,42 @@ def test_headers_that_say_nothing() -> None:
 
 
 def test_headers_that_cannot_be_read() -> None:
-    """They are told, each with its file; a file that is not there is for another check."""
+    """Their cells are empty, and that is noted; a file that is not there is for another check."""
     Path("in/a.jpg").write_text("no image")
-    picture("b.jpg", {}, {0x9003: "yesterday, at noon"})
-    with pytest.raises(PixmakeError) as raised:
-        table()
-    first, second = [str(problem) for problem in raised.value.problems]
-    assert first == "in, a.jpg: in/a.jpg: its header cannot be read: it is no image that Pillow knows"
-    assert second.startswith("in, b.jpg: in/b.jpg: its header cannot be read: time data 'yesterday, at noon'")
+    picture("b.jpg", {0x0110: "D5"}, {0x9003: "yesterday, at noon"})
+    picture("c.jpg", {0x0110: "D5"}, {0x9003: "2024:03:01 14:05:09"})
+    found = table(exif=["timestamp", "camera"])
+    assert found.frame["camera"].tolist() == [None, "D5", "D5"]
+    assert found.frame["timestamp"].tolist() == [None, None, "2024-03-01T14:05:09"]
+    first, second = map(str, found.notes)
+    assert first == "in, a.jpg, in/a.jpg: its header cannot be read: it is no image that Pillow knows"
+    assert second.startswith(
+        "in, b.jpg, in/b.jpg: its header cannot be read: timestamp: time data 'yesterday, at noon'"
+    )
     Path("t.csv").write_text("path\ngone.jpg\n")
     gone = read_images(Images.model_validate({"table": "t.csv", "exif": ["camera"]}))
     assert (gone.frame["camera"].tolist(), gone.notes) == ([None], ())
+
+
+@pytest.mark.parametrize(
+    ("keys", "ids"),
+    [
+        ({"group_by": ["camera"]}, ["a", "D5"]),
+        ({"id": "{camera}"}, ["a", "D5"]),
+        ({}, ["a", "b"]),
+    ],
+)
+@pytest.mark.parametrize("how", ["empty", "fail"])
+def test_a_broken_header_stops_no_other_image(keys: dict[str, Any], ids: list[str], how: str) -> None:
+    """An image whose key cannot be read is one by itself; whether its job fails is said by a key."""
+    Path("in/a.jpg").write_text("no image")
+    picture("b.jpg", {0x0110: "D5"})
+    Path("s.py").write_text("def f(images=None): ...\n")
+    images = {"directory": "in", "exif": ["camera"], "broken_headers": how, **keys}
+    plan = plan_project({"images": images, "steps": {"s": {"function": "s.py:f"}}}, [])
+    assert [group.id for group in plan.groups] == ids
+    broken = [job.task.broken for _, job in plan.jobs()]
+    assert broken == [f"{BROKEN}: it is no image that Pillow knows" if how == "fail" else "", ""]
 
 
 def test_each_header_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:

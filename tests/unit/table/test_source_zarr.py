@@ -160,6 +160,34 @@ def test_everything_wrong_is_told_at_once(folder: Path, tmp_path: Path) -> None:
         listed(path=f"{tmp_path}/p.zarr")
 
 
+def test_a_plate_that_lacks_something(tmp_path: Path) -> None:
+    """A missing well is left out by `missing: skip`; one broken image stops no other: its job will."""
+    plate = tmp_path / "p.zarr"
+    omezarr.write_plate(dict.fromkeys(("A/1/0", "A/2/0", "B/1/0"), FIELD), plate, "tcyx")
+    said = json.loads((plate / ".zattrs").read_text())
+    said["plate"]["wells"].append({"path": "C/9"})
+    (plate / ".zattrs").write_text(json.dumps(said))
+    (plate / "B/1/0/.zattrs").write_text("{}")
+    images = Images.model_validate({"zarr": {"path": str(plate), "split": ["t"]}, "missing": "skip"})
+    found = read_images(images)
+    assert [row[:2] for row in zip(found.cells["well"], found.cells["t"], strict=True)] == [
+        *(("A1", 0), ("A1", 1), ("A2", 0), ("A2", 1)),
+        ("B1", None),
+    ]
+    assert [note.why for note in found.notes] == [
+        "a well that its plate lists is not there",
+        "its metadata cannot be read",
+    ]
+    assert not path_problems(found)
+
+
+def test_links_among_folders_of_images(tmp_path: Path) -> None:
+    """A circle of links is followed once."""
+    omezarr.write(FIELD[0, 0], tmp_path / "more/single.zarr", "yx")
+    (tmp_path / "more/back").symlink_to(tmp_path)
+    assert "more/single.zarr" in listed(path=str(tmp_path)).cells["path"].tolist()
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [

@@ -79,6 +79,7 @@ def test_directory() -> None:
     found = table(directory="in")
     assert rows(found, "path") == ["B.bmp", "a.JPG", "b/10.Tiff", "b/2.png"]
     assert counted_notes(found.notes) == [
+        "2 × is hidden, or a system's own (first: in/.cache)",
         "1 × is of another format (.txt) (first: in/notes.txt)",
         "1 × is of another format (.cr2) (first: in/raw.cr2)",
     ]
@@ -92,6 +93,44 @@ def test_directory() -> None:
     assert rows(table(directory={"path": "in", "formats": [".CR2", "txt"]}), "path") == [
         "notes.txt",
         "raw.cr2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_image"),
+    [
+        ("in/@eaDir/a.png", False),
+        ("in/$RECYCLE.BIN/a.png", False),
+        ("in/System Volume Information/a.png", False),
+        ("in/x/__MACOSX/a.png", False),
+        ("in/.Trashes/a.png", False),
+        ("in/._a.png", False),
+        ("in/Thumbs.db", False),
+        ("in/@a.png", True),
+        ("in/a@b/a.png", True),
+    ],
+)
+def test_files_of_systems(path: str, is_image: bool) -> None:
+    """They are no images, and are counted as left out, each folder once."""
+    files("in/1.png", path)
+    found = table(directory={"path": "in", "formats": ["png", "db"]})
+    assert len(found) == (2 if is_image else 1)
+    assert [note.why for note in found.notes] == ([] if is_image else ["is hidden, or a system's own"])
+
+
+def test_links_in_a_circle() -> None:
+    """A folder is listed once; a link that leads back to it is told, and one to itself is no file."""
+    files("in/a/1.png")
+    Path("in/a/back").symlink_to("..")
+    Path("in/b").symlink_to("a")
+    Path("in/self.png").symlink_to("self.png")
+    found = table(directory="in")
+    assert rows(found, "path") == ["a/1.png", "self.png"]
+    assert [str(note) for note in found.notes] == [
+        f"in/{name}: is a link to a folder that is listed already" for name in ("a/back", "b")
+    ]
+    assert [problem.partition(" (")[0] for problem in problems(directory="in")] == [
+        "in, self.png: there is no such file"
     ]
 
 
@@ -247,6 +286,18 @@ def test_lemnatec() -> None:
     assert found.notes == ()
     again = table(lemnatec="export/SnapshotInfo.csv")
     assert again.frame.equals(found.frame)
+
+
+def test_a_tile_that_two_rows_list() -> None:
+    """It is one image, and a note; where the rows contradict each other it is an error, as it was."""
+    files("export/snapshot1/a.png", "export/snapshot1/b.png", "export/snapshot1/c.png")
+    lemnatec("T,1,P,1,,0,0,0,true,,,a;c;", "T,1,P,1,,0,0,0,true,,,b;c;")
+    found = table(lemnatec="export")
+    assert rows(found, "path") == ["snapshot1/a.png", "snapshot1/c.png", "snapshot1/b.png"]
+    assert notes(found)[0] == (
+        "export/SnapshotInfo.csv, row 3: lists a tile that an earlier row lists: c, row 2"
+    )
+    assert path_problems(found) == []
 
 
 def test_lemnatec_with_oddities() -> None:

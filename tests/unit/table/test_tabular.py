@@ -212,12 +212,60 @@ def test_spreadsheets() -> None:
         ("t.ndjson", b'{"path": "a"}\n\nx\n', "t.ndjson, line 3: is no JSON"),
         ("t.csv", b'path\n"a', "t.csv, line 2: cannot be read: unexpected end of data"),
         ("t.csv", b"path\n\xff", "t.csv, line 2: is not UTF-8 text"),
+        ("t.csv", "path\na".encode("utf-16") + b"x", "t.csv: begins as UTF-16 text, but is none"),
+        ("t.csv", b"\n", "t.csv: is empty (it needs a header with a column `path`)"),
+        ("t.csv", b"\x00\x01\x02\x03", "t.csv: there is no column 'path'"),
     ],
 )
 def test_files_that_cannot_be_read(name: str, content: bytes, expected: str) -> None:
     """Each is told in a sentence, with its line or row."""
     Path(name).write_bytes(content)
     assert problems(table=name)[0].startswith(expected)
+
+
+PLAIN = "path,plot\na.png,1.10\nb.png,P2\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "first"),
+    [
+        (PLAIN.encode(), 2),
+        (PLAIN.replace("\n", "\r").encode(), 2),
+        (PLAIN.replace("\n", "\r\n").encode("utf-16"), 2),
+        (PLAIN.replace(",", "\t").encode("utf-16-le"), 2),
+        (PLAIN.encode("utf-16-be"), 2),
+        (f"sep=;\r\n{PLAIN.replace(',', ';')}".encode(), 2),
+        (f'"sep=,"\n{PLAIN}'.encode(), 2),
+        (f"\ufeffsep=\t\t\r{PLAIN.replace(',', chr(9))}".encode(), 2),
+        (b"path,plot,,\na.png,1.10,,\nb.png,P2,,\n", 2),
+        (b"path,plot\na.png,1.10,,\nb.png,P2\n", 2),
+        (b"\n\npath,plot\n\na.png,1.10\n , \nb.png,P2\n\n", 5),
+        (b" path , plot \na.png, 1.10 \nb.png,P2 \n", 2),
+    ],
+)
+def test_texts_of_spreadsheets(content: bytes, first: int) -> None:
+    """Line ends, UTF-16, Excel's line `sep=;`, cleared columns, empty lines, space: the same two rows."""
+    Path("t.csv").write_bytes(content)
+    found = table(table="t.csv")
+    assert found.columns == ["path", "plot"]
+    assert found.texts("plot") == ["1.10", "P2"]
+    assert found.cells["path"].tolist() == ["a.png", "b.png"]
+    assert found.place(0) == f"t.csv, row {first}"
+    assert found.notes == ()
+
+
+def test_paths_of_windows_and_with_space() -> None:
+    r"""``in\a.png`` and ``a.png `` are read as they are meant where that is a file, which is told."""
+    Path("in").mkdir()
+    for path in ("in/a.png", "b.png", "c .png", "d\\e.png"):
+        Path(path).touch()
+    Path("t.csv").write_text("path\nin\\a.png\nb.png \nc .png\nd\\e.png\nnone\\f.png\n")
+    found = table(table="t.csv")
+    assert found.cells["path"].tolist() == ["in/a.png", "b.png", "c .png", "d\\e.png", "none\\f.png"]
+    assert [str(note) for note in found.notes] == [
+        "t.csv, row 2: a path of Windows, read with /: 'in\\\\a.png'",
+        "t.csv, row 3: space around a path, left out: 'b.png '",
+    ]
 
 
 def test_missing_and_folders() -> None:
@@ -257,6 +305,26 @@ def test_join() -> None:
     assert found.columns == ["path", "plant", "day", "genotype"]
     assert found.frame["genotype"].tolist() == ["wt", None, "wt"]
     assert counted_notes(found.notes) == ["1 × a row that no image takes (first: plants.json, row 3)"]
+
+
+def test_keys_are_texts() -> None:
+    """A key is what is written; one that differs by case, zeros or the way of a number is pointed at."""
+    images("1.1", "1.10", "A1", "7")
+    Path("plants.csv").write_text("plant,g\n1.10,x\n1.1,y\nA01,z\n7.0,w\n")
+    asked = {"table": "plants.csv", "on": "plant"}
+    assert problems(table="images.csv", join=asked) == [
+        "images.csv, row 4: 'A1' is not in plants.csv by plant (plants.csv has 'A01': keys are compared "
+        "by their texts; `unmatched: skip` leaves such images out, `keep` gives them empty cells)",
+        "images.csv, row 5: '7' is not in plants.csv by plant (plants.csv has '7.0': keys are compared "
+        "by their texts)",
+    ]
+    kept = table(table="images.csv", join={**asked, "unmatched": "keep"})
+    assert kept.cells["g"].tolist() == ["y", "x", None, None]
+    pd.DataFrame({"plant": [7.0, 8.0], "g": ["v", None]}).to_parquet("numbers.parquet")
+    for written in ("7", "7.0"):
+        images(written)
+        found = table(table="images.csv", join={"table": "numbers.parquet", "on": "plant"})
+        assert found.cells["g"].tolist() == ["v"]
 
 
 def test_several_joins() -> None:
@@ -302,7 +370,6 @@ def test_images_that_the_other_table_does_not_know() -> None:
             "plant,g\nA,1\nB,2\nA,3\n7,4\n7.0,5\n",
             [
                 "plants.csv, row 4: 'A' stands twice, also in row 2 (an image takes the columns of one row)",
-                "plants.csv, row 6: '7' stands twice, also in row 5 (an image takes the columns of one row)",
             ],
         ),
         ("plnt,g\nA,1\n", ["plants.csv: there is no column 'plant' (did you mean 'plnt'?)"]),

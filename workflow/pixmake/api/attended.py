@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from pixmake.rules import attached
 from pixmake.rules.lock import left_locked
 
 GRACE = 30.0
@@ -30,7 +31,7 @@ def main(words: Sequence[str]) -> int:
     # a shell script's background command ignores interrupts, and so would Snakemake, which is ended by one
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # a session of its own: an interrupt reaches all that it has started, and nothing else
-    process = subprocess.Popen([*command, *words], stdin=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(attached.command(*words), stdin=subprocess.DEVNULL, start_new_session=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: threading.Thread(target=end, args=(process,), daemon=True).start())
 

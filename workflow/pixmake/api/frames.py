@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from pixmake.job.record import Record, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.plan.found_images import found_plan
 from pixmake.plan.plan import Plan
+from pixmake.results.read import measured_values
 from pixmake.rules.image_rules import records
-
-_NUMBERS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+from pixmake.table.term_names import OURS, WHY, column_names
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class Results:
             if record.error is None and record.measurements:
                 values = measured_values(record)
                 names.update(dict.fromkeys(values))
-                rows.append({**record.metadata, **values, "id": record.id, "step": record.step})
-        return _frame(rows, ["id", "step", *self.known.columns, *names])
+                rows.append({**_terms(record), **values, "id": record.id, "step": record.step})
+        return _frame(rows, ["id", "step", *column_names(self.known.columns).values(), *names])
 
     @property
     def failures(self) -> pd.DataFrame:
         """One row a failed image: ``id``, ``step``, ``error``, ``message``, ``log``, the metadata."""
         rows = [
             {
-                **record.metadata,
+                **_terms(record, (*OURS, *WHY)),
                 "id": record.id,
                 "step": record.step,
                 "error": record.error.type,
@@ -63,7 +63,8 @@ class Results:
             for record in self.records()
             if record.error is not None and record.error.type != PREREQUISITE
         ]
-        return _frame(rows, ["id", "step", "error", "message", "log", *self.known.columns])
+        ours = (*OURS, *WHY)
+        return _frame(rows, [*ours, *column_names(self.known.columns, ours).values()])
 
     def records(self) -> Iterator[Record]:
         """The records that are there: image by image in the table's order, then those over several."""
@@ -93,15 +94,11 @@ def known_plan(plan: Plan) -> Plan:
         return plan.containers
 
 
-def measured_values(record: Record) -> dict[str, Any]:
-    """What a record holds as measured, by name."""
-    return {name: _value(content["value"]) for name, content in record.measurements.items()}
+def _terms(record: Record, ours: Sequence[str] = OURS) -> dict[str, Any]:
+    """A record's metadata as the tables have them."""
+    names = column_names(record.terms, ours)
+    return {names[term]: value for term, value in record.terms.items()}
 
 
 def _frame(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
-
-
-def _value(value: Any) -> Any:
-    """A measured value: JSON has no NaN, a record says it as text."""
-    return _NUMBERS.get(value, value) if isinstance(value, str) else value

@@ -6,12 +6,11 @@ import base64
 import html
 import math
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from pixmake.api.frames import Results, measured_values
 from pixmake.base.errors import PixmakeError
 from pixmake.images.axes import WHOLE, ImageError, Part, is_zarr
 from pixmake.images.preview import preview
@@ -19,9 +18,7 @@ from pixmake.images.read import IMAGES
 from pixmake.job.record import Record
 from pixmake.plan.plan import Plan
 from pixmake.progress.status import Count
-
-if TYPE_CHECKING:
-    from pixmake.api.run import Progress, Run
+from pixmake.results.read import measured_values
 
 SHOWN = 12
 """Images whose results are shown; the tables have all."""
@@ -31,6 +28,66 @@ THUMBNAIL = 128
 
 REFRESH = 0.5
 """Seconds between two looks at a run that is shown."""
+
+
+class Results(Protocol):
+    """What a project has on disk; see `pixmake.Results`."""
+
+    @property
+    def plan(self) -> Plan:
+        """All that is planned."""
+
+    @property
+    def known(self) -> Plan:
+        """The plan of the images that are known."""
+
+    def records(self) -> Iterator[Record]:
+        """Image by image."""
+
+    def path(self, name: str) -> Path:
+        """Where a file of the project is."""
+
+
+class Progress(Protocol):
+    """How far a run is; see `pixmake.Progress`."""
+
+    @property
+    def done(self) -> int:
+        """Jobs that are done."""
+
+    @property
+    def total(self) -> int:
+        """Jobs to do."""
+
+    @property
+    def state(self) -> str:
+        """``running``, ``done``, ``failed`` or ``cancelled``."""
+
+
+class Run(Protocol):
+    """A run that goes on or has ended; see `pixmake.Run`."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+
+    @property
+    def state(self) -> str:
+        """As that of its progress."""
+
+    @property
+    def results(self) -> Results:
+        """What is there."""
+
+    def reason(self) -> str:
+        """Why it failed."""
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for its end: whether it has ended."""
+
 
 _COLOURS = {"running": "#2b7bba", "done": "#2e8540", "failed": "#c0392b", "cancelled": "#8a6d3b"}
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
-from pixmake.api.frames import Results, known_plan, measured_values
+from pixmake.api.frames import Results, known_plan
 from pixmake.api.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.api.progress_bar import is_watched, shown_bar
 from pixmake.api.run import Run, RunError
@@ -27,12 +27,14 @@ from pixmake.base.installed import WORKFLOW
 from pixmake.config.models import read_config
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
-from pixmake.plan.axes_check import fitting_problems
+from pixmake.plan.format_check import image_problems
 from pixmake.plan.plan import Plan, plan_project, selected_table
 from pixmake.progress.status import Count, project_status
 from pixmake.project.folder import complete_project
+from pixmake.results.read import measured_values
 from pixmake.rules.compiled import as_text
 from pixmake.table.table import PATH, located
+from pixmake.table.term_names import column_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -247,7 +249,7 @@ class Project:
         """
         plan = self._plan()
         with _inside(self.folder):
-            problems = fitting_problems(plan)
+            problems = image_problems(plan)
         if problems:
             raise PixmakeError(problems)
 
@@ -261,7 +263,7 @@ class Project:
         ids = {named(*image): group.id for group in plan.groups for image in group.images}
         paths = enumerate(table.cells[PATH])
         found = [ids.get(named(located(path, table.root), table.part(row))) for row, path in paths]
-        frame = table.frame.drop(columns="id", errors="ignore")
+        frame = table.frame.rename(columns=column_names(table.columns, ["id"]))
         frame.insert(0, "id", found)
         return frame[frame["id"].notna()]  # a group may have been left out for what it lacks
 
@@ -563,10 +565,12 @@ def _rows(results: Results) -> pd.DataFrame:
     import pandas as pd
 
     rows, names = [], dict[str, None]()
+    columns = column_names(results.known.columns, ["id", "error"])
     for record in results.records():
         values = measured_values(record)
         names.update(dict.fromkeys(values))
         error = None if record.error is None else f"{record.error.type}: {record.error.message}"
-        rows.append({**record.metadata, **values, "id": record.id, "error": error})
-    columns = ["id", *results.known.columns, *names, "error"]
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(columns)))
+        terms = {columns.get(term, term): value for term, value in record.terms.items()}
+        rows.append({**terms, **values, "id": record.id, "error": error})
+    shown = ["id", *columns.values(), *names, "error"]
+    return pd.DataFrame(rows, columns=list(dict.fromkeys(shown)))

@@ -207,7 +207,7 @@ class Run:
         stopped = self._job_log(told.failed_rules[0]) if told.failed_rules else None
         if stopped is not None:
             return stopped
-        if any(line.startswith("LockException") for line in lines):
+        if any(line.startswith(("LockException", "Another run is at work")) for line in lines):
             return f"another run is at work on the same results in {self.results.folder}"
         said = lines[-1] if lines and " images failed: " in lines[-1] else "\n".join(lines[-20:])
         return said or f"Snakemake ended with exit status {self._process.returncode}; see {self.log}"

@@ -1,4 +1,5 @@
 """Words that everybody may use.
 
-Errors, ids, the values of cells, files written whole, the small languages that a config is written in.
+Errors with their place, ids, the values of cells, files that are written whole, and the small languages
+that a config is written in: conditions, placeholders, resources that grow, terms in file names.
 """

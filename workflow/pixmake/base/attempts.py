@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
+from collections.abc import Callable
 from typing import Any
 
 NAME = "attempt"
 """What an expression may name; the first attempt is 1."""
 
-_FUNCTIONS = {"min": min, "max": max, "round": round, "int": int, "abs": abs}
+LONGEST = 1000
+"""Letters of an expression: no resource needs as many."""
+
+MOST_BITS = 1024
+"""The size of a number on the way to a value; beyond it an expression would count for ever."""
+
+
+def _rounded(value: Any, digits: int = 0) -> Any:
+    if abs(digits) > 20:
+        raise OverflowError(f"rounded to {digits} digits")
+    return round(value, digits) if digits else round(value)
+
+
+_FUNCTIONS = {"min": min, "max": max, "round": _rounded, "int": int, "abs": abs}
 _NODES = (
     ast.Expression,
     ast.Constant,
@@ -81,14 +96,48 @@ def at_attempt(given: Any, attempt: int) -> Any:
         return given
     if problem := expression_problem(given):
         raise ValueError(problem)
-    value = eval(
-        compile(given.strip(), "resources", "eval"), {"__builtins__": {}, **_FUNCTIONS, NAME: attempt}
-    )
+    tree = ast.fix_missing_locations(_Bounded().visit(ast.parse(given.strip(), mode="eval")))
+    names = {"__builtins__": {}, **_FUNCTIONS, **_BOUNDED, NAME: attempt}
+    value = eval(compile(tree, "resources", "eval"), names)
     return math.ceil(value) if isinstance(value, float) else value
 
 
+class _Bounded(ast.NodeTransformer):
+    """Has those operators counted by a function that can make much of little."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """An operator between two values."""
+        self.generic_visit(node)
+        name = type(node.op).__name__
+        if name not in _BOUNDED:
+            return node
+        return ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], [])
+
+
+def _bounded(operation: Callable[[Any, Any], Any], bits: Callable[[Any, Any], float]) -> Callable[..., Any]:
+    def bounded(left: Any, right: Any) -> Any:
+        if isinstance(left, str) or isinstance(right, str):
+            raise TypeError("a text is no number")
+        if isinstance(left, int) and isinstance(right, int) and bits(left, right) > MOST_BITS:
+            raise OverflowError("a number on the way is too large")
+        return operation(left, right)
+
+    return bounded
+
+
+_BOUNDED = {
+    "Pow": _bounded(operator.pow, lambda left, right: left.bit_length() * abs(right)),
+    "LShift": _bounded(operator.lshift, lambda left, right: left.bit_length() + right),
+    "Mult": _bounded(operator.mul, lambda left, right: left.bit_length() + right.bit_length()),
+    "Mod": _bounded(operator.mod, lambda left, right: 0),
+}
+"""What counts in place of an operator: a result of so many bits at the most."""
+
+
 def _parsed(text: str) -> ast.Expression | None:
+    if len(text) > LONGEST:
+        return None
     try:
         return ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

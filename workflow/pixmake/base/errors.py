@@ -42,12 +42,13 @@ class PixmakeError(Exception):
 class MissingExtraError(PixmakeError):
     """A feature that needs an optional package which is not installed."""
 
-    def __init__(self, feature: str, package: str, extra: str) -> None:
+    def __init__(self, feature: str, package: str, extra: str, otherwise: str = "") -> None:
+        hint = f"install it with: pip install 'pixmake[{extra}]'"
         super().__init__(
             [
                 Problem(
                     f"{feature} needs the package {package}, which is not installed",
-                    hint=f"install it with: pip install 'pixmake[{extra}]'",
+                    hint=f"{hint}, {otherwise}" if otherwise else hint,
                 )
             ]
         )

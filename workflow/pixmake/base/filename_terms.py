@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from pixmake.base.values import typed_cell
+from pixmake.base.values import Cell, typed_cell
 
 IGNORED = "_"
 """A term of this name is no column."""
@@ -49,9 +49,13 @@ class NameParser:
     """Reads the terms that a path holds."""
 
     columns: tuple[str, ...]
-    """The terms, in the order in which `read` gives their values."""
-    read: Callable[[str], list[Any]]
-    """The cells of a path with ``/`` between folders; raises `NameMismatch`."""
+    """The terms, in the order in which `cells` gives their cells."""
+    cells: Callable[[str], list[Any]]
+    """The cells of a path with ``/`` between folders, as a table takes them; raises `NameMismatch`."""
+
+    def read(self, path: str) -> list[Any]:
+        """The values of those cells."""
+        return [typed_cell(cell) for cell in self.cells(path)]
 
 
 def name_parser(
@@ -165,16 +169,16 @@ def _piece(spec: str, template: str) -> str:
     """The regular expression of one term."""
     if "%" in spec:
         return _time_expression(spec, template)
-    if number := re.fullmatch(r"0?([1-9]\d?)?([df]?)", spec):
+    if number := re.fullmatch(r"0?([1-9]\d?)?([dfs]?)", spec):
         width, kind = number.groups()
         many = f"{{{width}}}" if width else "+"
         if kind == "d":
             return f"[+-]?[0-9]{many}" if not width else f"[0-9]{many}"
         if kind == "f" and not width:
             return r"[+-]?[0-9]+(?:\.[0-9]+)?"
-        if not kind:
+        if kind in ("", "s"):
             return f"[^/]{many}" if width else "[^/]+?"
-    known = "d (a whole number), f (a number), 4 (so many characters), 3d (so many digits), or %Y-%m-%d"
+    known = "d (a whole number), f (a number), s (a text), 4 (so many characters), 3d (digits), or %Y-%m-%d"
     raise ValueError(f"{template!r}: {spec!r} says nothing; after the colon comes {known}")
 
 
@@ -196,10 +200,12 @@ def _reader(name: str, seen: Sequence[tuple[int, str]]) -> Callable[[re.Match[st
     if "%" not in spec:
         group = groups[0]
         if spec.endswith("d"):
-            return lambda match: typed_cell(int(match[group]))
+            return lambda match: Cell(typed_cell(int(match[group])), match[group])
         if spec == "f":
-            return lambda match: float(match[group])
-        return lambda match: _filled(typed_cell(match[group]), name)
+            return lambda match: Cell(float(match[group]), match[group])
+        if spec.endswith("s"):
+            return lambda match: _filled(Cell(match[group].strip(), match[group].strip()), name)
+        return lambda match: _filled(match[group], name)
     written = " ".join(spec for _, spec in seen)
     codes = set(re.findall("%(.)", written))
     known: dict[str, Any] = {}
@@ -223,7 +229,8 @@ def _reader(name: str, seen: Sequence[tuple[int, str]]) -> Callable[[re.Match[st
 
 
 def _filled(cell: Any, name: str) -> Any:
-    if cell is None:
+    text = cell.text if isinstance(cell, Cell) else cell
+    if not text or text.isspace():
         raise NameMismatch(f"has nothing for {name}")
     return cell
 
@@ -239,7 +246,7 @@ def _by_delimiter(terms: Sequence[str], delimiter: str, formats: Sequence[str]) 
         if len(pieces) != len(terms):
             what = f"has not the {len(terms)} terms {delimiter.join(terms)}"
             raise NameMismatch(what, f"{len(pieces)} between {delimiter!r}")
-        return [_filled(typed_cell(pieces[number]), terms[number]) for number in kept]
+        return [_filled(pieces[number], terms[number]) for number in kept]
 
     return NameParser(columns, read)
 
@@ -267,6 +274,6 @@ def _by_pattern(pattern: str, terms: Sequence[str], formats: Sequence[str]) -> N
         match = compiled.search(text)
         if match is None:
             raise NameMismatch("has no match of pattern", repr(text))
-        return [typed_cell(match[group]) for group in groups]
+        return [match[group] for group in groups]
 
     return NameParser(columns, read)

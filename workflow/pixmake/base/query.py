@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixmake.base.numerals import numbers_of
 from pixmake.base.values import comparable, parse_time
 
 _TOKEN = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|`([^`]*)`|([&|\r\n])""")
@@ -64,6 +65,8 @@ class _Cells:
 
     values: Sequence[Any]
     name: str
+    texts: Sequence[Sequence[str | None]] = ()
+    """As they are written, in all spellings, if that is known: what a text is compared with."""
 
 
 def parse_query(text: str) -> Query:
@@ -112,7 +115,12 @@ def column_of(name: str, columns: Sequence[str]) -> str | None:
     return next((column for column in columns if unicodedata.normalize("NFKC", column) == folded), None)
 
 
-def matching(query: Query, columns: Mapping[str, Sequence[Any]], count: int) -> list[bool]:
+def matching(
+    query: Query,
+    columns: Mapping[str, Sequence[Any]],
+    count: int,
+    texts: Mapping[str, Sequence[Sequence[str | None]]] | None = None,
+) -> list[bool]:
     """For which rows the condition holds.
 
     Parameters
@@ -123,13 +131,19 @@ def matching(query: Query, columns: Mapping[str, Sequence[Any]], count: int) -> 
         The cells of each column that it names; times as `datetime.datetime`.
     count
         The number of rows.
+    texts
+        The texts of the columns' cells; see `pixmake.base.values.spellings`.
 
     Raises
     ------
     QueryError
         A cell is of a kind that cannot be compared so.
     """
-    return _truths(_value(query.tree, columns), count)
+    told = texts or {}
+    cells = {
+        name: _Cells(values, f"the column {name!r}", told.get(name, ())) for name, values in columns.items()
+    }
+    return _truths(_value(query.tree, cells), count)
 
 
 def _check(node: ast.expr, text: str, depth: int) -> None:
@@ -164,13 +178,13 @@ def _check(node: ast.expr, text: str, depth: int) -> None:
             _check(child, text, depth + 1)
 
 
-def _value(node: ast.expr, columns: Mapping[str, Sequence[Any]]) -> Any:
+def _value(node: ast.expr, columns: Mapping[str, _Cells]) -> Any:
     """What a part of the condition is: `_Cells`, or a value that is the same for all rows."""
     match node:
         case ast.Constant(value=value):
             return value
         case ast.Name(id=name):
-            return _Cells(columns[name], f"the column {name!r}")
+            return columns[name]
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_value(item, columns) for item in items]
         case ast.UnaryOp(op=ast.Not() | ast.Invert(), operand=operand):
@@ -225,14 +239,43 @@ def _compared(word: ast.cmpop, left: Any, right: Any) -> Any:
         if any(isinstance(cell, datetime.datetime) for cell in getattr(cells, "values", ())):
             times = {_time(item, 0) for item in items if item is not None}
             return _map(lambda x, row: (x in times) != negated, cells)
+        if isinstance(cells, _Cells) and cells.texts:
+            return _among(cells, items, negated)
         allowed = {comparable(item) for item in items}
         return _map(lambda x, row: (comparable(x) in allowed) != negated, cells)
     if isinstance(word, (ast.Eq, ast.NotEq)):
         negated = isinstance(word, ast.NotEq)
+        for cells, value in ((left, right), (right, left)):
+            if isinstance(cells, _Cells) and cells.texts and not isinstance(value, _Cells):
+                return _among(cells, [value], negated)
         return _pairs(lambda a, b, row: _equal(a, b, row) != negated, left, right)
     order = _ORDERS[type(word)]
+    left, right = _as_numbers(left), _as_numbers(right)
     names = " and ".join(side.name for side in (left, right) if isinstance(side, _Cells) and side.name)
     return _pairs(lambda a, b, row: _ordered(order, a, b, row, names), left, right)
+
+
+def _among(cells: _Cells, items: Sequence[Any], negated: bool) -> _Cells:
+    """Whether each cell is one of some values: a text by its text, all else by its value."""
+    said = {item for item in items if isinstance(item, str)}
+    values = {comparable(item) for item in items if not isinstance(item, str)}
+    compared = (
+        _as_numbers(cells).values if any(type(item) in (int, float) for item in items) else cells.values
+    )
+    found = [
+        comparable(number) in values or not said.isdisjoint(spelt)
+        for number, *spelt in zip(compared, *cells.texts, strict=True)
+    ]
+    return _Cells([each != negated for each in found], cells.name)
+
+
+def _as_numbers(side: Any) -> Any:
+    """A column of texts as numbers, where all of it can be read so; anything else as it is."""
+    if isinstance(side, _Cells) and any(isinstance(cell, str) for cell in side.values):
+        numbers = numbers_of(side.values)
+        if not numbers.unread:
+            return _Cells(numbers.values, side.name, side.texts)
+    return side
 
 
 def _equal(left: Any, right: Any, row: int) -> bool:

@@ -1,4 +1,7 @@
-"""What a cell of a table says: its value by its own text, what it equals, which time it means."""
+"""What a cell of a table says: its value by its own text, what it equals, which time it means.
+
+A cell's text is its identity: ``1.1`` and ``1.10`` have one value, and are two plots.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import datetime
 import json
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -18,23 +23,32 @@ _LARGEST = 10**15
 """Integers from here on stay text: a column of them with one empty cell would lose digits as floats."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell whose value is not the one that its text has by itself."""
+
+    value: Any
+    text: str
+
+
 def typed_cell(cell: Any) -> Any:
     """A cell's value by itself alone, so that no other row, and no file format, has a say in it.
 
     Parameters
     ----------
     cell
-        Text, or what JSON, Parquet or Excel hold.
+        Text, a `Cell`, or what JSON, Parquet or Excel hold.
 
     Returns
     -------
     str, int, float, bool or None
         ``7``, ``-1.5`` and ``1e-07`` are numbers; ``007``, ``1e5`` and ``+3`` are names and stay text, as do
-        integers of more than 15 digits. Nothing but space, and NaN, is ``None``. Times become ISO 8601
-        text, lists and mappings JSON.
+        integers of more than 15 digits. Space around a text is no part of it; nothing but space, and
+        NaN, is ``None``. Times become ISO 8601 text, lists and mappings JSON.
     """
     if isinstance(cell, str):
-        if not cell or cell.isspace():
+        cell = cell.strip()
+        if not cell:
             return None
         if cell[-1] in "0123456789" and cell.isascii():
             if _INTEGER.fullmatch(cell):
@@ -45,10 +59,37 @@ def typed_cell(cell: Any) -> Any:
     return _untyped(cell)
 
 
+def written(cell: Any, value: Any) -> str | None:
+    """The text of a cell, where that is not what its value equals: see `comparable`.
+
+    Parameters
+    ----------
+    cell
+        As `typed_cell` got it.
+    value
+        As `typed_cell` gave it.
+
+    Examples
+    --------
+    >>> written("1.10", 1.1), written("1.0", 1.0), written("1.1", 1.1), written(1.0, 1.0)
+    ('1.10', '1.0', None, None)
+    """
+    if isinstance(cell, Cell):
+        cell = cell.text
+    elif isinstance(cell, bytes):
+        cell = cell.decode("utf-8", "replace")
+    if not isinstance(cell, str) or value is None or isinstance(value, str):
+        return None
+    text = cell.strip()
+    return None if text == comparable(value) else text
+
+
 def _untyped(cell: Any) -> Any:
     """The value of a cell that is no text."""
     if cell is None or isinstance(cell, bool):
         return cell
+    if isinstance(cell, Cell):
+        return cell.value
     if hasattr(cell, "item"):  # NumPy's own numbers
         cell = cell.item()
     if isinstance(cell, Decimal):
@@ -79,7 +120,7 @@ def _number(value: float, text: str) -> float | str:
 
 
 def comparable(value: Any) -> str | None:
-    """What is compared: the text, so that ``0``, ``"0"`` and ``0.0`` are one value, and yes is true."""
+    """What a value without a text of its own equals: ``0`` and ``0.0`` are one, and yes is true."""
     if value is None:
         return None
     if isinstance(value, bool):
@@ -88,6 +129,37 @@ def comparable(value: Any) -> str | None:
         return str(int(value))
     text = str(value)
     return text.lower() if text.lower() in ("true", "false") else text
+
+
+def spellings(values: Sequence[Any], written: Sequence[str | None] | None = None) -> list[list[str | None]]:
+    """The text of each cell of a column; and once more, if some cells have no text of their own.
+
+    A file of numbers, such as Parquet, holds 7.0, which a text may call ``7.0`` or ``7``.
+
+    Parameters
+    ----------
+    values
+        Typed cells.
+    written
+        Their own texts, as `written` gives them; nothing if none has one.
+
+    Examples
+    --------
+    >>> spellings([1.1, 7], ["1.10", None])
+    [['1.10', '7']]
+    >>> spellings([7.0, "x"])
+    [['7.0', 'x'], ['7', 'x']]
+    """
+    shown = [value if value is None or type(value) is str else str(value) for value in values]
+    own = written or [None] * len(values)
+    texts = [said or text for text, said in zip(shown, own, strict=True)] if written else shown
+    if not {float, bool} & set(map(type, values)):
+        return [texts]
+    others = [
+        comparable(value) if said is None and type(value) in (float, bool) else text
+        for value, said, text in zip(values, own, texts, strict=True)
+    ]
+    return [texts] if others == texts else [texts, others]
 
 
 def parse_time(text: Any, written: str | None = None) -> datetime.datetime:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pixmake.base.errors import PixmakeError, file_problem
 from pixmake.base.files import NO_ROOM
 from pixmake.base.installed import VERSION
+from pixmake.base.operating_system import ANYWHERE, unfit
+from pixmake.base.owner import end_with_owner
 from pixmake.cli.commands import add_commands
 
 
@@ -20,6 +22,7 @@ def main(words: Sequence[str] | None = None) -> int:
     int
         The exit status: 0, or 1 if something is wrong with the project, or 2 with the command line.
     """
+    end_with_owner()
     words = list(sys.argv[1:] if words is None else words)
     parser = _parser(words[0] if words else "")
     # everything after `run` is Snakemake's, options that pixmake has too included
@@ -29,6 +32,10 @@ def main(words: Sequence[str] | None = None) -> int:
     else:
         arguments = parser.parse_args(words)
     arguments.passed_on = passed_on
+    if why := unfit():
+        print(f"pixmake: {why}", file=sys.stderr)
+        if words[0] not in ANYWHERE:
+            return 1
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run(arguments)

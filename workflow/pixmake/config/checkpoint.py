@@ -51,6 +51,12 @@ class Members(_Model):
     match: str | list[str] = []
     """Patterns such as `*.png` or `trial1/*`; default: all images."""
 
+    member_gb: Annotated[float, Field(gt=0)] = 1
+    """What one member may hold at most, unpacked, in GB: a small archive can hold more than a disk does."""
+
+    total_gb: Annotated[float, Field(gt=0)] = 20
+    """What all images of one archive may hold at most."""
+
 
 class Checkpoint(_Model):
     """How images are found in the files that the source names: exactly one of the first four keys."""

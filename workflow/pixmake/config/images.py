@@ -12,14 +12,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from pixmake.base.filename_terms import name_parser
 from pixmake.base.query import parse_query
 from pixmake.config.checkpoint import Checkpoint
+from pixmake.images.formats import SEARCHED
 
-FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp")
+FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *SEARCHED)
 """Suffixes of image files that a folder is searched for."""
 
 Scalar = str | int | float | bool | datetime.datetime | datetime.date | None
 Day = datetime.datetime | datetime.date | str
 ExifTerm = Literal["timestamp", "camera", "exposure", "aperture", "iso", "focal_length"]
-PartColumn = Literal["t", "c", "z", "level", "y", "x", "height", "width", "page"]
+PartColumn = Literal["scene", "t", "c", "z", "level", "y", "x", "height", "width", "page"]
 Format = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
 
 
@@ -77,8 +78,44 @@ class FileNames(_Model):
         return self
 
 
-class Directory(FileNames):
-    """A folder of images. A text alone is its `path`."""
+class Tile(_Model):
+    """Squares that an image is cut into. A number alone is `size`."""
+
+    size: Annotated[int, Field(gt=0)]
+    """Rows and columns of pixels; at the edges a tile is what is left."""
+
+    overlap: Annotated[int, Field(ge=0)] = 0
+    """Pixels that neighbours share: more than an object is wide, so that each is whole in some tile."""
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        if self.overlap > self.size // 2:
+            raise ValueError(f"an overlap of {self.overlap} is more than half a tile of {self.size}")
+        return self
+
+
+class Cut(_Model):
+    """Into which rows an image is cut."""
+
+    split: list[Literal["t", "c", "z"]] = []
+    """The axes along which each index is a row of its own: `[t, z]` makes a row of each time and plane."""
+
+    tile: Annotated[Tile, BeforeValidator(_short("size"), json_schema_input_type=int | Tile)] | None = None
+    """Squares that each image is cut into, a row each, e.g. `2048` or `{size: 2048, overlap: 64}`."""
+
+    level: Annotated[int, Field(ge=0)] = 0
+    """The resolution level that is read; 0 is the full one. Tiles are in its pixels."""
+
+    @field_validator("split")
+    @classmethod
+    def _once(cls, split: list[str]) -> list[str]:
+        if len(set(split)) < len(split):
+            raise ValueError("an axis stands twice")
+        return split
+
+
+class Directory(FileNames, Cut):
+    """A folder of images, each scene of a file a row. A text alone is its `path`."""
 
     path: str
     """The folder."""
@@ -101,43 +138,11 @@ class Phenodata(_Model):
     """The folder, or the JSON file in it."""
 
 
-class Tile(_Model):
-    """Squares that an image is cut into. A number alone is `size`."""
-
-    size: Annotated[int, Field(gt=0)]
-    """Rows and columns of pixels; at the edges a tile is what is left."""
-
-    overlap: Annotated[int, Field(ge=0)] = 0
-    """Pixels that neighbours share: more than an object is wide, so that each is whole in some tile."""
-
-    @model_validator(mode="after")
-    def _goes_on(self) -> Self:
-        if self.overlap > self.size // 2:
-            raise ValueError(f"an overlap of {self.overlap} is more than half a tile of {self.size}")
-        return self
-
-
-class Zarr(_Model):
+class Zarr(Cut):
     """An OME-Zarr. A text alone is its `path`."""
 
     path: str
     """An image, an HCS plate or one of its wells, or a folder of them; `….zarr`."""
-
-    split: list[Literal["t", "c", "z"]] = []
-    """The axes along which each index is a row of its own: `[t, z]` makes a row of each time and plane."""
-
-    tile: Annotated[Tile, BeforeValidator(_short("size"), json_schema_input_type=int | Tile)] | None = None
-    """Squares that each image is cut into, a row each, e.g. `2048` or `{size: 2048, overlap: 64}`."""
-
-    level: Annotated[int, Field(ge=0)] = 0
-    """The resolution level that is read; 0 is the full one. Tiles are in its pixels."""
-
-    @field_validator("split")
-    @classmethod
-    def _once(cls, split: list[str]) -> list[str]:
-        if len(set(split)) < len(split):
-            raise ValueError("an axis stands twice")
-        return split
 
 
 class Omero(_Model):
@@ -316,8 +321,16 @@ class Images(_Model):
     join: Annotated[list[Join], BeforeValidator(_listed, json_schema_input_type=Join | list[Join])] = []
     """Tables whose columns are added, e.g. `{table: config/plants.csv, on: plant}`."""
 
+    types: dict[str, Literal["text", "number"]] = {}
+    """Column: what the values of its cells are, `text` or `number` (of `12,5` and `090`, too); default: what
+    each cell says by itself. A cell's text stays what tells it apart."""
+
     exif: list[ExifTerm] = []
     """Columns that are added from the headers of the image files."""
+
+    broken_headers: Literal["empty", "fail"] = "empty"
+    """What happens to an image whose header cannot be read: its cells of `exif` are empty, which is reported,
+    or its jobs fail. Either way an image without what `group_by` or `id` needs is one by itself."""
 
     read_by: Annotated[list[PartColumn], Field(json_schema_extra={"uniqueItems": True})] | None = None
     """Columns that say which part of its image a row means: indices `t`, `c`, `z` from 0, a resolution

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from pixmake.base.attempts import at_attempt, expression_problem, is_expression
+from pixmake.base.bounded_yaml import load_yaml
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.config.aggregate import Aggregate
 from pixmake.config.images import Images, image_inconsistencies
@@ -427,7 +428,7 @@ def read_config(path: str | Path) -> dict[str, Any]:
     text = ""
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
-        content = yaml.safe_load(text)
+        content = load_yaml(text)
     except FileNotFoundError:
         hint = "run from the project's folder, or make a project with: pixmake init DIR"
         raise PixmakeError([Problem("there is no such file", str(path), hint)]) from None

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pixmake.base.bounded_yaml import load_yaml
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
 from pixmake.config.models import Executor, Keys, Name, explain, key_lines
@@ -122,7 +123,7 @@ def place_of(found: FoundSettings, keys: Keys) -> str:
 def _content(path: Path) -> Mapping[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        content = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+        content = tomllib.loads(text) if path.suffix == ".toml" else load_yaml(text)
     except FileNotFoundError:
         raise PixmakeError([Problem("there is no such file of settings", str(path))]) from None
     except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, OSError) as error:

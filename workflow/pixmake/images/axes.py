@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-PARTS = ("t", "c", "z", "level", "y", "x", "height", "width", "page")
+PARTS = ("scene", "t", "c", "z", "level", "y", "x", "height", "width", "page")
 """What says which part of an image is meant; columns of the table are called so."""
 
 PLANES = ("t", "c", "z")
@@ -28,9 +28,10 @@ NAMED = "tczyx"
 
 UNNAMED = "i"
 
-Part = Mapping[str, int]
-"""Of `PARTS`: indices of planes from 0; a resolution level, 0 the full one; a region in pixels of that
-level; a page of a TIFF. Empty: the whole image."""
+Part = Mapping[str, Any]
+"""Of `PARTS`: which image of a file that holds several, from 0; indices of planes from 0; a resolution level,
+0 the full one; a region in pixels of that level; a page of a TIFF. And ``inside``, a text: the path of an
+image inside its file. Empty: the whole image."""
 
 WHOLE: Part = MappingProxyType({})
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import MissingExtraError
 from pixmake.images.axes import NAMED, Described, ImageError, Part, fit_axes, index_of, mismatch
-from pixmake.images.remote import objects as remote
+from pixmake.images.remote.objects import is_remote
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,6 +76,7 @@ class Field:
     row: str
     column: str
     field: str
+    """Its name in its well; empty of a well that is not there."""
     acquisition: int | None = None
 
 
@@ -95,11 +96,19 @@ def open_group(path: str) -> Any:
     from zarr.errors import GroupNotFoundError, NodeTypeValidationError
 
     try:
-        return zarr.open_group(remote.store(path) if remote.is_remote(path) else path, mode="r")
+        return zarr.open_group(_store(path), mode="r")
     except (GroupNotFoundError, FileNotFoundError, NotADirectoryError):
         raise ImageError(f"{path}: is no Zarr group: neither .zgroup nor zarr.json is there") from None
     except (NodeTypeValidationError, ValueError, TypeError, KeyError) as error:
         raise ImageError(f"{path}: its Zarr metadata cannot be read: {error}") from None
+
+
+def _store(path: str) -> Any:
+    if not is_remote(path):
+        return path
+    from pixmake.images.remote.zarr_store import store
+
+    return store(path)
 
 
 def attributes(group: Any) -> Mapping[str, Any]:
@@ -226,7 +235,7 @@ def fields_of(path: str, group: Any, said: Mapping[str, Any]) -> Iterator[Field]
     Raises
     ------
     ImageError
-        A well is not there, or its metadata make none.
+        Its metadata make none.
     """
     from concurrent.futures import ThreadPoolExecutor  # each image's process would pay for its hooks
 
@@ -241,12 +250,15 @@ def fields_of(path: str, group: Any, said: Mapping[str, Any]) -> Iterator[Field]
             try:
                 return attributes(group[inner])
             except KeyError:
-                raise ImageError(f"{path}: the well {inner} is not there") from None
+                return {}
 
         with ThreadPoolExecutor(AT_ONCE) as threads:
             for inner, found in zip(wells, threads.map(read_well, wells), strict=True):
                 row, column = inner.split("/")
-                yield from _fields_of_well(f"{inner}/", row, column, found)
+                if found:
+                    yield from _fields_of_well(f"{inner}/", row, column, found)
+                else:
+                    yield Field(inner, row, column, "")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         kind = type(error).__name__
         raise ImageError(f"{path}: its OME-Zarr metadata make no plate ({kind}: {error})") from None

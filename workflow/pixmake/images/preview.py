@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.images import tiff as tiffs
-from pixmake.images.axes import PLANES, WHOLE, Described, Part, is_zarr
-from pixmake.images.read import describe, is_tiff, read_image
+from pixmake.images.axes import PLANES, WHOLE, Described, Part
+from pixmake.images.read import describe_part, read_image, says_what_it_is
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,13 +40,13 @@ def preview(path: str | Path, part: Part | None = None, side: int = 0) -> Array:
         The library that reads such files is not installed.
     """
     name, part = str(path), dict(part or WHOLE)
-    if not is_zarr(name) and not (is_tiff(name) and tiffs.is_installed()):
+    if not says_what_it_is(name):
         return read_image(name, part)
-    described = describe(name, part.get("level", 0), part.get("page"))
+    described = describe_part(name, part)
     if not part and described.levels == 1 and described.axes in ("yx", "yxc"):
         return read_image(name)
     if side and described.levels > 1 and not part.keys() & {"level", "y", "x", "height", "width", "page"}:
-        part["level"], described = _level(name, described, side)
+        part["level"], described = _level(name, part, described, side)
     for axis in PLANES:
         # the colours of a pixel stand last; they are a picture's, channels are not
         if axis in described.axes and axis not in part and not described.axes.endswith(axis):
@@ -59,9 +58,9 @@ def preview(path: str | Path, part: Part | None = None, side: int = 0) -> Array:
     return image
 
 
-def _level(path: str, full: Described, side: int) -> tuple[int, Described]:
+def _level(path: str, part: Part, full: Described, side: int) -> tuple[int, Described]:
     for level in range(full.levels - 1, 0, -1):
-        found = describe(path, level)
+        found = describe_part(path, {**part, "level": level})
         if max(found.size("y"), found.size("x")) >= side:
             return level, found
     return 0, full

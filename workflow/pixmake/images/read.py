@@ -1,7 +1,8 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
 OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for
-`pixmake.images.tiff`'. What OpenCV reads becomes (in its own order of channels):
+`pixmake.images.tiff`', what microscopes and cameras write `pixmake.images.formats`'. What OpenCV reads
+becomes (in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
 - 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pixmake.base.files import is_folder
+from pixmake.images import formats
 from pixmake.images import tiff as tiffs
 from pixmake.images.axes import (
     UNNAMED,
@@ -32,6 +34,7 @@ from pixmake.images.axes import (
     is_zarr,
     left_of,
 )
+from pixmake.images.fingerprint import decoding
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
 from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
@@ -85,6 +88,9 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return read_image(copy, part, axes)
+    if not is_plane(name) and formats.recognised(name):
+        return formats.read(name, part, axes)
+    _refuse_scene(part, name)
     if is_tiff(name):
         return _tiff(name, part, axes)
     image = _decoded(name)
@@ -95,10 +101,30 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
 
 
+def describe_part(path: str | Path, part: Part, axes: str | None = None) -> Described:
+    """What the image is of which a part is meant, at its level: see `describe`.
+
+    Parameters
+    ----------
+    path, part
+        As in `read_image`; of the part its level, its page, and which image of a file it is count.
+    axes
+        The axes that are asked for: of a camera's raw file ``yx`` means its sensor's mosaic.
+    """
+    name = str(path)
+    if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
+        with _local(name) as copy:
+            return describe_part(copy, part, axes)
+    if not is_zarr(name) and not is_plane(name) and formats.recognised(name):
+        return formats.describe(name, part, axes)
+    _refuse_scene(part, name)
+    return describe(name, part.get("level", 0), part.get("page"))
+
+
 def describe(path: str | Path, level: int = 0, page: int | None = None) -> Described:
     """What an image is: its axes, shape, type, pixel sizes and channels, at a level, or of a TIFF's page.
 
-    Of TIFF and OME-Zarr no pixel is read for it.
+    Of TIFF, OME-Zarr and the formats of microscopes no pixel is read for it.
 
     Raises
     ------
@@ -111,10 +137,20 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
     if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
         with _local(name) as copy:
             return describe(copy, level, page)
+    if not is_zarr(name) and not is_plane(name) and formats.recognised(name):
+        return formats.describe(name, {"level": level} | ({} if page is None else {"page": page}))
     if is_tiff(name):
         return tiffs.describe(name, level, page)
     _refuse_page({} if page is None else {"page": page}, name)
     return _zarr().describe(name, level) if is_zarr(name) else _described(_decoded(name))
+
+
+def says_what_it_is(path: str) -> bool:
+    """Whether `describe` needs no pixel of an image here, and the library that reads it is there."""
+    if is_zarr(path):
+        return True
+    found = formats.recognised(path)
+    return formats.is_installed(found) if found else is_tiff(path) and tiffs.is_installed()
 
 
 def is_tiff(path: str) -> bool:
@@ -143,6 +179,11 @@ def _local(uri: str) -> Iterator[str]:
 def _refuse_page(part: Part, path: str) -> None:
     if "page" in part:
         raise ImageError(f"{path}: has no pages, since it is no TIFF")
+
+
+def _refuse_scene(part: Part, path: str) -> None:
+    if part.keys() & {"scene", "inside"}:
+        raise ImageError(f"{path}: has no scenes: it is one image")
 
 
 def _described(image: Array) -> Described:
@@ -182,6 +223,7 @@ def _decoded(path: str) -> Array:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     if not content:
         raise ImageError(f"{path}: the file is empty (0 bytes)")
+    decoding(path, content)
     if cut_short(content):
         raise ImageError(f"{path}: the file is cut short: its last part is missing")
     buffer = np.frombuffer(content, np.uint8)
@@ -195,7 +237,7 @@ def _decoded(path: str) -> Array:
     except cv2.error as error:
         raise ImageError(f"{path}: OpenCV cannot decode it: {error.err or error}") from None
     if image is None:
-        raise ImageError(f"{path}: is not an image that OpenCV can decode")
+        raise ImageError(formats.unknown(path, content))
     return image
 
 

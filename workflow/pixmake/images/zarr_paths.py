@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 
-from pixmake.images.axes import is_zarr
-
 METADATA = (".zattrs", "zarr.json")
 """The file that says what a group is: of Zarr v2, of v3."""
 
@@ -40,15 +38,3 @@ def metadata_file(path: str) -> str:
         if os.path.isfile(found):
             return found
     return f"{path.rstrip('/')}/{METADATA[0]}"
-
-
-def image_of(path: str) -> str:
-    """The image of a `metadata_file`; any other path stays as it is.
-
-    Examples
-    --------
-    >>> image_of("p1.zarr/A/1/0/.zattrs"), image_of("a/zarr.json")
-    ('p1.zarr/A/1/0', 'a/zarr.json')
-    """
-    folder, _, name = path.rpartition("/")
-    return folder if name in METADATA and is_zarr(folder) else path

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 _DONE, _TOLD, _REPLACED, _FAILED = 64, 65, 66, 67  # as in run.py
 
+_FOLDER = 0o040000
+"""A folder in which nobody else may do anything, as `stat` has it."""
+
+_LONGEST = 40
+"""Letters of the path in which the folder of sockets may lie: an address has 107 at the most."""
+
 CONTAINED = 0
 """Stands for the Snakemake process where that cannot be seen: inside a container."""
 
@@ -41,22 +47,39 @@ def main(owner: int, words: list[str]) -> int:
         return 1  # Snakemake has gone: nothing is started in its absence
     if not reply:
         reply = str(_worker().run_plain(words, owner))
-    return settle(owner, reply, lambda: _worker().explain(words, reply))
+    return settle(owner, words, reply, lambda: _worker().explain(words, reply))
 
 
-def settle(owner: int, reply: str, explain: "Callable[[], int]") -> int:
+def settle(owner: int, words: list[str], reply: str, explain: "Callable[[], int]") -> int:
     """What an answer means: as `main`; of a job that left no record `explain` leaves one."""
     status = int(reply.split(" ", 1)[0])
-    if status not in (_DONE, _TOLD, _REPLACED, _FAILED):
+    if not is_ours(status, words):
         status = explain()
     if status == _REPLACED:
         os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
     return 0 if status in (_DONE, _FAILED) else 1
 
 
+def is_ours(status: int, words: list[str]) -> bool:
+    """Whether an exit status is what the job told us, and not one with which an analysis has ended itself."""
+    if status in (_DONE, _FAILED):
+        return os.path.exists(words[5])
+    if status == _TOLD:
+        step, name = words[5].removesuffix(".json").split("/")[-2:]
+        try:
+            with open(words[4], "rb") as log:
+                return f"{step} {name}: ".encode("utf-8", "surrogateescape") in log.read()
+        except OSError:
+            return False
+    return status == _REPLACED and "PIXMAKE_SUBMISSION" in os.environ
+
+
 def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_socket.socket | None":
     """A connection to the warm process, which is started if there is none; nothing if it cannot be."""
-    address = _address(owner, python, environment)
+    home = folder()
+    if not home:
+        return None
+    address = f"{home}/{owner}.{started(owner)}.{_digest(python)}.{_threads(environment)}"
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(address)
@@ -68,7 +91,7 @@ def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_sock
             connection.connect(address)
         except OSError:
             return None
-    return connection
+    return connection if is_mine(connection) else None
 
 
 def ask(
@@ -97,14 +120,56 @@ def ask(
         return ""
 
 
-def _address(owner: int, python: str, environment: "Mapping[str, str]") -> str:
-    """The socket of the warm process: one for each Snakemake, interpreter and number of threads."""
-    return f"{folder()}/{owner}.{started(owner)}.{_digest(python)}.{_threads(environment)}"
-
-
 def folder() -> str:
-    """Where sockets lie: a folder of this user's alone, with a path that is short enough for one."""
-    return f"/tmp/pixmake-{os.getuid()}"
+    """Where sockets lie: a folder that is known to be this user's alone; nothing if there is none.
+
+    What goes through them is a job's whole environment, and others may make a folder in ``/tmp``, too.
+    """
+    for place in places():
+        try:
+            found = _made(place)
+        except OSError:
+            continue
+        if found.st_uid == os.geteuid() and found.st_mode & 0o170077 == _FOLDER:
+            return place
+    return ""
+
+
+def _made(place: str) -> "os.stat_result":
+    """A folder as it is, made if there is none."""
+    try:
+        return os.lstat(place)
+    except FileNotFoundError:
+        os.mkdir(place, 0o700)
+    return os.lstat(place)
+
+
+def places() -> list[str]:
+    """Where sockets may lie, the best place first; each path is short enough for one."""
+    home = os.environ.get("XDG_RUNTIME_DIR", "")
+    first = [f"{home}/pixmake"] if home.startswith("/") and len(home) <= _LONGEST else []
+    usual = f"/tmp/pixmake-{os.geteuid()}"
+    return [*first, usual, *(f"{usual}.{number}" for number in range(1, 10))]
+
+
+def displaced() -> str:
+    """A line that says where sockets lie, if the usual place is somebody else's; else nothing."""
+    usual, found = f"/tmp/pixmake-{os.geteuid()}", folder()
+    if not found:
+        what = "each image has a process of its own, which takes longer"
+    elif found.startswith(f"{usual}."):
+        what = f"{found} is used in its place"
+    else:
+        return ""
+    return f"{usual} is not a folder of this user's alone: {what}"
+
+
+def is_mine(connection: "_socket.socket") -> bool:
+    """Whether a process of this user is at the other end of a connection, where the system tells."""
+    if not hasattr(_socket, "SO_PEERCRED"):
+        return True
+    found = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
 
 
 def started(process: int) -> str:

@@ -40,7 +40,7 @@ class Gathered:
     parts: tuple[Mapping[str, Mapping[str, int]], ...] = ()
     """Which part of each of these is meant, by the same names; without a name: all of it."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    """What those at URIs were when the plan was made."""
+    """What they were when the plan was made, of those that have changed or are at URIs."""
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files of needed steps, by name."""
     results: Mapping[str, Any] = field(default_factory=dict)
@@ -138,6 +138,24 @@ def gather_members(path: str | Path, files: Mapping[str, Sequence[str]]) -> Gath
     return gathered
 
 
+def watched_images(path: str | Path) -> dict[str, str]:
+    """The files on which a job of a step with ``per`` depends, from its list, each with its version."""
+    content = json.loads(Path(path).read_bytes())
+    if not content["watched"]:
+        return {}
+    return {
+        image: each.get("versions", {}).get(image, "")
+        for each in content["members"]
+        for image in each["images"].values()
+    }
+
+
+def needed_files(path: str | Path) -> list[str]:
+    """The records and files of other steps in the list of a job of a step with ``per``."""
+    needed = json.loads(Path(path).read_bytes())["needed"]
+    return [file for jobs in needed.values() for files in jobs for file in files]
+
+
 def gather_all(path: str | Path, step: str, gathered: Gathered) -> Gathered:
     """Add what a step made of all images; see `write_gathered`.
 
@@ -164,6 +182,8 @@ def members_text(
     members: Iterable[Mapping[str, Any]],
     needed: Mapping[str, Sequence[Sequence[str]]],
     each_image: Mapping[str, bool],
+    *,
+    watched: bool = True,
 ) -> str:
     """The list of a job's images as JSON.
 
@@ -171,13 +191,15 @@ def members_text(
     ----------
     members
         Of each image ``id``, ``metadata``, ``images`` (paths by name) and, where not all of it is meant,
-        ``parts`` (by the same names), and ``versions`` of those at URIs.
+        ``parts`` (by the same names), and ``versions`` (by path), see `pixmake.plan.image_versions`.
     needed
         By needed step, of each of its jobs the record and then the files.
     each_image
         Whether a needed step has a job for each image, in the order of ``members``.
+    watched
+        Whether the job depends on the images themselves.
     """
-    content = {"members": list(members), "needed": needed, "each_image": each_image}
+    content = {"members": list(members), "needed": needed, "each_image": each_image, "watched": watched}
     return json.dumps(content, ensure_ascii=False, sort_keys=True)
 
 

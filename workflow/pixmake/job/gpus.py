@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from pixmake.base.own_folder import OTHERS_READ, own_folder
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 DRIVER = "/proc/driver/nvidia/gpus"
 """Where Linux lists the devices, which is faster to read than a program is started."""
@@ -39,8 +41,9 @@ def claim_devices(count: int) -> tuple[str, ...]:
     there = devices()
     if not count or len(there) < count:
         return ()
-    folder = Path(f"/tmp/pixmake-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
+    usual = f"/tmp/pixmake-{os.geteuid()}"
+    # no folder of a session's, as that of sockets: all runs of a user are to look at the same locks
+    folder = own_folder([usual, *(f"{usual}.{number}" for number in range(1, 10))], OTHERS_READ)
     while True:
         locks = {}
         for device in there:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ PICTURES = "report_files"
 """The folder below ``results`` with the small pictures of the page."""
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a letter of UTF-16, which no UTF-8 can hold: a byte of a file's name that is no text, for one."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,33 @@ class Record:
     """The image files that the job was given."""
     origin: Mapping[str, Any] = field(default_factory=dict)
     """What it was made of: the ``task`` as the job was told it, and the ``inputs`` as they were then."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The texts of those metadata whose text says more than their value, such as 1.10."""
+
+    @property
+    def terms(self) -> Mapping[str, Any]:
+        """The metadata as tables have them; see `as_written`."""
+        return as_written(self.metadata, self.written)
+
+
+def as_written(metadata: Mapping[str, Any], written: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Metadata with their texts, where these are not those of their values; in lists entry by entry.
+
+    Examples
+    --------
+    >>> as_written({"plot": 1.1, "day": 1.0, "plant": 7}, {"plot": "1.10", "day": "1.0"})
+    {'plot': '1.10', 'day': 1.0, 'plant': 7}
+    """
+    if not written:
+        return metadata
+    return {**metadata, **{term: _text(metadata.get(term), text) for term, text in written.items()}}
+
+
+def _text(value: Any, text: Any) -> Any:
+    if isinstance(text, (list, tuple)):
+        values = value if isinstance(value, list) else [value] * len(text)
+        return [_text(each, said) for each, said in zip(values, text, strict=True)]
+    return value if text is None or text == str(value) else text
 
 
 def named(path: str) -> str:
@@ -102,9 +132,15 @@ def write_record(record: Record, path: str | Path) -> None:
         record = replace(record, error=error, files=files)
     with written_whole(path) as temporary:
         content = {**vars(record), "error": record.error and vars(record.error)}
+        if not record.written:
+            del content["written"]
         # a line for each part, and not `indent`: with that Python encodes in Python, twice as slowly
-        lines = ",\n".join(f'"{name}": {_ENCODER.encode(part)}' for name, part in content.items())
-        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+        parts = {name: _ENCODER.encode(part) for name, part in content.items()}
+        for name in ("measurements", "error"):  # they go into tables, whose text is UTF-8
+            parts[name] = _HALF.sub(lambda found: f"\\\\u{ord(found[0]):04x}", parts[name])
+        lines = ",\n".join(f'"{name}": {part}' for name, part in parts.items())
+        # half a letter in a path stays what it is: as JSON has it, the path is found again
+        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_record(path: str | Path) -> Record:
@@ -205,10 +241,10 @@ def note_failure(results: str | Path, step: str, job_id: str, reason: str) -> No
     """Add a line to the list of a job's failures, so that the next run tries it again."""
     path = Path(results) / FAILURES / step / job_id
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = " ".join(reason.split())[:500] + "\n"
+    line = " ".join(reason.split())[:500].encode("utf-8", "backslashreplace") + b"\n"
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(handle, line.encode())
+        os.write(handle, line)
     finally:
         os.close(handle)
 

@@ -12,19 +12,21 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import duplicate, make_blank, remove
-from pixmake.images.axes import is_zarr
-from pixmake.images.fingerprint import WHOLE, fingerprint
+from pixmake.images import formats
+from pixmake.images.axes import ImageError, is_zarr
+from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
-from pixmake.images.zarr_paths import image_of
 from pixmake.job import finished_results as kept
+from pixmake.job import program
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -33,6 +35,8 @@ from pixmake.job.gathered import (
     gather_all,
     gather_members,
     gather_single,
+    needed_files,
+    watched_images,
 )
 from pixmake.job.record import (
     Failure,
@@ -59,8 +63,11 @@ FAILED = 67
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
 
-LINKS = ".snakemake/pixmake/links"
-"""Where images lie whose names Snakemake would take for patterns; see `pixmake.rules.image_rules`."""
+MOST_MEASUREMENTS = 10_000
+"""Measurements of one image: each is a column of the tables, and of the page."""
+
+LONGEST_TEXT = 20_000
+"""Characters of a message, and of a traceback, that a record keeps."""
 
 _HOST, _PYTHON = platform.node(), platform.python_version()
 _STANDARD_LIBRARY = os.path.dirname(os.__file__)
@@ -96,9 +103,7 @@ def parse_job(words: Sequence[str]) -> Job:
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
-    local = iter(inputs)
-    images = tuple(uri or _real(next(local)) for uri in task.images) or tuple(map(_real, inputs))
-    return Job(task, limits, log, record, named, images, needed, gathered)
+    return Job(task, limits, log, record, named, task.images, needed, gathered)
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
     int
         `DONE`, `FAILED`, `TOLD` or `REPLACED`.
     """
-    begun = begin(warm=warm, again=again)
+    begun, process = begin(warm=warm, again=again), os.getpid()
     key = _key(job) if kept.on_node() else ""
     if key:
         if kept.replaced():
@@ -151,6 +156,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, begun))
     try:
         record = finished(job, begun, threads=threads)
+        _end_strangers(process)
         if key and kept.replaced():
             _restore(job, key)
             return REPLACED
@@ -161,8 +167,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, begun))
     except BaseException as error:
+        _end_strangers(process)
         _lift_memory_limit()
-        traceback.print_exc()
+        _note(job, _said(error, _traceback))
         return fail(job, _failure(job, error), run=_run(job, begun))
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
@@ -180,19 +187,31 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     BaseException
         Whatever the work itself ends with.
     """
+    if job.task.broken:
+        raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
     runner = import_module(MODULES[job.task.kind])
-    outcome = runner.run(call_of(job, threads, gathered))
+    program.begin(job.limits.program)
+    program.see_unchanged()
+    with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
+        outcome = runner.run(call_of(job, threads, gathered))
+        program.see_unchanged()
+        made_of = origin(job, watched.checksums)
+        watched.still()
+    if len(outcome.measurements) > MOST_MEASUREMENTS:
+        what = f"{len(outcome.measurements):,} measurements of one image; {MOST_MEASUREMENTS:,} at most"
+        raise ValueError(f"{what}: make a list of those that belong together, or a file of a table")
     return Record(
         id=job.task.id,
         step=job.task.step,
         status="ok",
         metadata=job.task.metadata,
+        written=job.task.written,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
         run={**_run(job, begun), **outcome.run},
         images=job.images,
-        origin=origin(job),
+        origin=made_of,
     )
 
 
@@ -209,7 +228,10 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         needed.update(zip(files, job.needed[step][1:], strict=False))
-    remote.configure(job.limits.storage, {**_versions(job), **gathered.versions})
+    versions = {**dict(zip(job.images, job.task.versions, strict=False)), **gathered.versions}
+    remote.configure(
+        job.limits.storage, {path: versions[path] for path in filter(remote.is_remote, versions)}
+    )
     images = job.images
     if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
         images, gathered = _opened_by_name(images, gathered)
@@ -238,20 +260,19 @@ def _opened_by_name(images: tuple[str, ...], gathered: Gathered) -> tuple[tuple[
     return tuple(remote.local(path) for path in images), replace(gathered, images=several)
 
 
-def _versions(job: Job) -> dict[str, str]:
-    """What the images at URIs were when the plan was made."""
-    return dict(zip(job.images, job.task.versions, strict=True)) if job.task.versions else {}
-
-
 def prepare(job: Job) -> None:
     """Have the warm process read what every image of a step needs, of which this job is the first.
 
     See `pixmake.job.runners`.
     """
+    program.begin(job.limits.program)
     remote.prepare(job.task.images)
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    for path in job.images:
+        if not is_zarr(path) and not remote.is_remote(path):
+            formats.prepare(path)
     runner = import_module(MODULES[job.task.kind])
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)
@@ -267,7 +288,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         _restore(job, _key(job))
         return REPLACED
     if not prerequisite:
-        print(f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}", file=sys.stderr)
+        _note(job, f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}\n")
         if not job.limits.is_last or not job.limits.keep_going:
             return TOLD
     # Snakemake wants every declared output; an empty one stands for one that could not be made
@@ -279,6 +300,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
             step=job.task.step,
             status="failed",
             metadata=job.task.metadata,
+            written=job.task.written,
             error=failure,
             run=run or {},
             images=job.images,
@@ -296,17 +318,55 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
     return FAILED
 
 
-def origin(job: Job) -> dict[str, Any]:
-    """What a result is made of: what the job was told, and its images as they are."""
+def _end_strangers(process: int) -> None:
+    """End a process that the analysis has forked and that has come back here, as if it were the image's."""
+    if os.getpid() != process:
+        if sys.exc_info()[1] is not None:
+            with contextlib.suppress(BaseException):
+                traceback.print_exc()
+        os._exit(1)
+
+
+def _note(job: Job, text: str) -> None:
+    """Write to a job's log, whatever the analysis has done to its streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+    with contextlib.suppress(OSError), open(job.log, "a", encoding="utf-8", errors="backslashreplace") as log:
+        log.write(text)
+
+
+def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What a result is made of: what the job was told, and its images as they are.
+
+    Parameters
+    ----------
+    checksums
+        Those of the bytes that the job has decoded.
+    """
     # a file of which many jobs read a part each is not read as a whole by each of them
-    most, versions = 0 if job.task.parts else WHOLE, _versions(job)
-    inputs = [
-        {"path": path, "version": versions.get(path, "")}
-        if remote.is_remote(path)
-        else fingerprint(path, most=most)
-        for path in dict.fromkeys(job.images)
-    ]
-    return {"task": job.task.as_made(), "inputs": inputs}
+    most, known = 0 if job.task.parts else WHOLE, checksums or {}
+    inputs = []
+    for path, version in _watched(job).items():
+        told = {"path": path}
+        if not remote.is_remote(path):
+            told = fingerprint(path, most=most, known=known.get(path))
+        inputs.append({**told, "version": version} if version else told)
+    listed = needed_files(Path(MEMBERS) / f"{job.task.members}.json") if job.task.members else []
+    needed = [*chain.from_iterable(job.needed.values()), *job.gathered.values(), *listed]
+    return {
+        "task": job.task.as_made(),
+        "inputs": inputs,
+        "rule": job.limits.rule,
+        **({"needed": sorted(needed)} if needed else {}),
+    }
+
+
+def _watched(job: Job) -> dict[str, str]:
+    """The images on which a job depends, each with its version."""
+    if job.task.members:
+        return watched_images(Path(MEMBERS) / f"{job.task.members}.json")
+    return dict(zip(job.images, job.task.versions or [""] * len(job.images), strict=True))
 
 
 def run_facts(
@@ -388,17 +448,44 @@ def _missing(gathered: Gathered) -> dict[str, dict[str, Any]]:
 
 
 def _failure(job: Job, error: BaseException) -> Failure:
-    message = _ADDRESS.sub("0x…", str(error)) or "no message was given"
+    message = _ADDRESS.sub("0x…", _said(error)) or "no message was given"
     kind = type(error).__name__
     if isinstance(error, KeyError) and len(error.args) == 1:
-        message = str(error.args[0])
+        message = _said(error.args[0])
     if isinstance(error, SystemExit):
-        message = f"the analysis ended itself: sys.exit({error.code!r})"
+        message = f"the analysis ended itself: sys.exit({_said(error.code, repr)})"
     if job.limits.mem_mb and _is_memory(error):
         message = f"needs more memory than resources.mem_mb allows ({job.limits.mem_mb} MB)"
         kind = "MemoryError"
-    told = getattr(error, "told", "") or _own_frames(error) or f"{kind}: {message}"
-    return Failure(kind, message, _ADDRESS.sub("0x…", told), job.log)
+    message = _shortened(message)
+    told = _told(error) or f"{kind}: {message}"
+    return Failure(kind, message, _shortened(_ADDRESS.sub("0x…", told)), job.log)
+
+
+def _said(thing: object, how: Callable[[Any], str] = str) -> str:
+    """What something says of itself; of an exception that raises another one when it is asked, that."""
+    try:
+        return how(thing)
+    except BaseException as problem:
+        return f"(its text cannot be had: {type(problem).__name__})"
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+
+def _told(error: BaseException) -> str:
+    """The traceback that a runner's exception brings along, else its own; none of one that cannot be read."""
+    try:
+        return str(getattr(error, "told", "")) or _own_frames(error)
+    except BaseException:
+        return ""
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[:LONGEST_TEXT]}… ({len(text)} characters in all: see the log)"
 
 
 def _own_frames(error: BaseException) -> str:
@@ -426,7 +513,7 @@ def _lift_memory_limit() -> None:
 
 
 def _is_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "Insufficient memory" in str(error)
+    return isinstance(error, MemoryError) or "Insufficient memory" in _said(error)
 
 
 def _is_ours(file: str) -> bool:
@@ -452,9 +539,3 @@ def _remove_leftovers(job: Job) -> None:
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
             with contextlib.suppress(OSError):
                 remove(leftover)
-
-
-def _real(path: str) -> str:
-    """The image behind what a rule names: a link (Snakemake cannot take its name) or a Zarr's metadata."""
-    link = Path(path)
-    return image_of(str(link.readlink()) if path.startswith(LINKS) and link.is_symlink() else path)

@@ -5,11 +5,14 @@ Standard library only: it is read in whatever Python environment a step runs in.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pixmake.job.record import as_written
 
 LOST_ATTEMPTS = 1
 """How often a job is sent again that ended without a word, since its node or cluster job was lost."""
@@ -23,8 +26,9 @@ STARTS = ("ilastik",)
 class Task:
     """What decides a job's result; a change of any part of it runs the job again.
 
-    The paths are not here: they are the rule's ``input`` (the images, then each needed step's record
-    and files) and ``output`` (the record, then the files), in the order of the names below.
+    The images are here and no inputs of the rule: Snakemake would go by their dates. All other paths are the
+    rule's ``input`` (each needed step's record and files) and ``output`` (the record, then the files), in the
+    order of the names below.
     """
 
     step: str
@@ -53,26 +57,56 @@ class Task:
     needs_many: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each needed step that has several jobs in that list."""
     images: tuple[str, ...] = ()
-    """If some images are at URIs, which Snakemake does not know: those, in their places among the others;
-    an empty text stands for one that is an input of the rule."""
+    """The image files, from the working directory, and those at URIs."""
     versions: tuple[str, ...] = ()
-    """What the images at URIs were when the plan was made; a new version runs the job again."""
+    """What each image was when the plan was made, see `pixmake.plan.image_versions`: a new version runs the
+    job again. Empty if no image has changed since it was first seen."""
     parts: tuple[Mapping[str, int], ...] = ()
     """Which part of each image is meant, see `pixmake.images.axes`; empty if all are whole."""
+    broken: str = ""
+    """Why this job fails whatever it would find: what was wrong with its image when the plan was made."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The texts of those metadata whose text says more than their value; see `record.as_written`."""
+
+    @property
+    def terms(self) -> Mapping[str, Any]:
+        """The metadata as tables have them."""
+        return as_written(self.metadata, self.written)
 
     def as_json(self) -> str:
         """One line of JSON, always the same for the same task.
 
         Braces inside its strings are escaped, since Snakemake would take ``{word}`` for a wildcard.
         """
-        return one_line({key: value for key, value in vars(self).items() if value not in _NOTHING})
+        return task_text(vars(self))
 
     def as_made(self) -> dict[str, Any]:
         """The task as it stands in a record, without what the record says elsewhere."""
-        elsewhere = ("step", "id", "metadata")
+        elsewhere = ("step", "id", "metadata", "images", "written")
         return {
             key: value for key, value in vars(self).items() if key not in elsewhere and value not in _NOTHING
         }
+
+
+def task_text(content: Mapping[str, Any]) -> str:
+    """The fields of a task as `Task.as_json` writes them."""
+    return one_line({key: value for key, value in content.items() if value not in _NOTHING})
+
+
+def task_digest(text: str, needed: Iterable[str], rule: str) -> bytes:
+    """What stands for all that a job is made of, but for what is in the files.
+
+    Parameters
+    ----------
+    text
+        The task, see `Task.as_json`; it holds the versions of the images.
+    needed
+        The files of other steps.
+    rule
+        See `Limits.rule`.
+    """
+    parts = "\0".join([text, rule, *sorted(needed)])
+    return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass(frozen=True)
@@ -97,6 +131,10 @@ class Limits:
     """Devices that this job gets for itself."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How objects are reached; see `pixmake.images.remote.objects.configure`."""
+    rule: str = ""
+    """Hash of what else Snakemake compares of the job's rule: its command, its environment or container."""
+    program: str = ""
+    """The list of what the step runs as it was when the run began; see `pixmake.job.program`."""
     images_per_process: int = 1
     """How many images a process of the warm one works on, this one among them."""
 

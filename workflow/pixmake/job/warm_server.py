@@ -21,6 +21,7 @@ import os
 import selectors
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -28,7 +29,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pixmake.job.run import Job
@@ -38,6 +39,14 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 OWNER_POLL_SECONDS = 0.5
 """How often the owner is looked for where the operating system does not tell when it ends."""
+STRAY_SECONDS = 0.5
+"""How long the end of a process is waited for that an image's process left behind, and that was killed."""
+LINK_SECONDS = 5
+"""How long a process that waits for an image may take to be told one."""
+MEMORY_SECONDS = 0.5
+"""Between two looks at what a job's processes have together."""
+IN_TIME, LATE, LARGE = "0", "1", "2"
+"""In an answer: whether a process was killed, for its time or for its memory."""
 IDLE_SECONDS = 10
 """How long a process that is done with its image waits for another one, and keeps its memory."""
 
@@ -97,6 +106,8 @@ def run_plain(words: list[str], owner: int) -> str:
         What the warm process would have answered.
     """
     command = [_interpreter(words[2]), str(_HERE / "warm_server.py"), "child"]
+    _adopt_strays()
+    others = set(_own_children())
     try:
         process = subprocess.Popen(
             command,
@@ -110,15 +121,18 @@ def run_plain(words: list[str], owner: int) -> str:
     with contextlib.suppress(BrokenPipeError):
         process.stdin.write(json.dumps(words).encode())
         process.stdin.close()
-    child = _Child(process.pid, None, json.loads(words[1]).get("timeout"))
+    limits = json.loads(words[1])
+    child = _Child(process.pid, None, limits.get("timeout"), mem_mb=_memory(limits, int(words[3])))
     while process.returncode is None:
         if os.getppid() != owner:
             _kill_child(process.pid)
         child.kill_if_late()
+        child.kill_if_large()
         ended, status, usage = os.wait4(process.pid, os.WNOHANG)
         if ended:
             process.returncode = status
             _kill_group(process.pid)
+            _kill_strays(others)
             return child.reply(status, usage)
         time.sleep(0.005)
     return ""
@@ -132,7 +146,7 @@ def explain(words: list[str], reply: str) -> int:
     int
         As that of `job.run_job`.
     """
-    status, timed_out, seconds, cpu, maxrss, *said = reply.split(" ", 5)
+    status, killed, seconds, cpu, maxrss, *said = reply.split(" ", 5)
     _load_package()
     job_room = importlib.import_module("pixmake.job.run")
     records = importlib.import_module("pixmake.job.record")
@@ -140,9 +154,13 @@ def explain(words: list[str], reply: str) -> int:
     code = int(status)
     if said and said[0]:
         kind, message = "StartError", f"the step's Python could not be started: {said[0].strip()}"
-    elif timed_out == "1":
+    elif killed == LATE:
         kind = "TimeoutError"
         message = f"took longer than the step's timeout of {job.limits.timeout:g} s"
+    elif killed == LARGE:
+        kind = "MemoryError"
+        allowed = f"resources.mem_mb allows ({job.limits.mem_mb} MB)"
+        message = f"needs, with all that it has started, more memory than {allowed}"
     elif code < 0:
         name = "a signal"
         with contextlib.suppress(ValueError):
@@ -154,17 +172,25 @@ def explain(words: list[str], reply: str) -> int:
     else:
         kind = "CrashError"
         message = f"its process ended by itself with exit status {code}"
-    with open(job.log, "a", encoding="utf-8") as log, contextlib.redirect_stderr(log):
-        facts = job_room.run_facts(
-            job,
-            time.time() - float(seconds),
-            seconds=float(seconds),
-            cpu=float(cpu),
-            rss_mb=job_room.peak_mb(int(maxrss)),
-            warm=os.environ.get("PIXMAKE_WARM") != "0",
-        )
-        ended: int = job_room.fail(job, records.Failure(kind, message, log=job.log), run=facts)
+    facts = job_room.run_facts(
+        job,
+        time.time() - float(seconds),
+        seconds=float(seconds),
+        cpu=float(cpu),
+        rss_mb=job_room.peak_mb(int(maxrss)),
+        warm=os.environ.get("PIXMAKE_WARM") != "0",
+    )
+    ended: int = job_room.fail(job, records.Failure(kind, message, log=job.log), run=facts)
     return ended
+
+
+def _memory(limits: dict[str, Any], attempt: int) -> int | None:
+    """What a job may have at an attempt, in MB; the package is loaded only where there is a limit."""
+    if not limits.get("mem_mb"):
+        return None
+    _load_package()
+    allowed: int | None = importlib.import_module("pixmake.job.task").at_this(limits["mem_mb"], attempt)
+    return allowed
 
 
 # --- the process of one image ----------------------------------------------------------------------
@@ -185,7 +211,7 @@ def run_child(words: list[str]) -> int:
 
 def _redirect(log_file: str) -> None:
     """Have nothing to read, and write to a log."""
-    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, target)
@@ -215,10 +241,10 @@ def _run(job: Job, *, warm: bool = False, again: bool = False, learned: int | No
     if learned is not None and status == DONE:
         names = [name for name in sys.modules if name not in before]
         shared = importlib.import_module("pixmake.job.runners.imports").shared
-        with contextlib.suppress(OSError):
-            os.write(learned, "".join(f"{name}\n" for name in ["", *shared(names)]).encode()[:60000])
+        with contextlib.suppress(OSError):  # as much as fits: nobody reads before this process has ended
+            os.write(learned, "".join(f"{name}\n" for name in ["", *shared(names)]).encode())
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(Exception):  # whatever an analysis has put in their place
             stream.flush()
     return int(status)
 
@@ -300,7 +326,12 @@ class _Child:
     what: str = ""
     learned: int | None = None
     started: float = field(default_factory=time.monotonic)
-    timed_out: bool = False
+    killed: str = ""
+    """Why it was killed, if it was: `LATE` or `LARGE`."""
+    mem_mb: int | None = None
+    """What it may have, with all that it starts."""
+    looked: float = 0.0
+    """When its memory was looked at."""
     link: socket.socket | None = None
     """If it may work on several images: how it tells that one is done, and gets the next."""
     setting: tuple[object, ...] = ()
@@ -312,8 +343,17 @@ class _Child:
         self.deadline = self.started + self.timeout if self.timeout else None
 
     def kill_if_late(self) -> None:
-        if self.deadline and time.monotonic() > self.deadline and not self.timed_out:
-            self.timed_out = True
+        if self.deadline and time.monotonic() > self.deadline and not self.killed:
+            self.killed = LATE
+            _kill_child(self.pid)
+
+    def kill_if_large(self) -> None:
+        """Kill it if all its processes have more memory than it may have; looked at now and then."""
+        if not self.mem_mb or self.killed or time.monotonic() < self.looked + MEMORY_SECONDS:
+            return
+        self.looked = time.monotonic()
+        if importlib.import_module("pixmake.job.memory").exceeds(self.pid, self.mem_mb):
+            self.killed = LARGE
             _kill_child(self.pid)
 
     def reply(self, status: int, usage: object) -> str:
@@ -321,7 +361,7 @@ class _Child:
         seconds = time.monotonic() - self.started
         cpu = usage.ru_utime + usage.ru_stime - self.cpu  # type: ignore[attr-defined]
         rss = usage.ru_maxrss  # type: ignore[attr-defined]
-        return f"{code} {int(self.timed_out)} {seconds:.4f} {cpu:.4f} {rss}"
+        return f"{code} {self.killed or IN_TIME} {seconds:.4f} {cpu:.4f} {rss}"
 
 
 class _Template:
@@ -360,6 +400,7 @@ class _Template:
                     key.data(key.fileobj)
                 for child in self.children.values():
                     child.kill_if_late()
+                    child.kill_if_large()
                 while self.waiting and self.waiting[0].started + IDLE_SECONDS < time.monotonic():
                     self._end(self.waiting.pop(0))
                 if not self.watches_owner and not _alive(self.owner):
@@ -385,7 +426,8 @@ class _Template:
         self.gone = True
 
     def _patience(self) -> float | None:
-        deadlines = [c.deadline for c in self.children.values() if c.deadline and not c.timed_out]
+        deadlines = [c.deadline for c in self.children.values() if c.deadline and not c.killed]
+        deadlines += [c.looked + MEMORY_SECONDS for c in self.children.values() if c.mem_mb and not c.killed]
         deadlines += [child.started + IDLE_SECONDS for child in self.waiting[:1]]
         wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         if self.watches_owner:
@@ -394,6 +436,9 @@ class _Template:
 
     def _accept(self, _: object) -> None:
         client, _address = self.server.accept()
+        if not _is_mine(client):
+            client.close()
+            return
         buffer = bytearray()
         self.selector.register(client, selectors.EVENT_READ, lambda ready: self._receive(client, buffer))
 
@@ -437,10 +482,11 @@ class _Template:
             return
         if self.waiting:  # so that there are never more processes than images at one time
             self._end(self.waiting.pop(0))
-        reader, writer = os.pipe() if what not in self.known else (None, None)
+        reader, writer = _pipe() if what not in self.known else (None, None)
         here, there = None, None
         if writer is None and job.limits.images_per_process > 1 and not job.limits.gpu:
             here, there = socket.socketpair()
+            here.settimeout(LINK_SECONDS)  # whatever its process does: no other image waits for it
             self.selector.register(here, selectors.EVENT_READ, self._is_done)
         pid = os.fork()
         if pid == 0:
@@ -449,7 +495,16 @@ class _Template:
             os.close(writer)
         if there is not None:
             there.close()
-        self.children[pid] = _Child(pid, client, job.limits.timeout, what, reader, link=here, setting=setting)
+        self.children[pid] = _Child(
+            pid,
+            client,
+            job.limits.timeout,
+            what,
+            reader,
+            mem_mb=job.limits.mem_mb,
+            link=here,
+            setting=setting,
+        )
 
     def _hand_on(self, client: socket.socket, job: Job, setting: tuple[object, ...], command: str) -> bool:
         """Hand a job to a process that waits for one like it; whether there is one."""
@@ -477,13 +532,13 @@ class _Template:
         if not told or child is None:
             self._close(link)
             return
-        self._answer(child, f"{DONE} 0 0 0 0")
-        if child.timed_out or child.client is None:  # killed in this moment: it gets no other image
+        _kill_strays(set(self._pids()))
+        self._answer(child, f"{DONE} {IN_TIME} 0 0 0")
+        if child.killed or child.client is None:  # killed in this moment: it gets no other image
             child.client = None
             return
         del self.children[child.pid]
         self.waiting.append(replace(child, client=None, cpu=float(told), started=time.monotonic()))
-        _kill_strays(set(self._pids()))
 
     def _pids(self) -> list[int]:
         """All images' processes: those that work, and those that wait for an image."""
@@ -493,8 +548,7 @@ class _Template:
         """End a process that waits for an image."""
         self._close(child.link)
         _kill_child(child.pid)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(child.pid, 0)
+        _kill_strays(set(self._pids()))
 
     def _close(self, link: socket.socket | None) -> None:
         if link is not None and link.fileno() >= 0:
@@ -545,6 +599,7 @@ class _Template:
         try:
             os.setsid()
             _end_with_parent()
+            _adopt_strays()  # what it leaves to itself stays with it, and ends with it
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for key in list(self.selector.get_map().values()):
@@ -555,13 +610,15 @@ class _Template:
         except BaseException:
             import traceback
 
-            traceback.print_exc()
+            with contextlib.suppress(BaseException):
+                traceback.print_exc()
         finally:
             os._exit(status)
 
     def _reap(self, _: object) -> None:
         with contextlib.suppress(BlockingIOError):
             os.read(self.woken, 4096)
+        replies = []
         for child in [*self.children.values(), *self.waiting]:
             try:
                 ended, status, usage = os.wait4(child.pid, os.WNOHANG)
@@ -575,9 +632,11 @@ class _Template:
                 self.waiting.remove(child)
             else:
                 del self.children[child.pid]
-                self._answer(child, child.reply(status, usage))
-                self._learn(child)
-        _kill_strays(set(self._pids()))
+                replies.append((child, child.reply(status, usage)))
+        _kill_strays(set(self._pids()))  # before anyone hears of the end: what is left may still write
+        for child, reply in replies:
+            self._answer(child, reply)
+            self._learn(child)
 
     def _answer(self, child: _Child, reply: str) -> None:
         if child.client is None:
@@ -591,12 +650,13 @@ class _Template:
         """Import what the first image of an analysis had to import by itself."""
         if child.learned is None:
             return
-        with open(child.learned, "rb") as pipe:
-            told = pipe.read().decode()
+        told = _read_now(child.learned)
+        os.close(child.learned)
         if not told:  # it failed: the next one is to tell
             return
         self.known.add(child.what)
-        names = told.split()
+        # the last one may not have had room
+        names = told.rpartition("\n")[0].split()
         if names:
             with self._importing():
                 _import_quietly(names)
@@ -660,12 +720,20 @@ def _kill_group(leader: int) -> None:
 
 
 def _kill_strays(known: set[int]) -> None:
-    """Kill what an image's process left behind in a group of its own; Linux hands it to us."""
-    for pid in _own_children():
-        if pid not in known:
+    """Kill what an image's process left behind in a group of its own; Linux hands it to us.
+
+    With each that ends we get its children. One that does not end, as it waits for a disk that does not
+    answer, is left to the next call.
+    """
+    end = time.monotonic() + STRAY_SECONDS
+    while strays := [pid for pid in _own_children() if pid not in known]:
+        for pid in strays:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+                os.waitpid(pid, os.WNOHANG)
+        if time.monotonic() > end:
+            return
+        time.sleep(0.0005)
 
 
 def _kill_everything(known: list[int]) -> None:
@@ -679,6 +747,23 @@ def _kill_everything(known: list[int]) -> None:
                 os.waitpid(pid, os.WNOHANG)
         time.sleep(0.005)
         pids = _own_children()
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe in which nobody waits: neither who writes for room, nor who reads for what is to come."""
+    reader, writer = os.pipe()
+    for end in (reader, writer):
+        os.set_blocking(end, False)
+    return reader, writer
+
+
+def _read_now(pipe: int) -> str:
+    """What is in a pipe, whoever else may still hold its other end."""
+    found = b""
+    with contextlib.suppress(BlockingIOError):
+        while part := os.read(pipe, 65536):
+            found += part
+    return found.decode(errors="replace")
 
 
 def _own_children() -> list[int]:
@@ -742,7 +827,15 @@ def _private_folder(folder: str) -> bool:
         found = os.lstat(folder)
     except OSError:
         return False
-    return found.st_uid == os.getuid() and not found.st_mode & 0o077 and os.path.isdir(folder)
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o077 and stat.S_ISDIR(found.st_mode)
+
+
+def _is_mine(connection: socket.socket) -> bool:
+    """As in client.py."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True
+    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
 
 
 def _sweep(folder: str) -> None:
@@ -822,10 +915,12 @@ def main(words: list[str]) -> int:
             print(f"pixmake: {what}: {error.strerror}", file=sys.stderr)
             return 1
     _end_with_parent()
+    _adopt_strays()
     return run_child(job)
 
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
-    sys.stdout.flush()
+    with contextlib.suppress(Exception):  # whatever an analysis has put in its place
+        sys.stdout.flush()
     os._exit(status)

@@ -1,6 +1,7 @@
 """Whether images have the parts that rows mean and the axes that steps ask for, known before a run.
 
-Only OME-Zarr and TIFF say so without being decoded, and only on this machine's disks they do at once.
+Only OME-Zarr, TIFF and what microscopes write say so without being decoded, and only on this machine's disks
+they do at once.
 """
 
 from __future__ import annotations
@@ -9,18 +10,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.images.axes import Described, ImageError, is_zarr, left_of, mismatch, named
-from pixmake.images.read import describe, is_tiff
+from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
+from pixmake.images.formats import is_installed, recognised
+from pixmake.images.read import describe_part, is_tiff
 from pixmake.images.remote.objects import is_remote
 from pixmake.plan.plan import Plan
 from pixmake.table.groups import Group
+from pixmake.table.table import Note
 
 SOME = 20
 """Images that are looked at while Snakemake reads the rules; `pixmake check` looks at all."""
 
 
-def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
+def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | None = None) -> list[Problem]:
     """Parts that their images do not have, and images that cannot be had in the axes that a step asks for.
+
+    An image that cannot be read stops no other: it is noted, and its own job will say so. Where all that were
+    looked at cannot, that is a problem.
 
     Parameters
     ----------
@@ -28,7 +34,10 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
         The images and steps.
     most
         How many images to look at, each level and page of one being one; default: all.
+    notes
+        Images that cannot be read are added to them.
     """
+    broken: dict[str, Problem] = {}
     looked: dict[Any, Described | Problem | None] = {}
     problems: dict[Any, Problem] = {}
     for planned in plan.steps:
@@ -36,13 +45,15 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
         for group, path, part in _parts(plan.levels.of(planned.name)):
             if is_remote(path) or not (is_zarr(path) or part or axes):
                 continue
-            place = (path, part.get("level", 0), part.get("page"))
+            place = (path, *(part.get(which) for which in _WHICH), axes)
             if place not in looked:
                 if len(looked) == most:
                     continue
-                looked[place] = _described(*place, group)
+                looked[place] = _described(path, part, axes, group)
             described = looked[place]
-            if isinstance(described, Problem):
+            if isinstance(described, Problem) and _is_broken(path, part):
+                broken.setdefault(path, described)
+            elif isinstance(described, Problem):
                 problems.setdefault(place, described)
             if not isinstance(described, Described):
                 continue
@@ -56,7 +67,22 @@ def fitting_problems(plan: Plan, most: int | None = None) -> list[Problem]:
                 where = f"steps.{planned.name}.axes, {group.where}"
                 # one word for an image: its other planes have the same axes
                 problems.setdefault((path, planned.name), Problem(f"{named(path, part)} {why}", where))
+    if broken and len(broken) == len({path for path, _, _ in looked}):
+        return [*broken.values(), *problems.values()]
+    if notes is not None:
+        notes += [Note("cannot be read", path, told.where, told.what) for path, told in broken.items()]
     return list(problems.values())
+
+
+def _is_broken(path: str, part: Mapping[str, Any]) -> bool:
+    """Whether it is the image that cannot be read, and not a part of it that it does not have."""
+    if not part.keys() & {"level", "page"}:
+        return True
+    try:
+        describe(path)
+    except ImageError:
+        return True
+    return False
 
 
 def _unlike(left: Described, work: Mapping[str, Any]) -> str:
@@ -76,11 +102,18 @@ def _parts(groups: tuple[Group, ...]) -> Iterator[tuple[Group, str, Any]]:
                 yield each, path, part
 
 
-def _described(path: str, level: int, page: int | None, group: Group) -> Described | Problem | None:
+_WHICH = ("level", "page", "scene", "inside")
+"""What of a part says which array of the image it is a part of."""
+
+
+def _described(path: str, part: Part, axes: str | None, group: Group) -> Described | Problem | None:
     """What an image is; nothing if only decoding it tells."""
     try:
-        if is_zarr(path) or is_tiff(path):
-            return describe(path, level, page)
+        found = None if is_zarr(path) else recognised(path)
+        if found is not None and not is_installed(found):
+            return None  # `pixmake.plan.format_check` says it
+        if found or is_zarr(path) or is_tiff(path):
+            return describe_part(path, part, axes)
     except ImageError as error:
         return Problem(str(error), group.where)
     except PixmakeError as error:

@@ -30,17 +30,19 @@ def broken_results(plan: Plan, outcome: Iterable[str]) -> dict[str, str]:
     outcome
         What is made of all records; it is missing only if it was there once.
     """
-    known = records_read(plan.config.results)
+    gathered = records_read(plan.config.results)
     outcome = list(outcome)
     missing = [path for path in outcome if not os.path.exists(path)]
     found: dict[str, str] = {}
     for part in _parts(plan):
-        for record in (path for step in part.steps for path in part.records(step.name)):
-            why = why_broken(record, known.get(record))
-            if why or (record in known and not os.path.exists(record)):
+        for step, job_id, record in _records(part):
+            if _is_known_to_be_whole(part, step, job_id):
+                continue
+            why = why_broken(record, gathered.get(record))
+            if why or (record in gathered and not os.path.exists(record)):
                 found[record] = why or MISSING
         found.update(dict.fromkeys(_lost_gatherings(part), MISSING))
-    if known or len(missing) < len(outcome):
+    if gathered or len(missing) < len(outcome):
         found.update(dict.fromkeys(missing, MISSING))
     return found
 
@@ -56,6 +58,19 @@ def told(broken: Mapping[str, str]) -> list[str]:
     if lost:
         lines.append(f"{lost} {'result is' if lost == 1 else 'results are'} missing, to be made again")
     return lines
+
+
+def _is_known_to_be_whole(plan: Plan, step: str, job_id: str) -> bool:
+    known = plan.known.get(step, {}).get(job_id)
+    return known is not None and known.status != ""
+
+
+def _records(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Of each job its step, its id and its record."""
+    for planned in plan.steps:
+        ids = (group.id for group in plan.levels.of(planned.name))
+        for job_id, record in zip(ids, plan.records(planned.name), strict=True):
+            yield planned.name, job_id, record
 
 
 def _lost_gatherings(plan: Plan) -> Iterator[str]:

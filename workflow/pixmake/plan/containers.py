@@ -62,7 +62,7 @@ def container_config(config: Config) -> Config:
     """The project of the containers: the source's files, and one step."""
     checkpoint = config.images.checkpoint
     assert checkpoint is not None
-    images = config.images.model_copy(update={**_OF_FOUND, "checkpoint": None})
+    images = config.images.model_copy(update={**_OF_FOUND, "checkpoint": None, "types": {}})
     return config.model_copy(update={"images": images, "steps": {SPLIT: split_step(checkpoint)}})
 
 
@@ -70,7 +70,7 @@ def found_config(config: Config, table: str) -> Config:
     """The project of the found images, which stand in a table."""
     images = config.images
     template = images.id or (None if images.group_by else ID)
-    update = {name: getattr(images, name) for name in _OF_FOUND} | {"id": template}
+    update = {name: getattr(images, name) for name in _OF_FOUND} | {"id": template, "types": images.types}
     found = Images.model_validate({"table": table}).model_copy(update=update)
     return config.model_copy(update={"images": found})
 

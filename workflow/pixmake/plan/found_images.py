@@ -75,7 +75,9 @@ def _rows(containers: Plan) -> Iterator[dict[str, Any]]:
     for group in containers.groups:
         if read_record(record_path(results, SPLIT, group.id)).status == "failed":
             continue
-        metadata = {name: value for name, value in group.metadata.items() if name != PATH}
+        metadata = {
+            name: value for name, value in {**group.metadata, **group.written}.items() if name != PATH
+        }
         if group.when is not None and containers.config.images.timestamp_format is not None:
             metadata[TIMESTAMP] = group.when.isoformat()
         listed = Path(f"{results}/{SPLIT}/{group.id}.{LISTED}.jsonl")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,14 +33,19 @@ from pixmake.plan.containers import (
 )
 from pixmake.plan.environments import environment_problems
 from pixmake.plan.executors import Placement, place_steps
+from pixmake.plan.image_versions import Images as SeenImages
+from pixmake.plan.image_versions import Versions
 from pixmake.plan.kinds import KINDS, takes_images
+from pixmake.plan.record_index import Known, known_records
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
 from pixmake.table.groups import Group, make_grouping, make_groups
+from pixmake.table.look_alikes import compared_columns, look_alike_notes
 from pixmake.table.per_groups import Levels, make_levels
 from pixmake.table.selection import select_rows
 from pixmake.table.sources import read_images
 from pixmake.table.table import Note, Table, path_problems, without_missing
+from pixmake.table.term_names import renaming_notes
 
 GATHERED = ".gathered"
 """The folder below ``results`` with a file for each step whose results other jobs get all at once."""
@@ -56,8 +62,6 @@ class Job:
     record: str
     files: tuple[str, ...]
     log: str
-    several: tuple[str, ...] = ()
-    """The images of a job over several, if it depends on them."""
     gathered: tuple[str, ...] = ()
     """What the job depends on that is not among the words of its command: see ``members``."""
     members: str = ""
@@ -80,6 +84,10 @@ class PlannedStep:
     temporary: bool = False
     """Whether its files are removed once all that need them are done."""
     keep: str = "all"
+    rule: str = ""
+    """Hash of what else Snakemake compares of its rules; see `pixmake.job.task.Limits`."""
+    program: str = ""
+    """The list of what it runs, as it is when the run begins; see `pixmake.job.program`."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How images at URIs are reached."""
     work: Mapping[str, Any] = field(default_factory=dict)
@@ -97,8 +105,12 @@ class Plan:
     """The metadata terms, in the table's order."""
     cohorts: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
     """The jobs of the steps with ``per``."""
-    versions: Mapping[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     """What the images at URIs were when the plan was made."""
+    changed: Mapping[str, Versions] = field(default_factory=dict)
+    """By step and job: the versions of images that have changed since they were first seen."""
+    known: Mapping[str, Mapping[str, Known]] = field(default_factory=dict)
+    """By step and job: what is known of the records that are there."""
     notes: tuple[Note, ...] = ()
     """What was left out or mended on the way from the source to the groups, and why."""
     functions: tuple[PlannedFunction, ...] = ()
@@ -194,6 +206,8 @@ class Plan:
             needed += self._results(need, one.id)
         needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
         members, gathered = "", list[str]()
+        changed = self.changed.get(planned.name, {}).get(group.id, {})
+        versions = ChainMap(changed, self.versions) if changed else self.versions
         many = [need for need in sorted(step.needs) if need not in singles]
         if step.terms is not None:
             of_each = {
@@ -201,8 +215,9 @@ class Plan:
                 for need in many
             }
             gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
-            images = [_image_of(each, self.versions) for each in group.members]
-            members = members_text(images, of_each, {need: need not in self.cohorts for need in many})
+            images = [_image_of(each, versions) for each in group.members]
+            aligned = {need: need not in self.cohorts for need in many}
+            members = members_text(images, of_each, aligned, watched=planned.takes_images)
         task = Task(
             step=planned.name,
             id=group.id,
@@ -210,10 +225,14 @@ class Plan:
             work=planned.work,
             source=planned.source,
             metadata=group.metadata,
+            written=group.written,
+            broken=self._broken(group),
             params=step.params,
             names=group.names,
-            images=tuple(path if is_remote(path) else "" for path in group.paths) if self.versions else (),
-            versions=tuple(self.versions.get(path, "") for path in group.paths) if self.versions else (),
+            images=group.paths,
+            versions=tuple(versions.get(path, "") for path in group.paths)
+            if any(path in versions for path in group.paths)
+            else (),
             parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
@@ -232,22 +251,17 @@ class Plan:
             record=record,
             files=tuple(files),
             log=f"{self.config.log_folder}/{planned.name}/{group.id}.log",
-            several=tuple([] if step.terms is None else group_images(planned, group)),
             gathered=tuple(gathered),
             members=members,
         )
+
+    def _broken(self, group: Group) -> str:
+        return group.broken if self.config.images.broken_headers == "fail" else ""
 
     def _is_single(self, step: Step, need: str) -> bool:
         """Whether a needed step has one job for each job of a step."""
         theirs = self.config.steps[need].terms
         return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
-
-
-def group_images(planned: PlannedStep, group: Group) -> list[str]:
-    """The images of a job over several, if it asks for them."""
-    if not planned.takes_images:
-        return []
-    return list(dict.fromkeys(path for each in group.members for path in each.paths))
 
 
 def _image_of(group: Group, versions: Mapping[str, str]) -> dict[str, Any]:
@@ -292,15 +306,17 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     except PixmakeError as error:
         images = parse_images(content)
         configure(parse_storage(content))
-        raise PixmakeError([*error.problems, *(table_problems(images) if images else ())]) from None
+        raise PixmakeError(
+            [*error.problems, *(table_problems(images, str(files[0]) if files else "") if images else ())]
+        ) from None
     return make_plan(config, str(files[0]) if files else "config")
 
 
-def table_problems(images: Images) -> tuple[Problem, ...]:
+def table_problems(images: Images, source: str = "") -> tuple[Problem, ...]:
     """What is wrong with a table, for a config that has problems of its own."""
     problems: list[Problem] = []
     try:
-        table = selected_table(images)
+        table = selected_table(images, source)
         problems += path_problems(table)
         problems += make_grouping(table, images).problems
     except PixmakeError as error:
@@ -354,7 +370,7 @@ def _plan_of_table(config: Config, source: str) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     try:
-        table = selected_table(config.images)
+        table = selected_table(config.images, source)
         columns = table.columns
         problems += path_problems(table)
         grouping = make_grouping(table, config.images)
@@ -364,6 +380,9 @@ def _plan_of_table(config: Config, source: str) -> Plan:
             what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
             problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
         cohorts = make_levels(config, groups, columns).cohorts
+        terms = [term for step in config.steps.values() for term in step.terms or ()]
+        told = set(compared_columns(config.images))
+        notes += tuple(look_alike_notes(table, [term for term in terms if term not in told]))
     except PixmakeError as error:
         problems += error.problems
     try:
@@ -371,11 +390,23 @@ def _plan_of_table(config: Config, source: str) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     known = {} if problems else _known_versions(groups)
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes, functions)
+    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes=notes, functions=functions)
     problems = problems or [*collisions(plan), *_kind_problems(plan)]
     if problems:
         raise PixmakeError(problems)
-    return plan
+    return _seen_before(plan)
+
+
+def _seen_before(plan: Plan) -> Plan:
+    """The plan with what its images have become since earlier runs saw them."""
+    images, results = SeenImages(), plan.config.results
+    known = {
+        each.name: known_records(results, each.name, {group.id for group in plan.levels.of(each.name)})
+        for each in plan.steps
+    }
+    changed = {step: images.versions(records) for step, records in known.items()}
+    late = images.ahead(path for group in plan.groups for path in group.paths)
+    return replace(plan, known=known, changed=changed, notes=(*plan.notes, *late))
 
 
 def _plan_of_containers(config: Config, source: str) -> Plan:
@@ -392,7 +423,7 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
     except PixmakeError as error:
         problems += error.problems
     try:
-        table = selected_table(holding.images)
+        table = selected_table(holding.images, source)
         problems += path_problems(table)
         groups = make_groups(table, holding.images) if not problems else ()
     except PixmakeError as error:
@@ -414,7 +445,8 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
     problems = list(collisions(containers))
     if problems:
         raise PixmakeError(problems)
-    return Plan(config, (), steps, (), functions=plan_functions(config, None), containers=containers)
+    functions = plan_functions(config, None)
+    return Plan(config, (), steps, (), functions=functions, containers=_seen_before(containers))
 
 
 def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
@@ -423,8 +455,15 @@ def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
     return {path: version for path, version in found.items() if version is not None}
 
 
-def selected_table(images: Images) -> Table:
+def selected_table(images: Images, config: str = "") -> Table:
     """The rows to run.
+
+    Parameters
+    ----------
+    images
+        Which images.
+    config
+        The file that says so, for messages.
 
     Raises
     ------
@@ -432,11 +471,14 @@ def selected_table(images: Images) -> Table:
         The table cannot be used, or no row is left.
     """
     table = read_images(images)
-    selected = select_rows(table, images.select, images.group_by)
+    selected = select_rows(table, images.select, images.group_by, config)
     if not len(selected):
         hint = "look at images.select" if len(table) else ""
         what = f"no image: {len(table)} rows, of which none is selected"
-        raise PixmakeError([Problem(what, table.source, hint)])
+        told = selected.notes[len(table.notes) :]
+        raise PixmakeError([Problem(what, table.source, hint), *(note.as_problem() for note in told)])
+    alike = look_alike_notes(table, compared_columns(images))
+    selected = selected.noting([*alike, *renaming_notes(table.columns)])
     if images.missing == "skip":
         there = without_missing(selected)
         if not len(there):

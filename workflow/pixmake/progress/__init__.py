@@ -1,1 +1,1 @@
-"""How far a run is, and how it ended."""
+"""How far a run is, and how it ended: counts, what a terminal shows of them, and the last lines."""

@@ -31,6 +31,9 @@ from pixmake.progress.tally import Tally, Work
 BEGIN, END = "pixmake_begin", "pixmake_end"
 """Events of our own among Snakemake's, so that they come in order."""
 
+MADE = "made_"
+"""How the names of rules begin that only say that a step is done: they are not counted for people."""
+
 MOST_ERRORS = 10
 """Failed attempts that are told one by one."""
 
@@ -163,6 +166,9 @@ class Reporter:
     def _tell_dry_run(self) -> None:
         if not self.shows or not self.jobs:
             return
+        for name in [name for name in self.others if name.startswith(MADE)]:
+            self.jobs -= self.reasons.pop(name, Counter()).total()
+            self.others.discard(name)
         names = [name for name in self.reasons if name not in self.others] + sorted(self.others - {"all"})
         counted = {name: self.reasons[name].total() for name in names}
         listed = ", ".join(f"{number} × {step}" for step, number in counted.items())

@@ -12,8 +12,8 @@ from pathlib import Path
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder
 from pixmake.config.models import Config
+from pixmake.job.gathered import MEMBERS
 from pixmake.job.record import FAILURES, PICTURES, read_record
-from pixmake.job.run import LINKS
 from pixmake.plan.containers import LISTED, SPLIT
 from pixmake.plan.found_images import found_path
 from pixmake.plan.plan import GATHERED, Plan, PlannedStep, file_paths, gathering_rule
@@ -148,7 +148,7 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
         ]
     )
     yield from (Path(log_of(plan, gathering_rule(step))) for step in config.steps)
-    for folder in (results / FAILURES, results / GATHERED, results / PICTURES, Path(LINKS).parent):
+    for folder in (results / FAILURES, results / GATHERED, results / PICTURES, Path(MEMBERS).parent):
         yield from (path for path in _files_below(folder) if path.suffix != ".lock")
 
 

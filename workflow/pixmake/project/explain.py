@@ -10,16 +10,13 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.images.fingerprint import fingerprint
-from pixmake.images.remote.objects import is_remote
 from pixmake.job.record import Record, read_record
 from pixmake.plan.containers import SPLIT
 from pixmake.plan.found_images import found_path, found_plan
+from pixmake.plan.image_versions import GONE
 from pixmake.plan.plan import Job, Plan
 from pixmake.progress.display import duration
 from pixmake.rules.checkpoint_rules import any_rule
-
-SMALL = 1_000_000
-"""Bytes up to which Snakemake compares the content of an input, not its date alone."""
 
 _WORDS = {
     "source": "the function, or what it uses, has changed",
@@ -29,8 +26,6 @@ _WORDS = {
     "files": "it writes other files",
     "names": "the images of its group have other names",
     "python": "another Python runs it",
-    "images": "it works on other images",
-    "versions": "an image has changed",
 }
 
 
@@ -104,8 +99,8 @@ def _container(plan: Plan, job: Job) -> Explained | None:
     """The file that an image was found in."""
     if plan.containers is None or job.task.step == SPLIT:
         return None
-    name = job.task.metadata.get("container")
-    holds = (each for _, each in plan.containers.jobs() if each.task.id == name)
+    name = job.task.terms.get("container")
+    holds = (each for _, each in plan.containers.jobs() if each.task.id == str(name))
     return next((_explain(each, []) for each in holds), None)
 
 
@@ -127,7 +122,7 @@ def lines(explained: Explained) -> Iterator[str]:
     yield f"  source      {shown.get('source', 'not known')}"
     for name, value in dict(shown.get("params", {})).items():
         yield f"  parameter   {name} = {value!r}"
-    for name, value in (record.metadata if record else task.metadata).items():
+    for name, value in (record.terms if record else task.terms).items():
         yield f"  metadata    {name} = {value!r}"
     seen = {told["path"]: told for told in record.origin.get("inputs", ())} if record else {}
     for path in job.images:
@@ -156,7 +151,7 @@ def as_content(explained: Explained) -> dict[str, Any]:
         "files": list(job.files),
         "log": job.log,
         "needs": list(job.needed),
-        "metadata": dict(job.task.metadata),
+        "metadata": dict(job.task.terms),
         "task": job.task.as_made(),
         "made_of": dict(record.origin) if record else {},
         "error": vars(record.error) if record and record.error else None,
@@ -184,12 +179,9 @@ def _changes(job: Job, record: Record, needed: list[Explained]) -> Iterator[str]
         if not Path(path).exists():
             yield f"{path} is not there"
     yield from _changed_task(job, record)
-    seen = {told["path"]: told for told in record.origin.get("inputs", ())}
+    if tuple(record.images) != job.images:
+        yield f"it was made of other images: {', '.join(sorted(set(record.images) - set(job.images)))}"
     made = Path(job.record).stat().st_mtime
-    for path in job.images:
-        yield from _changed_image(path, seen.get(path), made)
-    if seen and set(seen) != set(job.images):
-        yield f"it was made of other images: {', '.join(sorted(set(seen) - set(job.images)))}"
     for need in needed:
         step = need.job.task.step
         if need.stale:
@@ -206,10 +198,28 @@ def _changed_task(job: Job, record: Record) -> Iterator[str]:
     if was.pop("failures", 0) != now.pop("failures", 0):
         yield "it failed" if record.status == "failed" else "pixmake retry asked for it"
     yield from _changed("parameter", was.pop("params", {}), now.pop("params", {}))
-    yield from _changed("metadata", record.metadata, _plain(job.task.metadata))
+    versions = was.pop("versions", ()), now.pop("versions", ())
+    if _plain(versions[0]) != _plain(versions[1]):
+        yield from _changed_images(job, record)
+    told = {**job.task.metadata, **job.task.written}
+    yield from _changed("metadata", {**record.metadata, **record.written}, _plain(told))
     for key in sorted({*was, *now}):
         if _plain(was.get(key)) != _plain(now.get(key)):
             yield _WORDS.get(key, f"its {key} has changed")
+
+
+def _changed_images(job: Job, record: Record) -> Iterator[str]:
+    """Which images have changed, by their versions; see `pixmake.plan.image_versions`."""
+    seen = {told["path"]: told for told in record.origin.get("inputs", ())}
+    for path, version in zip(job.images, job.task.versions or [""] * len(job.images), strict=True):
+        was = seen.get(path, {})
+        if version == GONE:
+            yield f"{path} is not there"
+        elif version != was.get("version", ""):
+            if "sha256" in was:
+                yield f"{path} has changed since: its SHA-256 was {was['sha256'][:12]}…"
+            else:
+                yield f"an image has changed: {path}"
 
 
 def _changed(kind: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
@@ -220,25 +230,6 @@ def _changed(kind: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Itera
             yield f"{kind} {name} is new: {now[name]!r}"
         elif _plain(was[name]) != _plain(now[name]):
             yield f"{kind} {name} was {was[name]!r} and is {now[name]!r}"
-
-
-def _changed_image(path: str, seen: Mapping[str, Any] | None, made: float) -> Iterator[str]:
-    if is_remote(path):
-        return  # its version is a part of the task
-    now = fingerprint(path)
-    if "size" not in now:
-        if Path(path).is_dir():
-            return
-        yield f"{path} is not there"
-    elif seen and "sha256" in seen and "sha256" in now:
-        if seen["sha256"] != now["sha256"]:
-            yield f"{path} has changed since: its SHA-256 was {seen['sha256'][:12]}…"
-            if now["mtime"] < made:
-                yield "but its date is older than the result, so only pixmake retry has it run again"
-        elif now["mtime"] > made and now["size"] > SMALL:
-            yield f"{path} has a new date; Snakemake compares the content of small files only"
-    elif now["mtime"] > made:
-        yield f"{path} is newer than the result"
 
 
 def _result(job: Job, record: Record) -> Iterator[str]:

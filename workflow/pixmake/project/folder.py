@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,8 @@ from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.installed import WORKFLOW
 from pixmake.config.settings import VARIABLE, read_settings
 from pixmake.plan.batches import run_slices
+from pixmake.rules import attached
+from pixmake.rules.ending import SIGNALS
 from pixmake.rules.lock import left_locked
 
 SCHEMA = "config.schema.json"
@@ -110,19 +113,27 @@ def run_snakemake(
     if found.settings.cores and not _says_cores(options):
         options = ["--cores", str(found.settings.cores), *options]
     unlock()
-    command = [sys.executable, "-m", "snakemake", *options]
+    command = attached.command(*options)
     if batches:
         return run_slices(batches, lambda more: _run(command, {**environment, **more}))
     return _run(command, environment)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command, which gets the signals that this process gets, and end with it."""
     with subprocess.Popen(command, env=environment) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue  # Snakemake got it, too, and ends its jobs
+
+        def pass_on(number: int, _: object) -> None:
+            process.send_signal(number)  # Ctrl-C has reached it, too: once more does no harm
+
+        signals = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+        before = {each: signal.signal(each, pass_on) for each in signals}
+        try:
+            status = process.wait()
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+    return status if status >= 0 else 128 - status
 
 
 def unlock() -> None:

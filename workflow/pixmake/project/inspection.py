@@ -15,16 +15,20 @@ import pandas as pd
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.config.images import Images
 from pixmake.config.models import Config, parse_config, parse_images, parse_storage, read_config
+from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import configure
 from pixmake.plan.containers import container_config, found_config
+from pixmake.plan.format_check import unread_formats
 from pixmake.plan.found_images import found_path, has_rows
 from pixmake.plan.plan import Plan, collisions
 from pixmake.progress.status import failed_ids, record_ids
 from pixmake.table.groups import Group, Grouping, IncompleteGroup, make_grouping
+from pixmake.table.look_alikes import compared_columns, look_alike_notes
 from pixmake.table.per_groups import make_levels
 from pixmake.table.selection import SelectionStep, selection_steps
 from pixmake.table.sources import read_images
 from pixmake.table.table import MISSING, PATH, Note, Table, located, path_faults, path_problems
+from pixmake.table.term_names import renaming_notes
 
 KEPT = "kept"
 DONE = "already done"
@@ -69,7 +73,7 @@ class Inspection:
     suffixes: tuple[tuple[str, int], ...]
     """How many of them have which suffix, the most frequent first."""
     notes: tuple[Note, ...]
-    """What the source left out or mended."""
+    """What the source left out or mended, and what the selection could not compare."""
     filters: tuple[Filter, ...]
     faults: tuple[tuple[str, int], ...]
     """Why selected images cannot be used, and how many."""
@@ -90,7 +94,9 @@ class Inspection:
     """What a run would stop at."""
 
 
-def inspect_images(images: Images, config: Config | None = None, table: Table | None = None) -> Inspection:
+def inspect_images(
+    images: Images, config: Config | None = None, table: Table | None = None, source: str = ""
+) -> Inspection:
     """Follow every image from its source to its job.
 
     Parameters
@@ -101,6 +107,8 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
         The project, if it is in order: then what is done and what failed is known, too.
     table
         What the source gives, if that was read already.
+    source
+        The config's file, for messages.
 
     Raises
     ------
@@ -112,8 +120,10 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
     ids: list[str | None] = [None] * len(table)
     kept = np.ones(len(table), dtype=bool)
 
-    steps, found = _selection(table, images)
+    steps, found = _selection(table, images, source)
     problems += found
+    told = [note for step in steps for note in step.notes]
+    told += [*look_alike_notes(table, compared_columns(images)), *renaming_notes(table.columns)]
     filters = []
     for step in steps:
         gone = kept & ~step.kept
@@ -133,6 +143,7 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
     usable[selected[list(faults)]] = False
 
     grouping, rows = Grouping(()), np.flatnonzero(usable)
+    table = table.noting(_unread(table, rows.tolist()))
     status[rows] = UNDECIDED  # until the groups have their say
     if not found:
         try:
@@ -163,7 +174,7 @@ def inspect_images(images: Images, config: Config | None = None, table: Table | 
         source=table.source,
         read=len(table),
         suffixes=_suffixes(table),
-        notes=table.notes,
+        notes=(*table.notes, *told),
         filters=tuple(filters),
         faults=tuple(Counter(_reason(fault) for fault in faults.values()).most_common()),
         terms=tuple(_terms(table, there)),
@@ -197,14 +208,14 @@ def inspect_project(path: str | Path) -> Inspection:
         if images is None:
             raise
         configure(parse_storage(content))
-        inspection = inspect_images(images)
+        inspection = inspect_images(images, source=str(path))
         return replace(inspection, problems=(*error.problems, *inspection.problems))
     configure(config.storage.given())
     if config.images.checkpoint is not None:
         table = found_path(config.results)
         # before a run, the files that hold images are all that is known
         config = found_config(config, table) if has_rows(table) else container_config(config)
-    return inspect_images(config.images, config)
+    return inspect_images(config.images, config, source=str(path))
 
 
 def whole_table(inspection: Inspection) -> pd.DataFrame:
@@ -257,6 +268,14 @@ def write_tables(inspection: Inspection, folder: str | Path) -> list[str]:
     return written
 
 
+def _unread(table: Table, rows: Sequence[int]) -> Iterator[Note]:
+    """A note for each image of a format that nothing here reads."""
+    paths = table.cells[PATH]
+    first = {place_of(located(paths[row], table.root)).file: row for row in reversed(rows)}
+    for path, why in unread_formats(first):
+        yield Note(why, path, table.place(first[path]))
+
+
 def _read(images: Images) -> tuple[Table, list[Problem]]:
     """The source's table; where the source stops at files and rows, the table without them, and why."""
     try:
@@ -280,9 +299,9 @@ def _lenient(images: Images) -> Images:
     return images.model_copy(update=changes)
 
 
-def _selection(table: Table, images: Images) -> tuple[list[SelectionStep], Sequence[Problem]]:
+def _selection(table: Table, images: Images, source: str) -> tuple[list[SelectionStep], Sequence[Problem]]:
     try:
-        return selection_steps(table, images.select, images.group_by), ()
+        return selection_steps(table, images.select, images.group_by, source), ()
     except PixmakeError as error:
         return [], error.problems
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from pixmake.base.errors import PixmakeError, Problem
+from pixmake.images import formats
 from pixmake.images.axes import WHOLE, ImageError, Part, is_zarr, left_of
-from pixmake.images.read import describe, read_image
+from pixmake.images.read import describe_part, read_image
 
 MOST_KINDS = 20
 """Kinds of images that are listed; the rest is counted."""
@@ -261,9 +262,10 @@ def _answer(path: str, part: Part) -> dict[str, Any]:
 
 def _axes(path: str, part: Part, shape: tuple[int, ...]) -> str:
     """The axes of an array that was read."""
-    if not is_zarr(path) and len(shape) < 4 and (len(shape) == 2 or shape[2] in (3, 4)):
+    told = is_zarr(path) or formats.recognised(path)
+    if not told and len(shape) < 4 and (len(shape) == 2 or shape[2] in (3, 4)):
         return "yxc"[: len(shape)]
-    left = left_of(describe(path, part.get("level", 0), part.get("page")), part)
+    left = left_of(describe_part(path, part), part)
     return "".join(axis for axis, size in zip(left.axes, left.shape, strict=True) if size > 1 or axis in "yx")
 
 

@@ -17,7 +17,7 @@ from pixmake.classifier.terms import AXES, selected
 from pixmake.config.models import Config, Step, explain, parse_config
 from pixmake.config.training import Training
 from pixmake.images.axes import WHOLE, ImageError, Part, left_of, named
-from pixmake.images.read import IMAGES, describe, read_image
+from pixmake.images.read import IMAGES, describe_part, read_image
 from pixmake.plan.plan import selected_table
 from pixmake.table.groups import make_groups
 
@@ -132,7 +132,7 @@ def _labels_of(lane: Lane, image: str, axes: str, labelled: str) -> Any:
 def _axes_of(path: str, part: Part) -> str:
     """The axes of an image, if a classifier takes them."""
     try:
-        axes = left_of(describe(path, part.get("level", 0), part.get("page")), part).axes
+        axes = left_of(describe_part(path, part), part).axes
     except ImageError as error:
         raise PixmakeError([Problem(str(error), "images")]) from None
     if axes not in AXES:

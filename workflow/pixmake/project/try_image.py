@@ -11,6 +11,7 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.files import written_whole
+from pixmake.job import client
 from pixmake.job import warm_server as worker
 from pixmake.job.record import Record, read_record
 from pixmake.job.run import call_of, gathered_for, parse_job
@@ -105,9 +106,11 @@ def _run(jobs: Iterable[tuple[PlannedStep, Job]]) -> Iterator[Tried]:
         given = _words(planned, job)
         for path in (job.log, job.record):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).unlink(missing_ok=True)
         os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
         reply = worker.run_plain(given, os.getppid())
-        if int(reply.split(" ", 1)[0]) not in (worker.DONE, worker.FAILED):
+        status = int(reply.split(" ", 1)[0])
+        if status == worker.TOLD or not client.is_ours(status, given):
             worker.explain(given, reply)
         tried = Tried(read_record(job.record), job.record, job.log)
         yield tried

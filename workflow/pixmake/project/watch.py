@@ -20,6 +20,7 @@ from pixmake.config.images import Images
 from pixmake.config.models import load_config
 from pixmake.images.remote.objects import configure, is_remote
 from pixmake.project.folder import unlock
+from pixmake.rules import attached
 from pixmake.rules.lock import is_running
 from pixmake.table.arrivals import ENVIRONMENT, Arrivals, look, write_arrived
 from pixmake.table.sources import SOURCES
@@ -156,7 +157,7 @@ class _Runs:
         if self.ended_by:
             return 128 + self.ended_by
         unlock()
-        command = [sys.executable, "-m", "snakemake", *self.options]
+        command = attached.command(*self.options)
         with subprocess.Popen(command, env={**os.environ, ENVIRONMENT: ARRIVED}) as self.process:
             status = self.process.wait()
         self.process = None

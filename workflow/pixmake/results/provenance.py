@@ -12,14 +12,15 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base.files import written_whole
+from pixmake.images.checksums import Checksums
 from pixmake.images.fingerprint import fingerprint
+from pixmake.job.program import Kept, read_program
 from pixmake.job.record import Record
 from pixmake.plan.analysis import local_modules
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from pixmake.plan.plan import Plan  # only its front end has one
 
 FORMAT = "pixmake provenance 1"
-
-CHECKSUMS = ".snakemake/pixmake/checksums.json"
-"""Of each file that is too large for a job to read twice: its size, time and checksum."""
 
 _FILE = re.compile(r"^([^:]+)(:[A-Za-z_]\w*)?$")
 
@@ -50,9 +48,11 @@ def about(plan: Plan, files: Iterable[str | Path]) -> dict[str, Any]:
         The workflow's own: Snakefile and config files.
     """
     config = plan.config.model_dump(mode="json", exclude_unset=True)
+    programs = [step.program for step in plan.steps if step.program]
+    kept = {each.path: each for program in programs for each in read_program(program).values()}
     return {
         "config": config,
-        "files": [_unchanged(path) for path in _files(plan, files)],
+        "files": [_unchanged(path, kept) for path in _files(plan, files)],
         "sources": {step.name: step.source for step in plan.steps},
     }
 
@@ -69,7 +69,7 @@ def write_provenance(records: Iterable[Record], told: Mapping[str, Any], path: s
     path
         Where to write.
     """
-    checksums = _Checksums()
+    checksums = Checksums()
     counts: dict[str, Counter[str]] = {}
     began: list[str] = []
     with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
@@ -96,49 +96,10 @@ def software() -> dict[str, Any]:
     }
 
 
-@dataclass
-class _Checksums:
-    """Checksums of files that jobs did not take, kept by size and time of change."""
-
-    known: dict[str, dict[str, Any]] = field(default_factory=dict)
-    read: bool = False
-    changed: bool = False
-
-    def of(self, told: Mapping[str, Any]) -> dict[str, Any]:
-        """A file as a job saw it, with its checksum if it is still the same file."""
-        if "sha256" in told or "size" not in told:
-            return dict(told)
-        if not self.read:
-            self.known, self.read = _read_checksums(), True
-        path = told["path"]
-        same = ("size", "mtime")
-        known = self.known.get(path, {})
-        if any(known.get(key) != told[key] for key in same):
-            known = fingerprint(path, most=None)
-            self.known[path], self.changed = known, True
-        if any(known.get(key) != told[key] for key in same):
-            return dict(told)  # another file by now; what the job read is not there any more
-        return {**told, "sha256": known.get("sha256")}
-
-    def keep(self) -> None:
-        """Write them for the next run."""
-        if self.changed:
-            with written_whole(CHECKSUMS) as temporary:
-                temporary.write_text(json.dumps(self.known), encoding="utf-8")
-
-
-def _read_checksums() -> dict[str, dict[str, Any]]:
-    try:
-        known = json.loads(Path(CHECKSUMS).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
 def _image(
     job_id: str,
     records: list[Record],
-    checksums: _Checksums,
+    checksums: Checksums,
     counts: dict[str, Counter[str]],
     began: list[str],
 ) -> dict[str, Any]:
@@ -160,7 +121,17 @@ def _image(
             "source": record.origin.get("task", {}).get("source"),
             "files": list(record.files.values()),
         }
-    return {"id": job_id, "inputs": [checksums.of(told) for told in inputs.values()], "steps": steps}
+    return {
+        "id": job_id,
+        "inputs": [_with_checksum(told, checksums) for told in inputs.values()],
+        "steps": steps,
+    }
+
+
+def _with_checksum(told: Mapping[str, Any], checksums: Checksums) -> dict[str, Any]:
+    """A file as a job saw it, with its checksum if that was taken, or if it is still the same file."""
+    known = told.get("sha256") or ("size" in told and checksums.of(told["path"], told["size"], told["mtime"]))
+    return {**told, "sha256": known} if known else dict(told)
 
 
 def _files(plan: Plan, files: Iterable[str | Path]) -> list[str]:
@@ -176,8 +147,11 @@ def _files(plan: Plan, files: Iterable[str | Path]) -> list[str]:
     return [path for path in found if Path(path).is_file()]
 
 
-def _unchanged(path: str) -> dict[str, Any]:
-    """A file without its time: one that was only touched makes nothing anew."""
+def _unchanged(path: str, kept: Mapping[str, Kept]) -> dict[str, Any]:
+    """A file without its time: one that was only touched makes nothing anew; of a program, the run's copy."""
+    if path in kept:
+        of_run = kept[path]
+        return {"path": path, "size": of_run.size, "sha256": of_run.sha256, "copy": of_run.copy}
     return {key: value for key, value in fingerprint(path, most=None).items() if key != "mtime"}
 
 

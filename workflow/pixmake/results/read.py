@@ -13,6 +13,10 @@ from pixmake.results.tables import DESCRIPTION
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pixmake.job.record import Record
+
+_NUMBERS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+
 
 def read_table(
     results: str | Path,
@@ -89,3 +93,12 @@ def read_csv_table(path: str | Path, *, text: Sequence[str] = ()) -> pd.DataFram
 def _as_it_was(value: Any) -> Any:
     """A cell before it was made harmless; in a column with gaps a truth is no text."""
     return as_it_was(value) if isinstance(value, str) else value
+
+
+def measured_values(record: Record) -> dict[str, Any]:
+    """What a record holds as measured, by name; JSON has no NaN, a record says it as text."""
+    values = {name: content["value"] for name, content in record.measurements.items()}
+    return {
+        name: _NUMBERS.get(value, value) if isinstance(value, str) else value
+        for name, value in values.items()
+    }

@@ -12,6 +12,7 @@ from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
 from pixmake.config.aggregate import TABLES
 from pixmake.job.runners.function import asked_by, load_module
+from pixmake.plan.analysis import source_hash
 from pixmake.plan.table_functions import TABLE_SUFFIXES
 from pixmake.results.read import read_csv_table, read_table
 
@@ -37,6 +38,9 @@ def summarise(task: Mapping[str, Any], results: str) -> None:
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures without a screen
     file, _, name = task["function"].rpartition(":")
     function = getattr(load_module(file), name)
+    if source_hash(file, name) != task["source"]:
+        what = f"{file} was edited while the run went on"
+        raise PixmakeError([Problem(what, hint="run again: it is called as it is then")])
     tables = _tables(function, task, results)
     if task["per"] is None:
         returned = {"": _by_name(function(**tables, **task["params"]), task)}

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pixmake.job.record import Record
 from pixmake.job.run import PREREQUISITE
+from pixmake.table.term_names import OURS, WHY, column_names
 
 Type = Literal["integer", "number", "bool", "text"]
 NOT_FINITE = ("nan", "inf", "-inf")
@@ -51,6 +52,10 @@ class Tables:
     """The rows of ``columns``."""
     renamed: Mapping[tuple[str, str], str]
     """The column of a step's measurement, where that is not its name."""
+    terms: Mapping[str, str]
+    """The column of each metadata term."""
+    in_failures: Mapping[str, str]
+    """The same in the table of failures."""
 
     @property
     def all(self) -> tuple[Table, ...]:
@@ -67,13 +72,13 @@ class Tables:
             yield self.files.name, [record.id, record.step, name, path]
         if record.error is not None:
             if record.error.type != PREREQUISITE:
-                yield self.failures.name, _values(self.failures, failure_row(record))
+                yield self.failures.name, _values(self.failures, _failure_row(record, self.in_failures))
         elif record.measurements:
             yield self.measurements.name, _values(self.measurements, self._measurement_row(record))
             yield from ((self.measurements_long.name, row) for row in _long_rows(record))
 
     def _measurement_row(self, record: Record) -> dict[str, Any]:
-        row = dict(record.metadata)
+        row = {self.terms.get(term, term): value for term, value in record.terms.items()}
         for name, content in record.measurements.items():
             row[self.renamed.get((record.step, name), name)] = content["value"]
         return {**row, "id": record.id, "step": record.step}
@@ -88,7 +93,6 @@ class _Found:
     types: set[str] = field(default_factory=set)
 
 
-_WHY = ("error", "message", "log")
 _PROPERTIES = ("unit", "scale", "datatype", "trait", "method")
 DESCRIPTION = ("column", "kind", "step", "type", *_PROPERTIES)
 """What the table ``columns`` says of each column of ``measurements``."""
@@ -104,16 +108,17 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
     terms
         The metadata terms, in the table's order.
     """
-    kept = [term for term in dict.fromkeys(terms) if term not in ("id", "step")]
-    of_terms = {term: _Found() for term in kept}
+    in_tables = column_names(terms)
+    of_terms = {term: _Found() for term in in_tables}
     by_step: dict[str, dict[str, _Found]] = {}
     of_runs: dict[str, _Found] = {"id": _Found({}, {"text"}), "step": _Found(), "status": _Found()}
     values = _Found()
     for record in records:
         for name, value in _run_row(record).items():
             of_runs.setdefault(name, _Found()).types.add(type_of(value))
+        terms_of = record.terms
         for term, found in of_terms.items():
-            found.types.add(type_of(record.metadata.get(term)))
+            found.types.add(type_of(terms_of.get(term)))
         for name, content in record.measurements.items():
             found = by_step.setdefault(record.step, {}).setdefault(name, _Found())
             found.types.add(type_of(content["value"]))
@@ -123,7 +128,7 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
             for key in _PROPERTIES:
                 if content.get(key) not in (None, ""):
                     said.setdefault(key, {})[str(content[key])] = None
-    taken = {"id", "step", *kept}
+    taken = {*OURS, *in_tables.values()}
     renamed = {
         (step, name): f"{step}.{name}" for step, names in by_step.items() for name in names if name in taken
     }
@@ -134,27 +139,31 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
             column.types |= found.types
             column.steps |= found.steps
     of_ids = (Column("id"), Column("step"))
-    as_terms = tuple(Column(term, _type(found)) for term, found in of_terms.items())
+    as_terms = tuple(Column(in_tables[term], _type(found)) for term, found in of_terms.items())
+    in_failures = column_names(terms, (*OURS, *WHY))
+    as_failed = tuple(Column(in_failures[term], _type(found)) for term, found in of_terms.items())
     as_measured = tuple(Column(name, _type(found), _unit(found)) for name, found in measured.items())
     long = (Column("measurement"), Column("value", _type(values)), Column("label"))
-    why = tuple(map(Column, _WHY))
+    why = tuple(map(Column, WHY))
     return Tables(
         measurements=Table("measurements", (*of_ids, *as_terms, *as_measured)),
         measurements_long=Table("measurements_long", (*of_ids, *long)),
-        failures=Table("failures", (*of_ids, *why, *(c for c in as_terms if c.name not in _WHY))),
+        failures=Table("failures", (*of_ids, *why, *as_failed)),
         runs=Table("runs", tuple(Column(name, _type(found)) for name, found in of_runs.items())),
         files=Table("files", (*of_ids, Column("name"), Column("path"))),
         columns=Table("columns", tuple(map(Column, DESCRIPTION))),
-        described=tuple(_described(of_terms, measured)),
+        described=tuple(_described({in_tables[term]: found for term, found in of_terms.items()}, measured)),
         renamed=renamed,
+        terms=in_tables,
+        in_failures=in_failures,
     )
 
 
-def failure_row(record: Record) -> dict[str, Any]:
+def _failure_row(record: Record, columns: Mapping[str, str]) -> dict[str, Any]:
     """A failed record as a row: why, where its log is, and its metadata."""
     assert record.error is not None
     return {
-        **record.metadata,
+        **{columns.get(term, term): value for term, value in record.terms.items()},
         "id": record.id,
         "step": record.step,
         "error": record.error.type,

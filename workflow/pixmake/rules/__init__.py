@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from pixmake.base.operating_system import unfit
+
 _FOR_SNAKEFILES = {
     "aggregate_rules": ("targets",),
     "image_rules": (
@@ -22,20 +24,11 @@ _FOR_SNAKEFILES = {
             "gatherings",
             "inputs",
         ),
-        *("inputs_of_several", "keep_groups_together", "log_of", "look_at", "outputs", "program"),
-        *(
-            "require_deployment",
-            "resources",
-            "retries",
-            "run",
-            "run_command",
-            "runs",
-            "smk",
-            "software",
-            "step_targets",
-        ),
-        "use_storage",
+        *("inputs_of_several", "keep_groups_together", "log_of", "look_at", "outputs", "program", "records"),
+        *("require_deployment", "resources", "retries", "run", "run_command", "runs", "smk", "software"),
+        *("step_targets", "use_storage"),
     ),
+    "settled_rules": ("what_to_do", "with_rules"),
     "made_again": ("made_again",),
     "run_handlers": ("attend", "attend_run"),
     "snakemake_internals": ("forget_rule_names",),
@@ -46,6 +39,8 @@ _HOMES = {name: module for module, names in _FOR_SNAKEFILES.items() for name in 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pixmake.rules' has no attribute {name!r}")
+    if why := unfit():
+        raise SystemExit(f"pixmake: {why}")
     # not at once: who asks how a cluster job ended needs none of it
     globals()[name] = getattr(importlib.import_module(f"pixmake.rules.{_HOMES[name]}"), name)
     return globals()[name]

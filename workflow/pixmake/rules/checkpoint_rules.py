@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,16 @@ from pixmake.config.models import Config
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path, found_plan
 from pixmake.plan.plan import Job, Plan, PlannedStep, file_paths, record_path
-from pixmake.rules.image_rules import Collected, collected, inputs, inputs_of_several, marked, records
+from pixmake.rules.image_rules import (
+    Collected,
+    Gathering,
+    collected,
+    inputs,
+    inputs_of_several,
+    marked,
+    records,
+)
+from pixmake.rules.settled_rules import Todo
 
 ANY = "{id}"
 """Stands for an image's id in the paths of a rule."""
@@ -42,8 +51,14 @@ def known(plan: Plan, checkpoints: Any, what: Callable[[Plan], T]) -> T | Callab
     return lambda wildcards: what(_found(plan, checkpoints).plan)
 
 
-def all_records(plan: Plan, checkpoints: Any) -> Any:
-    """The records of all jobs; where images are found, those of the files that they are found in first."""
+def all_records(todo: Todo, checkpoints: Any) -> Any:
+    """The records of all jobs, or what stands for them.
+
+    Where images are found, those of the files that they are found in come first.
+    """
+    plan = todo.plan
+    if todo.by_state:
+        return todo.markers([planned.name for planned in plan.steps])
     first = [] if plan.containers is None else records(plan.containers)
     return known(plan, checkpoints, lambda each: [*first, *records(each)])
 
@@ -55,11 +70,24 @@ def records_of(plan: Plan, checkpoints: Any, step: str) -> Any:
     return known(plan, checkpoints, lambda each: each.records(step))
 
 
-def collected_files(plan: Plan, checkpoints: Any, table: Collected) -> Any:
-    """The tables that one of all images is made of."""
+def collected_files(todo: Todo, checkpoints: Any, table: Collected) -> Any:
+    """The tables that one of all images is made of, or what stands for them."""
+    plan = todo.plan
+    if todo.by_state:
+        return todo.markers([table.step])
     if plan.containers is None:
         return table.files
     return known(plan, checkpoints, lambda found: _by_rule(found)[table.rule].files)
+
+
+def gathering_inputs(todo: Todo, checkpoints: Any, gathering: Gathering) -> dict[str, Any]:
+    """The results of a step that are gathered, or what stands for them."""
+    if todo.by_state:
+        return {"made": todo.markers([gathering.step])}
+    return {
+        "records": known(todo.plan, checkpoints, gathering.records),
+        "files": known(todo.plan, checkpoints, gathering.files),
+    }
 
 
 def _by_rule(plan: Plan) -> dict[str, Collected]:
@@ -76,7 +104,7 @@ def inputs_of_any(plan: Plan, checkpoints: Any, step: str) -> dict[str, Callable
 
         return paths
 
-    return {name: of(name) for name in ("images", "needed", "gathered")}
+    return {name: of(name) for name in ("needed", "gathered")}
 
 
 def outputs_of_any(plan: Plan, planned: PlannedStep) -> dict[str, Any]:
@@ -146,7 +174,8 @@ def _found(plan: Plan, checkpoints: Any) -> _Found:
     key = (table, Path(table).stat().st_mtime_ns)
     if key not in _cache:
         try:
-            found = found_plan(plan.config)
+            # by the programs that the run began with, whatever has been edited since
+            found = replace(found_plan(plan.config), steps=plan.steps)
         except PixmakeError as error:
             print(f"pixmake: {error}", file=sys.stderr)
             raise SystemExit(1) from None

@@ -22,7 +22,7 @@ from typing import IO, Any
 from pixmake.base.files import written_whole
 from pixmake.config.models import Config
 from pixmake.job.finished_results import LOST, SUBMISSION, replaced
-from pixmake.plan.plan import Plan, PlannedStep
+from pixmake.plan.plan import Job, Plan, PlannedStep
 from pixmake.rules.schedulers import (
     GIVEN_UP,
     SUBMISSIONS,
@@ -39,10 +39,23 @@ PLAN = f"{FOLDER}/plan.pickle"
 _NUMBER = struct.Struct("<Q")
 
 
-def leave_plan(plan: Plan, path: str | Path = PLAN) -> None:
-    """Write the plan for the nodes: its jobs one by one, then where each stands, and the config."""
+def leave_plan(
+    plan: Plan, jobs: Iterable[tuple[PlannedStep, Job]] | None = None, path: str | Path = PLAN
+) -> None:
+    """Write the plan for the nodes: its jobs one by one, then where each stands, and the config.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    jobs
+        Those that have a rule; default: all.
+    path
+        Where to write.
+    """
     places: dict[str, tuple[int, str]] = {}
-    jobs = plan.jobs() if plan.containers is None else ()
+    if jobs is None:
+        jobs = plan.jobs() if plan.containers is None else ()
     with written_whole(path) as temporary, temporary.open("wb") as file:
         for planned, job in jobs:
             places[job.rule] = file.tell(), planned.name

@@ -13,6 +13,7 @@ from pixmake.plan.plan import Plan
 from pixmake.rules import aggregate_rules, checkpoint_rules, image_rules
 from pixmake.rules.made_again import Again
 from pixmake.rules.run_handlers import run_facts
+from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import Directive, rules_in
 
 FILES = ("aggregate", "provenance", "collect", "images", "several", "complete")
@@ -52,9 +53,9 @@ def as_text(plan: Plan) -> Iterator[str]:
     yield from _rule("all", [("default_target", (True,), {}), ("input", aggregate_rules.targets(plan), {})])
     names = {
         "plan": plan,
+        "todo": Todo(plan),
         "pixmake_run": runs,
         "pixmake_again": Again(None, {}, lambda wildcards: []),
-        "pixmake_storage": False,
         "pixmake_later": checkpoint_rules,
         "pixmake_rules": rules,
         "checkpoints": None,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import functools
 import gc
 import hashlib
 import inspect
 import itertools
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -23,15 +21,12 @@ from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder, why_not_writable, written_whole
 from pixmake.base.installed import HERE, WORKFLOW
+from pixmake.base.owner import OWNER
 from pixmake.config.models import Step, read_config
-from pixmake.images.axes import is_zarr
 from pixmake.images.read import TABLES
-from pixmake.images.remote.objects import is_remote
-from pixmake.images.zarr_paths import metadata_file
 from pixmake.job import finished_results as kept
 from pixmake.job.client import ACTIVATED, CONTAINED
 from pixmake.job.gathered import MEMBERS
-from pixmake.job.run import LINKS
 from pixmake.job.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
@@ -46,11 +41,13 @@ from pixmake.plan.plan import (
     make_plan,
     plan_project,
 )
+from pixmake.plan.program_copy import leave_copies, program_files
+from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
 from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
-from pixmake.rules.lock import alone, hold_run_lock
+from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
 from pixmake.rules.snakemake_internals import keep_together
@@ -73,7 +70,6 @@ _CLIENT = f"{shlex.quote(sys.executable)} -IS {shlex.quote(str(HERE / 'job' / 'c
 _STAGED_ROOMS = ("base", "images", "classifier", "job")
 """What runs in a container: these rooms as they are, and the door of the package."""
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_PATTERN = re.compile(r"[{}<>\r\n]|^\s|\s$")
 
 
 @dataclass(frozen=True)
@@ -81,6 +77,7 @@ class Gathering:
     """A rule that puts the results of all jobs of a step into one file."""
 
     rule: str
+    step: str
     records: Callable[[Plan], list[str]]
     """Of a plan: the one at hand, or the one of images that a run has yet to find."""
     files: Callable[[Plan], list[str]]
@@ -129,7 +126,9 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         return there
     if not rules:
         see_room([".snakemake/pixmake"])
+        ending.listen()
         hold_run_lock()
+        tell_of_live_locks()
     try:
         sent = config_sent() if rules else None
         if sent is not None:
@@ -139,7 +138,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         problems = fitting_problems(plan, SOME)
         if problems:
             raise PixmakeError(problems)
-        return sliced(replace(plan, cores=known))
+        return sliced(replace(_with_programs(plan), cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
@@ -159,6 +158,13 @@ def see_room(folders: Iterable[str]) -> None:
         raise SystemExit(1)
 
 
+def _with_programs(plan: Plan) -> Plan:
+    """The plan of a run, which works to its end with the programs that are there now."""
+    steps = tuple(replace(each, program=leave_copies(program_files(each.work))) for each in plan.steps)
+    containers = None if plan.containers is None else _with_programs(plan.containers)
+    return replace(plan, steps=steps, containers=containers)
+
+
 def _search_cycles_less() -> None:
     """Keep Python from looking for cycles of references in all rules and jobs again and again.
 
@@ -169,14 +175,14 @@ def _search_cycles_less() -> None:
     atexit.register(gc.freeze)
 
 
-def begin(plan: Plan, workflow: Any) -> None:
-    """Before a run's first job: end what a killed run left on the cluster, leave the plan for its nodes."""
+def begin(plan: Plan, workflow: Any, jobs: Iterable[tuple[PlannedStep, Job]]) -> None:
+    """Before a run's first job: end what a killed run left on the cluster, leave its jobs for its nodes."""
     if workflow.local_exec:
         return
     if alone():
         cancel_orphans()
         give_up_submissions()
-    leave_plan(plan)
+    leave_plan(plan, jobs)
 
 
 def done_before(plan: Plan) -> list[str]:
@@ -197,7 +203,7 @@ def smk(name: str) -> str:
 
 def program(wildcards: Any, resources: Any) -> str:
     """A params function: the command ``pixmake`` of this environment."""
-    return f"{shlex.quote(sys.executable)} -m pixmake"
+    return f"{OWNER}={os.getpid()} {shlex.quote(sys.executable)} -m pixmake"
 
 
 def log_of(plan: Plan, rule: str) -> str:
@@ -205,35 +211,23 @@ def log_of(plan: Plan, rule: str) -> str:
     return f"{plan.config.log_folder}/{rule}.log"
 
 
-def inputs(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
-    """The ``input`` of a job's rule: its images, then what it needs of other steps, if anything.
+def inputs(job: Job) -> dict[str, list[str]]:
+    """The ``input`` of a job's rule: what it needs of other steps, if anything.
 
-    Images at URIs are no inputs: the task names them, with the versions that they have.
-    Snakemake reads ``{word}`` and ``<word>`` in a path as patterns, with no way to say that they are
-    none. Such an image comes in through a link; the link is the same at each parse.
+    Images are no inputs: the task names them, with what they have become since they were first seen.
+    Snakemake goes by dates, which say nothing of a picture that was put back, copied, or taken with a wrong
+    clock.
     """
-    images = _images_here(job.images, storage)
-    return {"images": images} | ({"needed": list(job.needed)} if job.needed else {})
+    return {"needed": list(job.needed)} if job.needed else {}
 
 
-def inputs_of_several(job: Job, *, storage: bool = False) -> dict[str, list[Any]]:
+def inputs_of_several(job: Job) -> dict[str, list[str]]:
     """The ``input`` of a job over several images: what its command names, and what stands in its list.
 
     That list is written here: it is named by its content, so it is the same at each parse.
     """
     _written(Path(MEMBERS) / f"{job.task.members}.json", job.members)
-    images = _images_here(job.several, storage)
-    return {"needed": list(job.needed), "gathered": [*images, *job.gathered]}
-
-
-def _images_here(paths: Sequence[str], storage: bool) -> list[Any]:
-    """Of images those that are no objects at URIs, as Snakemake takes them."""
-    images: list[Any] = [_takeable(dependency(path)) for path in paths if not is_remote(path)]
-    if storage:
-        from snakemake.io import local
-
-        images = [local(path) for path in images]  # and not an object of that name
-    return images
+    return {"needed": list(job.needed), "gathered": list(job.gathered)}
 
 
 def outputs(job: Job, *, temporary: bool = False) -> dict[str, Any]:
@@ -253,12 +247,6 @@ def marked(paths: Sequence[str], *, temporary: bool) -> list[Any]:
 
         found = [temp(path) for path in found]
     return found
-
-
-@functools.cache  # an image may stand in thousands of rows
-def dependency(path: str) -> str:
-    """What Snakemake looks at to see whether an image has changed: the file, or of a Zarr its metadata."""
-    return metadata_file(path) if is_zarr(path) else path
 
 
 def run(planned: PlannedStep, batches: str = "") -> Callable[[Any, Any], str]:
@@ -295,8 +283,7 @@ def interpreter(step: Step) -> str:
 
 def words(planned: PlannedStep, job: Job) -> list[str]:
     """The words of a job's command at its first attempt, where no rule makes them; see `job.client`."""
-    images = (path for path in job.images if not is_remote(path))
-    paths = (job.log, job.record, *job.files, *images, *job.needed)
+    paths = (job.log, job.record, *job.files, *job.needed)
     return [job.task.as_json(), run_limits(planned), interpreter(planned.step), "1", *paths]
 
 
@@ -408,6 +395,8 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "each_timeout": each,
         "batches": batches,
         "storage": planned.storage,
+        "program": planned.program,
+        "rule": planned.rule,
         "images_per_process": step.images_per_process,
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
@@ -483,6 +472,7 @@ def gatherings(plan: Plan) -> list[Gathering]:
     return [
         Gathering(
             rule=gathering_rule(step),
+            step=step,
             records=methodcaller("records", step),
             files=methodcaller("files", step),
             output=gathered_path(plan.config.results, step),
@@ -524,6 +514,7 @@ class Collected:
     """A table of all images, made of the tables that a step makes of each."""
 
     rule: str
+    step: str
     files: list[str]
     ending: str
     """What stands behind an id in the names of the files."""
@@ -541,7 +532,8 @@ def collected(plan: Plan) -> list[Collected]:
                 jobs = plan.levels.of(planned.name)
                 files = [file_paths(results, planned.name, planned.step, job.id)[number] for job in jobs]
                 path = f"{results}/{planned.name}.{name}.{suffix}"
-                found.append(Collected(f"collect_{planned.name}_{name}", files, f".{name}.{suffix}", path))
+                rule = f"collect_{planned.name}_{name}"
+                found.append(Collected(rule, planned.name, files, f".{name}.{suffix}", path))
     return found
 
 
@@ -551,25 +543,8 @@ def tell_notes(plan: Plan) -> None:
         print(f"pixmake: {line}", file=sys.stderr)
 
 
-def _takeable(path: str) -> str:
-    return _linked(path) if _PATTERN.search(path) else path
-
-
 def _written(path: Path, text: str) -> None:
     """Write a file whose name says its content, if it is not there."""
     if not path.exists():
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def _linked(path: str) -> str:
-    name = hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    suffix = os.path.splitext(path)[1]
-    link = Path(LINKS) / f"{name}{'' if _PATTERN.search(suffix) else suffix}"
-    target = os.path.abspath(path)
-    if not link.is_symlink() or os.readlink(link) != target:
-        link.parent.mkdir(parents=True, exist_ok=True)
-        temporary = link.parent / f".{name}.{os.getpid()}"
-        temporary.symlink_to(target)
-        temporary.replace(link)
-    return str(link)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 import platform
+import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 LOCK = ".snakemake/pixmake/run.lock"
 """Held by each running Snakemake, so that a lock which a killed one left behind can be told."""
@@ -23,10 +26,12 @@ def hold_run_lock() -> None:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return  # a file system without locks: `pixmake run` then leaves Snakemake's lock alone
-    lock.truncate(0)
-    lock.write(f"{platform.node()}\n")
-    lock.flush()
     _held.append(lock)
+    if alone():
+        lock.truncate(0)
+    if not {"-n", "--dry-run", "--dryrun"} & set(sys.argv):  # that one works on nothing
+        lock.write(f"{platform.node()} {os.getpid()}\n")
+        lock.flush()
 
 
 def alone() -> bool:
@@ -49,13 +54,59 @@ def left_locked() -> bool:
     try:
         with Path(LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock.read().strip() == platform.node()
+            return {line.split()[0] for line in lock.read().splitlines()} <= {platform.node()}
     except OSError:
         return False
 
 
+def owners() -> list[str]:
+    """The Snakemakes that work in this folder, but for this one: each as a person would name it."""
+    if not is_running():
+        return []
+    try:
+        lines = [line.split() for line in Path(LOCK).read_text(encoding="utf-8").splitlines()]
+    except OSError:
+        return []
+    found = []
+    for host, number in (line for line in lines if len(line) == 2):
+        if host != platform.node():
+            found.append(f"process {number} on {host}")
+        elif int(number) != os.getpid() and _lives(int(number)):
+            found.append(f"process {number} on this machine ({host})")
+    return found
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return error.errno == errno.EPERM
+    return True
+
+
+def tell_of_live_locks() -> None:
+    """Have Snakemake name the run that holds a lock, as long as that lives, and not advise to remove it."""
+    from snakemake.logging import logger
+
+    logger.addFilter(_named)
+
+
+def _named(record: Any) -> bool:
+    if str(record.msg).startswith(("LockException", "Error: Directory cannot be locked")):
+        there = owners()
+        if there:
+            record.msg = (
+                f"Another run is at work on the same results: {' and '.join(there)}.\n"
+                "Wait until it has ended, or end it: `pixmake status --watch` shows how far it is."
+            )
+            record.args = ()
+    return True
+
+
 def is_running() -> bool:
-    """Whether a Snakemake of this project runs, as far as the file system can tell."""
+    """Whether a Snakemake of this project runs, but for this one, as far as the file system can tell."""
+    if _held:
+        return not alone()
     try:
         with Path(LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import subprocess
@@ -11,16 +12,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pixmake.images.remote import cache
+from pixmake.images.remote.objects import is_remote
+from pixmake.job import client
 from pixmake.job.record import named
-from pixmake.plan.plan import Plan
+from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import Ended, conclude, stopped
-from pixmake.progress.log_handler import BEGIN, Direct, Run, is_of_use, is_wanted, work_of
+from pixmake.progress.log_handler import BEGIN, MADE, Direct, Run, is_of_use, is_wanted, work_of
 from pixmake.progress.run_state import note_plan
 from pixmake.progress.tally import Tally, Work
+from pixmake.rules import ending
 from pixmake.rules.aggregate_rules import page, unspoken
 from pixmake.rules.checkpoint_rules import asked_now
 from pixmake.rules.image_rules import begin, done_before, end, over_several, step_names, tables, tell_notes
+from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import (
     add_handlers,
     default_handlers,
@@ -79,29 +85,32 @@ class RunHandlers:
         Snakemake's.
     facts
         What is said of the project.
-    plan
-        ``None`` for a Snakefile that `pixmake compile` wrote, which has none.
+    todo
+        ``None`` for a Snakefile that `pixmake compile` wrote, which has no plan.
     """
 
-    def __init__(self, workflow: Any, facts: RunFacts, plan: Plan | None = None) -> None:
-        self.workflow, self.facts, self.plan = workflow, facts, plan
+    def __init__(self, workflow: Any, facts: RunFacts, todo: Todo | None = None) -> None:
+        self.workflow, self.facts, self.todo = workflow, facts, todo
         self.run: Run | None = None
 
     def begins(self) -> None:
         """``onstart``."""
         pace(self.workflow)
-        if self.plan is not None:
-            tell_notes(self.plan)
-            begin(self.plan, self.workflow)
-        self.run = begin_run(self.workflow, self.facts)
+        ending.begin(self.workflow)
+        if self.todo is not None:
+            plan = self.todo.plan
+            tell_notes(plan)
+            tell_of_places(plan)
+            begin(plan, self.workflow, self.todo.jobs() if plan.containers is None else ())
+        self.run = begin_run(self.workflow, self.facts, _settled(self.todo) if self.todo else [])
 
     def succeeds(self) -> None:
         """``onsuccess``."""
         assert self.run is not None, "Snakemake ends what it has begun"
         asked: Sequence[str] = self.run.records
-        if self.plan is not None:
+        if self.todo is not None:
             end()
-            asked = asked_now(self.plan, asked or done_before(self.plan))
+            asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
         conclude(self.run, self._ended(asked), self.facts.keep)
 
     def stops(self) -> None:
@@ -163,17 +172,40 @@ def page_without_parts(workflow: Any, facts: RunFacts) -> list[str]:
     return [facts.page] if done else []
 
 
+def tell_of_places(plan: Plan) -> None:
+    """Say where sockets and local copies lie, if somebody else has made folders of their usual names."""
+    lines = [client.displaced()]
+    with contextlib.suppress(OSError):  # an image that needs it tells of that
+        if any(is_remote(path) for _, job in plan.jobs() for path in job.images):
+            lines.append(cache.displaced(str(plan.config.storage.cache)))
+    for line in filter(None, lines):
+        print(f"pixmake: {line}", file=sys.stderr, flush=True)
+
+
+def _settled(todo: Todo) -> list[Work]:
+    """What was done before and has no rule."""
+    results, found = todo.plan.config.results, todo.found.settled
+    return [
+        Work(step, group.id, record_path(results, step, group.id))
+        for step, ids in found.items()
+        for group in todo.plan.levels.of(step)
+        if group.id in ids
+    ]
+
+
 def attend_run(workflow: Any, **facts: Any) -> None:
     """See to the begin and the end of a run of a Snakefile that `pixmake compile` wrote."""
+    ending.listen()
     _attend(RunHandlers(workflow, RunFacts(**facts)))
 
 
-def attend(plan: Plan, workflow: Any) -> None:
+def attend(todo: Todo, workflow: Any) -> None:
     """See to the begin and the end of a project's run, also where it is a module of another workflow."""
-    _attend(RunHandlers(workflow, run_facts(plan), plan))
+    _attend(RunHandlers(workflow, run_facts(todo.plan), todo))
 
 
 def _attend(handlers: RunHandlers) -> None:
+    ending.know(handlers.workflow)
     show_progress(handlers.workflow)
     _attended.append(handlers.facts)
     add_handlers(
@@ -215,13 +247,21 @@ def _pass_over(handler: logging.FileHandler, record: logging.LogRecord) -> None:
         logging.Handler.handleError(handler, record)
 
 
-def begin_run(workflow: Any, facts: RunFacts) -> Run:
-    """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs."""
+def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> Run:
+    """Tell the display what is to do and what was done before; asked when Snakemake knows its jobs.
+
+    Parameters
+    ----------
+    workflow, facts
+        As of `RunHandlers`.
+    settled
+        What was done before and has no rule.
+    """
     from snakemake.logging import logger
 
     tally = Tally(over_several=frozenset(facts.over_several))
     to_run: list[tuple[int, Work]] = []
-    done: list[Work] = []
+    done: list[Work] = list(settled)
     other: Counter[str] = Counter()
     jobs = 0
     for number, job, needed in jobs_of(workflow):
@@ -230,7 +270,7 @@ def begin_run(workflow: Any, facts: RunFacts) -> Run:
         if not job.output:
             continue  # a target
         if record is None or not named(str(record)).startswith(f"{facts.results}/"):
-            other[job.rule.name] += int(needed)
+            other[job.rule.name] += int(needed and not job.rule.name.startswith(MADE))
         elif needed:
             to_run.append((number, work_of(str(record))))
         else:

@@ -6,6 +6,7 @@ Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what would
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -14,17 +15,18 @@ SEEN_IN = ("9.27.1",)
 """The versions of Snakemake with which these were seen to work."""
 
 UNDOCUMENTED = {
-    "_cores": "Jobs are asked for before there is a core for them",
+    "_cores": "A core rests while the end of a job is booked",
     "subsample": "All ready jobs are reset before a sample is taken",
-    "job_rate_limiter": "Each round of the scheduler asks for another one",
-    "_user_kill": "Jobs are asked for before there is a core for them",
-    "parent_groupids": "Parts of a group that need no other part become cluster jobs of their own",
+    "job_rate_limiter": "Each round of the scheduler asks for another one, for as long as the run lasts",
+    "_user_kill": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
+    "_open_jobs": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
+    "parent_groupids": "Parts of a group become cluster jobs of their own",
     "_process_prefix": "A command's prefix cannot be asked for",
     "_process_suffix": "A command's prefix cannot be asked for",
-    "needrun_jobs": "What a run is to do, and what of it is done, cannot be asked for",
-    "needrun": "What a run is to do, and what of it is done, cannot be asked for",
-    "_finished": "What a run is to do, and what of it is done, cannot be asked for",
-    "failed": "What a run is to do, and what of it is done, cannot be asked for",
+    "needrun_jobs": "A run cannot be asked what it is to do",
+    "needrun": "A run cannot be asked what it is to do",
+    "_finished": "A run cannot be asked what it is to do",
+    "failed": "A run cannot be asked what it is to do",
     "forcerules": "A failed job's inputs are noted as if it had made its outputs of them",
     "rule_dot": "A graph of rules has a node for each",
     "_dot": "A graph of rules has a node for each",
@@ -35,12 +37,30 @@ UNDOCUMENTED = {
     "_onerror": "Handlers of a module are not heard, and those of an included file are replaced",
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
-    "sourcecache": "A file of rules cannot be read but into a workflow",
+    "sourcecache": "Rules cannot be read without running their workflow",
+    "args_to_api": "A Snakefile cannot ask which options were given",
 }
 """Attributes and names, and the heading of their entry in ``docs/upstream.md``."""
 
 DEFAULT_LIMIT = (100, 1)
 """Snakemake's own limit: so many starts of jobs in so many seconds."""
+
+
+def options_given() -> dict[str, Any] | None:
+    """The options that differ from Snakemake's defaults, by its own names for them; of a profile, too.
+
+    Returns
+    -------
+    dict or None
+        None if this process was not started by Snakemake's command line.
+    """
+    frame: Any = sys._getframe()
+    while frame is not None and frame.f_code.co_name != "args_to_api":
+        frame = frame.f_back
+    if frame is None or not {"args", "parser"} <= frame.f_locals.keys():
+        return None
+    args, parser = frame.f_locals["args"], frame.f_locals["parser"]
+    return {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
 
 
 class Planned(Protocol):
@@ -99,6 +119,13 @@ def cores_of(job: Any) -> int:
 def is_ending(workflow: Any) -> bool:
     """Whether the scheduler was told to begin nothing more."""
     return bool(getattr(workflow.scheduler, "_user_kill", None))
+
+
+def begin_no_more(workflow: Any) -> None:
+    """Tell the scheduler to begin nothing more, and to end once what runs has ended; from any thread."""
+    scheduler = workflow.scheduler
+    scheduler._user_kill = "graceful"
+    scheduler._open_jobs.release()
 
 
 def wraps_commands() -> bool:

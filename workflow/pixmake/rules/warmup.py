@@ -6,23 +6,25 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 from pixmake.job import client
 from pixmake.job.record import read_record
 from pixmake.job.task import one_line
-from pixmake.plan.plan import Job, Plan, PlannedStep
+from pixmake.plan.plan import Job, PlannedStep
 from pixmake.rules.image_rules import interpreter, words
+from pixmake.rules.settled_rules import Todo
 
 
-def while_the_dag_is_made(plan: Plan, workflow: Any) -> Callable[[Any], list[str]]:
+def while_the_dag_is_made(todo: Todo, workflow: Any) -> Callable[[Any], list[str]]:
     """An input function without inputs: Snakemake calls it when it makes its DAG.
 
     Before that, while the Snakefile is read, it cannot be known whether anything is to run here.
     """
 
     def nothing(wildcards: Any) -> list[str]:
-        if _runs_here(workflow) and (first := first_to_run(plan)) is not None:
+        if _runs_here(workflow) and (first := first_to_run(todo)) is not None:
             cores = workflow.resource_settings.cores
             threading.Thread(target=_warm_up, args=(*first, cores), daemon=True).start()
         return []
@@ -30,15 +32,15 @@ def while_the_dag_is_made(plan: Plan, workflow: Any) -> Callable[[Any], list[str
     return nothing
 
 
-def first_to_run(plan: Plan) -> tuple[PlannedStep, Job] | None:
+def first_to_run(todo: Todo) -> tuple[PlannedStep, Job] | None:
     """A job of the first step that has something to do, as far as one can tell at a glance.
 
     That is one of which a result is missing, or whose first image was made of something else, such as an
     older script. A guess is enough: what is not prepared now, is when the first image comes.
     """
-    for planned in plan.steps:
-        _, job = next(plan.jobs(over_several=False, step=planned.name), (planned, None))
-        if job is None or (_is_current(job) and all(map(os.path.exists, plan.records(planned.name)))):
+    for _, jobs in groupby(todo.jobs(over_several=False), key=lambda pair: pair[0].name):
+        planned, job = next(jobs)
+        if _is_current(job) and all(os.path.exists(path) for path in todo.plan.records(planned.name)):
             continue
         contained = planned.step.container or interpreter(planned.step) == client.ACTIVATED
         return None if contained else (planned, job)

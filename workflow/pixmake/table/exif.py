@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from typing import Any
+
+import numpy as np
 
 from pixmake.base.errors import MissingExtraError, PixmakeError, Problem
 from pixmake.images.remote.objects import is_remote
@@ -21,11 +24,13 @@ _ZONES = {_ORIGINAL: 0x9011, _DIGITIZED: 0x9012, _CHANGED: 0x9010}
 _FRACTIONS = {_ORIGINAL: 0x9291, _DIGITIZED: 0x9292, _CHANGED: 0x9290}
 _NUMBERS = {"exposure": 0x829A, "aperture": 0x829D, "iso": 0x8827, "focal_length": 0x920A}
 
+BROKEN = "its header cannot be read"
+
 Tags = Mapping[int, Any]
 
 
 def with_exif(table: Table, terms: Sequence[str]) -> Table:
-    """The table with columns from the files' headers.
+    """The table with columns from the files' headers; one that cannot be read leaves its cells empty.
 
     Parameters
     ----------
@@ -38,7 +43,7 @@ def with_exif(table: Table, terms: Sequence[str]) -> Table:
     Raises
     ------
     PixmakeError
-        A header that cannot be read, or a column that the table has already.
+        A column that the table has already, images that are not on a disk here.
     MissingExtraError
         Pillow is not installed.
     """
@@ -63,16 +68,21 @@ def with_exif(table: Table, terms: Sequence[str]) -> Table:
     found = [headers.get(path or "", {MISSING: True}) for path in paths]
     notes = []
     columns: dict[str, list[Any]] = {term: [] for term in terms}
+    broken: list[str | None] = [None] * len(table)
     for position, (path, values) in enumerate(zip(paths, found, strict=True)):
-        if isinstance(values, str):
-            problems.append(Problem(f"{path}: {values}", table.place(position)))
-            continue
+        said = {BROKEN: values} if isinstance(values, str) else values
+        broken[position] = said.get(BROKEN)
+        if broken[position] is not None:
+            why, _, detail = str(said[BROKEN]).partition(": ")
+            notes.append(Note(why, str(path), table.place(position), detail))
         for term in terms:
-            columns[term].append(values.get(term))
-            if values.get(term) is None and values.get(MISSING) is None:
+            columns[term].append(said.get(term))
+            if said.get(term) is None and not said.keys() & {MISSING, BROKEN}:
                 notes.append(Note(f"has no {term} in its header", str(path), table.place(position)))
-    if problems:
-        raise PixmakeError(problems)
+    if any(broken):
+        marks = np.empty(len(table), dtype=object)
+        marks[:] = broken
+        table = replace(table, broken=marks)
     return table.with_columns(columns).noting(notes)
 
 
@@ -91,11 +101,23 @@ def _read(path: str, terms: Sequence[str]) -> dict[str, Any] | str:
         with Image.open(path) as image:
             header = image.getexif()
             tags = {**header, **header.get_ifd(_EXIF)}
-        return {term: _value(tags, term) for term in terms}
+        return _values(tags, terms)
     except UnidentifiedImageError:
         return "its header cannot be read: it is no image that Pillow knows"
     except Exception as error:  # a broken header fails in many ways, none of which is ours
         return f"its header cannot be read: {error or type(error).__name__}"
+
+
+def _values(tags: Tags, terms: Sequence[str]) -> dict[str, Any]:
+    """The terms that a header says, and what is wrong with the first that it says in no usable way."""
+    values: dict[str, Any] = {}
+    for term in terms:
+        try:
+            values[term] = _value(tags, term)
+        except (ValueError, TypeError, ArithmeticError, AttributeError) as error:
+            values[term] = None
+            values.setdefault(BROKEN, f"its header cannot be read: {term}: {error}")
+    return values
 
 
 def _value(tags: Tags, term: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,20 +88,23 @@ Read = tuple[list[str], list[Sequence[Any]], Sequence[int]]
 
 
 def _delimited(path: Path, sheet: str | None) -> Read:
-    """UTF-8 with or without BOM, fields quoted with ``"``; the delimiter is found by itself."""
-    text = read_text(path)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=sniffed(text), strict=True)
+    """Fields quoted with ``"``; the delimiter is found, or named by Excel's first line ``sep=;``."""
+    text, delimiter = _without_sep(read_text(path))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or sniffed(text), strict=True)
     rows, numbers, problems = [], [], []
     header: list[str] = []
     try:
         for number, row in enumerate(reader, 1):
-            if len(row) == len(header) and row[0]:
+            if row and len(row) == len(header) and row[0].strip():
                 rows.append(row)
                 numbers.append(number)
             elif not any(cell.strip() for cell in row):
                 continue
             elif not header:
                 header = [name.strip() for name in row]
+            elif len(row) > len(header) and not any(cell.strip() for cell in row[len(header) :]):
+                rows.append(row[: len(header)])
+                numbers.append(number)
             elif len(row) != len(header):
                 what = f"{len(row)} fields, but the header has {len(header)}"
                 problems.append(Problem(what, f"{path}, row {number}"))
@@ -111,12 +115,25 @@ def _delimited(path: Path, sheet: str | None) -> Read:
         problems.append(Problem(f"cannot be read: {error}", f"{path}, line {reader.line_num}"))
     if problems:
         raise PixmakeError(problems)
-    return header, _turned(header, rows), numbers
+    while header and not header[-1] and not any(row[len(header) - 1].strip() for row in rows):
+        header.pop()  # spreadsheets write columns that were cleared
+    return header, _turned(header, [row[: len(header)] for row in rows]), numbers
+
+
+_SEP = re.compile(r'"?sep=(.)"?[ \t;,|]*(\r\n|\r|\n|$)', re.IGNORECASE)
+"""The line with which Excel is told the delimiter."""
+
+
+def _without_sep(text: str) -> tuple[str, str]:
+    """The text without the line that names its delimiter, and that delimiter if there is one."""
+    named = _SEP.match(text)
+    return (text[named.end() :], named[1]) if named else (text, "")
 
 
 def sniffed(text: str) -> str:
     """The delimiter that splits the header into the most fields."""
-    header = next((line for line in io.StringIO(text) if line.strip()), "").rstrip("\r\n")
+    lines = io.StringIO(text, newline=None)
+    header = next((line for line in lines if line.strip()), "").rstrip("\n")
     return max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
 
 
@@ -224,20 +241,39 @@ def _turned(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Sequen
 
 
 def read_text(path: Path) -> str:
-    """A file's text, UTF-8 with or without BOM.
+    """A file's text: UTF-8, or UTF-16 as Excel's "Unicode text" is, with or without BOM.
 
     Raises
     ------
     PixmakeError
-        It cannot be read, or is not UTF-8.
+        It cannot be read, or is neither.
     """
     content = _bytes(path)
+    wide = _utf_16(content)
     try:
-        return content.decode("utf-8-sig")
+        return content.decode(wide or "utf-8-sig").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
+        if wide:
+            hint = "save it as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
+            raise PixmakeError([Problem("begins as UTF-16 text, but is none", str(path), hint)]) from None
         line = content[: error.start].count(b"\n") + 1
         hint = "save it as UTF-8 (in a spreadsheet: 'CSV UTF-8')"
         raise PixmakeError([Problem("is not UTF-8 text", f"{path}, line {line}", hint)]) from None
+
+
+def _utf_16(content: bytes) -> str:
+    """Which UTF-16 a text is in, if it is: by its BOM, or since its first letters, a header's, have zeros."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    start = content[:64]
+    if len(start) >= 4 and 0 in start:
+        for codec, zeros, letters in (
+            ("utf-16-le", start[1::2], start[::2]),
+            ("utf-16-be", start[::2], start[1::2]),
+        ):
+            if not any(zeros) and 0 not in letters:
+                return codec
+    return ""
 
 
 def _bytes(path: Path) -> bytes:

@@ -7,14 +7,17 @@ import os
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import safe_id
-from pixmake.base.values import TIMESTAMP, as_metadata, comparable, typed_cell
+from pixmake.base.numerals import number_of
+from pixmake.base.templates import template_problem
+from pixmake.base.values import TIMESTAMP, as_metadata, comparable
 from pixmake.config.images import Images
 from pixmake.images.axes import WHOLE, Part, is_zarr
+from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import is_remote
 from pixmake.images.remote.omero import is_plane, plane_name
 from pixmake.table.image_parts import part_id
@@ -44,6 +47,15 @@ class Group:
     """The positions of its rows in the table that was grouped."""
     parts: tuple[Part, ...] = ()
     """Which part of each image is meant, in the order of ``paths``; empty if all are whole."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """The texts of those metadata whose text says more than their value, such as 1.10: in a list where
+    ``metadata`` has one, ``None`` where it says no more."""
+    broken: str = ""
+    """Why the header of one of its images cannot be read, if so."""
+
+    def key(self, term: str) -> Any:
+        """What tells the groups of one term from those of another: its text, or a value that does as well."""
+        return self.written.get(term, self.metadata.get(term))
 
     @property
     def images(self) -> tuple[tuple[str, Part], ...]:
@@ -92,10 +104,13 @@ class _Cells:
     images: Images
     columns: Mapping[str, Sequence[Any]]
     keys: Mapping[str, Sequence[Any]]
-    """The same, with the times of ``timestamp``, so that one time is one group."""
+    """What tells them apart: texts, and the times of ``timestamp``, so that one time is one group."""
 
     places: Sequence[str]
     """Where each row stands, for messages."""
+
+    written: Mapping[str, Sequence[str | None]]
+    """As in `Table.written`."""
 
 
 def make_groups(table: Table, images: Images) -> tuple[Group, ...]:
@@ -158,10 +173,12 @@ def make_grouping(table: Table, images: Images) -> Grouping:
 
 def _cells(table: Table, images: Images) -> _Cells:
     columns = {name: cells.tolist() for name, cells in table.cells.items()}
-    keys: dict[str, Sequence[Any]] = dict(columns)
+    named = {*images.group_by, *template_columns(images.id or "")}
+    keys: dict[str, Sequence[Any]] = {name: table.keys(name) for name in columns if name in named}
     if table.when is not None:
         keys[TIMESTAMP] = table.when.tolist()
-    return _Cells(table, images, columns, keys, table.places())
+    written = {name: texts.tolist() for name, texts in table.written.items()}
+    return _Cells(table, images, columns, keys, table.places(), written)
 
 
 def _members(cells: _Cells) -> list[list[int]]:
@@ -184,14 +201,20 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
     paths, root = cells.columns[PATH], cells.table.root
     return Group(
         id=_group_id(cells, rows),
-        paths=tuple([located(paths[row], root) for row in rows]),
+        paths=tuple([place_of(located(paths[row], root)).file for row in rows]),
         names=_names(cells, rows),
         metadata=_metadata(cells, rows),
+        written=_written(cells, rows) if cells.written else {},
         where=cells.places[rows[0]],
         when=_when(cells, rows),
         rows=tuple(rows),
         parts=_parts(cells.table, rows),
+        broken=next((text for row in rows if (text := _broken(cells, row))), ""),
     )
+
+
+def _broken(cells: _Cells, row: int) -> str:
+    return "" if cells.table.broken is None else cells.table.broken[row] or ""
 
 
 def _parts(table: Table, rows: Sequence[int]) -> tuple[Part, ...]:
@@ -208,7 +231,7 @@ def _when(cells: _Cells, rows: Sequence[int]) -> datetime.datetime | None:
 
 def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
     images, first = cells.images, rows[0]
-    if images.id is not None:
+    if images.id is not None and not _lacks(cells, rows, template_columns(images.id)):
         return _from_template(images.id, cells, rows)
     key = [cells.keys[column][first] for column in images.group_by]
     if not key or None in key:
@@ -217,6 +240,11 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
             return safe_id(plane_name(path))
         return safe_id(without_suffix(path) + part_id(cells.table.part(first)))
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
+
+
+def _lacks(cells: _Cells, rows: Sequence[int], columns: Sequence[str]) -> bool:
+    """Whether a broken header is why an id cannot be made of some columns."""
+    return any(_broken(cells, row) and any(cells.keys[name][row] is None for name in columns) for row in rows)
 
 
 def without_suffix(path: str) -> str:
@@ -230,19 +258,47 @@ def _from_template(template: str, cells: _Cells, rows: Sequence[int]) -> str:
     """The id by ``images.id``, which needs one value of each column that it names."""
     where, values = cells.places[rows[0]], {}
     for column in template_columns(template):
-        found = {cells.keys[column][row] for row in rows}
+        found = {cells.keys[column][row]: row for row in rows}
         if None in found:
             raise PixmakeError([Problem(f"the column {column!r} is empty, but images.id needs it", where)])
         if len(found) > 1:
             what = f"images.id needs one value of {column!r}, but this group has {len(found)}"
             hint = f"add {column!r} to group_by, or leave it out of the id"
             raise PixmakeError([Problem(what, where, hint)])
-        values[column] = found.pop()
+        ((key, row),) = found.items()
+        values[column] = _for_template(key, cells.columns[column][row])
     try:
         return safe_id(template.format_map(values))
     except (ValueError, TypeError, AttributeError, IndexError) as error:
         what = f"images.id: {template!r} does not fit this row: {error}"
         raise PixmakeError([Problem(what, where)]) from None
+
+
+class _AsWritten(str):
+    """A number's text in a template; and its value, where the template says how a number is written."""
+
+    __slots__ = ("value",)
+    value: int | float
+
+    def __format__(self, spec: str) -> str:
+        is_text = spec == "" or spec[-1] == "s" or (self != str(self.value) and _PLACED.fullmatch(spec))
+        return format(str(self) if is_text else self.value, spec)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+_PLACED = re.compile(r"(.?[<>^])?([1-9]\d*)?")
+"""What a template may say of numbers and of texts alike."""
+
+
+def _for_template(key: Any, value: Any) -> Any:
+    """What stands for a cell in a template, by what tells it apart and its value."""
+    if isinstance(key, datetime.datetime) or type(value) not in (int, float):
+        return key
+    text = _AsWritten(key)
+    text.value = value
+    return text
 
 
 def template_columns(template: str) -> list[str]:
@@ -255,8 +311,11 @@ def template_columns(template: str) -> list[str]:
     """
     try:
         names = [name for _, name, _, _ in string.Formatter().parse(template) if name is not None]
+        problem = template_problem(template)
     except ValueError as error:
         raise PixmakeError([Problem(f"images.id: {template!r} is no template: {error}")]) from None
+    if problem:
+        raise PixmakeError([Problem(f"images.id: {problem}")])
     return names
 
 
@@ -269,8 +328,9 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
         return tuple(f"image{number}" for number in range(1, len(rows) + 1))
     first: dict[str, int] = {}
     problems = []
+    values, texts = cells.columns[images.name_by], cells.written.get(images.name_by, ())
     for row in rows:
-        name = cells.columns[images.name_by][row]
+        name = values[row] if not texts or texts[row] is None else texts[row]
         if name is None:
             what = f"the `name_by` column {images.name_by!r} is empty"
             problems.append(Problem(what, cells.places[row]))
@@ -286,8 +346,15 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
 
 
 def _missing(group: Group, images: Images) -> tuple[str, ...]:
-    there = {comparable(typed_cell(name)) for name in group.names}
-    return tuple([str(name) for name in images.require if comparable(name) not in there])
+    numbers = {number_of(name) for name in group.names}
+    there = {*group.names, *map(str.lower, group.names)}
+    return tuple(
+        [
+            str(name)
+            for name in images.require
+            if not (name in numbers if type(name) in (int, float) else comparable(name) in there)
+        ]
+    )
 
 
 def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
@@ -298,7 +365,7 @@ def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
         return {name: column[row] for name, column in cells.columns.items() if column[row] is not None}
     for name, column in cells.columns.items():
         values = [column[row] for row in rows]
-        if values.count(values[0]) == len(values):
+        if values.count(values[0]) == len(values) and _agree(cells.written.get(name, ()), rows):
             if values[0] is not None:
                 merged[name] = values[0]
         else:
@@ -306,12 +373,28 @@ def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
     return merged
 
 
+def _agree(texts: Sequence[str | None], rows: Sequence[int]) -> bool:
+    return not texts or len({texts[row] for row in rows}) == 1
+
+
+def _written(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
+    """The texts of `_metadata` that say more than its values."""
+    found: dict[str, Any] = {}
+    for name, texts in cells.written.items():
+        some = [texts[row] for row in rows]
+        if any(some):
+            values = [cells.columns[name][row] for row in rows]
+            agree = values.count(values[0]) == len(values) and _agree(texts, rows)
+            found[name] = some[0] if agree else some
+    return found
+
+
 def _empty_keys(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
     if cells.images.empty_group == "own":
         return
     for row in rows:
         for column in cells.images.group_by:
-            if cells.keys[column][row] is None:
+            if cells.keys[column][row] is None and not _broken(cells, row):
                 hint = "fill it in, or set `empty_group: own` to make it a group of its own"
                 yield Problem(f"the `group_by` column {column!r} is empty", cells.places[row], hint)
 

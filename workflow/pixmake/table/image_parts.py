@@ -10,9 +10,10 @@ import numpy as np
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.images.axes import PARTS, Part, is_zarr
+from pixmake.images.formats import place_of
 from pixmake.table.table import PATH, Table
 
-_IN_IDS = ("t", "c", "z", "level", "y", "x", "page")
+_IN_IDS = ("scene", "t", "c", "z", "level", "y", "x", "page")
 """What of a part stands in an id: of regions where they begin, as they are of one size."""
 
 
@@ -32,6 +33,8 @@ def with_parts(table: Table, read_by: Sequence[str] | None) -> Table:
     PixmakeError
         A column is not there, or a cell is no whole number from 0.
     """
+    if read_by is None and table.parts is not None:  # the source has said it
+        return _with_insides(table)
     columns = list(table.cells)
     unknown = [name for name in read_by or () if name not in columns]
     if unknown:
@@ -42,7 +45,7 @@ def with_parts(table: Table, read_by: Sequence[str] | None) -> Table:
     named = [name for name in PARTS if name in (columns if read_by is None else read_by)]
     paths = table.cells[PATH].tolist()
     if not named or (read_by is None and not any(path is not None and ".zarr" in path for path in paths)):
-        return table
+        return _with_insides(table)
     cells = {name: table.cells[name].tolist() for name in named}
     parts = np.empty(len(paths), dtype=object)
     problems = []
@@ -61,6 +64,17 @@ def with_parts(table: Table, read_by: Sequence[str] | None) -> Table:
                 part[name] = number
     if problems:
         raise PixmakeError(problems)
+    return _with_insides(replace(table, parts=parts))
+
+
+def _with_insides(table: Table) -> Table:
+    """The table with what paths name inside of files, as ``a.h5/raw`` does, among the parts."""
+    insides = [place_of(path).inside if path else "" for path in table.cells[PATH].tolist()]
+    if not any(insides):
+        return table
+    parts = np.empty(len(table), dtype=object)
+    for row, inside in enumerate(insides):
+        parts[row] = {**table.part(row), "inside": inside} if inside else table.part(row)
     return replace(table, parts=parts)
 
 

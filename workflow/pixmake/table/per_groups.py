@@ -80,17 +80,23 @@ def make_levels(config: Config, groups: Sequence[Group], columns: Sequence[str])
 def _cohorts(groups: Iterable[Group], terms: Sequence[str]) -> Iterator[Group]:
     members: dict[Any, list[Group]] = {}
     for number, group in enumerate(groups):
-        key = tuple(group.metadata.get(term) for term in terms)
+        key = tuple(_key(group, term) for term in terms)
         members.setdefault(number if None in key else key, []).append(group)
     for key, found in members.items():
         yield Group(
             id=found[0].id if isinstance(key, int) else _cohort_id(key, terms),
             paths=(),
             names=(),
-            metadata=_shared(found, terms),
+            metadata=(shared := _shared(found, terms)),
+            written={term: text for term, text in found[0].written.items() if term in shared},
             where=found[0].where,
             members=tuple(sorted(found, key=_time)),
         )
+
+
+def _key(group: Group, term: str) -> Any:
+    key = group.key(term)
+    return str(key) if type(key) is bool else key  # True equals 1
 
 
 def _cohort_id(key: Sequence[Any], terms: Sequence[str]) -> str:
@@ -108,7 +114,13 @@ def _shared(members: Sequence[Group], terms: Sequence[str]) -> dict[str, Any]:
         column: value
         for column, value in first.items()
         if column in terms
-        or (column != PATH and all(other.metadata.get(column) == value for other in members))
+        or (
+            column != PATH
+            and all(
+                other.metadata.get(column) == value and other.key(column) == members[0].key(column)
+                for other in members
+            )
+        )
     }
 
 
@@ -123,6 +135,6 @@ def _unusable(groups: Iterable[Group], terms: Sequence[str], where: str, *, own:
             if isinstance(value, list):
                 what = f"the images of {group.id} have several values of {term!r}"
                 yield Problem(what, f"{group.where}, {where}", "add it to images.group_by")
-            elif value is None and not own:
+            elif value is None and not own and not group.broken:
                 hint = "fill it in, or set images.empty_group to own: such an image is a job of its own"
                 yield Problem(f"the column {term!r} is empty", f"{group.where}, {where}", hint)

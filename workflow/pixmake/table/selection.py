@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.query import QueryError, column_of, matching, parse_query
-from pixmake.base.values import TIMESTAMP, comparable, end_of, is_day, parse_time
+from pixmake.base.query import QueryError, column_of, parse_query
+from pixmake.base.values import TIMESTAMP
 from pixmake.config.images import Range, Sample, Select
-from pixmake.table.table import PATH, Rows, Table
+from pixmake.table import conditions
+from pixmake.table.table import PATH, Note, Rows, Table
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,11 @@ class SelectionStep:
     """The condition as a person reads it, e.g. ``where camera is VIS``."""
     kept: Rows
     """The rows of the whole table that are left after this condition and all before it."""
+    notes: tuple[Note, ...] = ()
+    """Cells that it could not compare, values that no row has."""
 
 
-def select_rows(table: Table, select: Select, group_by: Sequence[str] = ()) -> Table:
+def select_rows(table: Table, select: Select, group_by: Sequence[str] = (), config: str = "") -> Table:
     """The rows for which every condition holds, in their order.
 
     Raises
@@ -37,11 +38,14 @@ def select_rows(table: Table, select: Select, group_by: Sequence[str] = ()) -> T
     PixmakeError
         As `selection_steps`.
     """
-    steps = selection_steps(table, select, group_by)
-    return table.keep(steps[-1].kept) if steps else table
+    steps = selection_steps(table, select, group_by, config)
+    notes = [note for step in steps for note in step.notes]
+    return table.keep(steps[-1].kept).noting(notes) if steps else table
 
 
-def selection_steps(table: Table, select: Select, group_by: Sequence[str] = ()) -> list[SelectionStep]:
+def selection_steps(
+    table: Table, select: Select, group_by: Sequence[str] = (), config: str = ""
+) -> list[SelectionStep]:
     """What each condition leaves, in the order in which they are applied.
 
     Parameters
@@ -52,6 +56,8 @@ def selection_steps(table: Table, select: Select, group_by: Sequence[str] = ()) 
         The conditions. ``sample`` and ``first`` come last and count whole groups.
     group_by
         The columns whose values make a group.
+    config
+        The file that says so, for messages.
 
     Returns
     -------
@@ -68,14 +74,16 @@ def selection_steps(table: Table, select: Select, group_by: Sequence[str] = ()) 
         raise PixmakeError(problems)
     steps: list[SelectionStep] = []
     kept = np.ones(len(table), dtype=bool)
-    for key, what, condition in _conditions(table, select):
+    for key, what, condition in _conditions(table, select, config):
+        notes: tuple[Note, ...] = ()
         try:
-            kept = kept & condition()
+            found = condition()
+            kept, notes = kept & found.rows, found.notes
         except PixmakeError as error:
             problems += error.problems
         except QueryError as error:
             problems.append(Problem(f"images.select.{key}: {error}", table.place(error.row)))
-        steps.append(SelectionStep(what, kept))
+        steps.append(SelectionStep(what, kept, notes))
     if problems:
         raise PixmakeError(problems)
     if select.sample is not None:
@@ -88,23 +96,25 @@ def selection_steps(table: Table, select: Select, group_by: Sequence[str] = ()) 
     return steps
 
 
-def _conditions(table: Table, select: Select) -> Iterator[tuple[str, str, Callable[[], Rows]]]:
+def _conditions(
+    table: Table, select: Select, config: str
+) -> Iterator[tuple[str, str, Callable[[], conditions.Found]]]:
     """Each condition: the key, what it says, and what finds its rows."""
     for column, wanted in select.where.items():
         said = f"where {column} is {_said(wanted)}"
-        yield f"where.{column}", said, partial(_where, table, column, wanted)
+        yield f"where.{column}", said, partial(conditions.where, table, column, wanted, said, config)
     for column, expression in select.match.items():
         said = f"match {column}: {expression}"
-        yield f"match.{column}", said, partial(_matches, table, column, expression, True)
+        yield f"match.{column}", said, partial(conditions.matches, table, column, expression, True)
     for column, expression in select.not_match.items():
         said = f"not_match {column}: {expression}"
-        yield f"not_match.{column}", said, partial(_matches, table, column, expression, False)
+        yield f"not_match.{column}", said, partial(conditions.matches, table, column, expression, False)
     if select.query is not None:
-        yield "query", f"query {select.query}", partial(_query, table, select.query)
+        yield "query", f"query {select.query}", partial(conditions.query, table, select.query)
     for word in ("start", "end"):
         given = getattr(select, word)
         if given is not None:
-            yield word, f"{word} {given}", partial(_within, table, word, given)
+            yield word, f"{word} {given}", partial(conditions.within, table, word, given)
 
 
 def _said(wanted: Any) -> str:
@@ -115,93 +125,6 @@ def _said(wanted: Any) -> str:
     return " or ".join("empty" if value is None else str(value) for value in values)
 
 
-def _each(cells: Sequence[Any], holds: Callable[[Any], bool]) -> Rows:
-    return np.fromiter((holds(cell) for cell in cells), dtype=bool, count=len(cells))
-
-
-def _where(table: Table, column: str, wanted: Any) -> Rows:
-    cells = table.cells[column].tolist()
-    if isinstance(wanted, Range):
-        return _in_range(table, column, cells, wanted)
-    values = wanted if isinstance(wanted, list) else [wanted]
-    allowed = {comparable(value) for value in values if not isinstance(value, datetime.date)}
-    found = _each(cells, lambda cell: comparable(cell) in allowed)
-    for value in values:
-        if isinstance(value, datetime.date):
-            found |= _in_range(table, column, cells, Range(min=value, max=value))
-    return found
-
-
-def _in_range(table: Table, column: str, cells: Sequence[Any], wanted: Range) -> Rows:
-    """Cells that are no number, or no time, are in no range."""
-    bounds = [bound for bound in (wanted.min, wanted.max) if bound is not None]
-    if all(isinstance(bound, (int, float)) for bound in bounds):
-        least = -np.inf if wanted.min is None else wanted.min
-        most = np.inf if wanted.max is None else wanted.max
-        return _each(
-            cells,
-            lambda cell: (
-                isinstance(cell, (int, float)) and not isinstance(cell, bool) and least <= cell <= most  # type: ignore[operator]
-            ),
-        )
-    key = f"where.{column}"
-    earliest = None if wanted.min is None else _bound(key, wanted.min, last=False)
-    latest = None if wanted.max is None else _bound(key, wanted.max, last=True)
-    if column == TIMESTAMP and table.when is not None:
-        return _between(table.when, earliest, latest)
-    times = np.array([_time(cell) for cell in cells], dtype="datetime64[us]")
-    return _between(times, earliest, latest)
-
-
-def _time(cell: Any) -> datetime.datetime | None:
-    try:
-        return parse_time(cell) if isinstance(cell, str) else None
-    except ValueError:
-        return None
-
-
-def _between(times: Any, earliest: datetime.datetime | None, latest: datetime.datetime | None) -> Rows:
-    found = ~np.isnat(times)
-    if earliest is not None:
-        found &= times >= np.datetime64(earliest, "us")
-    if latest is not None:
-        found &= times <= np.datetime64(latest, "us")
-    return np.asarray(found, dtype=bool)
-
-
-def _matches(table: Table, column: str, expression: str, wanted: bool) -> Rows:
-    found = re.compile(expression).search
-    cells = table.cells[column].tolist()
-    return _each(cells, lambda cell: (found("" if cell is None else str(cell)) is not None) == wanted)
-
-
-def _query(table: Table, text: str) -> Rows:
-    query = parse_query(text)
-    columns = {}
-    for name in query.columns:
-        column = column_of(name, table.columns) or name
-        if column == TIMESTAMP and table.when is not None:
-            columns[name] = table.when.tolist()
-        else:
-            columns[name] = table.cells[column].tolist()
-    return np.array(matching(query, columns, len(table)), dtype=bool)
-
-
-def _within(table: Table, word: str, given: Any) -> Rows:
-    bound = _bound(word, given, last=word == "end")
-    assert table.when is not None
-    return _between(table.when, *((None, bound) if word == "end" else (bound, None)))
-
-
-def _bound(key: str, given: Any, *, last: bool) -> datetime.datetime:
-    """A bound; a bare date is the start of its day, or as the last one its end."""
-    try:
-        return end_of(given) if last and is_day(given) else parse_time(given)
-    except ValueError:
-        hint = "e.g. 2024-01-31 or 2024-01-31T17:05:00"
-        raise PixmakeError([Problem(f"images.select.{key}: {given!r} is no date", "", hint)]) from None
-
-
 def _units(table: Table, kept: Rows, group_by: Sequence[str]) -> list[tuple[Any, list[int]]]:
     """The groups of the rows that are kept, in the order of their first rows: name and positions."""
     positions = np.flatnonzero(kept).tolist()
@@ -209,7 +132,7 @@ def _units(table: Table, kept: Rows, group_by: Sequence[str]) -> list[tuple[Any,
     if not group_by:
         return [(paths[row], [row]) for row in positions]
     columns = [
-        table.when.tolist() if name == TIMESTAMP and table.when is not None else table.cells[name].tolist()
+        table.when.tolist() if name == TIMESTAMP and table.when is not None else table.keys(name)
         for name in group_by
         if name in table.cells  # an unknown one is told when groups are made
     ]
@@ -223,10 +146,10 @@ def _units(table: Table, kept: Rows, group_by: Sequence[str]) -> list[tuple[Any,
 def _sampled(table: Table, kept: Rows, sample: Sample, group_by: Sequence[str]) -> Rows:
     """As many groups as asked for, chosen by a hash of their names: other rows have little say in it."""
     strata: dict[Any, list[tuple[bytes, list[int]]]] = {}
-    columns = [table.cells[name].tolist() for name in sample.per]
+    columns = [table.texts(name) for name in sample.per]
     for name, rows in _units(table, kept, group_by):
         rank = hashlib.blake2b(repr(name).encode("utf-8", "surrogateescape"), digest_size=8).digest()
-        stratum = tuple(comparable(column[rows[0]]) for column in columns)
+        stratum = tuple(column[rows[0]] for column in columns)
         strata.setdefault(stratum, []).append((rank, rows))
     chosen = np.zeros(len(kept), dtype=bool)
     for units in strata.values():

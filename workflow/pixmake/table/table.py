@@ -7,15 +7,16 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.base.values import TIMESTAMP, parse_time, typed_cell
+from pixmake.base.values import TIMESTAMP, Cell, parse_time, spellings, typed_cell, written
 from pixmake.images.axes import WHOLE, Part, is_zarr
+from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import RemoteError, is_remote, joined, problem_of, versions
 
 if TYPE_CHECKING:
@@ -46,10 +47,20 @@ class Note:
     """The row, or the entry, that it is about."""
     detail: str = ""
     """What it is in this file or row."""
+    hint: str = ""
+    """What would be right, if something would."""
+    count: int = 1
+    """How many files or rows it stands for; 0 if it is about none."""
+
+    def as_problem(self) -> Problem:
+        """The same as something to put right."""
+        what = f"{self.why}: {self.detail}" if self.detail else self.why
+        return Problem(what, self.where or self.path, self.hint)
 
     def __str__(self) -> str:
         about = ", ".join(part for part in (self.where, self.path) if part)
         said = f"{self.why}: {self.detail}" if self.detail else self.why
+        said += f" ({self.hint})" if self.hint else ""
         return f"{about}: {said}" if about else said
 
 
@@ -75,6 +86,11 @@ class Table:
     """What was left out or mended on the way here, and why."""
     parts: Cells | None = None
     """Which part of its image each row means, if any means only a part; see `pixmake.table.image_parts`."""
+    broken: Cells | None = None
+    """Why the header of a row's image cannot be read, if some cannot; ``None`` for those that can."""
+    written: Mapping[str, Cells] = field(default_factory=dict)
+    """The texts of the columns of which some cell is written in another way than its value, such as 1.10;
+    ``None`` where it is not. See `pixmake.base.values.written`."""
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -108,7 +124,27 @@ class Table:
             labels=self.labels[rows],
             when=None if self.when is None else self.when[rows],
             parts=None if self.parts is None else self.parts[rows],
+            broken=None if self.broken is None else self.broken[rows],
+            written={name: texts[rows] for name, texts in self.written.items()},
         )
+
+    def texts(self, name: str) -> list[str | None]:
+        """The text of each cell of a column; ``None`` of empty ones."""
+        return self.spellings(name)[0]
+
+    def spellings(self, name: str) -> list[list[str | None]]:
+        """The same; and once more, if some cells may be written in another way: see `values.spellings`."""
+        own = self.written.get(name)
+        return spellings(self.cells[name].tolist(), None if own is None else own.tolist())
+
+    def keys(self, name: str) -> list[Any]:
+        """What tells the cells of a column apart: their texts; their values where these do as well."""
+        if name in self.written:
+            return self.texts(name)
+        cells: list[Any] = self.cells[name].tolist()
+        if any(type(cell) is bool for cell in cells):  # True equals 1
+            return [str(cell) if type(cell) is bool else cell for cell in cells]
+        return cells
 
     def part(self, position: int) -> Part:
         """Which part of its image a row means; empty: all of it."""
@@ -118,9 +154,15 @@ class Table:
         """The same with more notes."""
         return replace(self, notes=(*self.notes, *notes))
 
-    def with_columns(self, columns: Mapping[str, Sequence[Any]]) -> Table:
-        """The same with more columns, of typed cells."""
-        return replace(self, cells={**self.cells, **{name: _array(cells) for name, cells in columns.items()}})
+    def with_columns(
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        written: Mapping[str, Sequence[str | None]] | None = None,
+    ) -> Table:
+        """The same with more columns, of typed cells, and their texts where these say more."""
+        cells = {name: _array(cells) for name, cells in columns.items()}
+        texts = {name: _array(texts) for name, texts in (written or {}).items()}
+        return replace(self, cells={**self.cells, **cells}, written={**self.written, **texts})
 
 
 def make_table(
@@ -145,26 +187,74 @@ def make_table(
     notes
         What the source left out or mended.
     """
-    typed = {name: typed_cells(cells) for name, cells in columns.items()}
-    typed[PATH] = [
-        None if value is None else str(cell) for value, cell in zip(typed[PATH], columns[PATH], strict=True)
+    typed = {name: typed_column(cells, name) for name, cells in columns.items()}
+    paths = [
+        None if value is None else str(cell)
+        for value, cell in zip(typed[PATH].values, columns[PATH], strict=True)
     ]
-    cells = {name: _array(values) for name, values in typed.items()}
-    return Table(cells, _array(labels), source, root, notes=tuple(notes))
+    typed[PATH] = Typed(paths)
+    return Table(
+        cells={name: _array(column.values) for name, column in typed.items()},
+        labels=_array(labels),
+        source=source,
+        root=root,
+        notes=(*notes, *(column.note for column in typed.values() if column.note is not None)),
+        written={name: _array(column.written) for name, column in typed.items() if column.written},
+    )
 
 
-def typed_cells(cells: Iterable[Any]) -> list[Any]:
-    """The value of each cell by itself; see `pixmake.base.values.typed_cell`."""
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A column by its cells' own values."""
+
+    values: Sequence[Any]
+    written: Sequence[str | None] = ()
+    """As in `Table.written`; nothing if no cell has a text of its own."""
+    note: Note | None = None
+    """Cells that differed by space around them alone."""
+
+    def spellings(self) -> list[list[str | None]]:
+        """As `Table.spellings`."""
+        return spellings(self.values, self.written)
+
+
+def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
+    """The value of each cell by itself, and its text where that is another; see `pixmake.base.values`."""
     known: dict[str, Any] = {}
-    values = []
+    odd: dict[Any, str] = {}
+    padded: list[str] = []
+    values: list[Any] = []
+    cells = list(cells)
     for cell in cells:
         if type(cell) is not str:
-            values.append(typed_cell(cell))
+            values.append(value := typed_cell(cell))
+            if type(cell) in _WITH_TEXT and (text := written(cell, value)) is not None:
+                odd[cell] = text
             continue
         if cell not in known:
-            known[cell] = typed_cell(cell)
+            known[cell] = value = typed_cell(cell)
+            if type(value) is not str and (text := written(cell, value)) is not None:
+                odd[cell] = text
+            if cell and (cell[0].isspace() or cell[-1].isspace()):
+                padded.append(cell)
         values.append(known[cell])
-    return values
+    texts = [odd.get(cell) if type(cell) in _WITH_TEXT else None for cell in cells] if odd else ()
+    return Typed(values, texts, _merged(name, padded, known) if padded else None)
+
+
+_WITH_TEXT = (str, Cell, bytes)
+
+
+def _merged(name: str, padded: Iterable[str], known: Iterable[str]) -> Note | None:
+    """What to tell of texts that space alone told apart."""
+    same: dict[str, list[str]] = {}
+    for text in (*known, *padded):
+        same.setdefault(text.strip(), []).append(text)
+    twins = [shown for text in padded if text.strip() and len(shown := set(same[text.strip()])) > 1]
+    if not twins:
+        return None
+    told = " and ".join(sorted(map(repr, twins[0])))
+    return Note(f"{name}: cells that only spaces tell apart are one value", detail=told, count=0)
 
 
 def column_problems(columns: Sequence[str], source: str, needed: Sequence[str] = (PATH,)) -> list[Problem]:
@@ -200,7 +290,7 @@ def with_times(table: Table, written: str | None) -> Table:
     """
     if TIMESTAMP not in table.cells:
         return table
-    cells = table.cells[TIMESTAMP].tolist()
+    cells = table.keys(TIMESTAMP)
     parsed: dict[Any, Any] = {None: None}
     bad = set()
     for cell in cells:
@@ -268,11 +358,11 @@ def path_faults(table: Table) -> dict[int, str]:
             if problem:
                 faults[position] = problem
             else:
-                remote[position] = full
+                remote[position] = place_of(full).file
         elif is_zarr(full):
             if not existing.has_folder(full):
                 faults[position] = MISSING
-        elif not existing.has(full):
+        elif not existing.has(place_of(full).file):
             faults[position] = f"{full}: is a folder" if os.path.isdir(full) else MISSING
     there = _versions(remote.values())
     faults |= {position: MISSING for position, uri in remote.items() if there[uri] is None}
@@ -316,14 +406,20 @@ def without_missing(table: Table) -> Table:
 
 
 def counted_notes(notes: Iterable[Note]) -> list[str]:
-    """A line for each reason: how often, and the first file or row."""
+    """A line for each reason: how often, the first file or row, and what would be right."""
     reasons: dict[str, list[Note]] = {}
     for note in notes:
         reasons.setdefault(note.why, []).append(note)
     lines = []
     for why, same in reasons.items():
-        first = same[0].where or same[0].path
-        lines.append(f"{len(same)} × {why}" + (f" (first: {first})" if first else ""))
+        first, count = same[0], sum(note.count for note in same)
+        place = first.where or first.path
+        if not count:
+            lines.append(str(first))
+            continue
+        said = f"{count} × {why}" + (f": {first.detail}" if first.detail and first.hint else "")
+        about = "; ".join(part for part in (f"first: {place}" if place else "", first.hint) if part)
+        lines.append(said + (f" ({about})" if about else ""))
     return lines
 
 

@@ -87,7 +87,7 @@ function part(given) {
   const header = make('header', {}, make('h2', {}, heading), make('p', {}, given.about), make('span', { class: 'grow' }), given.path && make('a', { href: encoded(given.path) }, given.path));
   let body = make('a', { href: encoded(given.path) }, given.path);
   if (given.kind === 'figure') body = make('img', { src: given.url, alt: heading });
-  if (given.kind === 'frame') body = make('iframe', { src: encoded(given.path), title: heading, loading: 'lazy' });
+  if (given.kind === 'frame') body = make('iframe', { src: encoded(given.path), title: heading, loading: 'lazy', sandbox: 'allow-scripts' });
   if (given.kind === 'table') {
     const [head, ...lines] = given.rows;
     const numeric = (head ?? []).map((_, index) => lines.every((line) => line[index] === '' || Number.isFinite(Number(line[index]))));

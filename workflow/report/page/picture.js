@@ -78,7 +78,8 @@ function pictureChoice(row, stage) {
   return select;
 }
 
-const encoded = (path) => (path.includes('://') ? path : path.split('/').map(encodeURIComponent).join('/'));
+/** A path as an address: no other scheme than these is one, so no path can hold a program. */
+const encoded = (path) => (/^(https?|s3|gs):\/\//i.test(path) ? path : path.replace(/^\/+/, '/').split('/').map(encodeURIComponent).join('/'));
 
 function facts(row) {
   const parts = [];

@@ -1,14 +1,19 @@
 // ---- table: all values -------------------------------------------------------------------------------
 
+/** Columns that are shown: a browser lays out each of them, whether or not it is in sight. */
+const MOST_COLUMNS = 300;
+
 function makeTable(view) {
   const holder = make('div', { id: 'table' });
   const links = make('span', { class: 'quiet' }, 'Whole tables: ',
-    ...data.project.tables.flatMap((path, index) => [index ? ' · ' : '', make('a', { href: path }, path)]));
-  view.append(make('div', { class: 'controls' }, links), holder);
+    ...data.project.tables.flatMap((path, index) => [index ? ' · ' : '', make('a', { href: encoded(path) }, path)]));
+  const more = data.columns.length - MOST_COLUMNS;
+  view.append(make('div', { class: 'controls' }, links,
+    more > 0 && make('span', { class: 'quiet' }, `${whole.format(more)} more columns are in these.`)), holder);
   let table;
   const rowOf = (row) => {
     const cells = { row, id: data.ids[row], state: data.states[row] };
-    data.columns.forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
+    data.columns.slice(0, MOST_COLUMNS).forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
     return cells;
   };
   const draw = () => {
@@ -20,18 +25,20 @@ function makeTable(view) {
       height: Math.max(360, window.innerHeight - 210),
       layout: 'fitDataFill',
       placeholder: 'No image is like that.',
-      columnDefaults: { headerSortTristate: true, maxWidth: 340, headerTooltip: true, resizable: 'header' },
+      columnDefaults: { headerSortTristate: true, maxWidth: 340, headerTooltip: (_, column) => make('div', {}, column.getDefinition().title), resizable: 'header' },
       rowFormatter: (row) => row.getElement().classList.toggle('failed', row.getData().state !== 'done'),
       columns: [
         { title: 'id', field: 'id', frozen: true, minWidth: 130 },
         { title: 'state', field: 'state' },
-        ...data.columns.map((column, index) => ({
+        ...data.columns.slice(0, MOST_COLUMNS).map((column, index) => ({
           title: title(column),
+          // the library takes texts for HTML: nodes stay the text that they are
+          titleFormatter: () => document.createTextNode(title(column)),
           field: `c${index}`,
           hozAlign: column.type === 'number' ? 'right' : 'left',
           sorter: column.type === 'text' ? 'string' : 'number',
           sorterParams: { alignEmptyValues: 'bottom' },
-          formatter: (cell) => shown(column, cell.getValue()),
+          formatter: (cell) => document.createTextNode(shown(column, cell.getValue())),
         })),
       ],
     });

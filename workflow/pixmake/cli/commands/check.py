@@ -29,13 +29,14 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what would run, or raise an error that lists what is wrong."""
     from pixmake.config.models import read_config
-    from pixmake.plan.axes_check import fitting_problems
     from pixmake.plan.broken import broken_results, told
+    from pixmake.plan.format_check import image_problems
     from pixmake.plan.plan import plan_project
-    from pixmake.table.table import counted_notes
+    from pixmake.table.table import Note, counted_notes
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
-    problems = fitting_problems(plan)
+    unread: list[Note] = []
+    problems = image_problems(plan, unread)
     if problems:
         raise PixmakeError(problems)
     images = sum(len(group.paths) for group in plan.groups)
@@ -45,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     if plan.containers is not None:
         what = f"A run will look for images in {len(plan.containers.groups)} files"
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
-    for line in (*counted_notes(plan.notes), *told(broken_results(plan, ()))):
+    for line in (*counted_notes([*plan.notes, *unread]), *told(broken_results(plan, ()))):
         print(f"  {line}", flush=True)
     return _read(plan) if arguments.read else 0
 

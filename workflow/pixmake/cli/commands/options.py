@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeAlias
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -36,3 +40,23 @@ def add_output(
     """Add the options ``--output`` and ``--force``."""
     command.add_argument("-o", "--output", default=default, metavar="FILE", help=summary)
     command.add_argument("--force", action="store_true", help="write over a file that is there")
+
+
+def add_listed(command: argparse.ArgumentParser) -> None:
+    """Add the options that tell what a rule gathers; without them it is named on standard input."""
+    command.add_argument("--listed")
+    command.add_argument("--state", default="")
+
+
+@contextmanager
+def listed(arguments: argparse.Namespace) -> Iterator[list[str]]:
+    """What a rule gathers; once that has gone well, its state is noted: see `pixmake.plan.file_states`."""
+    from pixmake.plan.file_states import Stamps, remember, state_of
+
+    if arguments.listed is None:
+        yield [line.rstrip("\n") for line in sys.stdin]
+        return
+    content = json.loads(Path(arguments.listed).read_bytes())
+    made = state_of([*content["read"], *content["also"]], Stamps())  # before it is read
+    yield content["read"]
+    remember(content["results"], content["rule"], arguments.state, made)

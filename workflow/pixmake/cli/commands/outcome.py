@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem, in_words
-from pixmake.cli.commands.options import Commands
+from pixmake.cli.commands.options import Commands, add_listed, listed
 
 
 def add(commands: Commands) -> None:
     """Add their parsers."""
-    records = commands.add_parser("records", description="Records named on stdin, in one file.")
+    records = commands.add_parser("records", description="Records in one file.")
     records.set_defaults(run=_records)
     records.add_argument("gathered")
+    add_listed(records)
     aggregate = commands.add_parser("aggregate", description="The tables from gathered records.")
     aggregate.set_defaults(run=_aggregate)
     aggregate.add_argument("gathered")
@@ -49,8 +50,8 @@ def add(commands: Commands) -> None:
 def _records(arguments: argparse.Namespace) -> int:
     from pixmake.results.record_lines import gather
 
-    with in_words():
-        gather((line.rstrip("\n") for line in sys.stdin), arguments.gathered)
+    with in_words(), listed(arguments) as paths:
+        gather(paths, arguments.gathered)
     return 0
 
 

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from pixmake.base.errors import in_words
-from pixmake.cli.commands.options import Commands
+from pixmake.cli.commands.options import Commands, add_listed, listed
 
 
 def add(commands: Commands) -> None:
     """Add their parsers."""
-    gather = commands.add_parser("gather", description="One file of the records named on stdin.")
+    gather = commands.add_parser("gather", description="One file of a step's records.")
     gather.set_defaults(run=_gather)
     gather.add_argument("output")
+    add_listed(gather)
     find = commands.add_parser("find", description="The table of the images that containers held.")
     find.set_defaults(run=_find)
     find.add_argument("--content", required=True)
 
-    collect = commands.add_parser("collect", description="One table from the tables named on stdin.")
+    collect = commands.add_parser("collect", description="One table from those of all images.")
+    add_listed(collect)
     collect.set_defaults(run=_collect)
     collect.add_argument("--ending", required=True)
     collect.add_argument("target")
@@ -28,8 +29,8 @@ def add(commands: Commands) -> None:
 def _gather(arguments: argparse.Namespace) -> int:
     from pixmake.job.gathered import write_gathered
 
-    with in_words():
-        write_gathered([line.rstrip("\n") for line in sys.stdin], arguments.output)
+    with in_words(), listed(arguments) as paths:
+        write_gathered(paths, arguments.output)
     return 0
 
 
@@ -50,7 +51,6 @@ def _find(arguments: argparse.Namespace) -> int:
 def _collect(arguments: argparse.Namespace) -> int:
     from pixmake.results.collect import collect_tables
 
-    files = [line.rstrip("\n") for line in sys.stdin]
-    with in_words():
-        collect_tables(files, arguments.ending, arguments.target)
+    with in_words(), listed(arguments) as paths:
+        collect_tables(paths, arguments.ending, arguments.target)
     return 0

@@ -1,1 +1,1 @@
-"""Images at URIs: objects, their local copies, Zarr stores, OMERO."""
+"""Images at URIs: objects in storage and on the web, their local copies, Zarr stores, OMERO's servers."""

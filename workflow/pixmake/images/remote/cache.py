@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
+from pixmake.base.own_folder import OTHERS_WRITE, own_folder
 from pixmake.images.remote.omero import is_plane, plane_name
 
 LOCK = ".lock"
@@ -47,21 +48,36 @@ class Copy:
 
 
 def folder_of(given: str) -> Path:
-    """The folder that a config names: with ``~`` and variables.
+    """The folder that a config names, with ``~`` and variables, or one beside it if that is somebody else's.
+
+    What lies there is believed to be what a server has sent.
 
     Raises
     ------
     OSError
-        It names a variable that is not set.
+        It names a variable that is not set, or there is no place.
     """
+    return own_folder(_places(given), OTHERS_WRITE)
+
+
+def displaced(given: str) -> str:
+    """A line that says where copies lie, if the place that is named is somebody else's; else nothing."""
+    named, found = _places(given)[0], folder_of(given)
+    return "" if found == named else f"{named} is not a folder of this user's alone: copies are in {found}"
+
+
+def _places(given: str) -> list[Path]:
     path = os.path.expanduser(os.path.expandvars(given))
     if "$" in path:
         raise OSError(errno.EINVAL, "it names a variable that is not set here")
-    if not given.startswith("~") or path.startswith("/"):
-        return Path(path)
     import tempfile
 
-    return Path(tempfile.gettempdir()) / f"pixmake-{os.getuid()}"  # a user without a home
+    own = f"pixmake-{os.geteuid()}"
+    last = Path(tempfile.gettempdir()) / f"{own}-copies"
+    if given.startswith("~") and not path.startswith("/"):  # a user without a home
+        return [last]
+    named = Path(os.path.realpath(path))  # a link of one's own leads to where the room is
+    return [named, named / own, last]
 
 
 def obtain(uri: str, version: str, fetch: Callable[[str], None], folder: Path, limit: int) -> Copy:
@@ -109,7 +125,7 @@ def obtain(uri: str, version: str, fetch: Callable[[str], None], folder: Path, l
             _close(lock)
         copy = Copy(str(path), _locked(home, alone=False))
         if path.exists():
-            if _count(folder, size) > limit:
+            if count(folder, size) > limit:
                 trim(folder, limit)
             return copy
         copy.release()
@@ -141,7 +157,7 @@ def trim(folder: Path, limit: int) -> None:
             break
         if _remove(home):
             total -= size
-    _count(folder, total, anew=True)
+    count(folder, total, anew=True)
 
 
 def _homes(folder: Path) -> Iterator[str]:
@@ -207,8 +223,8 @@ def _touch(path: Path) -> None:
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
-def _count(folder: Path, size: int, *, anew: bool = False) -> int:
-    """Add to the bytes that there are, or set them."""
+def count(folder: Path, size: int, *, anew: bool = False) -> int:
+    """Add to the bytes that there are, or set them; their number."""
     try:
         import fcntl
 
@@ -216,7 +232,7 @@ def _count(folder: Path, size: int, *, anew: bool = False) -> int:
             fcntl.flock(used, fcntl.LOCK_EX)
             used.seek(0)
             text = used.read().strip()
-            total = size if anew else size + (int(text) if text.isdigit() else 0)
+            total = size if anew else max(0, size + (int(text) if text.isdigit() else 0))
             used.truncate(0)
             used.write(str(total))
         return total

@@ -15,6 +15,7 @@ import errno
 import hashlib
 import os
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
@@ -46,6 +47,15 @@ AT_ONCE = 64
 
 LISTED = 8
 """Objects of one folder from which on the folder is listed, instead of asking for each."""
+
+SILENT_SECONDS = 60
+"""A server that says nothing for so long is not waited for."""
+
+GIVE_UP_SECONDS = 180
+"""No request is sent again after so long, whatever number of times is left."""
+
+_STEP = 16_000_000
+"""Bytes that are booked at once, of an object whose server does not tell its size."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 20.0
 """Seconds before a request is sent again: doubled each time."""
@@ -206,26 +216,20 @@ def local(path: str) -> str:
     return local_file(path) if is_remote(path) else path
 
 
-def store(uri: str) -> Any:
-    """A Zarr store, to read from.
-
-    Returns
-    -------
-    zarr.abc.store.Store
+def asynchronous_filesystem(uri: str) -> Any:
+    """The fsspec filesystem of a URI for those who await it, such as zarr; closed when Python ends.
 
     Raises
     ------
     RemoteError
         The URI cannot be used.
     """
-    from pixmake.images.remote.zarr_store import RemoteStore
-
     _check(uri)
     known = len(_STATE.opened)
     filesystem = _filesystem(_scheme(uri), asynchronous=True)
     if len(_STATE.opened) > known:
         atexit.register(_close, filesystem)
-    return RemoteStore(filesystem, filesystem._strip_protocol(uri).rstrip("/"), uri.rstrip("/"))
+    return filesystem
 
 
 def exists(uri: str) -> bool:
@@ -361,7 +365,8 @@ def _copy(uri: str) -> copies.Copy:
 
     def fetch(path: str) -> None:
         async def all_of_it() -> None:
-            await filesystem._get_file(filesystem._strip_protocol(uri), path)
+            with _booked(uri) as booked:
+                await filesystem._get_file(filesystem._strip_protocol(uri), path, callback=booked)
 
         found = None
         with contextlib.suppress(FileNotFoundError):
@@ -372,6 +377,53 @@ def _copy(uri: str) -> copies.Copy:
             raise RemoteError(f"{uri}: {what} since the run began; the next run takes it as it is then")
 
     return _obtained(uri, wanted, fetch)
+
+
+@contextlib.contextmanager
+def _booked(uri: str) -> Iterator[Any]:
+    """A callback of a download, which counts its bytes among the local copies as long as they come.
+
+    Those of a process that is killed meanwhile stay counted, until copies are removed and counted anew.
+
+    Raises
+    ------
+    RemoteError
+        There are more than all copies may have.
+    """
+    from fsspec.callbacks import Callback
+
+    access = _STATE.access
+    folder = copies.folder_of(access.cache)
+
+    class Booked(Callback):  # type: ignore[misc]  # fsspec has no types
+        """Books each part of a download as it comes, in steps."""
+
+        booked = 0
+
+        def set_size(self, size: Any) -> None:
+            """Take the size that a server tells."""
+            super().set_size(size)
+            self.book(int(size or 0))
+
+        def relative_update(self, inc: int = 1) -> None:
+            """Take a part that has come."""
+            super().relative_update(inc)
+            if self.value > self.booked:
+                self.book(self.value + _STEP)
+
+        def book(self, size: int) -> None:
+            """Count so many bytes."""
+            if max(size - _STEP, self.value) > access.cache_size:
+                what = f"has {size:,} bytes, more than all local copies may have together"
+                raise RemoteError(f"{uri}: {what} (storage.cache_size)")
+            copies.count(folder, size - self.booked)
+            self.booked = size
+
+    booked = Booked()
+    try:
+        yield booked
+    finally:
+        copies.count(folder, -booked.booked)
 
 
 def _copy_of_plane(uri: str) -> copies.Copy:
@@ -572,7 +624,11 @@ def _open(scheme: str, asynchronous: bool, access: Access) -> Any:
             endpoint_url=access.endpoint_url,
             client_kwargs={"region_name": access.region} if access.region else {},
             # `ask` is what tries again
-            config_kwargs={"connect_timeout": 20, "read_timeout": 60, "retries": {"total_max_attempts": 1}},
+            config_kwargs={
+                "connect_timeout": 20,
+                "read_timeout": SILENT_SECONDS,
+                "retries": {"total_max_attempts": 1},
+            },
             **how,
         )
         filesystem.retries = 1
@@ -581,13 +637,18 @@ def _open(scheme: str, asynchronous: bool, access: Access) -> Any:
         # the module itself: the package's own class brings gRPC along
         from gcsfs.core import GCSFileSystem
 
-        return GCSFileSystem(token="anon" if access.anon else None, **how)
-    import aiohttp
+        return GCSFileSystem(token="anon" if access.anon else None, requests_timeout=_patience(), **how)
     from fsspec.implementations.http import HTTPFileSystem
 
-    # no limit on the whole, since files may be large; `trust_env`: proxies, and logins of ~/.netrc
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=60)
-    return HTTPFileSystem(client_kwargs={"timeout": timeout, "trust_env": not access.anon}, **how)
+    # `trust_env`: proxies, and logins of ~/.netrc
+    return HTTPFileSystem(client_kwargs={"timeout": _patience(), "trust_env": not access.anon}, **how)
+
+
+def _patience() -> Any:
+    """How long a server is waited for; there is no limit on the whole, since files may be large."""
+    import aiohttp
+
+    return aiohttp.ClientTimeout(total=None, sock_connect=20, sock_read=SILENT_SECONDS)
 
 
 def _wait(filesystem: Any, answer: Awaitable[T]) -> T:
@@ -611,14 +672,15 @@ async def ask(uri: str, request: Callable[[], Awaitable[T]]) -> T:
     import asyncio
     import random
 
-    tries = _STATE.access.retries + 1
+    tries, began = _STATE.access.retries + 1, time.monotonic()
     for number in range(1, tries + 1):
         try:
             return await request()
         except (FileNotFoundError, RemoteError):
             raise
         except Exception as error:
-            if number < tries and _passes(error):
+            patient = time.monotonic() - began < GIVE_UP_SECONDS
+            if number < tries and patient and _passes(error):
                 pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (number - 1))
                 await asyncio.sleep(pause * random.uniform(0.5, 1))
                 continue

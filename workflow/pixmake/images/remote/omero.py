@@ -45,6 +45,8 @@ PASSES = 3
 
 _TRIES = 5
 _PAUSE = 0.2
+_LONGEST_PAUSE = 20.0
+"""Seconds that are waited before a request is sent again, whatever a busy server asks for."""
 """Seconds before the second repetition of a request that failed; each further one waits twice as long."""
 _TIMEOUT = (10, 120)
 """Seconds for connecting, and for the server's next word."""
@@ -405,7 +407,14 @@ def _http_session() -> Any:
     requests = _requests()
     from urllib3.util.retry import Retry
 
-    again = Retry(
+    class Patient(Retry):
+        """Waits as long as a busy server asks for, but not for ever."""
+
+        def get_retry_after(self, response: Any) -> float | None:
+            asked = super().get_retry_after(response)
+            return None if asked is None else min(asked, _LONGEST_PAUSE)
+
+    again = Patient(
         total=_TRIES - 1,
         backoff_factor=_PAUSE,
         status_forcelist=_BUSY,

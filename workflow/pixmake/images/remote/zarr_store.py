@@ -9,7 +9,19 @@ from zarr.abc.store import ByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore
 
-from pixmake.images.remote.objects import ask, version_of
+from pixmake.images.remote.objects import ask, asynchronous_filesystem, version_of
+
+
+def store(uri: str) -> RemoteStore:
+    """A Zarr store, to read from.
+
+    Raises
+    ------
+    RemoteError
+        The URI cannot be used.
+    """
+    filesystem = asynchronous_filesystem(uri)
+    return RemoteStore(filesystem, filesystem._strip_protocol(uri).rstrip("/"), uri.rstrip("/"))
 
 
 class RemoteStore(FsspecStore):

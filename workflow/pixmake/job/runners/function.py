@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -18,6 +17,7 @@ from pixmake.base.files import written_whole
 from pixmake.images.axes import Part
 from pixmake.images.read import read_file, read_image, write_file
 from pixmake.images.remote.objects import is_remote, local
+from pixmake.job import program
 from pixmake.job.gathered import LazyList
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.imports import import_installed
@@ -85,11 +85,11 @@ class _Found:
 
 
 def _found(file: str) -> _Found:
-    return _compiled(file, os.stat(file).st_mtime_ns)
+    return _compiled(file, program.version_of(file))
 
 
 @lru_cache
-def _compiled(file: str, version: int) -> _Found:
+def _compiled(file: str, version: str) -> _Found:
     path = Path(file).resolve()
     parts, folder = [path.stem], path.parent
     while (folder / "__init__.py").exists():
@@ -97,7 +97,7 @@ def _compiled(file: str, version: int) -> _Found:
         folder = folder.parent
     if len(parts) > 1:
         return _Found(str(folder), ".".join(parts))
-    loader = SourceFileLoader(path.stem, str(path))
+    loader = program.Loader(path.stem, str(path))
     specification = importlib.util.spec_from_loader(path.stem, loader)
     return _Found(str(folder), path.stem, specification, loader.get_code(path.stem))
 

@@ -26,7 +26,8 @@ from typing import Any
 from pixmake.base.files import written_whole
 from pixmake.images.axes import ImageError, Part, is_zarr, left_of
 from pixmake.images.fingerprint import fingerprint
-from pixmake.images.read import describe, is_tiff, read_image
+from pixmake.images.formats import recognised
+from pixmake.images.read import describe_part, is_tiff, read_image, says_what_it_is
 from pixmake.images.remote import objects as remote
 from pixmake.images.zarr_paths import metadata_file
 from pixmake.job.runners import Call, Outcome
@@ -303,9 +304,9 @@ def _axes_to_tell(image: Image, asked: str | None) -> str:
     if _is_opencvs(path):
         axes = "yx" if read_image(path, part).ndim == 2 else "yxc"
     else:
-        described = left_of(describe(path, part.get("level", 0), part.get("page")), part)
+        described = left_of(describe_part(path, part), part)
         axes = "".join(a for a, size in zip(described.axes, described.shape, strict=True) if size > 1)
-    return asked or (axes if is_zarr(path) or part else "")
+    return asked or (axes if is_zarr(path) or part or recognised(path) else "")
 
 
 def _put(image: Image, folder: Path, number: int, axes: str) -> str:
@@ -333,7 +334,7 @@ def _here(image: Image) -> str:
 
 
 def _is_opencvs(path: str) -> bool:
-    return not is_zarr(path) and not is_tiff(path)
+    return not is_tiff(path) and not says_what_it_is(path)
 
 
 _ILASTIKS = (".h5", ".hdf5", ".ilp", ".npy", ".npz", ".n5")

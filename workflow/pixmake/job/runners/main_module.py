@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import hashlib
 import os
 import random
-import runpy
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
+from pixmake.job import program
 from pixmake.job.runners import Call
-from pixmake.job.runners.programs import CommandError, last_words
+from pixmake.job.runners.programs import CommandError, flush, last_words
 
 
 def run_main(file: str, words: Sequence[str], call: Call, output: Path | None = None) -> None:
@@ -38,12 +40,23 @@ def run_main(file: str, words: Sequence[str], call: Call, output: Path | None = 
     sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
     with _printed_to(output), back_afterwards():
         try:
-            runpy.run_path(file, run_name="__main__")
+            _run(file)
         except SystemExit as end:
             if end.code not in (None, 0):
                 raise CommandError(_said(end, call)) from None
         finally:
             _finish()
+
+
+def _run(file: str) -> None:
+    """Run a file's code as the module ``__main__``."""
+    before, main = sys.modules["__main__"], ModuleType("__main__")
+    vars(main).update(__file__=file, __cached__=None, __builtins__=builtins)
+    sys.modules["__main__"] = main
+    try:
+        exec(program.code(file), vars(main))
+    finally:
+        sys.modules["__main__"] = before
 
 
 def settle(call: Call) -> None:
@@ -72,8 +85,7 @@ def back_afterwards() -> Iterator[None]:
 
 
 def _said(end: SystemExit, call: Call) -> str:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     if isinstance(end.code, int):
         return f"the script ended with exit status {end.code}{last_words(call.log)}"
     return f"the script ended itself: {end.code}"
@@ -93,7 +105,7 @@ def _printed_to(output: Path | None) -> Iterator[None]:
     if output is None:
         yield
         return
-    sys.stdout.flush()
+    flush()
     before = os.dup(1)
     handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     os.dup2(handle, 1)
@@ -101,6 +113,6 @@ def _printed_to(output: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
+        flush()
         os.dup2(before, 1)
         os.close(before)

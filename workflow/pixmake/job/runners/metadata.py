@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pixmake.base.errors import PixmakeError
 from pixmake.base.files import is_folder
 from pixmake.images import ngff
-from pixmake.images import tiff as tiffs
 from pixmake.images.axes import PLANES, WHOLE, ImageError, Part, is_zarr, left_of, pixel_sizes
 from pixmake.images.pyramid import Source
-from pixmake.images.read import describe, is_tiff
+from pixmake.images.read import describe_part, says_what_it_is
 from pixmake.job.runners import Call
 
 PIXEL_SIZE = "pixel_size"
 
 
 def metadata(call: Call) -> dict[str, Any]:
-    """The row's values, and of TIFF and OME-Zarr the size of a pixel by axis, each with its unit.
+    """The row's values, and of images that say it the size of a pixel by axis, each with its unit.
 
     In a group ``pixel_size`` is one value if its images agree, else a list, an entry an image; as other
     terms are. A column of this name wins.
@@ -45,7 +45,7 @@ def source_of(call: Call) -> Source | None:
     if not path:
         return None
     try:
-        described = left_of(describe(path, part.get("level", 0), part.get("page")), part, path)
+        described = left_of(describe_part(path, part), part, path)
     except ImageError:  # the job has read what it needed of it
         return Source(path)
     if call.axes:
@@ -55,9 +55,9 @@ def source_of(call: Call) -> Source | None:
 
 
 def _sizes(path: str, part: Part) -> dict[str, dict[str, Any]]:
-    if not is_zarr(path) and not (is_tiff(path) and tiffs.is_installed()):
+    if not says_what_it_is(path):
         return {}
     try:
-        return pixel_sizes(describe(path, part.get("level", 0), part.get("page")))
-    except ImageError:  # who reads it will be told
+        return pixel_sizes(describe_part(path, part))
+    except (ImageError, PixmakeError):  # who reads it will be told
         return {}

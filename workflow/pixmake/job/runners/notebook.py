@@ -15,6 +15,7 @@ from typing import Any
 
 from pixmake.base.python_calls import replace_calls
 from pixmake.images.remote.objects import is_remote
+from pixmake.job import program
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.measurements import Measurements, from_json
 from pixmake.job.runners.metadata import metadata
@@ -42,7 +43,7 @@ def run(call: Call) -> Outcome:
     with workspace(call) as space:
         source, executed = space.folder / "source.ipynb", space.folder / "executed.ipynb"
         parameters = parameters_of(call, space)
-        content = json.loads(Path(call.task.work["notebook"]).read_text(encoding="utf-8"))
+        content = json.loads(program.content(call.task.work["notebook"]))
         source.write_text(json.dumps(prepared(content, parameters)), encoding="utf-8")
         kept = Path(call.log).with_suffix(".ipynb")
         kept.unlink(missing_ok=True)

@@ -145,7 +145,7 @@ def _write_result(call: Call, path: Path, version: str) -> None:
 
 def _metadata(call: Call, version: str) -> dict[str, dict[str, Any]]:
     """The image's row in PlantCV's form: of each term a value an image."""
-    terms = {name: value for name, value in call.task.metadata.items() if name != "path"}
+    terms = {name: value for name, value in call.task.terms.items() if name != "path"}
     known = _known_terms(list(terms))
     count = len(call.images)
     entries = {}

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,7 +94,7 @@ def values(call: Call, space: Workspace) -> Values:
     found.update({f"needs.{name}": path for name, path in needed_files(call).items()})
     found.update({f"files.{name}": path for name, path in space.files.items()})
     found.update({f"params.{name}": value for name, value in task.params.items()})
-    return _Values(found, {f"meta.{name}": value for name, value in task.metadata.items()})
+    return _Values(found, {f"meta.{name}": value for name, value in task.terms.items()})
 
 
 def write_rows(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -160,8 +160,7 @@ def run_program(
     CommandError
         It is not there, or ended with another exit status than 0.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush()
     with open(output, "wb") if output is not None else nullcontext() as out:
         try:
             status = subprocess.run(words, stdout=out, check=False).returncode
@@ -196,6 +195,13 @@ def read_measurements(call: Call, space: Workspace, *, needed: bool) -> Measurem
         print(text, flush=True)  # to the log
     read = from_csv if how.endswith("csv") else from_json
     return read(text, source)
+
+
+def flush() -> None:
+    """Have what was printed reach the log, if an analysis has left something there to print with."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
 
 
 def last_words(log: str) -> str:

@@ -6,6 +6,7 @@ They lie in a folder beside the list of them, which is the step's file.
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import json
 import os
 import secrets
@@ -13,11 +14,15 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pixmake.base.files import written_whole
 from pixmake.base.ids import safe_id
+from pixmake.base.system_names import is_below_system
+from pixmake.images import formats
 from pixmake.images.axes import ImageError
 from pixmake.images.read import IMAGES, write_image
 from pixmake.job.runners import Call, Outcome
@@ -25,7 +30,7 @@ from pixmake.job.runners import Call, Outcome
 OPENS_FILES = True
 
 Found = tuple[str, str, Any, dict[str, Any]]
-"""Of an image its name, its suffix, what it is (an array, bytes, or the path of a file), and its metadata."""
+"""Of an image its name, its suffix, what it is (an array, pieces of bytes, or a file), and its metadata."""
 
 LEAST_SHARE = 0.9
 """Of the frames that a video says it has; containers count a few that no decoder gives."""
@@ -53,19 +58,30 @@ def run(call: Call) -> Outcome:
 def _written(images: Iterable[Found], temporary: Path, folder: Path) -> Iterator[str]:
     """Write each image, and yield its line of the list."""
     names: set[str] = set()
+    files: set[str] = set()
     for name, suffix, content, metadata in images:
         if name in names:
             raise ValueError(f"two images are called {name!r}")
         names.add(name)
-        file = f"{safe_id(name)}.{suffix}"
-        if isinstance(content, bytes):
-            (temporary / file).write_bytes(content)
-        elif isinstance(content, (str, Path)):
+        file = _file_name(name, suffix, files)
+        if isinstance(content, (str, Path)):
             shutil.copyfile(content, temporary / file)
-        else:
+        elif hasattr(content, "dtype"):
             write_image(content, temporary / file)
+        else:
+            with open(temporary / file, "wb") as target:
+                target.writelines(content)
         line = {"image": name, "path": str(folder / file), "metadata": metadata}
         yield json.dumps(line, ensure_ascii=False)
+
+
+def _file_name(name: str, suffix: str, taken: set[str]) -> str:
+    """The file of an image; names that are one as a file's, on any system, are told apart by their hash."""
+    file = f"{safe_id(name)}.{suffix}"
+    if file.lower() in taken:
+        file = f"{safe_id(name)}_{hashlib.sha256(name.encode()).hexdigest()[:6]}.{suffix}"
+    taken.add(file.lower())
+    return file
 
 
 def is_member(name: str, patterns: Sequence[str]) -> bool:
@@ -85,9 +101,7 @@ def is_member(name: str, patterns: Sequence[str]) -> bool:
     """
     if patterns:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-    parts = name.split("/")
-    hidden = any(part.startswith(".") for part in parts) or parts[0] == "__MACOSX"
-    return not hidden and os.path.splitext(name)[1].lstrip(".").lower() in IMAGES
+    return not is_below_system(name.split("/")) and os.path.splitext(name)[1].lstrip(".").lower() in IMAGES
 
 
 def _frames(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
@@ -125,7 +139,7 @@ def _pages(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
     path = call.images[0]
     count = cv2.imcount(path, cv2.IMREAD_UNCHANGED)
     if count < 1:
-        raise ImageError(f"{path}: is not an image that OpenCV can decode")
+        raise ImageError(formats.unknown(path, formats.first_bytes(path)))
     for number in range(0, count, how["every"]):
         read, pages = cv2.imreadmulti(path, number, 1, flags=cv2.IMREAD_UNCHANGED)
         if not read or not pages:
@@ -137,24 +151,82 @@ def _members(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
     """The images of a zip or tar archive."""
     path = call.images[0]
     patterns = [how["match"]] if isinstance(how["match"], str) else how["match"]
+    patterns = [_plain_name(pattern) for pattern in patterns]
+    limits = _Limits(path, how.get("member_gb", 1), how.get("total_gb", 20))
+    stems: set[str] = set()
+    others: list[str] = []
+    for member, open_member in _entries(path):
+        name = _plain_name(member)
+        if not is_member(name, patterns):
+            others.append(name)
+            continue
+        stem, suffix = os.path.splitext(name)
+        own = name if stem in stems else stem  # a.png and a.jpg are two images
+        stems.add(stem)
+        with open_member() as file:
+            yield own, suffix.lstrip(".") or "bin", limits.read(name, file), {"member": name}
+    if not stems:
+        asked = f"no member matches {' or '.join(map(repr, patterns))}" if patterns else "it holds no image"
+        shown = ", ".join(map(repr, others[:3])) + (", …" if len(others) > 3 else "")
+        raise ImageError(f"{path}: {asked}: {f'there are {shown}' if others else 'it is empty'}")
+
+
+def _plain_name(member: str) -> str:
+    r"""A member's name without what programs add: ``./a.png`` of ``tar .``, ``day1\a.png`` of Windows."""
+    return "/".join(part for part in member.replace("\\", "/").split("/") if part not in ("", "."))
+
+
+def _entries(path: str) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:
+    """The files of an archive: the name of each, and what opens it."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
-                if not entry.is_dir() and is_member(entry.filename, patterns):
-                    yield _member(entry.filename, archive.read(entry))
+                if not entry.is_dir():
+                    yield entry.filename, partial(archive.open, entry)
     elif tarfile.is_tarfile(path):
         with tarfile.open(path) as tar:
             for member in tar:
-                file = tar.extractfile(member) if member.isfile() else None
-                if file is not None and is_member(member.name, patterns):
-                    yield _member(member.name, file.read())
+                if member.isfile() or member.islnk():
+                    yield member.name, partial(_of_tar, tar, member)
     else:
         raise ImageError(f"{path}: is neither a zip nor a tar archive")
 
 
-def _member(name: str, content: bytes) -> Found:
-    stem, suffix = os.path.splitext(name)
-    return stem, suffix.lstrip(".") or "bin", content, {"member": name}
+def _of_tar(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    file = tar.extractfile(member)
+    assert file is not None  # a file, or a link to one
+    return file
+
+
+@dataclass
+class _Limits:
+    """How much an archive may still unpack: what its list of contents says of that need not be true."""
+
+    path: str
+    member_gb: float
+    total_gb: float
+    unpacked: int = 0
+
+    def read(self, name: str, file: IO[bytes]) -> Iterator[bytes]:
+        """A member's bytes, piece by piece.
+
+        Raises
+        ------
+        ImageError
+            They are more than may be.
+        """
+        size = 0
+        while piece := file.read(1 << 20):
+            size += len(piece)
+            self.unpacked += len(piece)
+            self._check("member_gb", self.member_gb, size, f"{name} holds")
+            self._check("total_gb", self.total_gb, self.unpacked, "its images hold")
+            yield piece
+
+    def _check(self, key: str, most: float, much: int, what: str) -> None:
+        if much > most * 1e9:
+            raised = f"images.checkpoint.members.{key} raises that"
+            raise ImageError(f"{self.path}: {what} more than {most:g} GB ({raised})")
 
 
 def _own(call: Call, how: str) -> Iterator[Found]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pixmake.base.files import is_folder, remove, written_whole
 from pixmake.images.axes import WHOLE
 from pixmake.images.pyramid import CHUNK
-from pixmake.images.read import describe, read_file, write_file
+from pixmake.images.read import describe_part, read_file, write_file
 from pixmake.images.stitch import LEAST_SHARED, Numbers, Region, cores, match_labels, moved, object_rows
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.metadata import source_of
@@ -64,7 +64,7 @@ def _tiles(call: Call) -> _Tiles:
     rows = call.gathered.rows
     regions = [Region(*(int(row[term]) for term in Region._fields)) for row in rows]
     (path,), parts = call.gathered.images[0].values(), call.gathered.parts[0]
-    image = describe(path, parts.get("", WHOLE).get("level", 0))
+    image = describe_part(path, parts.get("", WHOLE))
     return _Tiles(regions, (image.size("y"), image.size("x")), cores(regions))
 
 

@@ -49,6 +49,13 @@ KINDS: Mapping[str, Kind] = {
 """By the key of a step that names it; its other half, which does the work, is in `pixmake.job.runners`."""
 
 
+def decodes_images(step: Step) -> bool:
+    """Whether a job has its images decoded, so that pixmake has to know their format."""
+    if step.kind == "function":
+        return function.decodes_images(step)
+    return step.kind == "pixel_classification"
+
+
 def takes_images(step: Step) -> bool:
     """Whether a job over several images asks for their files, not only for what other steps made of them."""
     return step.kind != "function" or function.takes_images(step)

@@ -119,7 +119,7 @@ def _take(spooled: _Spooled, record: Record) -> None:
 
 
 def _metadata(record: Record) -> dict[str, Any]:
-    given = {term: value for term, value in record.metadata.items() if term != "path"}
+    given = {term: value for term, value in record.terms.items() if term != "path"}
     metadata: dict[str, Any] = {
         term: {
             "label": LABELS.get(term, term),

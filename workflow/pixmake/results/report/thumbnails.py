@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import PixmakeError
 from pixmake.base.files import written_whole
+from pixmake.images import formats
 from pixmake.images.axes import ImageError, Part, is_zarr
 from pixmake.images.preview import preview
 from pixmake.images.remote.objects import cached, is_remote
@@ -162,9 +163,9 @@ def _decoded(path: str, side: int, part: Part) -> Array | None:
     import cv2
     import numpy as np
 
-    content = np.fromfile(path, np.uint8) if os.path.isfile(path) else np.empty(0, np.uint8)
     image = None
-    if content[:2].tobytes() == b"\xff\xd8" and not part:
+    if formats.first_bytes(path, 2) == b"\xff\xd8" and not part:
+        content = np.fromfile(path, np.uint8)
         for factor, flag in ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4)):
             small = _as_it_is(content, flag)
             if small is not None and max(small.shape[:2]) >= side:
@@ -176,8 +177,17 @@ def _decoded(path: str, side: int, part: Part) -> Array | None:
         try:
             image = preview(path, part, side)
         except (ImageError, PixmakeError, OSError, ValueError, MemoryError, cv2.error):
-            image = _as_it_is(content) if content.size and not part else None
+            image = None if part else _as_far_as_it_goes(path)
     return None if image is None or image.ndim not in (2, 3) else _eight_bits(image)
+
+
+def _as_far_as_it_goes(path: str) -> Array | None:
+    """What OpenCV makes of a damaged picture; nothing of a format that it does not know."""
+    import numpy as np
+
+    if not os.path.isfile(path) or not os.path.getsize(path) or formats.recognised(path):
+        return None
+    return _as_it_is(np.fromfile(path, np.uint8))
 
 
 def _as_it_is(content: Array, flag: int = _UNCHANGED) -> Array | None:

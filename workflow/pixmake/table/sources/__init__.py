@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from pixmake.config.images import Images
 from pixmake.table.arrivals import only_arrived
+from pixmake.table.column_types import with_types
 from pixmake.table.exif import with_exif
+from pixmake.table.file_images import with_file_images
 from pixmake.table.image_parts import with_parts
 from pixmake.table.joins import joined
+from pixmake.table.mended_paths import with_mended_paths
 from pixmake.table.sources import directory, lemnatec, omero, phenodata
 from pixmake.table.sources import table as table_source
 from pixmake.table.sources import zarr as zarr_source
@@ -33,9 +36,12 @@ def read_images(images: Images) -> Table:
     PixmakeError
         With everything that is wrong with it.
     """
-    table = only_arrived(SOURCES[images.source](images))
+    table = only_arrived(with_mended_paths(SOURCES[images.source](images)))
+    if images.directory is not None:
+        table = with_file_images(table, images.directory)
     for join in images.join:
         table = joined(table, join)
     if images.exif:
         table = with_exif(table, images.exif)
+    table = with_types(table, images.types)
     return with_times(with_parts(table, images.read_by), images.timestamp_format)

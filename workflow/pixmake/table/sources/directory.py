@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.filename_terms import NameMismatch, NameParser, has_format, name_parser
+from pixmake.base.system_names import is_below_system
 from pixmake.config.images import Directory, FileNames, Images
-from pixmake.images.remote.objects import RemoteError, is_remote, list_below
+from pixmake.images.remote.objects import RemoteError, is_remote, joined, list_below
+from pixmake.table.sources.folders import OF_SYSTEM, listed_files
 from pixmake.table.table import PATH, Note, Table, make_table
 
 NO_FORMAT = "is of another format"
@@ -19,7 +21,7 @@ NO_FORMAT = "is of another format"
 def read(images: Images) -> Table:
     """List the image files of `images.directory` in the order of their paths.
 
-    Hidden files and folders are skipped. Links to folders are followed, each folder once.
+    Hidden files and folders, and those of a system, are left out, and counted.
 
     Raises
     ------
@@ -28,29 +30,35 @@ def read(images: Images) -> Table:
     """
     asked = images.directory
     assert asked is not None
+    notes: list[Note] = []
     if is_remote(asked.path):
-        return _of_names(_objects(asked), asked)
+        return _of_names(_objects(asked, notes), asked, notes)
     if not os.path.isdir(asked.path):
         what = "is no folder" if os.path.exists(asked.path) else "there is no such folder"
         raise PixmakeError([Problem(what, asked.path)])
-    return _of_names(listed_files(asked.path, asked.recursive), asked)
+    return _of_names(listed_files(asked.path, asked.recursive, notes), asked, notes)
 
 
-def _objects(asked: Directory) -> list[str]:
-    """The objects below a URI, without hidden ones, in the order that files would have."""
+def _objects(asked: Directory, notes: list[Note]) -> list[str]:
+    """The objects below a URI, but for those of a system, in the order that files would have."""
     try:
         found = list_below(asked.path, recursive=asked.recursive)
     except RemoteError as error:
         where, _, what = str(error).partition(": ")
         raise PixmakeError([Problem(what, where)]) from None
-    return [path for path in found if not any(name.startswith(".") for name in path.split("/"))]
+    ours = []
+    for path in found:
+        if is_below_system(path.split("/")):
+            notes.append(Note(OF_SYSTEM, joined(asked.path, path)))
+        else:
+            ours.append(path)
+    return ours
 
 
-def _of_names(found: Iterable[str], asked: Directory) -> Table:
+def _of_names(found: Iterable[str], asked: Directory, notes: list[Note]) -> Table:
     """The table of the files of a folder that are images, by their names."""
     paths: list[str] = []
     unfit: list[Note] = []
-    notes: list[Note] = []
     for path in found:
         if not is_text(path):
             shown = path.encode("utf-8", "backslashreplace").decode()
@@ -70,42 +78,6 @@ def _of_names(found: Iterable[str], asked: Directory) -> Table:
         raise PixmakeError([Problem("no image in this folder", asked.path, found)])
     kept = [paths[number] for number in fitting]
     return make_table({PATH: kept, **columns}, kept, asked.path, asked.path, [*unfit, *notes])
-
-
-def listed_files(folder: str, recursive: bool) -> Iterator[str]:
-    """The files of a folder, without hidden ones, by path from there with ``/`` between folders.
-
-    Paths are sorted piece by piece, so that what is in one folder stands together.
-
-    Raises
-    ------
-    PixmakeError
-        A folder cannot be listed.
-    """
-    seen: set[tuple[int, int]] = set()
-
-    def walk(inner: str) -> Iterator[str]:
-        here = os.path.join(folder, inner) if inner else folder
-        try:
-            with os.scandir(here) as found:
-                entries = sorted(
-                    (entry for entry in found if not entry.name.startswith(".")), key=lambda x: x.name
-                )
-        except OSError as error:
-            raise PixmakeError([Problem(f"cannot be listed: {error.strerror}", here)]) from None
-        for entry in entries:
-            path = f"{inner}/{entry.name}" if inner else entry.name
-            if not entry.is_dir():
-                yield path
-            elif recursive:
-                state = entry.stat()
-                if (state.st_dev, state.st_ino) not in seen:
-                    seen.add((state.st_dev, state.st_ino))
-                    yield from walk(path)
-
-    state = os.stat(folder)
-    seen.add((state.st_dev, state.st_ino))
-    return walk("")
 
 
 def read_names(
@@ -133,7 +105,7 @@ def read_names(
     rows, fitting, unfit = [], [], []
     for position, path in enumerate(paths):
         try:
-            rows.append(parser.read(path))
+            rows.append(parser.cells(path))
             fitting.append(position)
         except NameMismatch as error:
             unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail))

@@ -92,8 +92,10 @@ def read(images: Images) -> Table:
 def _listed(
     columns: Mapping[str, Sequence[Any]], numbers: Sequence[int], info: str, notes: list[Note]
 ) -> Iterator[_Tile]:
-    """The tiles that the rows list, each once a row; what is odd is noted."""
+    """The tiles that the rows list, each once; what is odd is noted."""
     seen: dict[tuple[Any, ...], int] = {}
+    listed: dict[tuple[str, str], tuple[int, list[Any]]] = {}
+    others = [cells for name, cells in columns.items() if name != TILES]
     for row, cells in enumerate(zip(*columns.values(), strict=True)):
         where = f"{info}, row {numbers[row]}"
         snapshot = str(columns[ID][row]).strip()
@@ -110,6 +112,12 @@ def _listed(
         for name in dict.fromkeys(names):
             if names.count(name) > 1:
                 notes.append(Note("lists a tile more than once", where=where, detail=name))
+            said = [cells[row] for cells in others]
+            first, told = listed.setdefault((snapshot, name), (row, said))
+            if first != row and told == said:  # where they contradict, the image stands twice
+                detail = f"{name}, row {numbers[first]}"
+                notes.append(Note("lists a tile that an earlier row lists", where=where, detail=detail))
+                continue
             yield _Tile(row, snapshot, name)
 
 
@@ -169,7 +177,7 @@ def _names(
     rows, fitting, unfit = [], [], []
     for position, path in enumerate(paths):
         try:
-            rows.append(parser.read(path))
+            rows.append(parser.cells(path))
             fitting.append(position)
         except NameMismatch as error:
             why = error.why if own else "has a name that is not LemnaTec's: its terms are empty"

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.templates import template_problem
 from pixmake.base.values import TIMESTAMP
 from pixmake.config.images import Images, Omero
 from pixmake.images.remote.omero import VERSION, Client, annotations_of, connect, plane_uri
@@ -268,6 +269,8 @@ def _zarr_path(template: str, row: Mapping[str, Any]) -> str:
     """An image's OME-Zarr, by the template and the image's columns."""
     known = {name: value for name, value in row.items() if value is not None}
     try:
+        if problem := template_problem(template):
+            raise ValueError(problem)
         return template.format_map(known)
     except KeyError as error:
         what = f"images.omero.zarr names the column {error.args[0]!r}, which is empty here"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.config.images import Images, Tile, Zarr
+from pixmake.base.system_names import is_of_system
+from pixmake.config.images import Images
 from pixmake.images import ngff
 from pixmake.images.axes import Described, ImageError, is_zarr
 from pixmake.images.remote.objects import RemoteError, is_remote, zarrs_below
 from pixmake.images.zarr_paths import outermost
-from pixmake.table.table import PATH, Table, make_table
+from pixmake.table.planes import labels, misfit, rows_of
+from pixmake.table.table import MISSING, PATH, Note, Table, make_table
 
 COLUMNS = (
     "plate",
@@ -51,48 +52,52 @@ def read(images: Images) -> Table:
     assert asked is not None
     root, paths = _listed(asked.path)
     problems: list[Problem] = []
+    broken: list[tuple[dict[str, Any], ImageError]] = []
+    notes: list[Note] = []
     rows: list[dict[str, Any]] = []
     places: list[tuple[str, Mapping[str, Any]]] = []
     for path in paths:
         try:
-            places += _places(root, path)
+            for place, metadata in _places(root, path):
+                if place:
+                    places.append((place, metadata))
+                elif images.missing == "skip":
+                    notes.append(Note(_NO_WELL, where=f"{_joined(root, path)}, {metadata['well']}"))
+                else:
+                    what = f"the well {metadata['row']}/{metadata['column']} is not there"
+                    problems.append(Problem(what, _joined(root, path), _SKIP))
         except ImageError as error:
-            problems.append(_problem(error))
+            broken.append(({PATH: path}, error))
     with ThreadPoolExecutor(ngff.AT_ONCE) as threads:
         found = threads.map(lambda place: _described(_joined(root, place[0]), asked.level), places)
         for (path, metadata), described in zip(places, found, strict=True):
+            full = _joined(root, path)
             if isinstance(described, ImageError):
-                problems.append(_problem(described))
-            elif misfit := _misfit(described, asked):
-                problems.append(Problem(misfit, _joined(root, path)))
+                if images.missing == "skip" and not is_remote(full) and not os.path.isdir(full):
+                    notes.append(Note(MISSING, full, full))
+                else:
+                    broken.append(({PATH: path, **metadata}, described))
+            elif why := misfit(described, asked):
+                problems.append(Problem(why, full))
             else:
-                rows += _rows({PATH: path, **metadata}, described, asked)
-    if problems:
-        raise PixmakeError(problems)
+                rows += rows_of({PATH: path, **metadata}, described, asked)
+    if problems or not rows:
+        problems += [_problem(failed) for _, failed in broken]
+        raise PixmakeError(problems or [Problem("no image: all are left out", asked.path)])
+    for row, failed in broken:  # one of many stops no others: its own job will say what is wrong
+        told = _problem(failed)
+        notes.append(Note("its metadata cannot be read", _joined(root, row[PATH]), told.where, told.what))
+        rows.append(row)
     columns = {
         name: [row.get(name) for row in rows]
         for name in (PATH, *COLUMNS)
         if name == PATH or any(name in row for row in rows)
     }
-    return make_table(columns, _labels(rows), asked.path, root)
+    return make_table(columns, labels(rows), asked.path, root, notes)
 
 
-def tiles(height: int, width: int, tile: Tile) -> Iterator[dict[str, int]]:
-    """The squares that an image is cut into, row by row: ``y``, ``x``, ``height`` and ``width`` of each.
-
-    Neighbours share `tile.overlap` pixels. No tile lies wholly inside another.
-
-    Examples
-    --------
-    >>> [each["x"] for each in tiles(10, 25, Tile(size=10, overlap=2))]
-    [0, 8, 16]
-    """
-    for y, x in itertools.product(_starts(height, tile), _starts(width, tile)):
-        yield {"y": y, "x": x, "height": min(tile.size, height - y), "width": min(tile.size, width - x)}
-
-
-def _starts(extent: int, tile: Tile) -> range:
-    return range(0, max(1, extent - tile.overlap), tile.size - tile.overlap)
+_NO_WELL = "a well that its plate lists is not there"
+_SKIP = "`missing: skip` leaves such images out"
 
 
 def _listed(path: str) -> tuple[str, list[str]]:
@@ -125,17 +130,25 @@ def _zarrs_below(folder: str) -> Iterator[str]:
         except RemoteError as error:
             raise PixmakeError([_problem(error)]) from None
         return
+    seen: set[tuple[int, int]] = set()
     for here, folders, _ in os.walk(folder, followlinks=True):
         inner = os.path.relpath(here, folder)
-        for name in folders:
-            if is_zarr(name) and not name.startswith("."):
-                yield name if inner == "." else f"{inner}/{name}"
         # what is inside an OME-Zarr are its chunks
-        folders[:] = [name for name in folders if not is_zarr(name) and not name.startswith(".")]
+        below = [name for name in folders if not is_of_system(name, folder=True)]
+        yield from (name if inner == "." else f"{inner}/{name}" for name in below if is_zarr(name))
+        folders[:] = [name for name in below if not is_zarr(name) and _is_new(f"{here}/{name}", seen)]
+
+
+def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
+    """Whether a folder is met for the first time: links may lead in a circle."""
+    state = os.stat(folder)
+    is_new = (state.st_dev, state.st_ino) not in seen
+    seen.add((state.st_dev, state.st_ino))
+    return is_new
 
 
 def _places(root: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The images of one OME-Zarr: the path of each, and what a plate says of it."""
+    """The images of one OME-Zarr: the path of each, and what a plate says of it; none of a missing well."""
     full = _joined(root, path)
     group = ngff.open_group(full)
     said = ngff.attributes(group)
@@ -146,7 +159,7 @@ def _places(root: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             metadata |= {"well": f"{each.row}{each.column}", "field": each.field}
             if each.acquisition is not None:
                 metadata["acquisition"] = each.acquisition
-            yield f"{path}/{each.path}", metadata
+            yield f"{path}/{each.path}" if each.field else "", metadata
         return
     series = ngff.series_of(group, said)
     yield from ((f"{path}/{name}", {}) for name in series)
@@ -159,35 +172,6 @@ def _described(path: str, level: int) -> Described | ImageError:
         return ngff.describe(path, level)
     except ImageError as error:
         return error
-
-
-def _misfit(described: Described, asked: Zarr) -> str:
-    missing = [axis for axis in asked.split if axis not in described.axes]
-    return f"has {described}: it cannot be split along {' and '.join(missing)}" if missing else ""
-
-
-def _rows(known: Mapping[str, Any], described: Described, asked: Zarr) -> Iterator[dict[str, Any]]:
-    """A row for each plane and tile of an image."""
-    planes = itertools.product(*(range(described.size(axis)) for axis in asked.split))
-    cut: list[dict[str, int]] = [{}]
-    if asked.tile is not None:
-        cut = list(tiles(described.size("y"), described.size("x"), asked.tile))
-    level = {"level": asked.level} if asked.level else {}
-    for plane in planes:
-        index: dict[str, int] = dict(zip(asked.split, plane, strict=True))
-        named: dict[str, Any] = {}
-        if "c" in index and index["c"] < len(described.channels):
-            named["channel"] = described.channels[index["c"]]
-        for tile in cut:
-            yield {**known, **named, **index, **level, **tile}
-
-
-def _labels(rows: list[dict[str, Any]]) -> list[str]:
-    """What each row is called in messages: its path and what tells it from others of that path."""
-    told = ("t", "c", "z", "y", "x")
-    return [
-        " ".join([str(row[PATH]), *(f"{name}={row[name]}" for name in told if name in row)]) for row in rows
-    ]
 
 
 def _problem(error: ImageError) -> Problem:

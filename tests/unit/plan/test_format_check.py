@@ -1,0 +1,86 @@
+"""What is said of files that nothing reads: what they are, and what to do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from tests.microscopes import Block, write_czi
+
+from pixmake.base.errors import MissingExtraError
+from pixmake.images.axes import ImageError
+from pixmake.images.read import read_image
+from pixmake.plan.format_check import image_problems
+from pixmake.plan.plan import plan_project
+from pixmake.project.inspection import inspect_project
+
+CZI = (
+    "is Zeiss CZI; reading it needs the package czifile, which is not installed (install it with: "
+    "pip install 'pixmake[czi]', or let the function ask for `path` in place of `image`)"
+)
+TEXT = (
+    "is of no image format that pixmake knows: it begins with the bytes 6e 6f 74 68 69 6e 67 "
+    "(let the function ask for `path` in place of `image`)"
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two CZI, one of which is called otherwise, a text, a PDF, a broken PNG, and an image."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "czifile", None)
+    Path("data").mkdir()
+    for name in ("a.czi", "b.tif"):
+        write_czi(Path("data", name), [Block(np.zeros((5, 5), np.uint8), {"X": 0, "Y": 0})])
+    Path("data/c.png").write_bytes(b"nothing")
+    Path("data/d.png").write_bytes(b"%PDF-1.7")
+    Path("data/e.png").write_bytes(b"BM and no more")
+    cv2.imwrite("data/f.png", np.zeros((5, 5), np.uint8))
+    Path("decoded.py").write_text("def a(image):\n    return {}\n")
+    Path("opened.py").write_text("def a(path):\n    return {}\n")
+    return tmp_path
+
+
+def said(function: str) -> list[str]:
+    """What `pixmake check` says."""
+    content = {"images": {"directory": "data"}, "steps": {"a": {"function": f"{function}.py:a"}}}
+    return [str(problem) for problem in image_problems(plan_project(content, []))]
+
+
+def test_check_says_what_a_file_is(project: Path) -> None:
+    """By its first bytes; a broken picture is that picture's failure."""
+    pdf = TEXT.replace("begins with the bytes 6e 6f 74 68 69 6e 67", "is a PDF")
+    assert said("decoded") == [
+        f"data, a.czi: data/a.czi: {CZI}; so is 1 other image",
+        f"data, c.png: data/c.png: {TEXT}",
+        f"data, d.png: data/d.png: {pdf}",
+    ]
+
+
+def test_a_function_that_asks_for_the_path(project: Path) -> None:
+    """Reads it by itself."""
+    assert said("opened") == []
+
+
+def test_inspect_says_it_too(project: Path) -> None:
+    """Whatever the steps ask for."""
+    Path("config.yaml").write_text("images: {directory: data}\nsteps: {a: {function: 'opened.py:a'}}\n")
+    inspection = inspect_project("config.yaml")
+    why = [note.why for note in inspection.table.notes if note.path != "data/d.png"]
+    assert why.count(CZI) == 2
+    assert TEXT in why
+
+
+def test_a_job_says_the_same(project: Path) -> None:
+    """The record of an image that fails."""
+    for path, words in {
+        "data/b.tif": CZI,
+        "data/c.png": TEXT,
+        "data/e.png": "begins as BMP does, but cannot be decoded",
+    }.items():
+        with pytest.raises((ImageError, MissingExtraError)) as error:
+            read_image(path)
+        assert str(error.value) == f"{path}: {words}"

@@ -1,0 +1,71 @@
+"""Whether images are of formats that pixmake reads, told by their first bytes before a run.
+
+A broken image is a failure of its own, and no reason to stop a run; a format that nothing here reads concerns
+all that have it. `pixmake check` and `pixmake inspect` say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from pixmake.base.errors import MissingExtraError, PixmakeError, Problem
+from pixmake.images import formats
+from pixmake.images.axes import is_zarr
+from pixmake.images.formats import signs
+from pixmake.images.remote.objects import is_remote
+from pixmake.plan.axes_check import fitting_problems
+from pixmake.plan.kinds import decodes_images
+from pixmake.plan.plan import Plan
+from pixmake.table.table import Note
+
+
+def image_problems(plan: Plan, notes: list[Note] | None = None) -> list[Problem]:
+    """All that is known to be wrong with the images of a plan without decoding them.
+
+    Images whose headers cannot be read are added to ``notes``: they stop no others.
+    """
+    return [*format_problems(plan), *fitting_problems(plan, notes=notes)]
+
+
+def format_problems(plan: Plan) -> list[Problem]:
+    """Images that a step has decoded, and that nothing here reads, each format once.
+
+    Of images that are not on this machine's disks it is not known.
+    """
+    images: dict[str, str] = {}
+    for planned in plan.steps:
+        try:
+            decodes = decodes_images(planned.step)
+        except PixmakeError:  # told where the step is checked
+            continue
+        if decodes:
+            for group in plan.levels.of(planned.name):
+                for each in group.members or (group,):
+                    images.update(dict.fromkeys(each.paths, each.where))
+    unread: dict[str, list[tuple[str, str]]] = {}
+    for path, why in unread_formats(images):
+        unread.setdefault(why, []).append((path, images[path]))
+    return [
+        Problem(f"{path}: {why}" + (f"; so {_are(len(others))}" if others else ""), where)
+        for why, ((path, where), *others) in unread.items()
+    ]
+
+
+def unread_formats(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Files here that nothing reads, and why: for all of a format in the same words."""
+    for path in paths:
+        if is_remote(path) or is_zarr(path):
+            continue
+        head = formats.first_bytes(path)
+        found = formats.recognised(path) if head else None
+        if found is not None:
+            try:
+                formats.require(found, path)
+            except MissingExtraError as error:
+                yield path, str(error).removeprefix(f"{path}: ")
+        elif head and signs.name_of(head) not in signs.IMAGES:
+            yield path, formats.unknown(path, head).removeprefix(f"{path}: ")
+
+
+def _are(count: int) -> str:
+    return "is 1 other image" if count == 1 else f"are {count} other images"

@@ -1,0 +1,141 @@
+"""What the records say, in one file a step: what each result was made of, without opening each of them.
+
+A plan asks this of every job: was it done, of what task, of which images? Ten thousand records are ten
+thousand files to open, so what was read of them is kept. An entry holds as long as its record has the size
+and the date that it had; any other record is read again. So the index can be removed, or be an old one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+import sys
+import zlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pixmake.base.files import written_whole
+from pixmake.job.record import read_content
+from pixmake.job.task import task_digest, task_text
+
+FOLDER = ".snakemake/pixmake/index"
+
+_FORMAT = f"pixmake index 1 {sys.implementation.cache_tag}\n".encode()
+
+
+class Seen(NamedTuple):
+    """An image as a job saw it."""
+
+    path: str
+    size: int | None
+    mtime: float | None
+    sha256: str | None
+    version: str
+    """What stood for it in the task: see `pixmake.plan.image_versions`."""
+
+
+class Known(NamedTuple):
+    """What is known of a record."""
+
+    size: int
+    mtime_ns: int
+    status: str
+    """``ok`` or ``failed``; empty if the file is no record of this job."""
+    task: bytes
+    """The digest of all of which it was made; see `pixmake.job.task.task_digest`."""
+    images: tuple[Seen, ...]
+
+
+def known_records(results: str, step: str, ids: Collection[str]) -> dict[str, Known]:
+    """What is known of the records of a step's jobs, by id; those that have none are left out.
+
+    Parameters
+    ----------
+    results, step
+        Where the records are.
+    ids
+        The jobs.
+    """
+    folder = f"{results}/{step}"
+    path = Path(FOLDER) / f"{hashlib.sha256(folder.encode()).hexdigest()[:16]}.{step}"
+    before = _read(path)
+    found: dict[str, Known] = {}
+    read = 0
+    for job_id, (size, mtime_ns) in _stamps(folder, ids).items():
+        known = before.get(job_id)
+        if known is None or (known.size, known.mtime_ns) != (size, mtime_ns):
+            known, read = _look(f"{folder}/{job_id}.json", step, job_id, size, mtime_ns), read + 1
+        found[job_id] = known
+    if read:
+        _write(path, {**before, **found})
+    return found
+
+
+def _stamps(folder: str, ids: Collection[str]) -> dict[str, tuple[int, int]]:
+    """The size and date of each record that is there."""
+    found = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                name = entry.name
+                if name.endswith(".json") and name[:-5] in ids:
+                    status = entry.stat()
+                    found[name[:-5]] = (status.st_size, status.st_mtime_ns)
+    except OSError:
+        return {}
+    return found
+
+
+def _look(path: str, step: str, job_id: str, size: int, mtime_ns: int) -> Known:
+    """Read a record."""
+    try:
+        content = read_content(path)
+        if (content["step"], content["id"]) == (step, job_id) and content["status"] in ("ok", "failed"):
+            return Known(size, mtime_ns, content["status"], _digest(content), _images(content))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        pass  # no record, or one of another shape
+    return Known(size, mtime_ns, "", b"", ())
+
+
+def _digest(content: Mapping[str, Any]) -> bytes:
+    told = {key: content[key] for key in ("step", "id", "metadata", "images")}
+    origin = content["origin"]
+    return task_digest(
+        task_text({**origin["task"], **told}), origin.get("needed", ()), origin.get("rule", "")
+    )
+
+
+def _images(content: Mapping[str, Any]) -> tuple[Seen, ...]:
+    return tuple(
+        Seen(each["path"], each.get("size"), each.get("mtime"), each.get("sha256"), each.get("version", ""))
+        for each in content["origin"]["inputs"]
+    )
+
+
+def _read(path: Path) -> dict[str, Known]:
+    """The index, or none if it is missing, damaged, or of another version."""
+    try:
+        content = path.read_bytes()
+        head = len(_FORMAT) + 4
+        if not content.startswith(_FORMAT):
+            return {}
+        if zlib.crc32(content[head:]) != int.from_bytes(content[len(_FORMAT) : head], "little"):
+            return {}
+        return {
+            job_id: Known(size, mtime_ns, status, task, tuple(map(Seen._make, images)))
+            for job_id, (size, mtime_ns, status, task, images) in marshal.loads(content[head:]).items()
+        }
+    except (OSError, ValueError, EOFError, TypeError):
+        return {}
+
+
+def _write(path: Path, known: Mapping[str, Known]) -> None:
+    plain = {job_id: (*entry[:4], tuple(map(tuple, entry.images))) for job_id, entry in known.items()}
+    content = marshal.dumps(plain)
+    try:
+        with written_whole(path) as temporary:
+            temporary.write_bytes(_FORMAT + zlib.crc32(content).to_bytes(4, "little") + content)
+    except OSError:
+        return  # a project that may not be written to: the records are read again

@@ -1,0 +1,209 @@
+"""Which jobs get a rule: those that have something to do, and all of them where somebody asks.
+
+A rule that gathers cannot depend on a list that changes with what has a rule: Snakemake would make its output
+anew after each run. So it depends on one file a step, which a rule makes anew once the jobs of that step are
+done that had something to do; and it is told the state of what it gathers, see
+`pixmake.plan.file_states.remembered`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pixmake.base.files import written_whole
+from pixmake.plan.file_states import marker, remembered
+from pixmake.plan.plan import Job, Plan, PlannedStep
+from pixmake.plan.settled import NOTHING, Standing, standing
+from pixmake.progress.log_handler import MADE
+from pixmake.rules.image_rules import (
+    collected,
+    smk,
+    software,
+)
+from pixmake.rules.snakemake_internals import options_given
+
+LISTS = ".snakemake/pixmake/listed"
+"""Where it stands what a rule gathers: too long for the words of a command."""
+
+KEPT_LISTS = 3
+"""Of a rule; another Snakemake may look at an older one."""
+
+ALL_RULES = "PIXMAKE_ALL_RULES"
+"""In the environment: every job is to have its rule."""
+
+_SAFE = """
+apptainer_args apptainer_prefix benchmark_extended conda_base_path conda_cleanup_pkgs conda_frontend
+conda_not_block_search_path_envvars conda_prefix config configfile cores debug default_resources directory
+dryrun envvars executor force_use_threads group_components ignore_incomplete immediate_submit
+job_deploy_sources jobname jobs jobscript keep_going keep_incomplete latency_wait local_cores
+local_storage_prefix logger max_checksum_file_size max_inventory_time max_jobs_per_second
+max_jobs_per_timespan max_status_checks_per_second max_threads nocolor nolock precommand printshellcmds
+profile quiet remote_job_local_storage_prefix replace_workflow_config rerun_incomplete rerun_triggers
+resources retries runtime_profile runtime_source_cache_path scheduler scheduler_greediness
+scheduler_greedy_greediness scheduler_greedy_omit_prioritize_by_temp_and_input scheduler_ilp_solver
+scheduler_ilp_solver_path scheduler_solver_path scheduler_subsample seconds_between_status_checks
+set_resource_scopes set_resources set_threads shadow_prefix shared_fs_usage show_failed_logs
+skip_script_cleanup snakefile software_deployment_method trust_io_cache use_apptainer use_conda verbose
+workflow_profile wrapper_prefix
+"""
+SAFE = frozenset(_SAFE.split())
+"""Options of Snakemake with which a rule that has nothing to do is not missed. With any other one, those of
+tomorrow included, all jobs have their rules."""
+
+_NAMES_RULES = re.compile(r"(?<!\w)rules\.\w|^\s*(use\s+rule|module)\s", re.MULTILINE)
+_COMMAND = re.compile(r'^\s*"exec \{params\.run\}.*$', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What a run has to do, as the files of rules ask for it."""
+
+    plan: Plan
+    found: Standing = NOTHING
+    by_state: bool = True
+    """Whether rules that gather are told the state of what they gather; else all of it is their input."""
+
+    def jobs(self, *, over_several: bool | None = None) -> Iterator[tuple[PlannedStep, Job]]:
+        """The jobs that get a rule; see `pixmake.plan.plan.Plan.jobs`."""
+        for planned, job in self.plan.jobs(over_several=over_several):
+            if not self.found.is_settled(planned.name, job.task.id):
+                yield planned, job
+
+    def made(self) -> list[Made]:
+        """The rules that say of a step that its jobs are done."""
+        if not self.by_state:
+            return []
+        gathered = {*self.plan.gathered_steps(), *(table.step for table in collected(self.plan))}
+        files: dict[str, list[str]] = {}
+        for planned, job in self.jobs():
+            of_job = [job.record, *(job.files if planned.name in gathered else ())]
+            files.setdefault(planned.name, []).extend(of_job)
+        return [Made(made_rule(step), self._marker(step), found) for step, found in files.items()]
+
+    def markers(self, steps: Sequence[str]) -> list[str]:
+        """The files that stand for the results of steps."""
+        return [self._marker(step) for step in steps]
+
+    def told(self, rule: str, read: Sequence[str], also: Sequence[str] = ()) -> dict[str, str]:
+        """The ``params`` of a rule that gathers.
+
+        Parameters
+        ----------
+        rule
+            Its name.
+        read
+            What its command reads.
+        also
+            What else its output depends on.
+        """
+        if not self.by_state:
+            return {}
+        results = self.plan.config.results
+        state = remembered(results, rule, [*read, *also], self.found.stamps)
+        content = json.dumps({"results": results, "rule": rule, "read": read, "also": also})
+        return {"listed": _listed(results, rule, content), "state": state}
+
+    def gather(self, words: str, names: str = "input") -> str:
+        """The command of a rule that gathers."""
+        if self.by_state:
+            listed = "--listed {params.listed:q} --state {params.state:q}"
+            return f"{{params.pixmake}} {words} {listed} 2> {{log:q}}"
+        return f"printf '%s\\n' {{{names}:q}} | {{params.pixmake}} {words} 2> {{log:q}}"
+
+    def _marker(self, step: str) -> str:
+        return marker(self.plan.config.results, step)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A rule that says of a step that its jobs are done."""
+
+    rule: str
+    marker: str
+    files: Sequence[str]
+    """Of the jobs that have a rule."""
+
+
+def made_rule(step: str) -> str:
+    """The name of the rule that says of a step that its jobs are done."""
+    return f"{MADE}{step}"
+
+
+def with_rules(plan: Plan, workflow: Any) -> Plan:
+    """The plan with what else Snakemake compares of each step's rules."""
+    if plan.planned_before is not None:
+        return plan
+    methods = sorted(map(str, workflow.deployment_settings.deployment_method))
+    steps = tuple(replace(planned, rule=_rule_of(planned, methods)) for planned in plan.steps)
+    return replace(plan, steps=steps)
+
+
+def what_to_do(plan: Plan, workflow: Any) -> Todo:
+    """Which jobs get a rule in this run."""
+    stored = workflow.storage_settings.default_storage_provider is not None
+    if plan.containers is not None or stored:
+        return Todo(plan, by_state=False)
+    if plan.planned_before or plan.is_slice:
+        return Todo(plan)
+    found = standing(plan)
+    todo = Todo(plan, found if may_leave_out(workflow) else replace(found, settled={}))
+    _see_markers(todo)
+    return todo
+
+
+def may_leave_out(workflow: Any) -> bool:
+    """Whether nobody has asked for anything for which all jobs need their rules."""
+    given = options_given()
+    if os.environ.get(ALL_RULES) or given is None or not workflow.is_main_process:
+        return False
+    executor = str(given.get("executor", "")).replace("-", "_")
+    own = tuple(f"{name}_" for name in (executor, "pixmake") if name and name != "local")
+    if not all(name in SAFE or name.startswith(own) for name in given):
+        return False
+    try:
+        return _NAMES_RULES.search(Path(workflow.main_snakefile).read_text(encoding="utf-8")) is None
+    except (OSError, ValueError):
+        return False
+
+
+def _rule_of(planned: PlannedStep, methods: Sequence[str]) -> str:
+    """A hash of a rule's command and of the software that runs it."""
+    step, digest = planned.step, hashlib.blake2b(digest_size=8)
+    for name in ("images", "several"):
+        digest.update("\n".join(_COMMAND.findall(Path(smk(name)).read_text(encoding="utf-8"))).encode())
+    digest.update(f"\0{methods}\0{step.container}\0{software(step)}".encode())
+    environment = Path(software(step) or "")
+    for file in sorted(environment.parent.glob(f"{environment.stem}.*")) if environment.suffix else ():
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _see_markers(todo: Todo) -> None:
+    """Make the files that stand for steps of which no job has a rule, older than all that is made of them."""
+    with_rule = {made.marker for made in todo.made()}
+    for planned in todo.plan.steps:
+        path = Path(todo.markers([planned.name])[0])
+        if str(path) not in with_rule and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+            os.utime(path, (0, 0))
+
+
+def _listed(results: str, rule: str, content: str) -> str:
+    """Write what a rule gathers, into a file whose name says it."""
+    of_rule = f"{hashlib.sha256(results.encode()).hexdigest()[:8]}.{rule}"
+    path = Path(LISTS) / f"{of_rule}.{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
+    if not path.exists():
+        with written_whole(path) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+        older = sorted(path.parent.glob(f"{of_rule}.*.json"), key=os.path.getmtime)
+        for each in older[:-KEPT_LISTS]:
+            each.unlink(missing_ok=True)
+    return str(path)
