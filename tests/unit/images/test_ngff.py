@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
+import cv2
 import numpy as np
 import pytest
 import zarr
@@ -15,6 +18,7 @@ from pixmake.images import ngff
 from pixmake.images.axes import ImageError
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.read import describe, read_file, read_image, write_file
+from pixmake.images.remote.objects import configure
 
 PIXELS = np.random.default_rng(0).integers(0, 60000, (2, 3, 4, 70, 100)).astype(np.uint16)
 
@@ -101,6 +105,44 @@ def test_what_is_no_image(tmp_path: Path) -> None:
             ngff.describe(str(tmp_path / name))
 
 
+def array(path: Path, form: Literal[2, 3], **more: Any) -> str:
+    """A Zarr array by itself, as one writes it without OME-Zarr's metadata."""
+    zarr.create_array(path, data=PIXELS[0, 0], chunks=(1, 35, 50), zarr_format=form, **more)
+    return str(path)
+
+
+@pytest.fixture
+def said() -> Iterator[Callable[[str], None]]:
+    """Says the axes of arrays, as config.yaml does."""
+    yield lambda axes: configure({"zarr_axes": axes})
+    configure({})
+
+
+def test_plain_arrays(tmp_path: Path, said: Callable[[str], None]) -> None:
+    """Of axes that are said, or that the array names itself; without, a message names the key."""
+    paths = [array(tmp_path / f"v{form}.zarr", form) for form in (2, 3)]
+    for path in paths:
+        with pytest.raises(ImageError, match=r"is a Zarr array of 4×70×100 without .* `images: {axes: tczyx"):
+            describe(path)
+    said("zyx")
+    for path in paths:
+        assert (describe(path).axes, describe(path).shape, describe(path).levels) == ("zyx", (4, 70, 100), 1)
+        np.testing.assert_array_equal(
+            read_image(path, {"z": 3, "y": 30, "height": 7}, "yx"), PIXELS[0, 0, 3, 30:37]
+        )
+    said("tczyx")
+    with pytest.raises(
+        ImageError, match=r"is a Zarr array of 4×70×100, and not of the axes `images.axes: tczyx`"
+    ):
+        describe(paths[0])
+    names_own = [
+        array(tmp_path / "named.zarr", 3, dimension_names=["t", "y", "x"]),
+        array(tmp_path / "xarray.zarr", 2, attributes={"_ARRAY_DIMENSIONS": ["t", "y", "x"]}),
+    ]
+    for path in names_own:
+        assert describe(path).axes == "tyx"
+
+
 def test_metadata_of_other_writers(tmp_path: Path) -> None:
     """Axes of other names, a scale for all levels, no axes at all as before 0.3."""
     path = tmp_path / "image.zarr"
@@ -175,3 +217,23 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     for array, why in ((np.zeros((1,) * 6), "two to five axes"), (np.zeros((0, 3)), "no pixels")):
         with pytest.raises(ImageError, match=why):
             write_zarr(array, tmp_path / "out.zarr")
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">f4", "<u2"])
+def test_numbers_come_in_the_order_of_this_machine(tmp_path: Path, dtype: str) -> None:
+    """OpenCV takes any array for one: of big-endian pixels it would read other numbers."""
+    path = tmp_path / "a.zarr"
+    values = np.arange(300, 300 + 8 * 9).reshape(8, 9).astype(dtype)
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("0", shape=values.shape, chunks=(4, 9), dtype=dtype)[:] = values
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    scale = [{"type": "scale", "scale": [1, 1]}]
+    level = {"path": "0", "coordinateTransformations": scale}
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [level]}]
+    for words in ((), (None, "xy"), ({"y": 2},)):
+        found = read_image(path, *words)
+        assert found.dtype.isnative
+        assert cv2.minMaxLoc(found)[1] == values.max()
+    assert describe(path).dtype == str(values.dtype.newbyteorder("="))
+    np.save(tmp_path / "a.npy", values)
+    assert read_file(tmp_path / "a.npy").dtype.isnative

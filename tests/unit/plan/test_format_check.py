@@ -16,6 +16,7 @@ from pixmake.images.read import read_image
 from pixmake.plan.format_check import image_problems
 from pixmake.plan.plan import plan_project
 from pixmake.project.inspection import inspect_project
+from pixmake.table.table import Note
 
 CZI = (
     "is Zeiss CZI; reading it needs the package czifile, which is not installed (install it with: "
@@ -84,3 +85,20 @@ def test_a_job_says_the_same(project: Path) -> None:
         with pytest.raises((ImageError, MissingExtraError)) as error:
             read_image(path)
         assert str(error.value) == f"{path}: {words}"
+
+
+def test_a_scene_that_is_not_there_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged file is noted, since its own job will say so; a row that means nothing is a row to mend."""
+    pytest.importorskip("czifile")
+    monkeypatch.chdir(tmp_path)
+    blocks = [Block(np.zeros((5, 5), np.uint8), {"X": 0, "Y": 0, "S": scene}) for scene in range(2)]
+    damaged = write_czi(Path("a.czi"), blocks).read_bytes()[:700]
+    Path("b.czi").write_bytes(damaged)
+    Path("decoded.py").write_text("def a(image):\n    return {}\n")
+    Path("images.csv").write_text("path,scene\na.czi,1\na.czi,5\nb.czi,0\n")
+    images = {"table": "images.csv", "read_by": ["scene"]}
+    plan = plan_project({"images": images, "steps": {"a": {"function": "decoded.py:a"}}}, [])
+    notes: list[Note] = []
+    (problem,) = image_problems(plan, notes)
+    assert str(problem) == "images.csv, row 3: a.czi: has no scene 5, but 2 (0 to 1)"
+    assert [(note.path, note.why) for note in notes] == [("b.czi", "cannot be read")]

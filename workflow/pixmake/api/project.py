@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.files import written_whole
 from pixmake.base.installed import WORKFLOW
 from pixmake.config.models import read_config
+from pixmake.config.parsl import ParslConfig, without_parsl
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
 from pixmake.plan.format_check import image_problems
@@ -401,7 +403,8 @@ class ParallelConfig:
     config
         A file of settings (YAML or TOML), or what one holds:
         ``{"executors": {"big": {"threads": 4, "resources": {…}}}}``. It stands in for the settings of
-        this machine, as ``--parallel-config`` does. Default: those of this machine.
+        this machine, as ``--parallel-config`` does. Default: those of this machine. A configuration of
+        Parsl's is taken as well, as a file of QIIME 2's or as a ``parsl.Config``.
     mapping
         Step: the executor that it runs on. It goes before all else that says so.
 
@@ -419,17 +422,20 @@ class ParallelConfig:
 
     def __init__(
         self,
-        config: Mapping[str, Any] | str | Path | None = None,
+        config: Mapping[str, Any] | str | Path | ParslConfig | None = None,
         mapping: Mapping[str, str] | None = None,
     ) -> None:
-        self.file = None if config is None or isinstance(config, Mapping) else Path(config).resolve()
+        given, notes = without_parsl(config)
+        for note in notes:
+            print(f"pixmake: ParallelConfig: {note}", file=sys.stderr)
+        self.file = None if given is None or isinstance(given, Mapping) else Path(given).resolve()
         """The file of settings, if it is one."""
-        self.settings: Mapping[str, Any] | None = config if isinstance(config, Mapping) else None
+        self.settings: Mapping[str, Any] | None = given if isinstance(given, Mapping) else None
         """The settings, if they were given as such."""
         self.mapping = dict(mapping or {})
         """Step: executor."""
         if self.file is not None and not self.file.is_file():
-            raise PixmakeError([Problem("there is no such file of settings", str(config))])
+            raise PixmakeError([Problem("there is no such file of settings", str(given))])
         if self.settings is not None:
             self.settings = plain(self.settings, "ParallelConfig")
             known = ["cores", "executors", "steps"]

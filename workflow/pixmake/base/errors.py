@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,20 @@ class MissingExtraError(PixmakeError):
                 Problem(
                     f"{feature} needs the package {package}, which is not installed",
                     hint=f"{hint}, {otherwise}" if otherwise else hint,
+                )
+            ]
+        )
+
+
+class MissingPackageError(PixmakeError):
+    """A package that the interpreter at hand lacks, which may be that of a step."""
+
+    def __init__(self, feature: str, package: str) -> None:
+        super().__init__(
+            [
+                Problem(
+                    f"{feature} needs the package {package}, which {sys.executable} lacks",
+                    hint=f"{sys.executable} -m pip install {package}",
                 )
             ]
         )

@@ -323,6 +323,14 @@ class Config(_Model):
         beside = DEFAULT_LOGS if self.results == DEFAULT_RESULTS else f"{self.results}/{DEFAULT_LOGS}"
         return self.logs or beside
 
+    def reach(self) -> dict[str, Any]:
+        """How images are reached and read: what `pixmake.images.remote.objects.configure` gets."""
+        return {**self.storage.given(), **self.said_of_arrays()}
+
+    def said_of_arrays(self) -> dict[str, Any]:
+        """Of the above what decides the pixels of an image."""
+        return {"zarr_axes": self.images.axes} if self.images.axes else {}
+
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""
         return (step.on_error or self.on_error) == "continue"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from pixmake.images.axes import named
 from pixmake.images.remote.objects import configure, is_remote, versions
 from pixmake.job.gathered import members_text
 from pixmake.job.task import Task
-from pixmake.plan.cluster_groups import Standing, group_names, stages
+from pixmake.plan.cluster_groups import Stage, Standing, group_names, stages
 from pixmake.plan.containers import (
     SPLIT,
     checkpoint_problems,
@@ -169,16 +170,19 @@ class Plan:
         """Of each step whose images go to the cluster in groups, the group of each image."""
         ids = [group.id for group in self.groups]
         shared: dict[str, Mapping[str, str]] = {}
-        standing = [
+        for stage in self.stages():
+            names = group_names(stage, ids, self.config.results, self.cores)
+            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
+        return shared
+
+    def stages(self) -> list[Stage]:
+        """The steps that share cluster jobs, by executor."""
+        return stages(
             Standing(
                 each.name, each.placement, each.step.needs, each.step.needs_all, each.step.terms is not None
             )
             for each in self.steps
-        ]
-        for stage in stages(standing):
-            names = group_names(stage, ids, self.config.results, self.cores)
-            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
-        return shared
+        )
 
     def files(self, step: str) -> list[str]:
         """The files of all jobs of a step."""
@@ -339,7 +343,7 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
-    configure(config.storage.given())
+    configure(config.reach())
     with _no_garbage():
         containers = config.images.checkpoint is not None
         return _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
@@ -437,7 +441,7 @@ def _plan_of_containers(config: Config, source: str) -> Plan:
         step=holding.steps[SPLIT],
         source=split_source(checkpoint),
         keeps_going=config.on_error == "continue",
-        storage=config.storage.given(),
+        storage=config.reach(),
         work=split_work(checkpoint),
     )
     known = _known_versions(groups)
@@ -511,11 +515,11 @@ def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
                     step=step,
                     source=kind.source(step),
                     keeps_going=config.keeps_going(step),
-                    work=kind.work(step),
+                    work={**kind.work(step), **config.said_of_arrays()},
                     takes_images=takes_images(step),
                     temporary=config.is_temporary(name),
                     keep=config.keep,
-                    storage=config.storage.given(),
+                    storage=config.reach(),
                 )
             )
     if problems:
@@ -548,8 +552,7 @@ def collisions(plan: Plan) -> Iterator[Problem]:
             what = f"{' and '.join(images)} get one id, {group.id!r}"
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
-            hint = "set images.id to a template that tells them apart, e.g. with one more column"
-            yield Problem(what, f"{twin.where} and {group.where}", hint)
+            yield Problem(what, f"{twin.where} and {group.where}", _telling_apart(twin, group))
     yield from _cohort_collisions(plan)
     names = {planned.name for planned in plan.steps}
     gathering = {gathering_rule(step) for step in plan.gathered_steps()}
@@ -571,6 +574,18 @@ def collisions(plan: Plan) -> Iterator[Problem]:
         ends = [*suffixes, ".json"]
         if len(set(ends)) < len(ends) or any(suffix.endswith(".json") for suffix in suffixes):
             yield from _file_collisions(plan, planned)
+
+
+def _telling_apart(one: Group, other: Group) -> str:
+    """What gives two images ids of their own: by default the suffix of a file is not in its id."""
+    paths = one.paths[0], other.paths[0]
+    if one.parts == other.parts and len({os.path.splitext(path)[0] for path in paths}) == 1 < len(set(paths)):
+        suffix = os.path.splitext(paths[1])[1]
+        return (
+            'set images.id to "{path}", which has the suffix, or take those of one suffix alone: '
+            f'images.select.match: {{path: "[{suffix[:1]}]{suffix[1:]}$"}}'
+        )
+    return "set images.id to a template that tells them apart, e.g. with one more column"
 
 
 def _cohort_collisions(plan: Plan) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ BEGIN, END = "pixmake_begin", "pixmake_end"
 
 MADE = "made_"
 """How the names of rules begin that only say that a step is done: they are not counted for people."""
+
+CLUSTER_LOGS = "logs/cluster"
+"""The folder with what cluster jobs print."""
 
 MOST_ERRORS = 10
 """Failed attempts that are told one by one."""
@@ -140,17 +143,31 @@ class Reporter:
         self.tally.finished(record.job_id, _reason(error) if error else None, skipped=skipped)
         self._update()
 
+    def _group_error(self, record: Any) -> None:
+        """A cluster job of several images; Snakemake tells of each of them next."""
+        job_id = getattr(record, "external_jobid", None)
+        if job_id is not None:
+            jobs = len(getattr(record, "job_error_info", None) or ())
+            self._error(f"the cluster job {job_id} of {jobs} jobs failed", _cluster_log(record.groupid))
+
     def _job_error(self, record: Any) -> None:
-        logs = ", ".join(getattr(record, "log", None) or [])
-        where = f"its log: {logs}" if logs else "it has no log"
+        # one that was lost with its cluster job, or was never sent, has written none
+        logs = [log for log in getattr(record, "log", None) or [] if _has_text(log)]
+        if not logs and getattr(record, "external_jobid", None) is not None:
+            logs = _cluster_log(record.rule_name)
+        where = f"its log: {', '.join(logs)}" if logs else "it has no log"
         if self.tally is not None:
             self.tally.failed(record.jobid, record.rule_name, where)
+        if logs or not getattr(record, "indent", False):
+            self._error(f"{record.rule_name} failed", logs)
+        self._update()
+
+    def _error(self, what: str, logs: Sequence[str]) -> None:
         self.errors += 1
         if self.errors <= MOST_ERRORS:
-            self._say(f"{record.rule_name} failed{f'; {where}' if logs else ''}")
+            self._say(f"{what}; its log: {', '.join(logs)}" if logs else what)
         elif self.errors == MOST_ERRORS + 1:
             self._say("more jobs failed; the logs of all are under logs/")
-        self._update()
 
     def _progress(self, record: Any) -> None:
         """Snakemake's own count, which knows of jobs that a checkpoint has added."""
@@ -211,10 +228,11 @@ _EVENTS: dict[str, Callable[[Reporter, Any], None]] = {
     "job_info": Reporter._job_info,
     "job_finished": Reporter._job_finished,
     "job_error": Reporter._job_error,
+    "group_error": Reporter._group_error,
     "progress": Reporter._progress,
     "run_info": Reporter._run_info,
 }
-_HIDDEN = {"job_started", "group_info", "group_error", "resources_info", "shellcmd"}
+_HIDDEN = {"job_started", "group_info", "resources_info", "shellcmd"}
 _CHATTER = (
     "Conda environments: ignored",
     "Trying to restart",
@@ -335,6 +353,20 @@ def _snakemakes_handler(settings: Any, stream: Any) -> logging.Handler:
     formatter = DefaultFormatter(settings.quiet, settings.show_failed_logs)
     handler: logging.Handler = ColorizingTextHandler(settings.nocolor, stream, formatter, chosen)
     return handler
+
+
+def _cluster_log(name: str) -> list[str]:
+    """What a cluster job has printed, if that is there."""
+    path = Path(CLUSTER_LOGS) / f"{name}.log"
+    return [str(path)] if path.exists() else []
+
+
+def _has_text(log: str) -> bool:
+    """Whether a job has written something; Snakemake leaves an empty file where it has not."""
+    try:
+        return Path(log).stat().st_size > 0
+    except OSError:
+        return False
 
 
 def work_of(record: str) -> Work:

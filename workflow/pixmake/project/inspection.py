@@ -20,6 +20,7 @@ from pixmake.images.remote.objects import configure
 from pixmake.plan.containers import container_config, found_config
 from pixmake.plan.format_check import unread_formats
 from pixmake.plan.found_images import found_path, has_rows
+from pixmake.plan.own_readers import Misread, misread
 from pixmake.plan.plan import Plan, collisions
 from pixmake.progress.status import failed_ids, record_ids
 from pixmake.table.groups import Group, Grouping, IncompleteGroup, make_grouping
@@ -92,6 +93,8 @@ class Inspection:
     """What became of each row."""
     problems: tuple[Problem, ...]
     """What a run would stop at."""
+    misread: Misread | None = None
+    """The TIFFs that steps which read by themselves may get wrong."""
 
 
 def inspect_images(
@@ -186,6 +189,7 @@ def inspect_images(
         ids=ids,
         status=status.tolist(),
         problems=tuple(problems),
+        misread=None if config is None else misread(config, grouping.groups),
     )
 
 
@@ -210,7 +214,7 @@ def inspect_project(path: str | Path) -> Inspection:
         configure(parse_storage(content))
         inspection = inspect_images(images, source=str(path))
         return replace(inspection, problems=(*error.problems, *inspection.problems))
-    configure(config.storage.given())
+    configure(config.reach())
     if config.images.checkpoint is not None:
         table = found_path(config.results)
         # before a run, the files that hold images are all that is known

@@ -137,7 +137,7 @@ def report_project(plan: Plan) -> str:
                 for function in plan.functions
             ],
             "tables": tables_,
-            **({"storage": config.storage.given()} if config.storage.given() else {}),
+            **({"storage": config.reach()} if config.reach() else {}),
         }
     )
 

@@ -44,13 +44,15 @@ from pixmake.plan.plan import (
 from pixmake.plan.program_copy import leave_copies, program_files
 from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
-from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
+from pixmake.rules.cluster_node import allowed_rules, enter, enter_by_words, leave_plan, read_plan
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
+from pixmake.rules.command_line import profile_problems
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
-from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
+from pixmake.rules.refusals import end_when_refused
 from pixmake.rules.snakemake_internals import keep_together
+from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
 from pixmake.table.table import counted_notes
 
 SAME_PYTHON = "-"
@@ -124,12 +126,16 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     if there is not None:
         enter(there, attempt_number())
         return there
-    if not rules:
-        see_room([".snakemake/pixmake"])
-        ending.listen()
-        hold_run_lock()
-        tell_of_live_locks()
+    enter_by_words(attempt_number())
     try:
+        if not rules:
+            problems = profile_problems()
+            if problems:
+                raise PixmakeError(problems)
+            see_room([".snakemake/pixmake"])
+            ending.listen()
+            hold_run_lock()
+            tell_of_live_locks()
         sent = config_sent() if rules else None
         if sent is not None:
             return make_plan(sent)
@@ -179,10 +185,12 @@ def begin(plan: Plan, workflow: Any, jobs: Iterable[tuple[PlannedStep, Job]]) ->
     """Before a run's first job: end what a killed run left on the cluster, leave its jobs for its nodes."""
     if workflow.local_exec:
         return
+    forget_refusals()
     if alone():
         cancel_orphans()
         give_up_submissions()
-    leave_plan(plan, jobs)
+    end_when_refused(workflow)
+    leave_plan(plan)
 
 
 def done_before(plan: Plan) -> list[str]:
@@ -192,7 +200,7 @@ def done_before(plan: Plan) -> list[str]:
 
 def end() -> None:
     """After a run that went well: forget what was kept for one that did not."""
-    for folder in (kept.FOLDER, SUBMISSIONS):
+    for folder in (kept.FOLDER, SUBMISSIONS, CLUSTER_LOGS):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -31,6 +31,7 @@ from pixmake.rules.snakemake_internals import (
     add_handlers,
     default_handlers,
     failed_jobs,
+    forget_inputs,
     is_ending,
     jobs_of,
     logs_by_plugins_alone,
@@ -108,6 +109,7 @@ class RunHandlers:
         """``onsuccess``."""
         assert self.run is not None, "Snakemake ends what it has begun"
         asked: Sequence[str] = self.run.records
+        forget_inputs(self.workflow, MADE)
         if self.todo is not None:
             end()
             asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))

@@ -20,6 +20,9 @@ UNDOCUMENTED = {
     "job_rate_limiter": "Each round of the scheduler asks for another one, for as long as the run lasts",
     "_user_kill": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
     "_open_jobs": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
+    "_executor": "A submission that was refused is tried again, and with it all that are alike",
+    "executor_error_callback": "A submission that was refused is tried again, and with it all that are alike",
+    "active_jobs": "A submission that was refused is tried again, and with it all that are alike",
     "parent_groupids": "Parts of a group become cluster jobs of their own",
     "_process_prefix": "A command's prefix cannot be asked for",
     "_process_suffix": "A command's prefix cannot be asked for",
@@ -37,6 +40,7 @@ UNDOCUMENTED = {
     "_onerror": "Handlers of a module are not heard, and those of an included file are replaced",
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
+    "cleanup_metadata": "A rule cannot be told to go by its input's dates alone",
     "sourcecache": "Rules cannot be read without running their workflow",
     "args_to_api": "A Snakefile cannot ask which options were given",
 }
@@ -119,6 +123,35 @@ def cores_of(job: Any) -> int:
 def is_ending(workflow: Any) -> bool:
     """Whether the scheduler was told to begin nothing more."""
     return bool(getattr(workflow.scheduler, "_user_kill", None))
+
+
+def submit_while(workflow: Any, why_not: Callable[[], str]) -> None:
+    """Ask before each submission to a cluster; once there is a reason against it, the run ends with that.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's, in a handler ``onstart``: before that there is no executor.
+    why_not
+        Gives the reason, or nothing.
+    """
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    scheduler = workflow.scheduler
+    executor = scheduler._executor
+    run_jobs = executor.run_jobs
+
+    def asked(jobs: Sequence[Any]) -> None:
+        for job in jobs:
+            reason = why_not()
+            if reason:
+                if executor.active_jobs:
+                    executor.cancel_jobs(list(executor.active_jobs))
+                scheduler.executor_error_callback(WorkflowError(reason))
+                return
+            run_jobs([job])
+
+    executor.run_jobs = asked
 
 
 def begin_no_more(workflow: Any) -> None:
@@ -269,6 +302,17 @@ def _register(
     if getattr(workflow, f"_{name}") is not chain:
         chain.theirs = func
         setattr(workflow, f"_{name}", chain)
+
+
+def forget_inputs(workflow: Any, prefix: str) -> None:
+    """Have Snakemake forget of what some rules made their output.
+
+    Of such an output Snakemake then asks whether its input is newer, and not whether it is another one.
+    """
+    for job in workflow.dag.jobs:
+        if job.rule.name.startswith(prefix):
+            for file in job.output:
+                workflow.persistence.cleanup_metadata(file)
 
 
 def logs_by_plugins_alone(workflow: Any, kind: type) -> bool:

@@ -116,7 +116,7 @@ def may_hold_several(path: str) -> bool:
 def first_bytes(path: str, count: int = HEAD) -> bytes:
     """The first bytes of a file; none of what is no file or cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:  # a buffer would read some kilobytes more
             return file.read(count)
     except (OSError, ValueError):
         return b""
@@ -198,12 +198,7 @@ def read(path: str, part: Part, axes: str | None) -> Array:
     )
     with _in_words(found, path):
         array = found.pixels(place_of(path).file, number, level, region)
-    return fit_axes(native(array), described.axes, axes, path)
-
-
-def native(array: Array) -> Array:
-    """An array in this machine's byte order: OpenCV takes no other."""
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return fit_axes(array, described.axes, axes, path)
 
 
 def _known(path: str) -> FileFormat:

@@ -99,6 +99,8 @@ class _State:
     """Filesystems, by scheme, kind and process."""
     held: list[copies.Copy] = field(default_factory=list)
     """Local copies whose paths were told; they are let go with the next `configure`."""
+    zarr_axes: str = ""
+    """The axes of Zarr arrays that do not say theirs."""
     loader: Any = None
     """botocore's, of the descriptions of services."""
 
@@ -112,12 +114,14 @@ def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, 
     Parameters
     ----------
     settings
-        What config.yaml says under `storage`; None leaves how they are reached as it was.
+        What config.yaml says under `storage`, and under `zarr_axes` which axes arrays have that do not say
+        so themselves; None leaves all of it as it was.
     versions
         The versions that the plan was made of, by URI. What has another one by now is an error.
     """
     if settings is not None:
         access = Access(**{key: value for key, value in settings.items() if key in _ACCESS})
+        _STATE.zarr_axes = settings.get("zarr_axes", "")
         if access != _STATE.access:
             _STATE.access = access
             _STATE.opened.clear()
@@ -125,6 +129,11 @@ def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, 
         _STATE.held.pop().release()
     _STATE.expected = {uri: version for uri, version in (versions or {}).items() if version}
     _STATE.seen.clear()
+
+
+def zarr_axes() -> str:
+    """The axes of Zarr arrays that do not say theirs; empty if nobody has said them."""
+    return _STATE.zarr_axes
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:

@@ -27,8 +27,9 @@ from pixmake.base.files import written_whole
 from pixmake.images.axes import ImageError, Part, is_zarr, left_of
 from pixmake.images.fingerprint import fingerprint
 from pixmake.images.formats import recognised
-from pixmake.images.read import describe_part, is_tiff, read_image, says_what_it_is
+from pixmake.images.read import describe_part, read_image, says_what_it_is
 from pixmake.images.remote import objects as remote
+from pixmake.images.tiff_tags import is_tiff
 from pixmake.images.zarr_paths import metadata_file
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.classified import leave
@@ -53,6 +54,9 @@ START_SECONDS = 120
 
 RAM_SHARE = 0.75
 """Of the job's memory that ilastik is told of: what it is told is no limit to it."""
+
+LEAST_RAM_MB = 500
+"""ilastik takes no smaller number."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +240,9 @@ def command(work: Mapping[str, Any], images: Sequence[str], axes: str) -> list[s
 def environment(threads: int, mem_mb: int | None) -> dict[str, str]:
     """What tells ilastik how many cores and how much memory it has."""
     told = {"LAZYFLOW_THREADS": str(threads)}
-    return told if mem_mb is None else {**told, "LAZYFLOW_TOTAL_RAM_MB": str(int(mem_mb * RAM_SHARE))}
+    if mem_mb is None:
+        return told
+    return {**told, "LAZYFLOW_TOTAL_RAM_MB": str(max(LEAST_RAM_MB, int(mem_mb * RAM_SHARE)))}
 
 
 def _run(words: Sequence[str], call: Call, folder: Path) -> str:

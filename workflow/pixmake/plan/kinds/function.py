@@ -45,6 +45,12 @@ def takes_images(step: Step) -> bool:
     return bool({"images", "paths"} & {*signature.required, *signature.optional})
 
 
+def opens_images(step: Step) -> bool:
+    """Whether the function asks for paths, and so opens images by itself."""
+    signature = read_signature(*_function(step))
+    return bool({"path", "paths"} & {*signature.required, *signature.optional})
+
+
 def decodes_images(step: Step) -> bool:
     """Whether the function asks for decoded images, not only for where they lie."""
     signature = read_signature(*_function(step))

@@ -10,12 +10,14 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.filename_terms import NameMismatch, NameParser, has_format, name_parser
 from pixmake.base.system_names import is_below_system
-from pixmake.config.images import Directory, FileNames, Images
+from pixmake.config.images import FORMATS, Directory, FileNames, Images
+from pixmake.images.formats import camera_raw
 from pixmake.images.remote.objects import RemoteError, is_remote, joined, list_below
 from pixmake.table.sources.folders import OF_SYSTEM, listed_files
 from pixmake.table.table import PATH, Note, Table, make_table
 
 NO_FORMAT = "is of another format"
+TWIN = "is the raw file of a picture of the same name"
 
 
 def read(images: Images) -> Table:
@@ -68,6 +70,9 @@ def _of_names(found: Iterable[str], asked: Directory, notes: list[Note]) -> Tabl
         else:
             suffix = os.path.splitext(path)[1].lower()
             notes.append(Note(f"{NO_FORMAT} ({suffix or 'no suffix'})", os.path.join(asked.path, path)))
+    if asked.formats == list(FORMATS):
+        paths, beside = _without_raw_twins(paths)
+        notes += [Note(TWIN, os.path.join(asked.path, path)) for path in beside]
     columns, fitting, misfits = read_names(paths, asked, asked.path)
     unfit += misfits
     if unfit and asked.unmatched == "error":
@@ -78,6 +83,14 @@ def _of_names(found: Iterable[str], asked: Directory, notes: list[Note]) -> Tabl
         raise PixmakeError([Problem("no image in this folder", asked.path, found)])
     kept = [paths[number] for number in fitting]
     return make_table({PATH: kept, **columns}, kept, asked.path, asked.path, [*unfit, *notes])
+
+
+def _without_raw_twins(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The files without the raw ones that a camera wrote beside a picture of the same name; and those."""
+    raw = {path for path in paths if path.rpartition(".")[2].lower() in camera_raw.SUFFIXES}
+    pictures = {os.path.splitext(path)[0] for path in paths if path not in raw}
+    twins = {path for path in raw if os.path.splitext(path)[0] in pictures}
+    return [path for path in paths if path not in twins], [path for path in paths if path in twins]
 
 
 def read_names(

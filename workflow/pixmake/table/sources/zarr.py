@@ -150,7 +150,10 @@ def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
 def _places(root: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The images of one OME-Zarr: the path of each, and what a plate says of it; none of a missing well."""
     full = _joined(root, path)
-    group = ngff.open_group(full)
+    group = ngff.open_node(full)
+    if ngff.is_array(group):
+        yield path, {}
+        return
     said = ngff.attributes(group)
     if "plate" in said or "well" in said:
         plate = said.get("plate", {}).get("name") or _stem(path)
