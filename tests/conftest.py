@@ -60,7 +60,7 @@ class Ended:
     @property
     def last_words(self) -> str:
         """What the command said at its end, without the notes on logs, tables, page and time."""
-        notes = ("Complete log(s)", "Elapsed time", "No image failed", "Tables:", "Page:", "Time:")
+        notes = ("Complete log(s)", "Elapsed time", "No image failed", "Tables:", "Page:", "Also made:", "Time:")
         lines = [line for line in self.err.splitlines() if not line.startswith(notes)]
         return lines[-1] if lines else ""
 

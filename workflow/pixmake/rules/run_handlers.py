@@ -146,7 +146,8 @@ class RunHandlers:
         facts = self.facts
         if path.startswith(f"{facts.results}/"):
             of_images = tuple(f"{facts.results}/{step}/" for step in facts.steps)
-            return path not in facts.own and not path.startswith(of_images)
+            hidden = path.startswith(f"{facts.results}/.")
+            return not hidden and path not in facts.own and not path.startswith(of_images)
         others = tuple(f"{each.results}/" for each in _attended)
         return _attended[0] is facts and not path.startswith(others)
 
