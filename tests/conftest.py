@@ -61,7 +61,8 @@ class Ended:
     @property
     def last_words(self) -> str:
         """What the command said at its end, without the notes on logs, tables, page and time."""
-        notes = ("Complete log(s)", "Elapsed time", "No image failed", "Sum:", "Tables:", "Page:", "Time:")
+        said = ("Complete log(s)", "Elapsed time", "No image failed", "Sum:", "Tables:", "Page:")
+        notes = (*said, "Also made:", "Time:")
         lines = [line for line in self.err.splitlines() if not line.startswith(notes)]
         return lines[-1] if lines else ""
 

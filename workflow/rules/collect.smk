@@ -13,7 +13,7 @@ for table in pixmake_rules.collected(plan):
         output:
             table.path,
         log:
-            pixmake_rules.log_of(table.rule),
+            pixmake_rules.log_of(plan, table.rule),
         localrule: True
         conda:
             pixmake_rules.CONDA

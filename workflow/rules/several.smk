@@ -7,6 +7,7 @@ for step, job in todo.jobs(over_several=True):
             job.rule
         input:
             **pixmake_rules.inputs_of_several(job),
+            **pixmake_again.of(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:
@@ -39,7 +40,7 @@ for made in todo.made():
         output:
             made.marker,
         log:
-            pixmake_rules.log_of(made.rule),
+            pixmake_rules.log_of(plan, made.rule),
         localrule: True
         conda:
             pixmake_rules.CONDA
@@ -55,10 +56,11 @@ for gathering in pixmake_rules.gatherings(plan):
             gathering.rule
         input:
             **pixmake_later.gathering_inputs(todo, checkpoints, gathering),
+            again=pixmake_again.force,
         output:
             gathering.output,
         log:
-            pixmake_rules.log_of(gathering.rule),
+            pixmake_rules.log_of(plan, gathering.rule),
         localrule: True
         conda:
             pixmake_rules.CONDA

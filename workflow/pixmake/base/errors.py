@@ -80,8 +80,15 @@ def in_words() -> Iterator[None]:
     """What a command of a rule trips over, as a message instead of a traceback."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise PixmakeError([file_problem(error)]) from None
+    except ValueError as error:
         raise PixmakeError([Problem(str(error))]) from None
+
+
+def file_problem(error: OSError) -> Problem:
+    """What an operating system has against a file, in words: ``results: No space left on device``."""
+    return Problem(error.strerror or str(error), str(error.filename or ""))
 
 
 def listed(problems: Iterable[Problem], most: int = MOST_SHOWN) -> str:

@@ -373,6 +373,9 @@ class Step(_Model):
         return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
 
+DEFAULT_RESULTS, DEFAULT_LOGS = "results", "logs"
+
+
 class Config(_Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
@@ -382,8 +385,11 @@ class Config(_Model):
     steps: Annotated[dict[Name, Step], Field(min_length=1)]
     """What is done to each image: a name and a step each."""
 
-    results: Annotated[str, AfterValidator(_folder)] = "results"
+    results: Annotated[str, AfterValidator(_folder)] = DEFAULT_RESULTS
     """The folder of all results."""
+
+    logs: str = ""
+    """The folder of all logs; without it `logs`, or where `results` is another, `<results>/logs`."""
 
     storage: Storage = Storage()
     """How images at `s3://`, `gs://` and `https://` are reached, and where local copies stay."""
@@ -404,6 +410,12 @@ class Config(_Model):
 
     aggregate: Aggregate = Aggregate()
     """What is made of the records of all images."""
+
+    @property
+    def log_folder(self) -> str:
+        """The folder of all logs: two projects with results of their own write over none of the other's."""
+        beside = DEFAULT_LOGS if self.results == DEFAULT_RESULTS else f"{self.results}/{DEFAULT_LOGS}"
+        return self.logs or beside
 
     def reach(self) -> dict[str, Any]:
         """How images are reached and read: what `pixmake.images.remote.objects.configure` gets."""

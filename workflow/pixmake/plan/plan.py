@@ -57,7 +57,6 @@ from pixmake.table.sources import read_images
 from pixmake.table.table import Note, Table, path_problems, without_missing
 from pixmake.table.term_names import renaming_notes
 
-LOGS = "logs"
 GATHERED = ".gathered"
 """The folder below ``results`` with a file for each step whose results other jobs get all at once."""
 
@@ -270,7 +269,7 @@ class Plan:
             needed=tuple(needed),
             record=record,
             files=tuple(files),
-            log=f"{LOGS}/{planned.name}/{group.id}.log",
+            log=f"{self.config.log_folder}/{planned.name}/{group.id}.log",
             gathered=tuple(gathered),
             members=members,
         )

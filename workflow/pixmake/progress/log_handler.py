@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import re
 import sys
 import threading
@@ -18,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.files import NO_ROOM
+from pixmake.base.ids import rule_name
 from pixmake.job.record import Failure, read_record
 from pixmake.job.run import PREREQUISITE
-from pixmake.plan.plan import LOGS
+from pixmake.job.whole_records import why_broken
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now
 from pixmake.progress.tally import BEGIN, Tally, Work
@@ -30,6 +33,9 @@ END = "pixmake_end"
 
 MADE = "made_"
 """How the names of rules begin that only say that a step is done: they are not counted for people."""
+
+CLUSTER_LOGS = "logs/cluster"
+"""The folder with what cluster jobs print."""
 
 MOST_ERRORS = 10
 """Failed attempts that are told one by one."""
@@ -54,6 +60,7 @@ class Reporter:
         self.dryrun = bool(settings.dryrun)
         self.stream = sys.stdout if self.dryrun else sys.stderr
         self.shows = is_wanted(settings)
+        self.prints_commands = bool(settings.printshellcmds)
         self.plain = not self.stream.isatty() or settings.nocolor
         self.snakemakes = _snakemakes_handler(settings, self.stream)
         self.tally: Tally | None = None
@@ -75,6 +82,8 @@ class Reporter:
             self._pass_on(record)
         elif event in _EVENTS:
             _EVENTS[event](self, record)
+        elif event == "error" and (found := _NO_ROOM.search(str(record.msg or ""))):
+            self._say(f"nothing can be written: {found[1]}")
         elif is_of_use(record):
             self._pass_on(record)
 
@@ -87,6 +96,8 @@ class Reporter:
             self.display = None
 
     def _begin(self, record: Any) -> None:
+        if self.tally is not None:
+            return  # of another project in the same workflow
         self.tally = record.tally
         self._note()
         if self.shows:
@@ -102,11 +113,19 @@ class Reporter:
 
     def _job_info(self, record: Any) -> None:
         work = _work(record)
+        if self.prints_commands and getattr(record, "shellcmd", None):
+            self._say(record.shellcmd)
+        if work is None and not record.output:
+            return  # a target
         if self.dryrun:
             step = work.step if work else record.rule_name
             reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
             if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
                 reason = "failed before"
+            elif reason == _FORCED and not all(map(os.path.exists, record.output)):
+                reason = _MISSING  # see `pixmake.plan.broken`
+            elif reason == _FORCED and work is not None and why_broken(work.record):
+                reason = "its result is damaged"
             self.reasons.setdefault(step, Counter())[reason] += 1
             if work is None:
                 self.others.add(step)
@@ -230,20 +249,31 @@ _CHATTER = (
     "Using workflow specific profile",
     "Complete log(s):",
     "Elapsed time:",
-    "RuleException:\nCalledProcessError",  # the command of one image; `_job_error` says whose it was
 )
+_COMMAND = re.compile(
+    r"""(RuleException:\n)?(CalledProcessError in .*\n)?Command (\[.*\]|'.*'|".*") (returned|died)""",
+    re.DOTALL,
+)
+"""That a command failed, which would be shown as a whole: `_job_error` says whose it was."""
+_NO_ROOM = re.compile(
+    r"^(?:OSError|PermissionError): \[Errno (?:" + "|".join(map(str, NO_ROOM)) + r")\] (.*)\s*\Z",
+    re.MULTILINE,
+)
+"""The end of a traceback of Snakemake's on a full disk."""
 _SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
 _REASON_END = re.compile(r":|; ")
 _PARAMS = "Params have changed since last execution"
+_MISSING = "Missing output files"
+_FORCED = "Forced execution"
 _REASONS = {
-    "Missing output files": "no result yet",
+    _MISSING: "no result yet",
     "Incomplete output files": "was interrupted",
     "Updated input files": "its image has changed",
     "Input files updated by another job": "a step that it needs runs",
     "Set of input files has changed since last execution": "has other images or other needed steps",
     _PARAMS: "its function, params or row have changed",
     "Code has changed since last execution": "pixmake or its rule has changed",
-    "Forced execution": "asked for",
+    _FORCED: "asked for",
 }
 _STATUS = re.compile(rb'"status": ?"(ok|failed)"')
 
@@ -260,6 +290,8 @@ class Run:
     """Seconds since the epoch."""
     lost: Callable[[], set[str]] = set
     """The images of which a job has failed by now and left nothing."""
+    over_several: tuple[str, ...] = ()
+    """Steps whose jobs are not one for each image: those that failed are counted by themselves."""
 
 
 def end_run() -> None:
@@ -327,7 +359,7 @@ def _snakemakes_handler(settings: Any, stream: Any) -> logging.Handler:
 
 def _cluster_log(name: str) -> list[str]:
     """What a cluster job has printed, if that is there."""
-    path = Path(LOGS) / "cluster" / f"{name}.log"
+    path = Path(CLUSTER_LOGS) / f"{name}.log"
     return [str(path)] if path.exists() else []
 
 
@@ -350,8 +382,9 @@ def _work(record: Any) -> Work | None:
     if not record.output or not record.output[0].endswith(".json"):
         return None
     work = work_of(record.output[0])
+    # as a module's, a rule has a name before its own
     rule = str(record.rule_name)
-    return work if rule == work.step or rule.startswith(f"{work.step}_") else None
+    return work if rule.endswith((rule_name(work.step, work.id), f"{work.step}_any")) else None
 
 
 def _reason(error: Failure) -> str:
@@ -367,6 +400,8 @@ def is_of_use(record: logging.LogRecord) -> bool:
     if event in _HIDDEN:
         return False
     text = str(record.msg or "")
+    if _COMMAND.match(text):
+        return False
     return record.levelno > logging.INFO or not (
         not text.strip() or text.startswith(_CHATTER) or _SUBMITTED.match(text) is not None
     )

@@ -12,6 +12,7 @@ from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.config.models import Config
 from pixmake.images.remote.objects import configure
 from pixmake.job.record import failure_counts, note_failure, read_record
+from pixmake.job.whole_records import broken_records
 from pixmake.plan.containers import container_config, found_config
 from pixmake.plan.found_images import found_path, has_rows
 from pixmake.plan.plan import record_path, selected_table
@@ -35,7 +36,8 @@ class Count:
 def project_status(config: Config) -> dict[str, Count]:
     """How far each step is, by what is on disk: a changed image or param is not looked for.
 
-    Only the records of jobs that have ever failed are read, so this is quick for many images.
+    Only the records of jobs that have ever failed, and those that are new since the last tables, are read:
+    so this is quick for many images.
     """
     counts = {}
     counted = read_counts(config.results)
@@ -44,6 +46,8 @@ def project_status(config: Config) -> dict[str, Count]:
         for step in part.steps:
             ids = [group.id for group in levels.of(step)]
             there = record_ids(part.results, step)
+            records = (f"{part.results}/{step}/{job_id}.json" for job_id in there)
+            there -= {Path(record).stem for record in broken_records(part.results, records)}
             failed = set(failed_ids(part, step))
             done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
             nothing = _still_empty(part.results, step, set(empty.get(step, ())).intersection(ids) - failed)

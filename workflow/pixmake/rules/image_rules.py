@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.files import is_folder, written_whole
+from pixmake.base.files import is_folder, why_not_writable, written_whole
 from pixmake.base.installed import HERE, WORKFLOW
 from pixmake.base.owner import OWNER
 from pixmake.config.models import Step, read_config
@@ -32,7 +32,6 @@ from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
 from pixmake.plan.environments import conda_of, runs_python
 from pixmake.plan.plan import (
-    LOGS,
     Job,
     Plan,
     PlannedStep,
@@ -133,6 +132,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
             problems = profile_problems()
             if problems:
                 raise PixmakeError(problems)
+            see_room([".snakemake/pixmake"])
             ending.listen()
             hold_run_lock()
             tell_of_live_locks()
@@ -148,6 +148,20 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def see_room(folders: Iterable[str]) -> None:
+    """See that folders can be written to, before Snakemake trips over it.
+
+    Raises
+    ------
+    SystemExit
+        With status 1, once it has been printed which cannot, and why.
+    """
+    problems = [Problem(why, folder) for folder in folders if (why := why_not_writable(folder))]
+    if problems:
+        print(f"pixmake: nothing can be written to {PixmakeError(problems)}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def _with_programs(plan: Plan) -> Plan:
@@ -200,9 +214,9 @@ def program(wildcards: Any, resources: Any) -> str:
     return f"{OWNER}={os.getpid()} {shlex.quote(sys.executable)} -m pixmake"
 
 
-def log_of(rule: str) -> str:
+def log_of(plan: Plan, rule: str) -> str:
     """The log of a rule that is not an image's."""
-    return f"{LOGS}/{rule}.log"
+    return f"{plan.config.log_folder}/{rule}.log"
 
 
 def inputs(job: Job) -> dict[str, list[str]]:
@@ -473,6 +487,17 @@ def gatherings(plan: Plan) -> list[Gathering]:
         )
         for step in plan.gathered_steps()
     ]
+
+
+def step_targets(plan: Plan) -> list[str]:
+    """The steps whose names are targets, of all of their images: all but those that are names of rules."""
+    if plan.planned_before is not None:
+        return []
+    taken = {"all", "records", "aggregate", "report", "provenance", "complete", "find_images"}
+    taken |= {job.rule for _, job in plan.jobs()}
+    taken |= {table.rule for table in collected(plan)} | {each.rule for each in gatherings(plan)}
+    taken |= {f"aggregate_{function.name}" for function in plan.functions}
+    return [step for step in step_names(plan) if step not in taken]
 
 
 def over_several(plan: Plan) -> list[str]:

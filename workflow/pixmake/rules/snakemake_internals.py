@@ -5,8 +5,10 @@ Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what would
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 SEEN_IN = ("9.27.1",)
@@ -26,6 +28,16 @@ UNDOCUMENTED = {
     "_process_suffix": "A command's prefix cannot be asked for",
     "needrun_jobs": "A run cannot be asked what it is to do",
     "needrun": "A run cannot be asked what it is to do",
+    "_finished": "A run cannot be asked what it is to do",
+    "failed": "A run cannot be asked what it is to do",
+    "forcerules": "A failed job's inputs are noted as if it had made its outputs of them",
+    "rule_dot": "A graph of rules has a node for each",
+    "_dot": "A graph of rules has a node for each",
+    "_mermaid_js": "A graph of rules has a node for each",
+    "forcefiles": "A failed job's inputs are noted as if it had made its outputs of them",
+    "_onstart": "Handlers of a module are not heard, and those of an included file are replaced",
+    "_onsuccess": "Handlers of a module are not heard, and those of an included file are replaced",
+    "_onerror": "Handlers of a module are not heard, and those of an included file are replaced",
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
     "cleanup_metadata": "A rule cannot be told to go by its input's dates alone",
@@ -59,7 +71,10 @@ class Planned(Protocol):
     """A job of Snakemake's DAG, as far as it is looked at."""
 
     rule: Any
+    input: Any
     output: Any
+    log: Any
+    shellcmd: str | None
 
 
 def pace(workflow: Any) -> None:
@@ -175,6 +190,120 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
         yield dag.jobid(job), job, bool(dag.needrun(job))
 
 
+def outputs_of(workflow: Any) -> tuple[list[str], list[str], list[str]]:
+    """The files of a run that has ended: what it has made, what it has not, and what was there."""
+    dag = workflow.dag
+    made: list[str] = []
+    unfinished: list[str] = []
+    there: list[str] = []
+    for job in dag.jobs:
+        files = made if dag.finished(job) else unfinished if dag.needrun(job) else there
+        files += map(str, job.output)
+    return made, unfinished, there
+
+
+def failed_jobs(workflow: Any) -> list[Planned]:
+    """The jobs that have failed in a run, those of a group one by one."""
+    found: list[Planned] = []
+    for job in workflow.scheduler.failed:
+        found += list(job) if job.is_group() else [job]
+    return found
+
+
+def force(workflow: Any, files: Iterable[str]) -> None:
+    """Have files made again, as ``--forcerun`` does, but not as targets: while the DAG is made."""
+    workflow.dag.forcefiles.update(files)
+
+
+def runs_jobs(workflow: Any) -> bool:
+    """Whether this Snakemake runs jobs, here or on a cluster: asked while the DAG is made."""
+    return workflow.executor_plugin is not None and not workflow.dryrun and not workflow.touch
+
+
+def is_forced(workflow: Any, rule: str) -> bool:
+    """Whether a rule was named by ``--forcerun``, perhaps as a module's, with a name before its own."""
+    names = (each.name for each in workflow.dag.forcerules)
+    return any(name == rule or name.endswith(f"_{rule}") for name in names)
+
+
+def draw_as(workflow: Any, name_of: Callable[[str], str]) -> None:
+    """Have ``--rulegraph`` draw rules of one name as one: asked while the DAG is made.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's.
+    name_of
+        The name under which a rule is drawn.
+    """
+    dag = workflow.dag
+
+    def rule_dot() -> str:
+        first: dict[str, Any] = {}
+        for job in dag.jobs:
+            first.setdefault(name_of(job.rule.name), job.rule)
+        graph: dict[Any, set[Any]] = {rule: set() for rule in first.values()}
+        for job in dag.jobs:
+            rule = first[name_of(job.rule.name)]
+            graph[rule] |= {first[name_of(needed.rule.name)] for needed in dag.dependencies[job]} - {rule}
+        labels = {rule: name for name, rule in first.items()}
+        draw = dag._mermaid_js if "mermaid" in str(workflow.dag_settings.print_dag_as) else dag._dot
+        return str(draw(graph, node2label=labels.__getitem__))
+
+    dag.rule_dot = rule_dot
+
+
+Handler = Callable[[str], None]
+"""One of Snakemake's ``onstart``, ``onsuccess`` and ``onerror``: a function of the path of its log."""
+
+
+@dataclass
+class _Chain:
+    """Several handlers in the place of one."""
+
+    theirs: Handler
+    """That of the Snakefile."""
+    ours: list[Callable[[], None]] = field(default_factory=list)
+
+    def __call__(self, log: str) -> None:
+        """Call all; that a run is to end with an error counts once all were called."""
+        ends = None
+        for handler in (lambda: self.theirs(log), *self.ours):
+            try:
+                handler()
+            except SystemExit as wanted:
+                ends = wanted
+        if ends is not None:
+            raise ends
+
+
+def add_handlers(workflow: Any, **handlers: Callable[[], None]) -> None:
+    """Call functions when a run begins (``onstart``) and ends, beside the handlers of a Snakefile.
+
+    Snakemake passes over the handlers of a module, and those of a Snakefile replace the ones of a file that
+    it includes. These are called in both cases, and after those of the Snakefile.
+    """
+    for name, handler in handlers.items():
+        chain = getattr(workflow, f"_{name}")
+        if not isinstance(chain, _Chain):
+            chain = _Chain(chain)
+            setattr(workflow, f"_{name}", chain)
+            setattr(
+                workflow, name, functools.partial(_register, workflow, name, getattr(workflow, name), chain)
+            )
+        chain.ours.append(handler)
+
+
+def _register(
+    workflow: Any, name: str, register: Callable[[Handler], None], chain: _Chain, func: Handler
+) -> None:
+    """What a Snakefile's ``onstart:`` calls: its handler comes into the chain, not into its place."""
+    register(func)
+    if getattr(workflow, f"_{name}") is not chain:
+        chain.theirs = func
+        setattr(workflow, f"_{name}", chain)
+
+
 def forget_inputs(workflow: Any, prefix: str) -> None:
     """Have Snakemake forget of what some rules made their output.
 
@@ -184,12 +313,6 @@ def forget_inputs(workflow: Any, prefix: str) -> None:
         if job.rule.name.startswith(prefix):
             for file in job.output:
                 workflow.persistence.cleanup_metadata(file)
-
-
-def unfinished(workflow: Any) -> list[str]:
-    """The records that Snakemake's jobs have not made."""
-    jobs = workflow.dag.needrun_jobs(exclude_finished=True)
-    return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
 
 
 def logs_by_plugins_alone(workflow: Any, kind: type) -> bool:
