@@ -1,4 +1,4 @@
-"""What it costs to know the images in a folder of ND2 files: their headers, beside bioio's reading of them."""
+"""What it costs to know the images in a folder of ND2 files: their headers, beside bioio's reading them."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ BENCHMARK = Benchmark(
     title="Headers of microscopes' files",
     about="""
 A folder of ND2 files becomes a table with a row for each channel of each file. bioio reads the same of each
-file, one after the other: scenes, axes, sizes, type, channels, pixel sizes. The files are small, and no pixel is
-read by any of them. Seconds count from when the libraries are imported.
+file, one after the other: scenes, axes, sizes, type, channels, pixel sizes. The files are small, and no pixel
+is read by any of them. Seconds count from when the libraries are imported.
 """,
     cases=[{"images": 10_000}],
     quick=[{"images": 200}],

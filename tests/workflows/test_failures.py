@@ -32,7 +32,11 @@ def measure(image, meta):
 REASONS = {
     "truncated": ("ImageError", "images/truncated.png: the file is cut short: its last part is missing"),
     "empty": ("ImageError", "images/empty.png: the file is empty (0 bytes)"),
-    "text": ("ImageError", "images/text.png: is not an image that OpenCV can decode"),
+    "text": (
+        "ImageError",
+        "images/text.png: is of no image format that pixmake knows: it begins with the bytes "
+        "74 68 69 73 20 69 73 20 (let the function ask for `path` in place of `image`)",
+    ),
     "raise": ("ValueError", "no plant in this picture"),
     "exit": ("CrashError", "its process ended by itself with exit status 3"),
     "crash": ("CrashError", "its process was killed by SIGSEGV (signal 11)"),

@@ -27,11 +27,11 @@ def measure(image, meta, shift=0):
     for each in psutil.process_iter():
         try:
             if each.cwd() == os.getcwd() and "client.py" in " ".join(each.cmdline()):
-                clients.append(each.cmdline()[-1])
+                clients += each.cmdline()
         except psutil.Error:
             pass
     told = {
-        "client": "images/" + meta["path"] in clients,
+        "client": f"results/measure/{Path(meta['path']).stem}.json" in clients,
         "folder": os.getcwd(),
         "environment": {name: value for name, value in os.environ.items() if name not in SHELLS},
         "threads": os.environ["OMP_NUM_THREADS"],

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 import pytest
 import zarr
@@ -216,3 +217,23 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     for array, why in ((np.zeros((1,) * 6), "two to five axes"), (np.zeros((0, 3)), "no pixels")):
         with pytest.raises(ImageError, match=why):
             write_zarr(array, tmp_path / "out.zarr")
+
+
+@pytest.mark.parametrize("dtype", [">u2", ">f4", "<u2"])
+def test_numbers_come_in_the_order_of_this_machine(tmp_path: Path, dtype: str) -> None:
+    """OpenCV takes any array for one: of big-endian pixels it would read other numbers."""
+    path = tmp_path / "a.zarr"
+    values = np.arange(300, 300 + 8 * 9).reshape(8, 9).astype(dtype)
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("0", shape=values.shape, chunks=(4, 9), dtype=dtype)[:] = values
+    axes = [{"name": name, "type": "space"} for name in "yx"]
+    scale = [{"type": "scale", "scale": [1, 1]}]
+    level = {"path": "0", "coordinateTransformations": scale}
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": [level]}]
+    for words in ((), (None, "xy"), ({"y": 2},)):
+        found = read_image(path, *words)
+        assert found.dtype.isnative
+        assert cv2.minMaxLoc(found)[1] == values.max()
+    assert describe(path).dtype == str(values.dtype.newbyteorder("="))
+    np.save(tmp_path / "a.npy", values)
+    assert read_file(tmp_path / "a.npy").dtype.isnative

@@ -13,6 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
 from pixmake.base.errors import PixmakeError
 from pixmake.config.models import Config
@@ -53,7 +55,7 @@ def test_pages_of_a_tiff() -> None:
     assert [each["metadata"] for each in found] == [{"page": 0}, {"page": 2}, {"page": 4}]
     assert np.array_equal(read_image(found[2]["path"]), pages[4])
     Path("no.tif").write_bytes(b"II*\0nothing")
-    with pytest.raises(ImageError, match=r"no\.tif: begins as TIFF does, but cannot be decoded"):
+    with pytest.raises(ImageError, match=r"no\.tif: the file is cut short"):
         split("no.tif", {"pages": {"every": 1}})
 
 
@@ -257,3 +259,31 @@ def test_config_survives_the_way_through_a_command() -> None:
     }
     config: Config = parse_config(content)
     assert parse_config(json.loads(json.dumps(config_content(config)))) == config
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif", "webp"])
+def test_frames_of_an_animation(suffix: str) -> None:
+    """By number and by time, as of a video."""
+    frames = [np.full((20, 30, 3), 40 * number, np.uint8) for number in range(4)]
+    first, *rest = map(Image.fromarray, frames)
+    first.save(f"moving.{suffix}", save_all=True, append_images=rest, duration=100)
+    found = split(f"moving.{suffix}", {"frames": {"every": 2}})
+    assert [each["metadata"] for each in found] == [{"frame": 0, "seconds": 0}, {"frame": 2, "seconds": 0.2}]
+    assert abs(int(read_image(found[1]["path"])[5, 5, 0]) - 80) < 8
+    found = split(f"moving.{suffix}", {"frames": {"seconds": 0.3}})
+    assert [each["metadata"]["frame"] for each in found] == [0, 3]
+
+
+def test_pages_that_opencv_cannot_write() -> None:
+    """Each of its own type, with all of its bands, colours as colours."""
+    stack = {
+        "bands": (np.arange(40, dtype=np.int32).reshape(1, 4, 5, 2), {"planarconfig": "contig"}),
+        "doubles": (np.arange(40, dtype=np.float64).reshape(2, 4, 5) / 3, {}),
+        "colours": (np.arange(120, dtype=np.uint8).reshape(2, 4, 5, 3), {"photometric": "rgb"}),
+    }
+    for name, (pages, how) in stack.items():
+        tifffile.imwrite(f"{name}.tif", pages, metadata=None, **{"photometric": "minisblack", **how})
+        found = split(f"{name}.tif", {"pages": {"every": 1}})
+        for each, page in zip(found, pages, strict=True):
+            assert np.array_equal(read_image(each["path"]), page[..., ::-1] if name == "colours" else page)
+            assert read_image(each["path"]).dtype == page.dtype

@@ -292,6 +292,16 @@ def test_ids_of_two_images(project: Project, monkeypatch: pytest.MonkeyPatch) ->
     config = parse_config({"images": {"directory": "images"}, "steps": STEPS})
     found = inspect_images(config.images, config)
     assert [problem.what for problem in found.problems] == ["images/a.jpg and images/a.png get one id, 'a'"]
+    # either way out of the hint is one
+    assert 'images.id to "{path}"' in found.problems[0].hint
+    assert 'images.select.match: {path: "[.]png$"}' in found.problems[0].hint
+    for way, ids in (
+        ({"id": "{path}"}, ["a.jpg", "a.png"]),
+        ({"select": {"match": {"path": "[.]png$"}}}, [None, "a"]),
+    ):
+        config = parse_config({"images": {"directory": "images", **way}, "steps": STEPS})
+        found = inspect_images(config.images, config)
+        assert (found.problems, list(found.ids)) == ((), ids)
 
 
 def test_written_tables_hold_what_pandas_reads(trial: Project) -> None:

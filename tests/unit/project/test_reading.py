@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from tests.conftest import Project
 
 from pixmake.project.read_check import Reading, described, kinds, read_all, with_progress
@@ -53,7 +54,9 @@ def test_what_each_image_is(pictures: Path) -> None:
     assert {name: reading.error for name, reading in found.items() if reading.error} == {
         "short.png": "the file is cut short: its last part is missing",
         "empty.png": "the file is empty (0 bytes)",
-        "text.png": "is not an image that OpenCV can decode",
+        "text.png": "is of no image format that pixmake knows: "
+        "it begins with the bytes 6e 6f 20 70 69 63 74 75 "
+        "(let the function ask for `path` in place of `image`)",
     }
 
 
@@ -119,3 +122,16 @@ def test_check_read(small: Project) -> None:
     assert "1 does not decode" in ill.out
     assert ill.err == "pixmake: images/p2.png: the file is empty (0 bytes)\n"
     assert small.pixmake("check").code == 0
+
+
+def test_colours_that_are_multiplied_by_alpha(small: Project) -> None:
+    """They come as stored, and `check --read` says so."""
+    values = np.full((8, 9, 4), 60, np.uint8)
+    for name, alpha in (("p0", "assocalpha"), ("p1", "unassalpha")):
+        tifffile.imwrite(small.folder / f"images/{name}.png", values, photometric="rgb", extrasamples=[alpha])
+    found = small.pixmake("check", "--read")
+    assert found.code == 0
+    assert (
+        "1 image has colours that are multiplied by their alpha; they come as stored: images/p0.png"
+        in found.out
+    )

@@ -9,7 +9,8 @@ import pytest
 
 from pixmake import Measurement
 from pixmake.base.files import written_whole
-from pixmake.images.read import ImageError, cut_short, read_file, write_file
+from pixmake.images.encoded import examined
+from pixmake.images.read import ImageError, read_file, write_file
 from pixmake.job.record import Failure, Record, failure_counts, note_failure, read_record, write_record
 from pixmake.job.runners.measurements import measured
 
@@ -116,13 +117,13 @@ def test_arrays_that_a_file_cannot_hold(tmp_path: Path, suffix: str, array: np.n
 
 
 def test_cut_short_is_seen_at_any_length() -> None:
-    """A PNG or JPEG that lacks its end is seen, wherever it was cut; a whole one is not."""
+    """A file that lacks its end is seen, wherever it was cut; a whole one is not."""
     import cv2
 
-    image = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    for suffix in (".png", ".jpg", ".webp"):
+    image = np.random.default_rng(0).integers(0, 255, (64, 70, 3), dtype=np.uint8)
+    for suffix in (".png", ".jpg", ".webp", ".bmp", ".ppm", ".jp2", ".gif"):
         whole = cv2.imencode(suffix, image)[1].tobytes()
-        assert not cut_short(whole)
-        assert not cut_short(whole + b"trailing bytes of a camera")
+        assert examined(whole).is_whole
+        assert examined(whole + b"trailing bytes of a camera").is_whole
         for length in range(40, len(whole) - 14, 97):
-            assert cut_short(whole[:length]), (suffix, length)
+            assert not examined(whole[:length]).is_whole, (suffix, length)

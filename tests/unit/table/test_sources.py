@@ -75,13 +75,13 @@ def test_one_source(keys: dict[str, Any], message: str) -> None:
 def test_directory() -> None:
     """Formats in any case, hidden files left alone, a stable order, ids and paths from the folder."""
     files("in/b/2.png", "in/a.JPG", "in/b/10.Tiff", "in/.hidden.png", "in/.cache/x.png", "in/B.bmp")
-    files("in/notes.txt", "in/raw.cr2")
+    files("in/notes.txt", "in/other.xyz")
     found = table(directory="in")
     assert rows(found, "path") == ["B.bmp", "a.JPG", "b/10.Tiff", "b/2.png"]
     assert counted_notes(found.notes) == [
         "2 × is hidden, or a system's own (first: in/.cache)",
         "1 × is of another format (.txt) (first: in/notes.txt)",
-        "1 × is of another format (.cr2) (first: in/raw.cr2)",
+        "1 × is of another format (.xyz) (first: in/other.xyz)",
     ]
     assert [(group.id, group.paths) for group in make_groups(found, Images(directory="in"))] == [
         ("B", ("in/B.bmp",)),
@@ -90,10 +90,21 @@ def test_directory() -> None:
         ("b_2", ("in/b/2.png",)),
     ]
     assert rows(table(directory={"path": "in", "recursive": False}), "path") == ["B.bmp", "a.JPG"]
-    assert rows(table(directory={"path": "in", "formats": [".CR2", "txt"]}), "path") == [
+    assert rows(table(directory={"path": "in", "formats": [".XYZ", "txt"]}), "path") == [
         "notes.txt",
-        "raw.cr2",
+        "other.xyz",
     ]
+
+
+def test_raw_files_beside_pictures() -> None:
+    """A camera that writes both has one image a shot; who wants the raw ones names their format."""
+    files("in/1.JPG", "in/1.CR2", "in/2.CR2", "in/b/1.nef")
+    found = table(directory="in")
+    assert rows(found, "path") == ["1.JPG", "2.CR2", "b/1.nef"]
+    assert counted_notes(found.notes) == [
+        "1 × is the raw file of a picture of the same name (first: in/1.CR2)"
+    ]
+    assert rows(table(directory={"path": "in", "formats": ["cr2"]}), "path") == ["1.CR2", "2.CR2"]
 
 
 @pytest.mark.parametrize(

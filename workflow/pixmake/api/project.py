@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from pixmake.api.cell_lines import last_line
 from pixmake.api.frames import Results, known_plan
 from pixmake.api.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.api.progress_bar import is_watched, shown_bar
-from pixmake.api.run import Run, RunError
+from pixmake.api.run import FailedImagesWarning, Run, RunError, failures_in_words
 from pixmake.api.working_directory import inside
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.files import written_whole
@@ -61,6 +63,7 @@ def map_images(
     progress_bar: bool = True,
     axes: str | None = None,
     read_by: Sequence[str] | None = None,
+    strict: bool = False,
 ) -> pd.DataFrame:
     """Call a function for each image of a table or a folder.
 
@@ -92,6 +95,8 @@ def map_images(
     read_by
         The columns that say which part of an image a row means, such as ``["t", "c"]`` or ``["page"]``;
         default: those of OME-Zarr images.
+    strict
+        Raise an error at the end if images failed; by itself a warning says so.
 
     Returns
     -------
@@ -104,7 +109,7 @@ def map_images(
     PixmakeError
         Something is wrong with the images, the function or the params; all of it is told.
     RunError
-        With ``on_error="stop"`` an image failed; or Snakemake did.
+        With ``on_error="stop"`` or ``strict`` an image failed; or Snakemake did.
 
     Examples
     --------
@@ -146,7 +151,13 @@ def map_images(
             _watch(run, progress_bar)
             if run.state != "done":
                 raise RunError(run.reason(), run)
-            return _rows(run.results)
+            rows = _rows(run.results)
+            told = failures_in_words(run.results, "see the column error")
+            if told and strict:
+                raise RunError(told, run)
+            if told:
+                warnings.warn(told, FailedImagesWarning, stacklevel=2)
+            return rows
         except BaseException:
             run.cancel()
             raise
@@ -558,7 +569,7 @@ def _mark(config: Path) -> None:
 
 def _watch(run: Run, progress_bar: bool) -> None:
     """Wait for a run with a progress bar."""
-    with shown_bar(progress_bar and is_watched(), "job") as bar:
+    with shown_bar(progress_bar and is_watched(), "image") as bar:
         ended = False
         while not ended:
             ended = run.wait(0.2)
@@ -576,7 +587,12 @@ def _rows(results: Results) -> pd.DataFrame:
         values = measured_values(record)
         names.update(dict.fromkeys(values))
         error = None if record.error is None else f"{record.error.type}: {record.error.message}"
+        where = last_line(results.folder, record.error.traceback) if record.error is not None else ""
+        error = f"{error} ({where})" if where else error
         terms = {columns.get(term, term): value for term, value in record.terms.items()}
         rows.append({**terms, **values, "id": record.id, "error": error})
     shown = ["id", *columns.values(), *names, "error"]
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(shown)))
+    table = pd.DataFrame(rows, columns=list(dict.fromkeys(shown)))
+    # as it is: pandas would make NaN of None beside texts
+    table["error"] = pd.Series([row["error"] for row in rows], dtype=object, index=table.index)
+    return table

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 MOST_SHOWN = 40
 """Problems printed at the most; the rest is counted."""
+
+MOST_PLACES = 2
+"""Other places of one mistake that are named; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,9 @@ class Problem:
     what: str
     where: str = ""
     hint: str = ""
+    mistake: str = ""
+    """What is wrong in the same way in other places, too: of problems with one such word, the first is told,
+    and how many there are. Empty: it is a mistake of its own."""
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -54,6 +61,20 @@ class MissingExtraError(PixmakeError):
         )
 
 
+class MissingPackageError(PixmakeError):
+    """A package that the interpreter at hand lacks, which may be that of a step."""
+
+    def __init__(self, feature: str, package: str) -> None:
+        super().__init__(
+            [
+                Problem(
+                    f"{feature} needs the package {package}, which {sys.executable} lacks",
+                    hint=f"{sys.executable} -m pip install {package}",
+                )
+            ]
+        )
+
+
 @contextmanager
 def in_words() -> Iterator[None]:
     """What a command of a rule trips over, as a message instead of a traceback."""
@@ -65,13 +86,33 @@ def in_words() -> Iterator[None]:
 
 def listed(problems: Iterable[Problem], most: int = MOST_SHOWN) -> str:
     """All problems as text, a line each, the first ``most`` in full."""
-    lines = [str(problem) for problem in problems]
+    lines = [_told(same) for same in by_mistake(problems)]
     if len(lines) == 1:
         return lines[0]
     shown = [f"  - {line}" for line in lines[:most]]
     if len(lines) > most:
         shown.append(f"  … and {len(lines) - most} more")
     return "\n".join([f"{len(lines)} problems:", *shown])
+
+
+def by_mistake(problems: Iterable[Problem]) -> list[list[Problem]]:
+    """Problems by the mistake that made them, in the order of the first of each."""
+    found: dict[object, list[Problem]] = {}
+    for number, problem in enumerate(problems):
+        key = problem.mistake or number
+        found.setdefault(key, []).append(problem)
+    return list(found.values())
+
+
+def _told(same: Sequence[Problem]) -> str:
+    """One mistake in a line: its first place in full, and where else it is."""
+    first, *others = same
+    if not others:
+        return str(first)
+    places = "; ".join(dict.fromkeys(problem.where for problem in others[:MOST_PLACES] if problem.where))
+    more = "; …" if len(others) > MOST_PLACES else ""
+    times = "once more" if len(others) == 1 else f"{len(others)} times more"
+    return f"{first} – the same {times}{f': {places}{more}' if places else ''}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -175,7 +175,7 @@ def mismatch(described: Described, asked: str | None) -> str:
 
 
 def fit_axes(array: Array, axes: str, asked: str | None, path: str = "") -> Array:
-    """An array in just the axes that are asked for: a view of it.
+    """An array in just the axes that are asked for: a view of it, if its bytes are in this machine's order.
 
     Axes of size 1 that are not asked for are dropped, the others brought into the order asked for, and
     those that are asked for and not there added with size 1. Pages that their file does not name stand for
@@ -195,6 +195,7 @@ def fit_axes(array: Array, axes: str, asked: str | None, path: str = "") -> Arra
     ImageError
         An axis that is not asked for has more than one pixel.
     """
+    array = native(array)
     if asked is None:
         return array[
             tuple(
@@ -210,6 +211,11 @@ def fit_axes(array: Array, axes: str, asked: str | None, path: str = "") -> Arra
     left = [axis for axis in axes if axis in asked]
     array = array.transpose([left.index(axis) for axis in asked if axis in left])
     return array[tuple(slice(None) if axis in left else None for axis in asked)]
+
+
+def native(array: Array) -> Array:
+    """An array in this machine's byte order: OpenCV takes any array to have it, and reads other numbers."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def pixel_sizes(described: Described) -> dict[str, dict[str, Any]]:

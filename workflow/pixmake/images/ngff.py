@@ -323,7 +323,7 @@ def _described(image: Multiscale, array: Any, level: int) -> Described:
     return Described(
         axes=image.axes,
         shape=tuple(array.shape),
-        dtype=str(array.dtype),
+        dtype=str(array.dtype.newbyteorder("=")),  # as `read` hands it on
         # a 1 without a unit is what stands there when nothing is known
         pixel_size={axis: (size, unit) for axis, size, unit in known if unit or size != 1},
         channels=image.channels,

@@ -1,13 +1,12 @@
 """Reads and writes the arrays that analyses work on, by what a path is.
 
-OME-Zarr is `pixmake.images.ngff`'s, TIFF of which a part or certain axes are asked for
-`pixmake.images.tiff`', what microscopes and cameras write `pixmake.images.formats`'. What OpenCV reads
-becomes (in its own order of channels):
+OME-Zarr is `pixmake.images.ngff`'s, TIFF `pixmake.images.tiff`'s, what microscopes and cameras write
+`pixmake.images.formats`'. What OpenCV reads becomes (in its own order of channels):
 
 - colour: H × W × 3 BGR; with an alpha channel H × W × 4 BGRA; greyscale: H × W
-- 8 bits: uint8; 16 bits: uint16; 32-bit float TIFF: float32
-- a JPEG with an EXIF orientation is turned upright; the orientation tags of other formats are not read
-- a file of several pages, and one that ends too early, is an error, never a part of a picture
+- 8 bits: uint8; 16 bits: uint16
+- a file with an EXIF orientation is turned upright
+- a file of several frames, and one that ends too early, is an error, never a part of a picture
 """
 
 from __future__ import annotations
@@ -17,13 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pixmake.base.files import is_folder
 from pixmake.images import formats
 from pixmake.images import tiff as tiffs
 from pixmake.images.axes import (
-    UNNAMED,
     WHOLE,
     Described,
     Format,
@@ -33,11 +31,16 @@ from pixmake.images.axes import (
     index_of,
     is_zarr,
     left_of,
+    native,
 )
+from pixmake.images.encoded import examined, may_move
 from pixmake.images.fingerprint import decoding
+from pixmake.images.orientation import upright
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
 from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
+from pixmake.images.tiff_support import is_installed
+from pixmake.images.tiff_tags import MAGIC, is_tiff
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,7 +53,6 @@ IMAGES = {"png", "tif", "tiff", "jpg", "jpeg", "bmp", "webp", "jp2", "pgm", "ppm
 TABLES = {"csv", "tsv", "parquet"}
 """Suffixes of files that are tables: the aggregation gathers those of all images."""
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SIXTEEN_BITS = {"png", "tif", "tiff", "jp2", "pgm", "ppm"}
 _FLOATS = {"tif", "tiff"}
 
@@ -88,15 +90,15 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return read_image(copy, part, axes)
-    if not is_plane(name) and formats.recognised(name):
+    head = b"" if is_plane(name) else formats.first_bytes(formats.place_of(name).file)
+    if head and formats.recognised(name, head):
         return formats.read(name, part, axes)
     _refuse_scene(part, name)
-    if is_tiff(name):
-        return _tiff(name, part, axes)
-    image = _decoded(name)
+    if head[:4] in MAGIC:
+        return tiffs.read(name, part, axes)
+    image = _decoded(name, part)
     if not part and axes is None:
         return image
-    _refuse_page(part, name)
     described = _described(image)
     return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
 
@@ -141,8 +143,11 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
         return formats.describe(name, {"level": level} | ({} if page is None else {"page": page}))
     if is_tiff(name):
         return tiffs.describe(name, level, page)
-    _refuse_page({} if page is None else {"page": page}, name)
-    return _zarr().describe(name, level) if is_zarr(name) else _described(_decoded(name))
+    part = {} if page is None else {"page": page}
+    if is_zarr(name):
+        _refuse_page(part, name)
+        return _zarr().describe(name, level)
+    return _described(_decoded(name, part))
 
 
 def says_what_it_is(path: str) -> bool:
@@ -150,16 +155,16 @@ def says_what_it_is(path: str) -> bool:
     if is_zarr(path):
         return True
     found = formats.recognised(path)
-    return formats.is_installed(found) if found else is_tiff(path) and tiffs.is_installed()
+    return formats.is_installed(found) if found else is_tiff(path) and is_installed()
 
 
-def is_tiff(path: str) -> bool:
-    """Whether a file is a TIFF or BigTIFF, by its first bytes."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(4) in _TIFF
-    except (OSError, ValueError):
-        return False
+def is_animation(path: str) -> bool:
+    """Whether a file is a PNG, WebP or GIF of several frames."""
+    with open(path, "rb") as file:
+        if not may_move(file.read(12)):  # a video may be large
+            return False
+        file.seek(0)
+        return examined(file.read()).frames > 1
 
 
 def _zarr() -> Format:
@@ -190,29 +195,8 @@ def _described(image: Array) -> Described:
     return Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
 
 
-def _tiff(path: str, part: Part, axes: str | None) -> Array:
-    """A TIFF: one of one page that is asked for as it is by OpenCV, any other by tifffile."""
-    if part or axes is not None:
-        return tiffs.read(path, part, axes)
-    pages = _tiff_pages(path)
-    if pages == 1:
-        try:
-            return _decoded(path)
-        except ImageError:  # not for OpenCV: float64, five channels, Zstandard, …
-            if not tiffs.is_installed():
-                raise
-            return tiffs.read(path, part, axes)
-    what = f"{path}: has {pages} pages; one image a file is read"
-    if not tiffs.is_installed():
-        raise ImageError(f"{what} without tifffile: pip install 'pixmake[tiff]'")
-    if UNNAMED in tiffs.describe(path).axes:
-        hint = "name one of them in a column `page` (images.read_by), or ask for all of them: `axes: zyx`"
-        raise ImageError(f"{what}: {hint}")
-    return tiffs.read(path, part, axes)
-
-
-def _decoded(path: str) -> Array:
-    """A file as OpenCV decodes it."""
+def _decoded(path: str, part: Part = WHOLE) -> Array:
+    """A file as OpenCV decodes it; of an animation the frame that a part names as its page."""
     import cv2
     import numpy as np
 
@@ -224,35 +208,46 @@ def _decoded(path: str) -> Array:
     if not content:
         raise ImageError(f"{path}: the file is empty (0 bytes)")
     decoding(path, content)
-    if cut_short(content):
+    encoded = examined(content)
+    if not encoded.is_whole:
         raise ImageError(f"{path}: the file is cut short: its last part is missing")
     buffer = np.frombuffer(content, np.uint8)
+    if encoded.frames > 1:
+        return upright(_frame(buffer, encoded.frames, part, path), encoded.orientation)
+    _refuse_page(part, path)
     # UNCHANGED keeps alpha and depth but leaves a JPEG unturned; a JPEG has neither alpha nor 16 bits
     jpeg = content.startswith(b"\xff\xd8")
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if jpeg else cv2.IMREAD_UNCHANGED
     if rendered and is_grey(path):
         flags = cv2.IMREAD_GRAYSCALE
+    elif encoded.is_colour:
+        flags = cv2.IMREAD_COLOR
     try:
         image = cv2.imdecode(buffer, flags)
     except cv2.error as error:
         raise ImageError(f"{path}: OpenCV cannot decode it: {error.err or error}") from None
     if image is None:
         raise ImageError(formats.unknown(path, content))
-    return image
+    return upright(image, encoded.orientation)
 
 
-def cut_short(content: bytes) -> bool:
-    """Whether the bytes of a PNG, JPEG or WebP end before the image does.
+def _frame(buffer: Array, count: int, part: Part, path: str) -> Array:
+    """The frame of an animation that is asked for."""
+    import cv2
 
-    OpenCV fills the rest of such an image with grey and reports nothing.
-    """
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return not _png_ends(content)
-    if content.startswith(b"\xff\xd8"):
-        return not _jpeg_ends(content)
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return int.from_bytes(content[4:8], "little") + 8 > len(content)
-    return False
+    number = part.get("page")
+    if number is None:
+        raise ImageError(
+            f"{path}: has {count} frames; one image a file is read: find them with `checkpoint: frames`, "
+            "or name one of them in a column `page` (images.read_by)"
+        )
+    if not 0 <= number < count:
+        raise ImageError(f"{path}: has no page {number}, but {count} frames (0 to {count - 1})")
+    # each frame may be what has changed since the one before it; OpenCV 5.0.0 gets a range of them wrong
+    decoded, frames = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED)
+    if not decoded or len(frames) != count:
+        raise ImageError(f"{path}: not all of its {count} frames can be decoded by OpenCV")
+    return frames[number]
 
 
 def write_image(image: Array, path: str | Path) -> None:
@@ -287,7 +282,7 @@ def read_file(path: str | Path) -> Any:
     if suffix == "npy":
         import numpy as np
 
-        return np.load(path)
+        return native(np.load(path))
     return str(path)
 
 
@@ -359,47 +354,3 @@ def _writable(image: Array, suffix: str, name: str) -> Array:
         return image.astype(np.float32)
     hint = "declare it as tif or npy, or convert it with .astype(numpy.uint8)"
     raise ImageError(f"{name}: a {suffix} cannot hold {image.dtype} values of this range; {hint}")
-
-
-def _tiff_pages(path: str) -> int:
-    """How many pages a TIFF has: each says where the next one is."""
-    with open(path, "rb") as file:
-        head = file.read(16)
-        order: Literal["little", "big"] = "little" if head[:1] == b"I" else "big"
-        big = head[2:4] in (b"+\0", b"\0+")
-        # in a BigTIFF the numbers of entries and the places have 8 bytes, the entries 20
-        number, entry, place = (8, 20, 8) if big else (2, 12, 4)
-        following = int.from_bytes(head[8:16] if big else head[4:8], order)
-        pages = set()
-        while following and following not in pages:
-            file.seek(following)
-            count = file.read(number)
-            if len(count) < number:
-                break
-            pages.add(following)
-            file.seek(int.from_bytes(count, order) * entry, os.SEEK_CUR)
-            following = int.from_bytes(file.read(place), order)
-    return max(1, len(pages))
-
-
-def _png_ends(content: bytes) -> bool:
-    """Whether the chunks of a PNG lead to its end chunk."""
-    position = 8
-    while position + 12 <= len(content):
-        length = int.from_bytes(content[position : position + 4], "big")
-        if content[position + 4 : position + 8] == b"IEND":
-            return True
-        position += 12 + length
-    return False
-
-
-def _jpeg_ends(content: bytes) -> bool:
-    """Whether the end marker of a JPEG follows its scan, past the header with its own thumbnail."""
-    position = 2
-    while position + 4 <= len(content) and content[position] == 0xFF:
-        marker = content[position + 1]
-        if marker == 0xDA:
-            return content.find(b"\xff\xd9", position) >= 0
-        length = int.from_bytes(content[position + 2 : position + 4], "big")
-        position += 1 if marker == 0xFF else 2 + length
-    return b"\xff\xd9" in content[position:]

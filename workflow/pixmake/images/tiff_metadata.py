@@ -34,45 +34,48 @@ _RESOLUTION = {3: "centimeter", 4: "millimeter", 5: "micrometer"}
 printer, and say nothing of the sample."""
 
 
-def pixel_sizes(file: Any, series: Any) -> Sizes:
+def pixel_sizes(file: Any, keyframe: Any, pixels: Any) -> Sizes:
     """The size of a pixel by axis, as far as the file says it.
 
     Parameters
     ----------
-    file, series
-        Of tifffile.
+    file, keyframe
+        Of tifffile: the file, and a page of the image.
+    pixels
+        What the OME-XML says of it; see `ome_pixels`.
     """
-    pixels = _ome_pixels(file, series)
     if pixels is not None:
         return dict(_ome_sizes(pixels))
     if file.imagej_metadata:
-        return dict(_imagej_sizes(file.imagej_metadata, series.keyframe))
-    unit = _RESOLUTION.get(int(series.keyframe.resolutionunit))
-    return dict(_plane_sizes(series.keyframe, unit))
+        return dict(_imagej_sizes(file.imagej_metadata, keyframe))
+    unit = _RESOLUTION.get(int(keyframe.resolutionunit))
+    return dict(_plane_sizes(keyframe, unit))
 
 
-def channel_names(file: Any, series: Any) -> tuple[str, ...]:
+def channel_names(pixels: Any) -> tuple[str, ...]:
     """What the channels are called, by OME-XML; nothing if not all have a name."""
-    pixels = _ome_pixels(file, series)
     if pixels is None:
         return ()
     names = [channel.get("Name") or "" for channel in pixels if _tag(channel) == "Channel"]
     return tuple(names) if all(names) else ()
 
 
-def _ome_pixels(file: Any, series: Any) -> Any:
-    """The element ``Pixels`` of an image."""
-    if not file.is_ome or series.kind != "ome":
-        return None
+def ome_image(file: Any, number: int) -> Any:
+    """The element ``Image`` of an image, by its number; nothing if the OME-XML has none."""
     try:
-        root = ElementTree.fromstring(file.ome_metadata or "")
+        root = ElementTree.fromstring((file.is_ome and file.ome_metadata) or "")
     except ElementTree.ParseError:
         return None
     images = [element for element in root if _tag(element) == "Image"]
-    number = next(number for number, each in enumerate(file.series) if each is series)
-    if number >= len(images):
-        return None
-    return next((element for element in images[number] if _tag(element) == "Pixels"), None)
+    return images[number] if number < len(images) else None
+
+
+def ome_pixels(file: Any, number: int) -> Any:
+    """The element ``Pixels`` of an image."""
+    image = ome_image(file, number)
+    return (
+        next((element for element in image if _tag(element) == "Pixels"), None) if image is not None else None
+    )
 
 
 def _tag(element: Any) -> str:

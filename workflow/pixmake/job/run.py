@@ -25,6 +25,7 @@ from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
+from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
 from pixmake.job import program
 from pixmake.job.gathered import (
@@ -273,6 +274,9 @@ def prepare(job: Job) -> None:
     for path in job.images:
         if not is_zarr(path) and not remote.is_remote(path):
             formats.prepare(path)
+    if any(map(needs_tifffile, job.images)):
+        with contextlib.suppress(ImportError):
+            import_module("tifffile")
     runner = import_module(MODULES[job.task.kind])
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)

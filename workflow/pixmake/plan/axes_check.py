@@ -11,9 +11,10 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
-from pixmake.images.formats import is_installed, recognised
-from pixmake.images.read import describe, describe_part, is_tiff
+from pixmake.images.formats import is_installed, recognised, scenes
+from pixmake.images.read import describe, describe_part
 from pixmake.images.remote.objects import is_remote
+from pixmake.images.tiff_tags import is_tiff
 from pixmake.plan.plan import Plan
 from pixmake.table.groups import Group
 from pixmake.table.table import Note
@@ -66,8 +67,11 @@ def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | No
             if why:
                 where = f"steps.{planned.name}.axes, {group.where}"
                 # one word for an image: its other planes have the same axes
-                problems.setdefault((path, planned.name), Problem(f"{named(path, part)} {why}", where))
-    if broken and len(broken) == len({path for path, _, _ in looked}):
+                what = f"{named(path, part)} {why}"
+                problems.setdefault(
+                    (path, planned.name), Problem(what, where, mistake=f"{planned.name} {why}")
+                )
+    if broken and len(broken) == len({path for path, *_ in looked}):
         return [*broken.values(), *problems.values()]
     if notes is not None:
         notes += [Note("cannot be read", path, told.where, told.what) for path, told in broken.items()]
@@ -76,10 +80,14 @@ def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | No
 
 def _is_broken(path: str, part: Mapping[str, Any]) -> bool:
     """Whether it is the image that cannot be read, and not a part of it that it does not have."""
-    if not part.keys() & {"level", "page"}:
+    if not part.keys() & set(_WHICH):
         return True
     try:
-        describe(path)
+        found = None if is_zarr(path) else recognised(path)
+        if found is not None:
+            scenes(path, found)
+        else:
+            describe(path)
     except ImageError:
         return True
     return False

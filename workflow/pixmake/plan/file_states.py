@@ -91,4 +91,4 @@ def _recall(results: str, rule: str) -> tuple[str, str]:
 
 
 def _memory(results: str, rule: str) -> Path:
-    return Path(results) / MADE / f"{rule}.json"
+    return Path(results) / MADE / f"{rule}.state"

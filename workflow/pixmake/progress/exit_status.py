@@ -15,6 +15,7 @@ from pixmake.job.run import PREREQUISITE
 from pixmake.plan.plan import LOGS
 from pixmake.progress.display import duration, speed
 from pixmake.progress.log_handler import Run, end_run
+from pixmake.results.image_counts import ImageSum, count_records, image_sum, read_counts
 
 PAGE = "report.html"
 """The page of results, beside the tables."""
@@ -28,6 +29,7 @@ def conclude(
     max_failures: int | str,
     over_several: Sequence[str] = (),
     keep: str = "all",
+    rows: str = "",
 ) -> None:
     """Say how many images are done and failed, where the tables and the page are, and how long it took.
 
@@ -45,6 +47,8 @@ def conclude(
         Steps whose jobs are over several images: those that failed are counted by themselves.
     keep
         ``failed``: only failed images keep their logs.
+    rows
+        The sum of the source's rows.
 
     Raises
     ------
@@ -63,7 +67,9 @@ def conclude(
     tables = [table for table in (measurements, failures) if Path(table).exists()]
     where = f"see {failures}" if failures in tables else "see their logs under logs/"
     too_many = total > allowed_failures(max_failures, len(images))
-    lines = [f"{len(images) - len(failed)} of {len(images)} images done"]
+    counts_of = read_counts(Path(measurements).parent, run.begun) or count_records(records)
+    found = image_sum(images, counts_of, failed=failed, over_several=over_several)
+    lines = _sums(found, rows)
     if too_many:
         lines.append(f"{' and '.join(counts)} failed: {where}. The next run tries them again.")
     elif total:
@@ -81,7 +87,7 @@ def conclude(
         raise SystemExit(1)
 
 
-def stopped(run: Run, unfinished: Iterable[str], over_several: Sequence[str] = ()) -> None:
+def stopped(run: Run, unfinished: Iterable[str], over_several: Sequence[str] = (), rows: str = "") -> None:
     """Say how far a run came that an error or its user ended.
 
     Parameters
@@ -92,15 +98,37 @@ def stopped(run: Run, unfinished: Iterable[str], over_several: Sequence[str] = (
         The records that were not made.
     over_several
         Steps whose jobs are over several images.
+    rows
+        The sum of the source's rows.
     """
-    images = _images(run.records, over_several)
-    done = len(images - _images(unfinished, over_several) - failed_images(run.records))
+    end_run()  # by now it is known which jobs failed and left nothing
+    images, missing = _images(run.records, over_several), set(unfinished)
+    there = [path for path in run.records if path not in missing]
+    failed = failed_images(path for path in there if Path(path).parent.name not in over_several)
+    lost = run.lost() | failed
+    found = image_sum(
+        images,
+        count_records(there),
+        failed=lost,
+        not_run=_images(missing, over_several),
+        over_several=over_several,
+    )
+    done = found.measured + found.empty
     lines = [
-        f"{done} of {len(images)} images done; the run ended early",
+        *_sums(found, rows, "; the run ended early"),
         "The next run goes on from here. Logs are under logs/",
         "Tables: not written",
     ]
     _say([*lines, _time(run, max(done - run.before, 0))])
+
+
+def _sums(images: ImageSum, rows: str, more: str = "") -> list[str]:
+    """How many images are done, and where all rows and all images are."""
+    lines = [f"{images.measured + images.empty} of {images.images} images done{more}"]
+    lines.append(f"Sum: {f'{rows}; ' if rows else ''}{images}")
+    if images.empty:
+        lines.append(f"{images.empty} of {images.images} images measured nothing")
+    return lines
 
 
 def remove_logs(records: Iterable[str]) -> None:

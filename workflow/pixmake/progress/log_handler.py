@@ -23,10 +23,10 @@ from pixmake.job.run import PREREQUISITE
 from pixmake.plan.plan import LOGS
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now
-from pixmake.progress.tally import Tally, Work
+from pixmake.progress.tally import BEGIN, Tally, Work
 
-BEGIN, END = "pixmake_begin", "pixmake_end"
-"""Events of our own among Snakemake's, so that they come in order."""
+END = "pixmake_end"
+"""An event of our own among Snakemake's, so that it comes in order; another one is `BEGIN`."""
 
 MADE = "made_"
 """How the names of rules begin that only say that a step is done: they are not counted for people."""
@@ -258,6 +258,8 @@ class Run:
     """Images that were done before."""
     begun: float
     """Seconds since the epoch."""
+    lost: Callable[[], set[str]] = set
+    """The images of which a job has failed by now and left nothing."""
 
 
 def end_run() -> None:

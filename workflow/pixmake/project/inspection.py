@@ -20,6 +20,7 @@ from pixmake.images.remote.objects import configure
 from pixmake.plan.containers import container_config, found_config
 from pixmake.plan.format_check import unread_formats
 from pixmake.plan.found_images import found_path, has_rows
+from pixmake.plan.own_readers import Misread, misread
 from pixmake.plan.plan import Plan, collisions
 from pixmake.progress.status import failed_ids, record_ids
 from pixmake.table.groups import Group, Grouping, IncompleteGroup, make_grouping
@@ -92,6 +93,8 @@ class Inspection:
     """What became of each row."""
     problems: tuple[Problem, ...]
     """What a run would stop at."""
+    misread: Misread | None = None
+    """The TIFFs that steps which read by themselves may get wrong."""
 
 
 def inspect_images(
@@ -186,6 +189,7 @@ def inspect_images(
         ids=ids,
         status=status.tolist(),
         problems=tuple(problems),
+        misread=None if config is None else misread(config, grouping.groups),
     )
 
 
@@ -271,9 +275,11 @@ def write_tables(inspection: Inspection, folder: str | Path) -> list[str]:
 def _unread(table: Table, rows: Sequence[int]) -> Iterator[Note]:
     """A note for each image of a format that nothing here reads."""
     paths = table.cells[PATH]
-    first = {place_of(located(paths[row], table.root)).file: row for row in reversed(rows)}
-    for path, why in unread_formats(first):
-        yield Note(why, path, table.place(first[path]))
+    first: dict[str, int] = {}
+    for row in rows:
+        first.setdefault(place_of(located(paths[row], table.root)).file, row)
+    for path, why, short in unread_formats(first):
+        yield Note(short, path, table.place(first[path]), why)
 
 
 def _read(images: Images) -> tuple[Table, list[Problem]]:

@@ -28,7 +28,7 @@ def as_text(inspection: Inspection, width: int = 100) -> Iterator[str]:
     width
         Characters of a line.
     """
-    parts = [list(part(inspection)) for part in (_counts, _terms, _groups, _first_rows)]
+    parts = [list(part(inspection)) for part in (_counts, _terms, _groups, _misread, _first_rows)]
     for number, lines in enumerate([lines for lines in parts if lines]):
         if number:
             yield ""
@@ -88,6 +88,14 @@ def _groups(inspection: Inspection) -> Iterator[str]:
             f"  {lacking.group.id}: no {', no '.join(lacking.missing)}" for lacking in inspection.incomplete
         ]
         yield from _listed(lines)
+
+
+def _misread(inspection: Inspection) -> Iterator[str]:
+    """Each TIFF that a step which reads by itself may get wrong, by name: it is for a user to look at."""
+    wrong = inspection.misread
+    if wrong is not None:
+        yield f"TIFFs that OpenCV decodes wrongly, for {' and '.join(wrong.steps)}, which read by themselves"
+        yield from (f"  {line}" for line in _columns([[path, why] for path, why in wrong.files.items()]))
 
 
 def _first_rows(inspection: Inspection) -> Iterator[str]:

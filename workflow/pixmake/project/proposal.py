@@ -23,7 +23,7 @@ from pixmake.images import ngff
 from pixmake.images.axes import PLANES, is_zarr
 from pixmake.images.remote.objects import is_remote
 from pixmake.table.sources import read_images
-from pixmake.table.sources.directory import NO_FORMAT
+from pixmake.table.sources.directory import NO_FORMAT, TWIN
 from pixmake.table.table import PATH, Table, located
 
 STARTER = "scripts/measure.py:measure"
@@ -131,7 +131,7 @@ def propose_config(source: str, project: Path) -> Proposal:
         found["split"] = split
         table = read_images(Images.model_validate({kind: found}))
         comments["images", kind, "split"] = ["a row for each of these planes; remove it for whole images"]
-    unfit = [note.path or note.where for note in table.notes if not note.why.startswith(NO_FORMAT)]
+    unfit = [note.path or note.where for note in table.notes if not note.why.startswith((NO_FORMAT, TWIN))]
     if unfit and kind == "directory":
         found["unmatched"] = "skip"
         comments["images", kind, "unmatched"] = [_left_out(unfit)]

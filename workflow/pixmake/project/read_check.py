@@ -18,6 +18,7 @@ from pixmake.base.errors import PixmakeError, Problem
 from pixmake.images import formats
 from pixmake.images.axes import WHOLE, ImageError, Part, is_zarr, left_of
 from pixmake.images.read import describe_part, read_image
+from pixmake.images.tiff import is_multiplied
 
 MOST_KINDS = 20
 """Kinds of images that are listed; the rest is counted."""
@@ -40,6 +41,8 @@ class Reading:
     """Why it does not decode; empty if it does."""
     part: Part = field(default_factory=dict)
     """Which part of the image was read."""
+    is_multiplied: bool = False
+    """Whether its colours are multiplied by its alpha (associated alpha); they are handed on as stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +260,8 @@ def _answer(path: str, part: Part) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {error}"}
     height, width = array.shape[axes.index("y")], array.shape[axes.index("x")]
     channels = array.shape[axes.index("c")] if "c" in axes else 1
-    return {"width": width, "height": height, "dtype": str(array.dtype), "channels": channels}
+    told = {"width": width, "height": height, "dtype": str(array.dtype), "channels": channels}
+    return told | ({"is_multiplied": True} if channels > 1 and channels != 3 and is_multiplied(path) else {})
 
 
 def _axes(path: str, part: Part, shape: tuple[int, ...]) -> str:

@@ -14,10 +14,11 @@ from typing import Any
 from pixmake.base.files import written_whole
 from pixmake.job.record import STORED, Record, failure_counts, note_failure, parse_record, read_content
 from pixmake.job.run import PREREQUISITE
+from pixmake.results.image_counts import Counting, write_counts
 
 
 def gather(records: Iterable[str], path: str | Path) -> int:
-    """Write records into one file, a line each, in the order given.
+    """Write records into one file, a line each, in the order given, and beside it which of them are empty.
 
     Returns
     -------
@@ -29,14 +30,16 @@ def gather(records: Iterable[str], path: str | Path) -> int:
     FileNotFoundError, ValueError
         A record is missing, or is none.
     """
-    count = 0
+    count, counting = 0, Counting()
     with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
         for record in records:
             content = read_content(record)
             if content["error"] is not None and os.environ.get(STORED):
                 _note_failure(content, record)
             lines.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+            counting.take(parse_record(content))
             count += 1
+    write_counts(counting.counts(), Path(path).parent)
     return count
 
 

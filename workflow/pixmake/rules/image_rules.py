@@ -526,6 +526,12 @@ def tell_notes(plan: Plan) -> None:
         print(f"pixmake: {line}", file=sys.stderr)
 
 
+def rows_said(plan: Plan) -> str:
+    """Where the rows of the source are, as the end of a run says it; of files that hold images, these."""
+    rows = (plan.containers or plan).rows
+    return "" if rows is None or plan.is_slice else str(rows)
+
+
 def _written(path: Path, text: str) -> None:
     """Write a file whose name says its content, if it is not there."""
     if not path.exists():

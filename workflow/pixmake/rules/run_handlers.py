@@ -17,15 +17,25 @@ from pixmake.job import client
 from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import conclude, stopped
-from pixmake.progress.log_handler import BEGIN, MADE, Direct, Run, is_of_use, is_wanted, work_of
+from pixmake.progress.log_handler import MADE, Direct, Run, is_of_use, is_wanted, work_of
 from pixmake.progress.run_state import note_plan
-from pixmake.progress.tally import Tally, Work
+from pixmake.progress.tally import BEGIN, Tally, Work
 from pixmake.rules import ending
 from pixmake.rules.checkpoint_rules import asked_now
-from pixmake.rules.image_rules import begin, done_before, end, over_several, step_names, tables, tell_notes
+from pixmake.rules.image_rules import (
+    begin,
+    done_before,
+    end,
+    over_several,
+    rows_said,
+    step_names,
+    tables,
+    tell_notes,
+)
 from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import (
     default_handlers,
+    forget_inputs,
     jobs_of,
     logs_by_plugins_alone,
     pace,
@@ -47,6 +57,8 @@ class RunFacts:
     failures: str
     max_failures: int | str
     keep: str
+    rows: str = ""
+    """Where the rows of the source are."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
@@ -58,6 +70,7 @@ def run_facts(plan: Plan) -> RunFacts:
         **tables(plan),
         max_failures=plan.config.max_failures,
         keep=plan.config.keep,
+        rows=rows_said(plan),
     )
 
 
@@ -93,6 +106,7 @@ class RunHandlers:
         """``onsuccess``."""
         assert self.run is not None, "Snakemake ends what it has begun"
         asked: Sequence[str] = self.run.records
+        forget_inputs(self.workflow, MADE)
         if self.todo is not None:
             end()
             asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
@@ -105,12 +119,14 @@ class RunHandlers:
             max_failures=facts.max_failures,
             over_several=facts.over_several,
             keep=facts.keep,
+            rows=facts.rows,
         )
 
     def stops(self) -> None:
         """``onerror``."""
         if self.run is not None:
-            stopped(self.run, unfinished(self.workflow), self.facts.over_several)
+            facts = self.facts
+            stopped(self.run, unfinished(self.workflow), facts.over_several, facts.rows)
 
 
 def tell_of_places(plan: Plan) -> None:
@@ -210,7 +226,7 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note_plan(tally.begun, facts.results, _ids(work for _, work in to_run), _ids(done))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
-    return Run(records, progress.before, tally.begun)
+    return Run(records, progress.before, tally.begun, tally.lost)
 
 
 def _ids(works: Iterable[Work]) -> dict[str, list[str]]:

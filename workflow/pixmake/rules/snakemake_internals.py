@@ -28,6 +28,7 @@ UNDOCUMENTED = {
     "needrun": "A run cannot be asked what it is to do",
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
+    "cleanup_metadata": "A rule cannot be told to go by its input's dates alone",
     "sourcecache": "Rules cannot be read without running their workflow",
     "args_to_api": "A Snakefile cannot ask which options were given",
 }
@@ -172,6 +173,17 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
     dag = workflow.dag
     for job in dag.jobs:
         yield dag.jobid(job), job, bool(dag.needrun(job))
+
+
+def forget_inputs(workflow: Any, prefix: str) -> None:
+    """Have Snakemake forget of what some rules made their output.
+
+    Of such an output Snakemake then asks whether its input is newer, and not whether it is another one.
+    """
+    for job in workflow.dag.jobs:
+        if job.rule.name.startswith(prefix):
+            for file in job.output:
+                workflow.persistence.cleanup_metadata(file)
 
 
 def unfinished(workflow: Any) -> list[str]:

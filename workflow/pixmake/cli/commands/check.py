@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what would run, or raise an error that lists what is wrong."""
     from pixmake.config.models import read_config
     from pixmake.plan.format_check import image_problems
+    from pixmake.plan.own_readers import misread
     from pixmake.plan.plan import plan_project
     from pixmake.table.table import Note, counted_notes
 
@@ -47,6 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in counted_notes([*plan.notes, *unread]):
         print(f"  {line}", flush=True)
+    wrong = misread(plan.config, plan.groups)
+    if wrong is not None:
+        print(f"  {wrong}", flush=True)
     return _read(plan) if arguments.read else 0
 
 
@@ -71,6 +75,10 @@ def _read(plan: Plan) -> int:
         print(f"{len(images) - len(here)} images are not on this machine's disks and were not opened")
     if len(bad) < len(here):
         print("\n".join(described(kinds(readings))))
+    multiplied = [named(reading.path, reading.part) for reading in readings if reading.is_multiplied]
+    if multiplied:
+        count = "1 image has" if len(multiplied) == 1 else f"{len(multiplied)} images have"
+        print(f"{count} colours that are multiplied by their alpha; they come as stored: {min(multiplied)}")
     for name in here:
         if name in bad:
             print(f"pixmake: {Problem(bad[name], name)}", file=sys.stderr)

@@ -97,10 +97,10 @@ def place_of(path: str) -> Place:
     return Place(found[1], found[2]) if found else Place(path)
 
 
-def recognised(path: str) -> FileFormat | None:
+def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
     """The format of a file here, by its first bytes; nothing if it is none of `FORMATS`."""
     file = place_of(path).file
-    head = first_bytes(file)
+    head = first_bytes(file) if head is None else head
     return next((each for each in FORMATS.values() if head and each.recognises(head, file)), None)
 
 
@@ -116,7 +116,7 @@ def may_hold_several(path: str) -> bool:
 def first_bytes(path: str, count: int = HEAD) -> bytes:
     """The first bytes of a file; none of what is no file or cannot be read."""
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:  # a buffer would read some kilobytes more
             return file.read(count)
     except (OSError, ValueError):
         return b""
@@ -198,12 +198,7 @@ def read(path: str, part: Part, axes: str | None) -> Array:
     )
     with _in_words(found, path):
         array = found.pixels(place_of(path).file, number, level, region)
-    return fit_axes(native(array), described.axes, axes, path)
-
-
-def native(array: Array) -> Array:
-    """An array in this machine's byte order: OpenCV takes no other."""
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return fit_axes(array, described.axes, axes, path)
 
 
 def _known(path: str) -> FileFormat:

@@ -95,7 +95,7 @@ def _sizes(image: Any) -> dict[str, tuple[float, str]]:
     """Those that have a unit: without one bioio says 1 where the file says nothing."""
     found = {}
     for axis in "tzyx":
-        size = getattr(image.scale, axis.upper(), None)
+        size: Any = getattr(image.scale, axis.upper(), None)
         unit = getattr(getattr(image.dimension_properties, axis.upper(), None), "unit", None)
         try:
             number = float(size if not hasattr(size, "total_seconds") else size.total_seconds())

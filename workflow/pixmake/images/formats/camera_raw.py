@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from io import FileIO
+from typing import TYPE_CHECKING, Any
 
 from pixmake.images.axes import Described, ImageError
 from pixmake.images.formats.shape import Region, Scene
@@ -93,12 +94,12 @@ def _developed(raw: Any) -> Any:
 def _has_mosaic(raw: Any) -> bool:
     import rawpy
 
-    return raw.raw_type == rawpy.RawType.Flat and raw.num_colors > 1
+    return bool(raw.raw_type == rawpy.RawType.Flat and raw.num_colors > 1)
 
 
 def _is_raw_tiff(path: str, order: str) -> bool:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:  # a buffer would read some kilobytes at each place
             file.seek(4)
             (first,) = struct.unpack(f"{order}I", file.read(4))
             tags = _tags(file, order, first)
@@ -114,7 +115,7 @@ def _is_raw_tiff(path: str, order: str) -> bool:
         return False
 
 
-def _tags(file: BinaryIO, order: str, position: int) -> dict[int, tuple[int, ...]]:
+def _tags(file: FileIO, order: str, position: int) -> dict[int, tuple[int, ...]]:
     """The numbers of the three tags that matter here, of one directory."""
     file.seek(position)
     (count,) = struct.unpack(f"{order}H", file.read(2))

@@ -51,17 +51,19 @@ def pixels(path: str, scene: int, level: int, region: Region) -> Array:
     """The frames that are asked for, one after the other."""
     import numpy as np
     from pydicom import dcmread
-    from pydicom.pixels import pixel_array
+    from pydicom import pixels as decoding
 
     header = dcmread(path, stop_before_pixels=True)
     count, first = _frames(header), region[0]
     if count == 1 or header.BitsAllocated == 1:  # frames of single bits need not begin with a byte
-        frames = pixel_array(path)
+        frames = decoding.pixel_array(path)
         whole = frames[first] if count > 1 else frames
     else:
-        whole = np.stack([pixel_array(path, index=number) for number in range(first.start, first.stop)])
+        whole = np.stack(
+            [decoding.pixel_array(path, index=number) for number in range(first.start, first.stop)]
+        )
     inner = region[1:] if count > 1 else region
-    spatial = (Ellipsis, *inner[:2]) if _samples(header) == 1 else (Ellipsis, *inner[:2], slice(None))
+    spatial: tuple[Any, ...] = (Ellipsis, *inner[:2], *([slice(None)] if _samples(header) > 1 else []))
     array = _values(np.asarray(whole[spatial]), header)
     if _colours(header) > 1:
         array = array[..., [2, 1, 0, *range(3, array.shape[-1])]][..., inner[2]]
@@ -69,11 +71,12 @@ def pixels(path: str, scene: int, level: int, region: Region) -> Array:
 
 
 def _values(array: Array, header: Any) -> Array:
-    from pydicom.pixels import apply_color_lut, apply_rescale
+    from pydicom import pixels as decoding
 
     if header.PhotometricInterpretation == _PALETTE:
-        return apply_color_lut(array, header)
-    return apply_rescale(array, header) if _is_rescaled(header) else array
+        colours: Array = decoding.apply_color_lut(array, header)
+        return colours
+    return decoding.apply_rescale(array, header) if _is_rescaled(header) else array
 
 
 def _dtype(header: Any) -> str:
@@ -119,7 +122,7 @@ def _frame_time(header: Any) -> float:
 
 def _sizes(header: Any) -> dict[str, tuple[float, str]]:
     """As far as the file says them; the distance of rows stands first."""
-    sizes = {}
+    sizes: dict[str, float] = {}
     spacing = header.get("PixelSpacing")
     if spacing:
         sizes |= {"y": float(spacing[0]), "x": float(spacing[1])}

@@ -80,12 +80,12 @@ def _areas(labels: Any, classes: Sequence[str]) -> dict[str, Any]:
 def _write(value: Any, path: Path, name: str, axes: str, source: Source | None) -> None:
     """Write an array or table; a TIFF of several planes through tifffile, which names its axes."""
     if path.suffix.lower() in (".tif", ".tiff") and (value.ndim > 2 or value.dtype.itemsize > 2):
-        from pixmake.base.errors import MissingExtraError
+        from pixmake.base.errors import MissingPackageError
 
         try:
             import tifffile
         except ImportError:
-            raise MissingExtraError("a TIFF of several planes", "tifffile", "tiff") from None
+            raise MissingPackageError(f"{path.name}: writing a TIFF of several planes", "tifffile") from None
         named = {"axes": axes.upper()}
         tifffile.imwrite(path, value, metadata=named, compression="zlib", photometric="minisblack")
     else:

@@ -27,8 +27,9 @@ from pixmake.base.files import written_whole
 from pixmake.images.axes import ImageError, Part, is_zarr, left_of
 from pixmake.images.fingerprint import fingerprint
 from pixmake.images.formats import recognised
-from pixmake.images.read import describe_part, is_tiff, read_image, says_what_it_is
+from pixmake.images.read import describe_part, read_image, says_what_it_is
 from pixmake.images.remote import objects as remote
+from pixmake.images.tiff_tags import is_tiff
 from pixmake.images.zarr_paths import metadata_file
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.classified import leave

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import io
+import itertools
 import json
 import os
 import secrets
@@ -22,9 +24,9 @@ from typing import IO, Any
 from pixmake.base.files import written_whole
 from pixmake.base.ids import safe_id
 from pixmake.base.system_names import is_below_system
-from pixmake.images import formats
 from pixmake.images.axes import ImageError
-from pixmake.images.read import IMAGES, write_image
+from pixmake.images.read import IMAGES, is_animation, write_image
+from pixmake.images.tiff import pages_of
 from pixmake.job.runners import Call, Outcome
 
 OPENS_FILES = True
@@ -105,10 +107,13 @@ def is_member(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _frames(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
-    """Every so many frames of a video, or one every so many seconds."""
+    """Every so many frames of a video or an animation, or one every so many seconds."""
     import cv2
 
     path = call.images[0]
+    if is_animation(path):
+        yield from _animated(path, how)
+        return
     video = cv2.VideoCapture(path)
     rate = video.get(cv2.CAP_PROP_FPS)
     promised = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -132,19 +137,44 @@ def _frames(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
         raise ImageError(f"{path}: the video is cut short: {number} of {promised} frames can be read")
 
 
-def _pages(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
-    """Every so many pages of a multi-page TIFF."""
+def _animated(path: str, how: Mapping[str, Any]) -> Iterator[Found]:
+    """The same of a PNG, WebP or GIF of several frames, each of which says how long it is shown."""
     import cv2
 
-    path = call.images[0]
-    count = cv2.imcount(path, cv2.IMREAD_UNCHANGED)
-    if count < 1:
-        raise ImageError(formats.unknown(path, formats.first_bytes(path)))
-    for number in range(0, count, how["every"]):
-        read, pages = cv2.imreadmulti(path, number, 1, flags=cv2.IMREAD_UNCHANGED)
-        if not read or not pages:
-            raise ImageError(f"{path}: page {number} cannot be decoded")
-        yield f"page{number:04}", "tif", pages[0], {"page": number}
+    decoded, animation = cv2.imreadanimation(path)
+    if not decoded:
+        raise ImageError(f"{path}: is not an animation that OpenCV can decode")
+    begins = [0, *itertools.accumulate(int(each) for each in animation.durations)]
+    wanted = 0.0
+    for number, frame in enumerate(animation.frames):
+        seconds = begins[number] / 1000
+        if (seconds if "seconds" in how else number) >= wanted:
+            yield f"frame{number:06}", "png", frame, {"frame": number, "seconds": round(seconds, 4)}
+            wanted += how["seconds"] if "seconds" in how else how.get("every", 1)
+
+
+def _pages(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:
+    """Every so many pages of a multi-page TIFF."""
+    for number, page, is_colour in pages_of(call.images[0], how["every"]):
+        yield f"page{number:04}", "tif", [_as_tiff(page, is_colour)], {"page": number}
+
+
+def _as_tiff(page: Any, is_colour: bool) -> bytes:
+    """A page as a file of its own, of its own type and with all of its bands."""
+    import tifffile
+
+    if is_colour:
+        page = page[..., [2, 1, 0, *range(3, page.shape[-1])]]
+    content = io.BytesIO()
+    tifffile.imwrite(
+        content,
+        page,
+        photometric="rgb" if is_colour else "minisblack",
+        planarconfig="contig" if page.ndim > 2 else None,
+        compression="zlib",
+        metadata=None,
+    )
+    return content.getvalue()
 
 
 def _members(call: Call, how: Mapping[str, Any]) -> Iterator[Found]:

@@ -59,3 +59,10 @@ def decodes_images(step: Step) -> bool:
 def takes_images(step: Step) -> bool:
     """Whether a job over several images asks for their files, not only for what other steps made of them."""
     return step.kind != "function" or function.takes_images(step)
+
+
+def opens_images(step: Step) -> bool:
+    """Whether what a step runs gets the paths of its images, and opens them by itself."""
+    if step.kind == "function":
+        return function.opens_images(step)
+    return step.kind in ("plantcv", "script", "shell", "notebook")

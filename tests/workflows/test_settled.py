@@ -1,0 +1,235 @@
+"""Jobs that are settled have no rule, and still nothing is left out that all rules would run."""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.conftest import Project
+
+ROUNDS = int(os.environ.get("PIXMAKE_TEST_ROUNDS", "12"))
+"""Of some edits each, then a look by both ways, and a run."""
+
+EDITS = 3
+"""Of a round, at the most."""
+
+ANALYSIS = """\
+from levels import LEVEL
+
+
+def find(image):
+    mask = image[..., 0] > LIMIT
+    return {"mask": mask, "cells": f"area\\n{int(mask.sum())}\\n", "found": int(mask.sum())}
+
+
+def measure(image, mask, scale=1):
+    return {"mean": float(image[mask > 0].sum()) * scale + LEVEL}
+
+
+def total(measurements):
+    return {"sum": sum(row["mean"] for row in measurements)}
+
+
+def plant(images, mask, measurements):
+    return {"images": len(images), "masks": len(mask)}
+
+
+LIMIT = 50
+"""
+
+
+class Trial:
+    """A project that is edited at random."""
+
+    def __init__(self, project: Project, seed: int) -> None:
+        self.project, self.random = project, random.Random(seed)
+        self.names = [f"p{number}" for number in range(4)]
+        self.rows = {name: {"path": f"{name}.png", "plant": f"P{int(name[1:]) % 2}"} for name in self.names}
+        self.limit, self.level, self.scale, self.threads, self.extra = 50, 1, 1, 1, False
+        for number, name in enumerate(self.names):
+            self._draw(name, 40 + 10 * number)
+        self.write()
+
+    def write(self) -> None:
+        """Write table, config and scripts as they are to be."""
+        find: dict[str, object] = {"function": "scripts/a.py:find", "files": {"mask": "png", "cells": "csv"}}
+        measure = {
+            "function": "scripts/a.py:measure",
+            "needs": ["find"],
+            "params": {"scale": self.scale},
+            "threads": self.threads,
+        }
+        steps = {
+            "find": find,
+            "measure": measure,
+            "total": {"function": "scripts/a.py:total", "needs_all": ["measure"], "per": "all"},
+            "plant": {"function": "scripts/a.py:plant", "needs": ["find", "measure"], "per": ["plant"]},
+        }
+        if self.extra:
+            steps["more"] = {"function": "scripts/a.py:measure", "needs": ["find"]}
+        images = {"table": "config/images.csv", "root": "images"}
+        self.project.configure(images=images, steps=steps, aggregate={"report": False})
+        self.project.list_images(list(self.rows.values()))
+        self.project.write("scripts/a.py", ANALYSIS.replace("LIMIT = 50", f"LIMIT = {self.limit}"))
+        self.project.write("scripts/levels.py", f"LEVEL = {self.level}\n")
+
+    def edit(self) -> str:
+        """Change something, and say what."""
+        change = self.random.choice(CHANGES)
+        change(self)
+        self.write()
+        return change.__name__
+
+    def image(self) -> str:
+        """The name of one of the images."""
+        return self.random.choice(sorted(self.rows))
+
+    def made(self, *patterns: str) -> Path | None:
+        """One of the files that jobs have made."""
+        found = sorted(p for pattern in patterns for p in (self.project.folder / "results").glob(pattern))
+        return self.random.choice(found) if found else None
+
+    def _draw(self, name: str, level: int) -> None:
+        self.project.draw(f"images/{name}.png", level=level, shape=(8, 8, 3))
+
+
+def touched_image(trial: Trial) -> None:
+    os.utime(trial.project.folder / f"images/{trial.image()}.png")
+
+
+def replaced_image(trial: Trial) -> None:
+    trial._draw(trial.image(), trial.random.randrange(30, 200))
+
+
+def older_image(trial: Trial) -> None:
+    name = trial.image()
+    trial._draw(name, trial.random.randrange(30, 200))
+    os.utime(trial.project.folder / f"images/{name}.png", (10**9, 10**9 + trial.random.randrange(1000)))
+
+
+def added_row(trial: Trial) -> None:
+    name = f"p{trial.random.randrange(4, 9)}"
+    trial._draw(name, 30 + trial.random.randrange(100))
+    trial.rows[name] = {"path": f"{name}.png", "plant": "P0"}
+
+
+def removed_row(trial: Trial) -> None:
+    if len(trial.rows) > 2:
+        del trial.rows[trial.image()]
+
+
+def changed_row(trial: Trial) -> None:
+    trial.rows[trial.image()]["plant"] = trial.random.choice(["P0", "P1", "P2"])
+
+
+def changed_param(trial: Trial) -> None:
+    trial.scale = trial.random.randrange(1, 3)
+
+
+def changed_source(trial: Trial) -> None:
+    trial.limit = trial.random.choice([50, 60])
+
+
+def changed_module(trial: Trial) -> None:
+    trial.level = trial.random.choice([1, 2])
+
+
+def other_threads(trial: Trial) -> None:
+    trial.threads = trial.random.choice([1, 2])
+
+
+def another_step(trial: Trial) -> None:
+    trial.extra = not trial.extra
+
+
+def removed_result(trial: Trial) -> None:
+    path = trial.made("*/p*.json", "*/P*.json", "find/*.png", "find/*.csv", ".gathered/*", ".records.jsonl")
+    if path is not None:
+        path.unlink()
+
+
+def edited_result(trial: Trial) -> None:
+    path = trial.made("measure/p*.json", "find/*.csv")
+    if path is not None:
+        text = path.read_text()
+        path.write_text(text.replace("1", "2", 1) if path.suffix == ".csv" else f"{text} ")
+
+
+def touched_result(trial: Trial) -> None:
+    path = trial.made("*/p*.json", "find/*.png", "find/*.csv")
+    if path is not None:
+        os.utime(path)
+
+
+def interrupted_job(trial: Trial) -> None:
+    path = trial.made("*/p*.json")
+    if path is not None:
+        name = base64.urlsafe_b64encode(str(path.relative_to(trial.project.folder)).encode()).decode()
+        trial.project.write(f".snakemake/incomplete/{name}", "{}")
+
+
+def lost_index(trial: Trial) -> None:
+    shutil.rmtree(trial.project.folder / ".snakemake/pixmake/index", ignore_errors=True)
+
+
+CHANGES: list[Callable[[Trial], None]] = [
+    *(touched_image, replaced_image, older_image, added_row, removed_row, changed_row, changed_param),
+    *(changed_source, changed_module, other_threads, another_step, removed_result, edited_result),
+    *(touched_result, interrupted_job, lost_index),
+]
+
+
+def snakemake(project: Project, *options: str, all_rules: bool = False) -> str:
+    """What Snakemake says, in a fork of this process, which has it loaded: a tenth of a start's time."""
+    import snakemake.cli
+
+    out = project.folder / "said.txt"
+    pid = os.fork()
+    if pid == 0:
+        status = 70
+        try:
+            os.chdir(project.folder)
+            handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.dup2(handle, 1)
+            os.dup2(handle, 2)
+            os.environ["PIXMAKE_ALL_RULES"] = "1" if all_rules else ""
+            words = ["--cores", "2", "--rerun-incomplete", "--workflow-profile", "none", *options]
+            try:
+                snakemake.cli.main(words)
+            except SystemExit as end:
+                status = int(end.code or 0)
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    text = out.read_text()
+    assert status == 0, text
+    return text
+
+
+def would_run(project: Project, *, all_rules: bool) -> set[str]:
+    """The rules that a dry run names, but for those that only say that a step is done."""
+    named = re.findall(r"^(?:local)?rule (\w+):", snakemake(project, "-n", all_rules=all_rules), re.M)
+    return {name for name in named if not name.startswith("made_")}
+
+
+@pytest.mark.parametrize("seed", [int(os.environ.get("PIXMAKE_TEST_SEED", "1"))])
+def test_never_less_than_all_rules_would(project: Project, seed: int) -> None:
+    """After edits at random, what would run is all that all rules would run; after a run, it is nothing."""
+    trial = Trial(project, seed)
+    snakemake(project)
+    for _ in range(ROUNDS):
+        edits = [trial.edit() for _ in range(trial.random.randrange(1, EDITS + 1))]
+        every, few = (would_run(project, all_rules=asked) for asked in (True, False))
+        assert every <= few, f"seed {seed}, {edits}: without rules for {every - few}"
+        snakemake(project)
+        left = would_run(project, all_rules=False), would_run(project, all_rules=True)
+        assert left == (set(), set()), f"seed {seed}, {edits}: not settled afterwards: {left}"
