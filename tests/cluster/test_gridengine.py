@@ -210,5 +210,5 @@ def test_images_that_a_run_finds(grid: Project) -> None:
     (failed,) = grid.rows("failures.csv")
     assert failed["error"] == "CancelledError", failed
     assert failed["message"].startswith("its cluster job (sge ")
-    assert f"its log: logs/cluster/measure_{failed['id']}.log" in failed["message"]
+    assert f"its log: logs/cluster/measure_any_{failed['id']}.log" in failed["message"]
     assert len(grid.rows()) == 1
