@@ -65,8 +65,8 @@ class _Cells:
 
     values: Sequence[Any]
     name: str
-    texts: Sequence[Sequence[str | None]] = ()
-    """As they are written, in all spellings, if that is known: what a text is compared with."""
+    texts: Callable[[], Sequence[Sequence[str | None]]] | None = None
+    """Gives them as they are written, in all spellings, if that is known: what a text is compared with."""
 
 
 def parse_query(text: str) -> Query:
@@ -119,7 +119,7 @@ def matching(
     query: Query,
     columns: Mapping[str, Sequence[Any]],
     count: int,
-    texts: Mapping[str, Sequence[Sequence[str | None]]] | None = None,
+    texts: Mapping[str, Callable[[], Sequence[Sequence[str | None]]]] | None = None,
 ) -> list[bool]:
     """For which rows the condition holds.
 
@@ -140,9 +140,7 @@ def matching(
         A cell is of a kind that cannot be compared so.
     """
     told = texts or {}
-    cells = {
-        name: _Cells(values, f"the column {name!r}", told.get(name, ())) for name, values in columns.items()
-    }
+    cells = {name: _Cells(values, f"the column {name!r}", told.get(name)) for name, values in columns.items()}
     return _truths(_value(query.tree, cells), count)
 
 
@@ -239,14 +237,14 @@ def _compared(word: ast.cmpop, left: Any, right: Any) -> Any:
         if any(isinstance(cell, datetime.datetime) for cell in getattr(cells, "values", ())):
             times = {_time(item, 0) for item in items if item is not None}
             return _map(lambda x, row: (x in times) != negated, cells)
-        if isinstance(cells, _Cells) and cells.texts:
+        if isinstance(cells, _Cells) and cells.texts is not None:
             return _among(cells, items, negated)
         allowed = {comparable(item) for item in items}
         return _map(lambda x, row: (comparable(x) in allowed) != negated, cells)
     if isinstance(word, (ast.Eq, ast.NotEq)):
         negated = isinstance(word, ast.NotEq)
         for cells, value in ((left, right), (right, left)):
-            if isinstance(cells, _Cells) and cells.texts and not isinstance(value, _Cells):
+            if isinstance(cells, _Cells) and cells.texts is not None and not isinstance(value, _Cells):
                 return _among(cells, [value], negated)
         return _pairs(lambda a, b, row: _equal(a, b, row) != negated, left, right)
     order = _ORDERS[type(word)]
@@ -262,9 +260,10 @@ def _among(cells: _Cells, items: Sequence[Any], negated: bool) -> _Cells:
     compared = (
         _as_numbers(cells).values if any(type(item) in (int, float) for item in items) else cells.values
     )
+    spelt = cells.texts() if said and cells.texts is not None else ()
     found = [
-        comparable(number) in values or not said.isdisjoint(spelt)
-        for number, *spelt in zip(compared, *cells.texts, strict=True)
+        comparable(number) in values or not said.isdisjoint(texts)
+        for number, *texts in zip(compared, *spelt, strict=True)
     ]
     return _Cells([each != negated for each in found], cells.name)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -100,14 +100,14 @@ def query(table: Table, text: str) -> Found:
     """The rows for which a condition in the syntax of `pixmake.base.query` holds."""
     asked = parse_query(text)
     columns: dict[str, Sequence[Any]] = {}
-    spelt: dict[str, Sequence[Sequence[str | None]]] = {}
+    spelt: dict[str, Callable[[], Sequence[Sequence[str | None]]]] = {}
     for name in asked.columns:
         column = column_of(name, table.columns) or name
         if column == TIMESTAMP and table.when is not None:
             columns[name] = table.when.tolist()
         else:
             columns[name] = table.cells[column].tolist()
-            spelt[name] = table.spellings(column)
+            spelt[name] = partial(table.spellings, column)
     return Found(np.array(matching(asked, columns, len(table), spelt), dtype=bool))
 
 
@@ -124,7 +124,21 @@ class _Column:
     def __init__(self, table: Table, name: str) -> None:
         self.table, self.name = table, name
         self.cells: list[Any] = table.cells[name].tolist()
-        self.texts, *self.others = table.spellings(name)
+
+    @cached_property
+    def spellings(self) -> list[list[str | None]]:
+        """The texts, in all spellings."""
+        return self.table.spellings(self.name)
+
+    @property
+    def texts(self) -> list[str | None]:
+        """The text of each cell."""
+        return self.spellings[0]
+
+    @cached_property
+    def has_texts(self) -> bool:
+        """Whether a cell is a text, or written in another way than its value."""
+        return self.name in self.table.written or str in set(map(type, self.cells))
 
     @cached_property
     def numbers(self) -> Sequence[Number | None]:
@@ -139,7 +153,7 @@ class _Column:
             return _truths(text is not None and text.lower() == comparable(value) for text in self.texts)
         if isinstance(value, str):
             found = _truths(text == value for text in self.texts)
-            for texts in self.others:
+            for texts in self.spellings[1:]:
                 found |= _truths(text == value for text in texts)
             return found
         return _truths(number == value for number in self.numbers)
@@ -147,12 +161,16 @@ class _Column:
 
 def _texts_unlike(column: _Column, value: Number, hits: Rows) -> list[str]:
     """The texts of the cells that a number finds, where they are not its own: 12.50, for 12.5."""
+    if not column.has_texts:
+        return []
     texts = dict.fromkeys(column.texts[row] for row in np.flatnonzero(hits).tolist())
     return [text for text in texts if text is not None and text not in (comparable(value), str(value))]
 
 
 def _written_otherwise(column: _Column, value: Number, said: str) -> Iterator[Note]:
     """Cells that are a number as people write it, in a column that has names as well: 090, for 90."""
+    if not column.has_texts:
+        return
     numbers = column.numbers
     rows = [
         row
@@ -172,7 +190,7 @@ def _is_misread(column: _Column, written: Scalar, hits: Rows) -> bool:
     if written.is_quoted:
         return False
     rows = [row for row, text in enumerate(column.texts) if text == written.text]
-    return not all(hits[rows])
+    return not hits[rows].all()
 
 
 def _not_there(column: _Column, value: Any, written: Scalar | None) -> Note:

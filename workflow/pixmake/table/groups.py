@@ -209,7 +209,9 @@ def _group(cells: _Cells, rows: Sequence[int]) -> Group:
         when=_when(cells, rows),
         rows=tuple(rows),
         parts=_parts(cells.table, rows),
-        broken=next((text for row in rows if (text := _broken(cells, row))), ""),
+        broken=next((text for row in rows if (text := _broken(cells, row))), "")
+        if cells.table.broken is not None
+        else "",
     )
 
 
@@ -347,6 +349,8 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
 
 
 def _missing(group: Group, images: Images) -> tuple[str, ...]:
+    if all(name in group.names for name in images.require):
+        return ()
     numbers = {number_of(name) for name in group.names}
     there = {*group.names, *map(str.lower, group.names)}
     return tuple(
@@ -366,7 +370,9 @@ def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
         return {name: column[row] for name, column in cells.columns.items() if column[row] is not None}
     for name, column in cells.columns.items():
         values = [column[row] for row in rows]
-        if values.count(values[0]) == len(values) and _agree(cells.written.get(name, ()), rows):
+        if values.count(values[0]) == len(values) and (
+            name not in cells.written or _agree(cells.written[name], rows)
+        ):
             if values[0] is not None:
                 merged[name] = values[0]
         else:

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator
 from pixmake.config.images import Images
 from pixmake.table.table import PATH, Note, Table
 
+MOST = 10_000
+"""Values of a column that are compared with one another; of more, nobody wrote each by hand."""
+
 _PADDING = re.compile(r"(?<![0-9.,])0+(?=[0-9])")
 
 
@@ -45,7 +48,10 @@ def look_alike_notes(table: Table, columns: Iterable[str]) -> Iterator[Note]:
         if column == PATH or column not in table.cells:
             continue
         twins: dict[str, list[str]] = {}
-        for text in dict.fromkeys(table.texts(column)):
+        texts = dict.fromkeys(table.texts(column))
+        if len(texts) > MOST:
+            continue
+        for text in texts:
             if text is not None:
                 twins.setdefault(folded(text), []).append(text)
         alike = [same for same in twins.values() if len(same) > 1]

@@ -235,9 +235,10 @@ def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
             continue
         if cell not in known:
             known[cell] = value = typed_cell(cell)
-            if type(value) is not str and (text := written(cell, value)) is not None:
+            # a text that is a whole number is the only one of it, but for -0
+            if (type(value) is float or value == 0) and (text := written(cell, value)) is not None:
                 odd[cell] = text
-            if cell and (cell[0].isspace() or cell[-1].isspace()):
+            if cell != cell.strip():
                 padded.append(cell)
         values.append(known[cell])
     texts = [odd.get(cell) if type(cell) in _WITH_TEXT else None for cell in cells] if odd else ()
