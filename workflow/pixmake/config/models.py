@@ -23,10 +23,10 @@ from pydantic import (
 )
 
 from pixmake.base.attempts import at_attempt, expression_problem, is_expression
-from pixmake.base.bounded_yaml import load_yaml
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.quantities import megabytes, minutes
 from pixmake.config.aggregate import Aggregate
+from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.images import Images, image_inconsistencies
 from pixmake.config.storage import Storage
 from pixmake.config.training import Training

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pixmake.base.bounded_yaml import load_yaml
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
+from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.models import Executor, Keys, Name, explain, key_lines
 from pixmake.config.parsl import imported, is_parsl, no_toml
 
