@@ -40,7 +40,7 @@ include: pixmake_rules.smk("handlers")
 
 def as_text(plan: Plan) -> Iterator[str]:
     """The plan as a Snakefile of its own, which needs neither config nor table."""
-    from snakemake.io import directory
+    from snakemake.io import directory, temp
 
     facts = "\n".join(f"    {name}={value!r}," for name, value in vars(run_facts(plan)).items())
     yield _HEAD.format(facts=facts)
@@ -61,6 +61,7 @@ def as_text(plan: Plan) -> Iterator[str]:
         "pixmake_rules": rules,
         "checkpoints": None,
         "directory": directory,
+        "temp": temp,
     }
     for file in FILES:
         for rule, directives in rules_in(image_rules.smk(file), names):

@@ -5,6 +5,7 @@ Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what would
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -28,7 +29,7 @@ UNDOCUMENTED = {
     "needrun": "A run cannot be asked what it is to do",
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
-    "cleanup_metadata": "A rule cannot be told to go by its input's dates alone",
+    "cleanup_metadata": "The metadata of temporary files outlive them",
     "sourcecache": "Rules cannot be read without running their workflow",
     "args_to_api": "A Snakefile cannot ask which options were given",
 }
@@ -176,14 +177,15 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
 
 
 def forget_inputs(workflow: Any, prefix: str) -> None:
-    """Have Snakemake forget of what some rules made their output.
+    """Have Snakemake forget of what some rules made their output, which is gone.
 
-    Of such an output Snakemake then asks whether its input is newer, and not whether it is another one.
+    Else it takes it for a change that they have another input by now.
     """
     for job in workflow.dag.jobs:
         if job.rule.name.startswith(prefix):
             for file in job.output:
-                workflow.persistence.cleanup_metadata(file)
+                if not os.path.exists(file):
+                    workflow.persistence.cleanup_metadata(file)
 
 
 def unfinished(workflow: Any) -> list[str]:
