@@ -188,7 +188,7 @@ def measure(image):
 
 
 def test_images_that_a_run_finds(grid: Project) -> None:
-    """Their jobs are known one by one, though one rule serves all: a deleted one has its reason."""
+    """One rule serves all of them, yet each job is known: a deleted one has its reason and its log."""
     film(grid.folder / "images/a.avi", 20)
     grid.list_images([{"path": "a.avi", "plant": "A"}])
     grid.write("scripts/analysis.py", FOUND)

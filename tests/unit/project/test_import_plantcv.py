@@ -119,7 +119,7 @@ DIRECTORY = ("images", "directory")
         (
             {"metadata_filters": {"camera": ["1", 2, "1.50"]}},
             ("images", "select", "where"),
-            {"camera": [1, 2, 1.5]},
+            {"camera": ["1", "2", "1.50"]},
         ),
         ({"metadata_filters": {"camera": "VIS"}}, (*DIRECTORY, "unmatched"), "skip"),
         ({"metadata_regex": {"filepath": "more"}}, ("images", "select", "match"), {"path": "more"}),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.conftest import REPOSITORY
+from tests.conftest import ANALYSIS, REPOSITORY, Project
 
 from pixmake.base.errors import PixmakeError
 from pixmake.base.installed import known_profiles
@@ -76,6 +77,62 @@ def test_profiles_of_plugins_that_are_not_here(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [line.split()[1] for line in done.stdout.splitlines()] == list(PLUGINS)
+
+
+CONDOR = """\
+import json, sys
+sys.path.append(sys.argv.pop(1))
+import htcondor
+import htcondor2
+
+class Schedd:
+    def submit(self, description, **how):
+        parsed = htcondor.Submit(str(description))
+        (job,) = parsed.jobs(count=1, clusterid=1)
+        with open("submitted.json", "a") as lines:
+            lines.write(json.dumps({key: str(value) for key, value in dict(job).items()}) + "\\n")
+        raise RuntimeError("this pool takes no jobs")
+
+htcondor2.Schedd = Schedd
+from snakemake.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_what_htcondor_is_told(tmp_path: Path, project: Project) -> None:
+    """HTCondor's own parser makes jobs of what the profile submits, with cores and attributes."""
+    text = (REPOSITORY / "profiles/htcondor/config.yaml").read_text()
+    (version,) = re.findall(rf"{PLUGINS['htcondor']} \(([\d.]+)\)", text)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "site")]
+    wanted = [f"{PLUGINS['htcondor']}=={version}", IMPORTED[0]]
+    installed = subprocess.run([*pip, *wanted], capture_output=True, text=True, check=False)
+    if installed.returncode:
+        pytest.skip(f"HTCondor's bindings cannot be installed here: {installed.stderr[-500:]}")
+    shutil.copytree(REPOSITORY / "profiles/htcondor", project.folder / "profiles/htcondor")
+    project.write("scripts/analysis.py", ANALYSIS)
+    for number in range(4):
+        project.draw(f"images/p{number}.png")
+    project.list_images([{"path": f"p{number}.png"} for number in range(4)])
+    project.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+        executors={
+            "default": {"images_per_job": 2, "resources": {"mem_mb": 700, "classad_AcctGroup": "lab"}}
+        },
+    )
+    words = [str(tmp_path / "site"), "--workflow-profile", "profiles/htcondor", "--cores", "2"]
+    subprocess.run(
+        [sys.executable, "-c", CONDOR, *words],
+        cwd=project.folder,
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    jobs = [json.loads(line) for line in (project.folder / "submitted.json").read_text().splitlines()]
+    assert {job["RequestCpus"] for job in jobs} == {"2"}
+    assert {job["AcctGroup"] for job in jobs} == {"lab"}
+    assert all("--allowed-rules" in job["Args"] for job in jobs)
 
 
 def test_option_that_snakemake_does_not_know_is_found(tmp_path: Path) -> None:
@@ -557,11 +614,11 @@ def test_cluster_jobs_of_one_group_are_told_apart() -> None:
 
 
 def test_cluster_jobs_of_images_that_a_run_finds() -> None:
-    """One rule serves all of them, and Snakemake names no rules: they are told apart by their wildcards."""
+    """One rule serves all of them: they are told apart by their wildcards."""
     names = set()
     for image in ("a_f0", "a_f10", "b,c"):
         properties = {"type": "single", "rule": "measure", "wildcards": {"id": image}}
-        line = f"python -m snakemake --target-jobs 'measure:id={image}' --mode remote --cores 4"
+        line = f"python -m snakemake --target-jobs 'measure:id={image}' --allowed-rules measure --mode remote"
         script = f"# properties = {json.dumps(properties)}\n{line}\n"
         name = submissions.submission_of(schedulers.script_jobs(script))
         assert re.fullmatch(r"[\w=-]+", name)

@@ -177,8 +177,8 @@ def test_a_range_loses_no_filled_cell_without_a_word(cells: list[Any], least: in
     ("where", "plants", "told"),
     [
         ("[008, 010]", ["008"], "config.yaml:5: images.select.where: plant 010 is left out (YAML reads 010"),
-        ("1:30", [], 'no row has plant 90 (YAML reads 1:30 as 90: write "1:30"; there are: '),
-        ("[NO, 009]", ["009"], 'no row has plant false (YAML reads NO as false: write "NO"; there are: '),
+        ("1:30", [], 'no row has plant 90 (YAML reads 1:30 as 90: put it in quotes, "1:30"; there are: '),
+        ("[NO, 009]", ["009"], "no row has plant false (YAML reads NO as false: put it in quotes, \"NO\""),
         ('["010"]', ["010"], ""),
     ],
 )  # fmt: skip

@@ -648,8 +648,9 @@ def collisions(plan: Plan) -> Iterator[Problem]:
             what = f"{' and '.join(images)} get one id, {group.id!r}"
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
-            told = _telling_apart(twin, group)
-            yield Problem(what, f"{twin.where} and {group.where}", told, "ids are not unique")
+            yield Problem(
+                what, f"{twin.where} and {group.where}", _telling_apart(twin, group), "ids are not unique"
+            )
     yield from _cohort_collisions(plan)
     names = {planned.name for planned in plan.steps}
     own = own_rules(plan)
@@ -675,6 +676,14 @@ def collisions(plan: Plan) -> Iterator[Problem]:
             yield from _file_collisions(plan, planned)
 
 
+def own_rules(plan: Plan) -> set[str]:
+    """The names of the rules that are no job of a step."""
+    tables = {f"collect_{each.name}_{file}" for each in plan.steps for file in each.step.files}
+    functions = {f"aggregate_{name}" for name in plan.config.aggregate.all_functions}
+    made = {f"made_{each.name}" for each in plan.steps}
+    return {*OWN_RULES, *map(gathering_rule, plan.gathered_steps()), *tables, *functions, *made}
+
+
 def _telling_apart(one: Group, other: Group) -> str:
     """What gives two images ids of their own: by default the suffix of a file is not in its id."""
     paths = one.paths[0], other.paths[0]
@@ -685,13 +694,6 @@ def _telling_apart(one: Group, other: Group) -> str:
             f'images.select.match: {{path: "[{suffix[:1]}]{suffix[1:]}$"}}'
         )
     return "set images.id to a template that tells them apart, e.g. with one more column"
-
-
-def own_rules(plan: Plan) -> set[str]:
-    """The names of the rules that are no job of a step."""
-    tables = {f"collect_{each.name}_{file}" for each in plan.steps for file in each.step.files}
-    functions = {f"aggregate_{name}" for name in plan.config.aggregate.all_functions}
-    return {*OWN_RULES, *(gathering_rule(step) for step in plan.gathered_steps()), *tables, *functions}
 
 
 def _cohort_collisions(plan: Plan) -> Iterator[Problem]:

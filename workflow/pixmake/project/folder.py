@@ -128,7 +128,9 @@ def _see_that_plugin_is_here(options: Sequence[str]) -> None:
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command, which gets the signals that this process gets, and end with it."""
-    with subprocess.Popen(command, env=environment) as process:
+    with attached.interrupts_held():
+        process = subprocess.Popen(command, env=environment)
+    with process:
 
         def pass_on(number: int, _: object) -> None:
             process.send_signal(number)  # Ctrl-C has reached it, too: once more does no harm

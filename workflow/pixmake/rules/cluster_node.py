@@ -32,6 +32,7 @@ from pixmake.rules.submissions import (
     note_submission,
     submission_of,
     submissions,
+    words_after,
 )
 
 FOLDER = ".snakemake/pixmake"
@@ -137,7 +138,7 @@ def allowed_rules(words: Sequence[str] | None = None) -> list[str]:
     words = sys.argv if words is None else words
     if _option("--mode", words) != "remote" or "--allowed-rules" not in words:
         return []
-    return jobs_named(words)
+    return words_after("--allowed-rules", words)
 
 
 def attempt(words: Sequence[str] | None = None) -> int:

@@ -31,17 +31,23 @@ SETTLE_SECONDS = 30.0
 
 
 def jobs_named(words: Sequence[str]) -> list[str]:
-    """The jobs that a command line of Snakemake's on a node names, as rules, else with their wildcards.
+    """The jobs that a command line of Snakemake's on a node names: by their rules, or with their wildcards.
 
-    Where a workflow has a checkpoint, Snakemake does not say which rules are allowed; several jobs have one
-    rule there.
+    Of images that a run finds all jobs of a step have one rule, so that a rule alone tells none.
     """
-    for option in ("--allowed-rules", "--target-jobs"):
-        if option in words:
-            rest = words[words.index(option) + 1 :]
-            end = next((number for number, word in enumerate(rest) if word.startswith("-")), len(rest))
-            return [word.removesuffix(":") for word in rest[:end]]
-    return []
+    targets = words_after("--target-jobs", words)
+    if any(not target.endswith(":") for target in targets):
+        return targets
+    return words_after("--allowed-rules", words) or [target.removesuffix(":") for target in targets]
+
+
+def words_after(option: str, words: Sequence[str]) -> list[str]:
+    """The values of an option of a command line, up to the next option."""
+    if option not in words:
+        return []
+    rest = words[words.index(option) + 1 :]
+    end = next((number for number, word in enumerate(rest) if word.startswith("-")), len(rest))
+    return list(rest[:end])
 
 
 def submission_of(jobs: Sequence[str]) -> str:

@@ -76,7 +76,7 @@ def where(table: Table, column: str, wanted: Any, said: str, config: str = "") -
         if len(table) and not hits.any():
             notes.append(_not_there(cells, value, written))
         elif written is not None and _is_misread(cells, written, hits):
-            hint = f'YAML reads {written.text} as {comparable(value)}: write "{written.text}"'
+            hint = f'YAML reads {written.text} as {comparable(value)}: put it in quotes, "{written.text}"'
             what = f"images.select.where: {column} {written.text} is left out"
             notes.append(Note(what, where=written.place, hint=hint, count=0))
         elif type(value) in (int, float):
@@ -189,7 +189,7 @@ def _not_there(column: _Column, value: Any, written: Scalar | None) -> Note:
     hint = f"there are: {_shown(nearest, len(there), MOST_VALUES)}" if there else "all cells are empty"
     shown = repr(value) if isinstance(value, str) else comparable(value) or "an empty cell"
     if read and value is not None and read != str(value):
-        hint = f'YAML reads {read} as {shown}: write "{read}"; {hint}'
+        hint = f'YAML reads {read} as {shown}: put it in quotes, "{read}"; {hint}'
     where = written.place if written else ""
     return Note(f"images.select.where: no row has {column.name} {shown}", where=where, hint=hint, count=0)
 

@@ -412,19 +412,24 @@ def _booked(uri: str) -> Iterator[Any]:
         def set_size(self, size: Any) -> None:
             """Take the size that a server tells."""
             super().set_size(size)
+            self.see(int(size or 0))
             self.book(int(size or 0))
 
         def relative_update(self, inc: int = 1) -> None:
             """Take a part that has come."""
             super().relative_update(inc)
+            self.see(self.value)
             if self.value > self.booked:
                 self.book(self.value + _STEP)
 
-        def book(self, size: int) -> None:
-            """Count so many bytes."""
-            if max(size - _STEP, self.value) > access.cache_size:
+        def see(self, size: int) -> None:
+            """Give up if so many bytes are too many."""
+            if size > access.cache_size:
                 what = f"has {size:,} bytes, more than all local copies may have together"
                 raise RemoteError(f"{uri}: {what} (storage.cache_size)")
+
+        def book(self, size: int) -> None:
+            """Count so many bytes."""
             copies.count(folder, size - self.booked)
             self.booked = size
 

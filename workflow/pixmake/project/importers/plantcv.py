@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.values import TIMESTAMP, parse_time, typed_cell
+from pixmake.base.values import TIMESTAMP, parse_time
 from pixmake.config.images import Images
 from pixmake.config.models import ARGUMENTS
 from pixmake.config.text import as_yaml
@@ -331,12 +331,12 @@ def _column(term: str, kind: str) -> str:
     return _SNAPSHOT_INFO.get(term, term) if kind == "lemnatec" else term
 
 
-def _filter_value(term: str, value: Scalar, kind: str) -> Any:
-    """PlantCV compares texts; a number in our table is one, so that `1.50` must be one here."""
+def _filter_value(term: str, value: Scalar, kind: str) -> str:
+    """PlantCV compares texts, as `where` does with those."""
     text = str(value)
     if kind == "lemnatec" and term == "snapshot":
         text = text.removeprefix("snapshot")
-    return typed_cell(text)
+    return text
 
 
 def _time(text: str, written: str) -> datetime.datetime | None:
