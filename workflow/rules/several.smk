@@ -29,7 +29,7 @@ for step, job in todo.jobs(over_several=True):
             "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 
 
-# What stands for the results of a step: newer than those of its jobs that have a rule.
+# What stands for the results of a step, while they are gathered.
 for made in todo.made():
 
     rule:
@@ -38,7 +38,7 @@ for made in todo.made():
         input:
             made.files,
         output:
-            made.marker,
+            temp(made.marker),
         log:
             pixmake_rules.log_of(plan, made.rule),
         localrule: True

@@ -9,7 +9,7 @@ import gc
 import hashlib
 import os
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -148,7 +148,11 @@ class Plan:
         return Levels(self.groups, self.cohorts)
 
     def jobs(
-        self, *, over_several: bool | None = None, step: str | None = None
+        self,
+        *,
+        over_several: bool | None = None,
+        step: str | None = None,
+        without: Mapping[str, Container[str]] | None = None,
     ) -> Iterator[tuple[PlannedStep, Job]]:
         """Every job, all of the first step, then of the next.
 
@@ -158,6 +162,8 @@ class Plan:
             Only those of `per`, or none of those.
         step
             Only those of this step.
+        without
+            By step the ids of those that are left out.
         """
         if self.planned_before is not None:
             for planned, job in self.planned_before:
@@ -173,7 +179,10 @@ class Plan:
                 continue
             failures = failures_to_retry(self.config.results, planned.name)
             names = shared.get(planned.name)
+            left_out = (without or {}).get(planned.name, ())
             for group in self.levels.of(planned.name):
+                if group.id in left_out:
+                    continue
                 job = self._job(planned, group, failures.get(group.id, 0), index)
                 yield planned, job if names is None else replace(job, group=names[group.id])
 

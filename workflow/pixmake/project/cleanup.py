@@ -15,6 +15,7 @@ from pixmake.config.models import Config
 from pixmake.job.gathered import MEMBERS
 from pixmake.job.record import FAILURES, PICTURES, read_record
 from pixmake.plan.containers import LISTED, SPLIT
+from pixmake.plan.file_states import MADE
 from pixmake.plan.found_images import found_path
 from pixmake.plan.plan import GATHERED, Plan, PlannedStep, file_paths, gathering_rule
 from pixmake.plan.table_functions import made_files
@@ -148,7 +149,13 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
         ]
     )
     yield from (Path(log_of(plan, gathering_rule(step))) for step in config.steps)
-    for folder in (results / FAILURES, results / GATHERED, results / PICTURES, Path(MEMBERS).parent):
+    for folder in (
+        results / FAILURES,
+        results / GATHERED,
+        results / MADE,
+        results / PICTURES,
+        Path(MEMBERS).parent,
+    ):
         yield from (path for path in _files_below(folder) if path.suffix != ".lock")
 
 

@@ -38,7 +38,7 @@ pixmake_rules.attend_run(
 
 def as_text(plan: Plan) -> Iterator[str]:
     """The plan as a Snakefile of its own, which needs neither config nor table."""
-    from snakemake.io import directory
+    from snakemake.io import directory, temp
 
     facts = "\n".join(f"    {name}={value!r}," for name, value in vars(run_facts(plan)).items())
     yield _HEAD.format(facts=facts)
@@ -60,6 +60,7 @@ def as_text(plan: Plan) -> Iterator[str]:
         "pixmake_rules": rules,
         "checkpoints": None,
         "directory": directory,
+        "temp": temp,
     }
     for file in FILES:
         for rule, directives in rules_in(image_rules.smk(file), names):

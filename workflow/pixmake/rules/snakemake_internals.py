@@ -6,6 +6,7 @@ Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what would
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ UNDOCUMENTED = {
     "_onerror": "Handlers of a module are not heard, and those of an included file are replaced",
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
-    "cleanup_metadata": "A rule cannot be told to go by its input's dates alone",
+    "cleanup_metadata": "The metadata of temporary files outlive them",
     "sourcecache": "Rules cannot be read without running their workflow",
     "args_to_api": "A Snakefile cannot ask which options were given",
 }
@@ -305,14 +306,15 @@ def _register(
 
 
 def forget_inputs(workflow: Any, prefix: str) -> None:
-    """Have Snakemake forget of what some rules made their output.
+    """Have Snakemake forget of what some rules made their output, which is gone.
 
-    Of such an output Snakemake then asks whether its input is newer, and not whether it is another one.
+    Else it takes it for a change that they have another input by now.
     """
     for job in workflow.dag.jobs:
         if job.rule.name.startswith(prefix):
             for file in job.output:
-                workflow.persistence.cleanup_metadata(file)
+                if not os.path.exists(file):
+                    workflow.persistence.cleanup_metadata(file)
 
 
 def logs_by_plugins_alone(workflow: Any, kind: type) -> bool:
