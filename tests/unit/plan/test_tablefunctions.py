@@ -34,6 +34,9 @@ def both(measurements, growth):
 
 def nothing(measurements):
     return None
+
+def leaves(measurements):
+    raise SystemExit(0)
 """
 
 
@@ -99,6 +102,15 @@ def test_functions_that_need_others(folder: Path) -> None:
     )
     assert Path("results/note.html").read_text() == "<p>4 2</p>"
     assert Path("results/number.tsv").read_text() == "n\n4\n"
+
+
+@pytest.mark.parametrize("per", [None, "plant"])
+def test_a_function_that_exits(folder: Path, per: str | None) -> None:
+    """It is an error that says so, whatever the status."""
+    with pytest.raises(
+        PixmakeError, match=r"^scripts/tables.py:leaves ended by sys.exit\(0\) \(a function of"
+    ):
+        run(leaves={"function": "scripts/tables.py:leaves", "per": per})
 
 
 def test_per_term(folder: Path) -> None:
