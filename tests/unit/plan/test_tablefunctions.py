@@ -35,6 +35,9 @@ def both(measurements, growth):
 def nothing(measurements):
     return None
 
+def says(measurements):
+    return ",".join(measurements["id"])
+
 def leaves(measurements):
     raise SystemExit(0)
 """
@@ -53,8 +56,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         record = Record(f"i{number}", "measure", "ok", terms, {"area": {"value": area}})
         paths.append(f"results/measure/i{number}.json")
         write_record(record, paths[-1])
-        write_record(Record(f"i{number}", "other", "ok", terms, {"x": {"value": 1}}), f"o{number}.json")
-        paths.append(f"o{number}.json")
+        paths.append(f"results/other/i{number}.json")
+        write_record(Record(f"i{number}", "other", "ok", terms, {"x": {"value": 1}}), paths[-1])
     gather(paths, "all.jsonl")
     write_tables("all.jsonl", ["plant", "timestamp"], "results", Aggregate())
     return tmp_path
@@ -119,6 +122,27 @@ def test_per_term(folder: Path) -> None:
     table = pd.read_csv("results/times.csv", dtype={"plant": str})
     assert table["plant"].tolist() == ["007", "007", "P2", "P2"]
     assert list(table.columns) == ["plant", "id", "timestamp", "area"]
+
+
+def test_a_file_for_each_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No value's figure is written over by another's whose name is the same but for its signs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/tables.py").write_text(CODE)
+    (tmp_path / "scripts/steps.py").write_text("def measure(image): ...\n")
+    paths = []
+    for number, plant in enumerate(("a b", "a_b", "a/b", "1.1", "1.10", "größe", "x y")):
+        paths.append(f"results/measure/i{number}.json")
+        write_record(
+            Record(f"i{number}", "measure", "ok", {"plant": plant}, {"area": {"value": 1}}), paths[-1]
+        )
+    gather(paths, "all.jsonl")
+    write_tables("all.jsonl", ["plant", "timestamp"], "results", Aggregate())
+    run(says={"function": "scripts/tables.py:says", "per": "plant", "files": {"said": "html"}})
+    said = {path.stem: path.read_text() for path in Path("results/said").iterdir()}
+    assert sorted(said.values()) == [f"i{number}" for number in range(7)]
+    assert {"a_b", "1.1", "1.10", "größe", "x_y"} < said.keys()
+    assert said["a_b"] == "i1"
 
 
 def test_figures(folder: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
+from pixmake.base.ids import LONGEST
 from pixmake.config.aggregate import TABLES
 from pixmake.job.runners.function import asked_by, load_module
 from pixmake.plan.analysis import source_hash
@@ -35,7 +38,8 @@ def summarise(task: Mapping[str, Any], results: str) -> None:
     Raises
     ------
     PixmakeError
-        It returned what cannot be written, or ended by ``sys.exit``. What the function itself raises is passed on.
+        It returned what cannot be written, or ended by ``sys.exit``. What the function
+        itself raises is passed on.
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures without a screen
     file, _, name = task["function"].rpartition(":")
@@ -57,8 +61,9 @@ def summarise(task: Mapping[str, Any], results: str) -> None:
                 _write_figure(values[""], temporary, suffix, declared)
         else:
             Path(path).mkdir(parents=True, exist_ok=True)
-            for value, figure in values.items():
-                _write_figure(figure, Path(path) / f"{_file_name(value)}.{suffix}", suffix, declared)
+            names = _file_names(map(str, values))
+            for name, figure in zip(names, values.values(), strict=True):
+                _write_figure(figure, Path(path) / f"{name}.{suffix}", suffix, declared)
 
 
 @contextmanager
@@ -198,5 +203,14 @@ def _save(figure: Any, path: Path, suffix: str) -> None:
     plt.close(figure)
 
 
-def _file_name(value: Any) -> str:
-    return re.sub(r"[^\w.+-]+", "_", str(value)) or "_"
+def _file_names(values: Iterable[str]) -> list[str]:
+    """A file name for each value: one that another value has, too, is kept apart by its hash, as ids are."""
+    values = list(values)
+    names = [re.sub(r"[^\w.+-]+", "_", value)[:LONGEST] or "_" for value in values]
+    often = Counter(names)
+    return [
+        name
+        if often[name] == 1 or name == value
+        else f"{name}_{hashlib.sha256(value.encode()).hexdigest()[:6]}"
+        for name, value in zip(names, values, strict=True)
+    ]
