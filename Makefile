@@ -47,7 +47,7 @@ test-package: $(INSTALLED) ## Build the package and install it alone, in several
 soak: $(INSTALLED) ## Disturb runs at random, by seed, and compare what they leave: make soak TRIALS=200 SEED=1
 	$(BIN)/python -m tests.faults.trials --trials $(TRIALS) --seed $(SEED)
 
-test-cluster: $(INSTALLED) ## Start a real SLURM on this machine (Debian, root) and run the tests that need it
+test-cluster: $(INSTALLED) ## Start a real SLURM and a Grid Engine here (Debian, root) and run the tests that need them
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
 
 check: check-format check-style check-types check-rooms check-snakefmt lint check-schema docs ## Check format, style, types, rooms, rules, schema and docs

@@ -11,8 +11,10 @@ except ImportError as error:
 
 pixmake_rules.look_at("config/config.yaml")
 
+# `--configfile other.yaml` means that file alone, as `pixmake check --config other.yaml` does
+if not workflow.overwrite_configfiles:
 
-configfile: "config/config.yaml"
+    configfile: "config/config.yaml"
 
 
 plan = pixmake_rules.compile_project(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,9 +61,25 @@ class Ended:
     @property
     def last_words(self) -> str:
         """What the command said at its end, without the notes on logs, tables, page and time."""
-        notes = ("Complete log(s)", "Elapsed time", "No image failed", "Tables:", "Page:", "Time:")
+        said = ("Complete log(s)", "Elapsed time", "No image failed", "Sum:", "Tables:", "Page:")
+        notes = (*said, "Also made:", "Time:")
         lines = [line for line in self.err.splitlines() if not line.startswith(notes)]
         return lines[-1] if lines else ""
+
+
+_ROWS = re.compile(r"(\d+) rows? = (\d+) in images(?: \+ (\d+) left out \()?")
+_IMAGES = re.compile(r"(\d+) images? = ((?:\d+ (?:measured|done|empty|failed|not run)(?: \+ )?)+)$")
+
+
+def add_up(said: str) -> None:
+    """Whatever ends a run, and however: the rows and the images that it tells of are all there are."""
+    for line in said.splitlines():
+        if line.startswith("Sum: "):
+            rows, images = _ROWS.search(line), _IMAGES.search(line)
+            assert images is not None, line
+            assert int(images[1]) == sum(map(int, re.findall(r"\d+", images[2]))), line
+            if rows is not None:
+                assert int(rows[1]) == int(rows[2]) + int(rows[3] or 0), line
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,7 @@ class Project:
             timeout=timeout,
             check=False,
         )
+        add_up(process.stderr)
         return Ended(process.returncode, process.stdout, process.stderr)
 
     def snakemake(self, *options: str, **how: Any) -> Ended:

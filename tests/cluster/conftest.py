@@ -1,9 +1,10 @@
-"""A real SLURM for the tests of this folder, started once; see `slurm.py`."""
+"""A real SLURM and a real Grid Engine for the tests of this folder, each started once by its module here."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cluster import slurm
+from tests.cluster import gridengine, projects, slurm
 from tests.conftest import REPOSITORY, Project
 
 ASKED = "PIXMAKE_TEST_CLUSTER"
@@ -51,9 +52,44 @@ def cluster() -> Iterator[slurm.Cluster]:
 
 
 @pytest.fixture(autouse=True)
+def no_run_is_left() -> Iterator[None]:
+    """A test that fails leaves no Snakemake behind."""
+    yield
+    while projects.started:
+        process = projects.started.pop()
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture(autouse=True)
 def command_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """The profiles call `pixmake`."""
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture(scope="session")
+def grid_engine() -> Iterator[gridengine.Cluster]:
+    """A Grid Engine of two nodes, under the same conditions."""
+    if os.environ.get(ASKED) != "1":
+        pytest.skip(f"needs a Grid Engine: `make test-cluster`, or {ASKED}=1, starts one here")
+    if not gridengine.installed():
+        gridengine.install()
+    folder = Path(tempfile.mkdtemp(prefix="pixmake-gridengine-"))
+    try:
+        yield gridengine.start(folder)
+    finally:
+        gridengine.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def grid(grid_engine: gridengine.Cluster, project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with the profile for Grid Engine, whose commands are found."""
+    for name, value in grid_engine.environment.items():
+        monkeypatch.setenv(name, value)
+    shutil.copytree(REPOSITORY / "profiles/sge", project.folder / "profiles/sge")
+    return project
 
 
 @pytest.fixture

@@ -15,15 +15,18 @@ import platform
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+
 import psutil
+from tests.cluster import processes
+from tests.cluster.processes import wait_for
 
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge", "slurmdbd", "mariadb-server")
 CONFIGURATION = Path("/etc/slurm")
@@ -115,7 +118,7 @@ class Cluster:
 
     def power_cut(self, node: str) -> None:
         """End a node with everything that runs on it."""
-        _end(self.folder / f"{node}.pid", "unshare", signal.SIGKILL)
+        processes.end(self.folder / f"{node}.pid", "unshare", signal.SIGKILL)
 
     def cut_off(self, node: str) -> None:
         """Take a node from the network: to its cluster it is lost, but what runs on it goes on."""
@@ -131,7 +134,7 @@ class Cluster:
         # who has told its cluster by itself that it is back (ReturnToService) cannot be resumed any more
         with contextlib.suppress(subprocess.CalledProcessError):
             self._set(node, "State=RESUME")
-        _wait_for(lambda: _idle(self.nodes) and not self.at_work(node), f"{node} is idle")
+        wait_for(lambda: _idle(self.nodes) and not self.at_work(node), f"{node} is idle")
 
     def at_work(self, node: str) -> list[str]:
         """The commands of jobs that run on a node."""
@@ -156,8 +159,8 @@ class Cluster:
         """Start a node again, and wait until it takes jobs."""
         _start_node(self.folder, node)
         number = self.nodes.index(node)
-        _wait_for(lambda: _listens(FIRST_NODE + number), f"{node} listens")
-        _wait_for(lambda: _idle(self.nodes), f"{node} is idle")
+        wait_for(lambda: processes.listens(FIRST_NODE + number), f"{node} listens")
+        wait_for(lambda: _idle(self.nodes), f"{node} is idle")
 
 
 def installed() -> bool:
@@ -169,9 +172,7 @@ def installed() -> bool:
 
 def install() -> None:
     """Install Debian's packages."""
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *PACKAGES]):
-        subprocess.run(["apt-get", *words], env=environment, check=True, stdout=subprocess.DEVNULL)
+    processes.install(PACKAGES)
 
 
 def start(folder: Path) -> Cluster:
@@ -193,17 +194,17 @@ def start(folder: Path) -> Cluster:
     cluster = Cluster(folder)
     for node in cluster.nodes:
         _start_node(folder, node)
-    _wait_for(lambda: _idle(cluster.nodes), "all nodes are idle")
+    wait_for(lambda: _idle(cluster.nodes), "all nodes are idle")
     return cluster
 
 
 def stop(folder: Path) -> None:
     """Stop what `start` started, jobs included."""
-    _end(folder / "slurmctld.pid", "slurmctld", signal.SIGTERM)
+    processes.end(folder / "slurmctld.pid", "slurmctld", signal.SIGTERM)
     for node in Cluster(folder).nodes:
-        _end(folder / f"{node}.pid", "unshare", signal.SIGKILL)
+        processes.end(folder / f"{node}.pid", "unshare", signal.SIGKILL)
     for name in ("slurmdbd", "mariadbd", "munged"):
-        _end(folder / f"{name}.pid", name, signal.SIGTERM)
+        processes.end(folder / f"{name}.pid", name, signal.SIGTERM)
     for name in ("slurm.conf", "slurmdbd.conf"):
         link = CONFIGURATION / name
         if link.is_symlink() and Path(os.readlink(link)) == folder / name:
@@ -211,7 +212,7 @@ def stop(folder: Path) -> None:
 
 
 def _start_munge(folder: Path) -> None:
-    if _alive(folder / "munged.pid", "munged"):
+    if processes.alive(folder / "munged.pid", "munged"):
         return
     key = folder / "munge.key"
     if not key.exists():
@@ -224,7 +225,7 @@ def _start_munge(folder: Path) -> None:
 
 
 def _start_accounting(folder: Path) -> None:
-    if not _alive(folder / "mariadbd.pid", "mariadbd"):
+    if not processes.alive(folder / "mariadbd.pid", "mariadbd"):
         data = folder / "database"
         if not (data / "mysql").is_dir():
             data.mkdir(exist_ok=True)
@@ -237,30 +238,30 @@ def _start_accounting(folder: Path) -> None:
         options += [f"--init-file={folder / 'database.sql'}", "--bind-address=127.0.0.1"]
         options += [f"--port={DATABASE}", "--skip-name-resolve", "--innodb-buffer-pool-size=64M"]
         options += ["--innodb-lock-wait-timeout=900", "--innodb-flush-log-at-trx-commit=0"]
-        _in_background(folder, "mariadbd", ["mariadbd", *options])
-        _wait_for(lambda: _listens(DATABASE), "MariaDB listens")
-    if not _alive(folder / "slurmdbd.pid", "slurmdbd"):
+        processes.in_background(folder, "mariadbd", ["mariadbd", *options])
+        wait_for(lambda: processes.listens(DATABASE), "MariaDB listens")
+    if not processes.alive(folder / "slurmdbd.pid", "slurmdbd"):
         _configure(folder, "slurmdbd.conf", ACCOUNTING)
         subprocess.run(["slurmdbd"], check=True)
-        _wait_for(lambda: _listens(ACCOUNTS), "slurmdbd listens")
+        wait_for(lambda: processes.listens(ACCOUNTS), "slurmdbd listens")
 
 
 def _start_control(folder: Path) -> None:
-    if _alive(folder / "slurmctld.pid", "slurmctld"):
+    if processes.alive(folder / "slurmctld.pid", "slurmctld"):
         return
     _configure(folder, "slurm.conf", CLUSTER)
     subprocess.run(["slurmctld"], check=True)
-    _wait_for(lambda: _listens(CONTROL), "slurmctld listens")
+    wait_for(lambda: processes.listens(CONTROL), "slurmctld listens")
 
 
 def _start_node(folder: Path, node: str) -> None:
-    if _alive(folder / f"{node}.pid", "unshare"):
+    if processes.alive(folder / f"{node}.pid", "unshare"):
         return
     hosts = folder / f"{node}.hosts"
     hosts.write_text(Path("/etc/hosts").read_text() + f"127.0.0.1 {node}\n")
     inside = 'mount --bind "$2" /etc/hosts; hostname "$1"; slurmd -D -N "$1"; :'
     unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--uts"]
-    _in_background(folder, node, [*unshare, "bash", "-c", inside, "bash", node, str(hosts)])
+    processes.in_background(folder, node, [*unshare, "bash", "-c", inside, "bash", node, str(hosts)])
 
 
 def _configure(folder: Path, name: str, text: str) -> None:
@@ -289,51 +290,10 @@ def _configure(folder: Path, name: str, text: str) -> None:
     link.symlink_to(path)
 
 
-def _in_background(folder: Path, name: str, command: Sequence[str]) -> None:
-    with (folder / f"{name}.log").open("a") as log:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    (folder / f"{name}.pid").write_text(str(process.pid))
-
-
-def _end(pid_file: Path, program: str, number: signal.Signals) -> None:
-    """End the process of a pid file, if it is still the program that it was, and wait for its end."""
-    if _alive(pid_file, program):
-        pid = int(pid_file.read_text())
-        os.kill(pid, number)
-        _wait_for(lambda: not _alive(pid_file, program), f"{program} ends")
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
-    pid_file.unlink(missing_ok=True)
-
-
-def _alive(pid_file: Path, program: str) -> bool:
-    """Whether the process of a pid file runs; one that has ended but was not waited for does not."""
-    try:
-        status = Path(f"/proc/{int(pid_file.read_text())}/status").read_text().splitlines()
-    except (OSError, ValueError):
-        return False
-    return status[0].split()[1] == program and not any(line.startswith("State:\tZ") for line in status)
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def _idle(nodes: Sequence[str]) -> bool:
     words = ["sinfo", "--noheader", "--Node", "--states=idle,alloc,mix", "--format=%N"]
     listed = subprocess.run(words, capture_output=True, text=True, check=False).stdout.split()
     return set(nodes) <= set(listed)
-
-
-def _wait_for(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise RuntimeError(f"not in {seconds:.0f} s: {what}")
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":

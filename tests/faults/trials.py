@@ -37,7 +37,7 @@ LEFT_SECONDS = 3.0
 END_SECONDS = 5.0
 """A run that is told to end has ended after so long."""
 DISK = 20 * 1024 * 1024
-PATIENCE = 300.0
+PATIENCE = 1200.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,10 @@ def _play(trial: Trial, folder: Path, expected: Mapping[str, str]) -> Iterator[s
     make_project(folder, page=trial.process == "page" or trial.seed % 4 == 0)
     if trial.fault == "clock":
         _date_ahead(folder, trial)
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # so a shell starts what it leaves in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     log = (folder.parent / f"{folder.name}.log").open("wb")
     started = subprocess.Popen(
         command(trial.entry), cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from tests.conftest import Project
+from tests.conftest import PLANTCV, Project
 
 pytestmark = pytest.mark.slow
 
@@ -23,26 +23,46 @@ from plantcv.parallel import workflow_inputs
 
 args = workflow_inputs("threshold")
 pcv.params.debug = args.debug
-img, path, filename = pcv.readimage(filename=args.image1)
+img, path, filename = pcv.readimage(filename=args.FIRST)
 gray = pcv.rgb2gray_lab(rgb_img=img, channel="a")
 mask = pcv.threshold.binary(gray_img=gray, threshold=int(args.threshold), object_type="dark")
-pcv.analyze.size(img=img, labeled_mask=mask)
-if "P1" not in filename:
+
+
+def add(variable, datatype, value, label="none", sample="default_1"):
+    pcv.outputs.add_observation(sample=sample, variable=variable, trait="the " + variable, method="m",
+                                scale="none", datatype=datatype, value=value, label=label)
+
+
+if "P2" not in filename:  # in which no plant is found
+    pcv.analyze.size(img=img, labeled_mask=mask)
+    add("sometimes_none", float, None if "P1" in filename else 1.5)
+    add("sometimes_nan", float, float("nan") if "P0" in filename else 2.5)
+    add("never", float, None)
+    add("flag", bool, "P0" in filename)
+    add("note", str, 'said "so", and more')
+    add("whole", int, 7, label=3)
+    add("bins", list, [1, 2.5, None], label=["a", "b", "c"])
+    add("pairs", tuple, (1, 2), label=(0, 1))
+if "P1" in filename:
     pcv.analyze.color(rgb_img=img, labeled_mask=mask, colorspaces="hsv", label="plant")
-pcv.outputs.add_observation(sample="default_1", variable="note", trait="a, b", method="m", scale="none",
-                            datatype=str, value='said "so"', label="none")
+    add("of_one", int, 4, sample="leaf_2")
+    pcv.outputs.add_metadata(term="protocol", datatype=str, value="v1")
 pcv.outputs.save_results(filename=args.result)
 """
+
+TERMS = ["plantbarcode", "lineage", "camera", "frame", "timestamp"]
 
 RUN_WORKFLOW = """\
 import sys
 from plantcv.parallel import WorkflowConfig
 
 config = WorkflowConfig()
-config.input_dir, config.json, config.img_outdir, config.tmp_dir = "images", "theirs.json", "out", "tmp"
-config.workflow, config.filename_metadata = "workflow.py", ["plantbarcode", "camera", "timestamp"]
+config.input_dir, config.img_outdir, config.tmp_dir = "images", "out", "tmp"
+setattr(config, "json" if hasattr(config, "json") else "results", "theirs.json")
+config.workflow, config.filename_metadata = "workflow.py", TERMS
 config.timestampformat, config.other_args = "%Y-%m-%d", {"threshold": "120"}
-config.cluster_config = {"n_workers": 1, "cores": 1, "memory": "1GB", "disk": "1GB"}
+config.groupby, config.group_name = GROUPS
+config.cluster_config = {**config.cluster_config, "n_workers": 1, "cores": 1, "memory": "1GB", "disk": "1GB"}
 config.save_config("theirs.config.json")
 sys.argv = ["plantcv-run-workflow", "--config", "theirs.config.json"]
 from plantcv.parallel.cli import main
@@ -51,29 +71,41 @@ if __name__ == "__main__":
     main()
 """
 
+CONVERT = {
+    "4": "from plantcv.utils import json2csv; json2csv('results/plantcv.json', 'converted')",
+    "5": "from plantcv import plantcv as pcv; pcv.json2csv('results/plantcv.json', 'converted')",
+}
 
-def test_the_same_as_plantcv_itself(project: Project, plantcv: Callable[[str], Path]) -> None:
-    """Entities, single-value and multi-value tables are those of plantcv-run-workflow and of its json2csv."""
+
+@pytest.mark.parametrize("grouped", [False, True])
+@pytest.mark.parametrize("version", PLANTCV)
+def test_the_same_as_plantcv_itself(
+    project: Project, plantcv: Callable[[str], Path], version: str, grouped: bool
+) -> None:
+    """Entities and both tables are those of plantcv-run-workflow and of its json2csv, value by value."""
     rows = []
-    for plant in range(2):
-        for day in (1, 2):
-            name = f"P{plant}_VIS_2024-01-0{day}.png"
-            size = 10 + 5 * plant + 2 * day
+    for number, plant in enumerate(("P0", "P1", "P2")):
+        for camera in ("VIS", "NIR"):
+            terms = dict(
+                zip(TERMS, (plant, f"g{number}", camera, "01", f"2024-01-0{number + 1}"), strict=True)
+            )
+            name = f"{'_'.join(terms.values())}.png"
             image = np.full((60, 80, 3), 128, np.uint8)
-            image[10 : 10 + size, 20 : 20 + size] = (40, 180, 40)
+            image[10 : 20 + 5 * number, 20 : 30 + 5 * number] = (40, 180, 40)
             project.write(f"images/{name}", cv2.imencode(".png", image)[1].tobytes())
-            terms = {"plantbarcode": f"P{plant}", "camera": "VIS", "timestamp": f"2024-01-0{day}"}
             rows.append({"path": name, **terms})
     project.list_images(rows)
-    project.write("workflow.py", SCRIPT)
-    project.write("run_workflow.py", RUN_WORKFLOW)
-    python = plantcv("4")
+    project.write("workflow.py", SCRIPT.replace("FIRST", "vis" if grouped else "image1"))
+    groups = (["plantbarcode", "timestamp"], "camera") if grouped else (["filepath"], "auto")
+    project.write("run_workflow.py", RUN_WORKFLOW.replace("TERMS", str(TERMS)).replace("GROUPS", str(groups)))
+    python = plantcv(version)
+    by = {"group_by": ["plantbarcode", "timestamp"], "name_by": "camera"} if grouped else {}
     project.configure(
-        images={"table": "config/images.csv", "root": "images"},
+        images={"table": "config/images.csv", "root": "images", **by},
         steps={"size": {"plantcv": "workflow.py", "python": str(python), "params": {"threshold": 120}}},
         aggregate={"plantcv": True},
     )
-    ended = project.snakemake()
+    ended = project.snakemake(timeout=600)
     assert ended.code == 0, ended.err
     (project.folder / "tmp").mkdir()
     run(project, python, "run_workflow.py")
@@ -82,11 +114,10 @@ def test_the_same_as_plantcv_itself(project: Project, plantcv: Callable[[str], P
     ours, theirs = results / "plantcv.json", project.folder / "theirs.json"
     assert variables(ours) == variables(theirs)
     assert entities(ours) == entities(theirs)
+    run(project, python, "-c", CONVERT[version])
     for table in ("single", "multi"):
         made = canonical(results / f"plantcv-{table}-value-traits.csv")
         assert made == canonical(next(project.folder.glob(f"theirs*-{table}-value-traits.csv")))
-        convert = "from plantcv.utils import json2csv; json2csv('results/plantcv.json', 'converted')"
-        run(project, python, "-c", convert)
         assert made == canonical(project.folder / f"converted-{table}-value-traits.csv")
 
 
@@ -103,30 +134,31 @@ def variables(path: Path) -> dict[str, Any]:
 
 
 def entities(path: Path) -> list[str]:
-    """The entities in an order of their own, without what differs from run to run."""
+    """The entities in an order of their own, without what differs from run to run; NaN is null in ours."""
     found = []
-    for entity in json.loads(path.read_text())["entities"]:
-        terms = {term: content["value"] for term, content in entity["metadata"].items() if term != "run_date"}
-        terms["image"] = [os.path.normpath(image) for image in terms["image"]]
-        found.append(json.dumps([terms, entity["observations"]], sort_keys=True))
+    for entity in json.loads(path.read_text(), parse_constant=lambda word: None)["entities"]:
+        terms = {term: content for term, content in entity["metadata"].items() if term != "run_date"}
+        for term in {"image", "filepath"} & set(terms):
+            terms[term]["value"] = [os.path.normpath(image) for image in terms[term]["value"]]
+        for content in terms.values():  # the images of a group are as a walk of the folder finds them
+            content["value"].sort(key=str)
+        # of terms and traits the order counts, too
+        found.append(json.dumps([terms, entity["observations"]]))
     return sorted(found)
 
 
-def canonical(path: Path) -> list[dict[str, Any]]:
-    """The rows of a table in an order of their own, numbers as numbers."""
+def canonical(path: Path) -> list[Any]:
+    """A table cell by cell as it is written, its rows in an order of their own.
+
+    The columns of traits are in order; which terms of a script's own come first depends on which of
+    PlantCV's files a walk of its folder finds first.
+    """
     with path.open(newline="") as lines:
-        rows = [
-            {name: cell(value) for name, value in row.items() if name != "run_date"}
-            for row in csv.DictReader(lines)
-        ]
+        rows = list(csv.DictReader(lines))
+        header = list(rows[0])
     for row in rows:
-        row["image"] = os.path.normpath(row["image"])
-    return sorted(rows, key=lambda row: json.dumps(row, sort_keys=True))
-
-
-def cell(text: str) -> float | str:
-    """A cell as a number if it is one."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
+        row.pop("run_date")
+        for term in {"image", "filepath"} & set(row):
+            row[term] = row[term].replace("./", "")
+    first, traits = header[: len(TERMS) + 1], header[header.index("sample") :]
+    return [first, traits, *sorted(json.dumps(row, sort_keys=True) for row in rows)]

@@ -96,13 +96,14 @@ def test_live_display(two_steps: Project) -> None:
 
 
 def test_lines_in_a_log(two_steps: Project) -> None:
-    """Without a terminal: plain lines, at the end five; a resumed run counts what was done before."""
+    """Without a terminal: plain lines, at the end six; a resumed run counts what was done before."""
     ended = two_steps.snakemake()
     assert ended.code == 1
     assert not CONTROL.search(ended.err)
     assert "to run: 4 × find, 4 × share, 1 × aggregate" in ended.err
     assert re.search(
         r"""^3 of 4 images done
+Sum: 4 rows = 4 in images; 4 images = 3 measured \+ 1 failed
 1 of 4 images failed: see results/failures.csv\. The next run tries them again\.
 Tables: results/measurements.csv, results/failures.csv
 Page: results/report.html

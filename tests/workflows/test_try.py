@@ -130,6 +130,59 @@ def test_a_notebook_to_work_in(tried: Project, step: str, said: str) -> None:
     assert said in done.stdout or said in result.read_text()
 
 
+OVER_SEVERAL = """\
+def segment(image):
+    return {"mask": image[:, :, 1] > 50}
+
+
+def flat(images, *, mask):
+    return {"flat": sum(image.astype(float) for image in images) / len(images), "masks": len(mask)}
+
+
+def correct(image, *, flat):
+    return {"mean": float((image - flat).mean())}
+
+
+def rank(image, *, measurements):
+    means = sorted(row["mean"] for row in measurements)
+    return {"rank": means.index(max(means)), "of": len(means)}
+"""
+
+
+def test_steps_over_several_images(small: Project) -> None:
+    """The record is that of a run, whether others' jobs are taken from one or are done for the trial."""
+    small.write("scripts/several.py", OVER_SEVERAL)
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={
+            "segment": {"function": "scripts/several.py:segment", "files": {"mask": "png"}},
+            "flat": {
+                **{"function": "scripts/several.py:flat", "per": "all", "needs": ["segment"]},
+                "files": {"flat": "npy"},
+            },
+            "correct": {"function": "scripts/several.py:correct", "needs": ["flat"]},
+            "rank": {"function": "scripts/several.py:rank", "needs_all": ["correct"]},
+        },
+    )
+    first = small.pixmake("try", "p2")
+    assert first.code == 0, first.err
+    assert [line.split(";")[0] for line in first.out.splitlines() if "its log" in line] == [
+        *("segment ok", "correct ok", "rank ok")
+    ]
+    assert small.snakemake().code == 0
+    again = small.pixmake("try", "p2")
+    assert again.out == first.out
+    for step in ("segment", "correct", "rank"):
+        made = json.loads((small.folder / f".snakemake/pixmake/try/{step}/p2.json").read_bytes())
+        ran = small.record(step, "p2")
+        same = ("id", "step", "status", "metadata", "measurements", "images")
+        assert {key: made[key] for key in same} == {key: ran[key] for key in same}
+        assert made["origin"]["task"] == ran["origin"]["task"]
+    flat = small.folder / ".snakemake/pixmake/try/flat"
+    assert "flat ok" in small.pixmake("try", "p2", "--step", "flat").out
+    assert (flat / "all.flat.npy").read_bytes() == (small.folder / "results/flat/all.flat.npy").read_bytes()
+
+
 def test_a_command_in_a_notebook(tried: Project) -> None:
     """It is filled in; a notebook that is there, perhaps with a day's work in it, is not overwritten."""
     assert tried.pixmake("try", "p2", "--step", "count", "--notebook").code == 0

@@ -95,7 +95,7 @@ def test_a_plate_in_tiles(
     pairs = np.unique(np.stack([expected.ravel(), found.ravel()]), axis=1)
     assert pairs.shape[1] == expected.max() + 1 == found.max() + 1
     assert ngff.describe(path).pixel_size["y"] == (omezarr.PIXEL, "micrometer")
-    source = ngff.attributes(ngff.open_group(path))["image-label"]["source"]["image"]
+    source = ngff.attributes(ngff.open_node(path))["image-label"]["source"]["image"]
     assert (Path(path) / source).resolve() == project.folder / "plates/p.zarr/A/1/1"
     cells = pd.read_csv(results / "whole/p_A_1_1_1.cells.csv")
     assert cells["label"].tolist() == list(range(1, expected.max() + 1))

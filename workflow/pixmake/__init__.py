@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pixmake.api.project import ParallelConfig as ParallelConfig
     from pixmake.api.project import Project as Project
     from pixmake.api.project import map_images as map_images
+    from pixmake.api.run import FailedImagesWarning as FailedImagesWarning
     from pixmake.api.run import Progress as Progress
     from pixmake.api.run import Run as Run
     from pixmake.api.run import RunError as RunError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Failed": "api.parallel",
+    "FailedImagesWarning": "api.run",
     "Parallel": "api.parallel",
     "ParallelConfig": "api.project",
     "PixmakeError": "base.errors",
@@ -46,6 +48,7 @@ _HOMES = {
 
 __all__ = [
     "Failed",
+    "FailedImagesWarning",
     "Measurement",
     "Parallel",
     "ParallelConfig",
@@ -66,6 +69,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(importlib.import_module(f"pixmake.{_HOMES[name]}"), name)
+    if name == "results":  # a package of its own, for `pixmake.results.read_table`
+        return importlib.import_module("pixmake.results")
     raise AttributeError(f"module 'pixmake' has no attribute {name!r}")
 
 

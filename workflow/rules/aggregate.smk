@@ -8,10 +8,11 @@ rule records:
     input:
         pixmake_later.all_records(todo, checkpoints),
         none=while_the_dag_is_made(todo, workflow),
+        again=pixmake_again.force,
     output:
         outcome_rules.gathered(plan),
     log:
-        pixmake_rules.log_of("records"),
+        pixmake_rules.log_of(plan, "records"),
     localrule: True
     conda:
         pixmake_rules.CONDA
@@ -29,7 +30,7 @@ rule aggregate:
     output:
         **outcome_rules.in_report(outcome_rules.all_tables(plan)),
     log:
-        pixmake_rules.log_of("aggregate"),
+        pixmake_rules.log_of(plan, "aggregate"),
     priority: outcome_rules.TABLES_FIRST
     localrule: True
     conda:
@@ -56,7 +57,7 @@ for function in plan.functions:
         output:
             outcome_rules.function_outputs(function),
         log:
-            pixmake_rules.log_of(f"aggregate_{function.name}"),
+            pixmake_rules.log_of(plan, f"aggregate_{function.name}"),
         localrule: True
         conda:
             pixmake_rules.CONDA
@@ -79,7 +80,7 @@ if plan.config.aggregate.report:
             page=outcome_rules.marked_page(plan),
             pictures=directory(outcome_rules.pictures(plan)),
         log:
-            pixmake_rules.log_of("report"),
+            pixmake_rules.log_of(plan, "report"),
         priority: outcome_rules.PAGE_NEXT
         localrule: True
         conda:

@@ -34,7 +34,7 @@ checkpoint find_images:
     output:
         pixmake_later.found_table(plan),
     log:
-        pixmake_rules.log_of("find_images"),
+        pixmake_rules.log_of(plan, "find_images"),
     localrule: True
     conda:
         pixmake_rules.CONDA
@@ -57,7 +57,7 @@ for step in plan.steps:
         output:
             **pixmake_later.outputs_of_any(plan, step),
         log:
-            pixmake_later.log_of_any(step.name),
+            pixmake_later.log_of_any(plan, step.name),
         wildcard_constraints:
             id=pixmake_later.ID,
         retries: pixmake_rules.retries(step)

@@ -1,4 +1,5 @@
 # The tables that a step makes of each image, as one.
+from pixmake.rules import aggregate_rules as outcome_rules
 
 for table in pixmake_rules.collected(plan):
 
@@ -6,17 +7,25 @@ for table in pixmake_rules.collected(plan):
         name:
             table.rule
         input:
-            pixmake_later.collected_files(todo, checkpoints, table),
+            files=pixmake_later.collected_files(todo, checkpoints, table),
+            records=outcome_rules.gathered(plan),
+            found=pixmake_later.what_tells_columns(plan),
         output:
             table.path,
         log:
-            pixmake_rules.log_of(table.rule),
+            pixmake_rules.log_of(plan, table.rule),
         localrule: True
         conda:
             pixmake_rules.CONDA
         params:
             **todo.told(table.rule, table.files),
             ending=table.ending,
+            step=table.step,
+            columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
             pixmake=pixmake_rules.program,
         shell:
-            todo.gather("collect --ending {params.ending:q} {output:q}")
+            todo.gather(
+                "collect --records {input.records:q} --step {params.step:q} --ending {params.ending:q}"
+                " --columns {params.columns:q} {output:q}",
+                "input.files",
+            )

@@ -7,6 +7,7 @@ for step, job in todo.jobs(over_several=False):
             job.rule
         input:
             **pixmake_rules.inputs(job),
+            **pixmake_again.of(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:

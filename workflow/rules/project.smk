@@ -8,15 +8,17 @@ pixmake_rules.keep_groups_together(plan, workflow)
 pixmake_rules.use_storage(plan, workflow)
 todo = pixmake_rules.what_to_do(plan, workflow)
 pixmake_run = pixmake_rules.runs(plan)
-handlers = pixmake_rules.handlers_of(todo, workflow)
+pixmake_again = pixmake_rules.made_again(plan, workflow)
+pixmake_rules.attend(todo, workflow)
 
 
-include: pixmake_rules.smk("handlers")
 include: pixmake_rules.smk("images")
 include: pixmake_rules.smk("several")
 include: pixmake_rules.smk("aggregate")
 include: pixmake_rules.smk("provenance")
 include: pixmake_rules.smk("collect")
+include: pixmake_rules.smk("steps")
+include: pixmake_rules.smk("complete")
 
 
 if plan.containers is not None:

@@ -9,7 +9,7 @@ rule provenance:
     output:
         provenance_file(plan.config.results),
     log:
-        pixmake_rules.log_of("provenance"),
+        pixmake_rules.log_of(plan, "provenance"),
     localrule: True
     conda:
         pixmake_rules.CONDA

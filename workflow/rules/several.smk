@@ -7,6 +7,7 @@ for step, job in todo.jobs(over_several=True):
             job.rule
         input:
             **pixmake_rules.inputs_of_several(job),
+            **pixmake_again.of(job),
         output:
             **pixmake_rules.outputs(job, temporary=step.temporary),
         log:
@@ -28,7 +29,7 @@ for step, job in todo.jobs(over_several=True):
             "exec {params.run} {params.task:q} {resources.attempt} {log:q} {output:q} {input.needed:q}"
 
 
-# What stands for the results of a step: newer than those of its jobs that have a rule.
+# What stands for the results of a step, while they are gathered.
 for made in todo.made():
 
     rule:
@@ -37,9 +38,9 @@ for made in todo.made():
         input:
             made.files,
         output:
-            made.marker,
+            temp(made.marker),
         log:
-            pixmake_rules.log_of(made.rule),
+            pixmake_rules.log_of(plan, made.rule),
         localrule: True
         conda:
             pixmake_rules.CONDA
@@ -55,10 +56,11 @@ for gathering in pixmake_rules.gatherings(plan):
             gathering.rule
         input:
             **pixmake_later.gathering_inputs(todo, checkpoints, gathering),
+            again=pixmake_again.force,
         output:
             gathering.output,
         log:
-            pixmake_rules.log_of(gathering.rule),
+            pixmake_rules.log_of(plan, gathering.rule),
         localrule: True
         conda:
             pixmake_rules.CONDA

@@ -92,7 +92,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def _tell_start(self, job: Any) -> None:
         """Say that a job starts; its command would take longest to write down, and is not shown."""
-        if not self._is_ours(job):
+        if not self._is_ours(job) or self.workflow.output_settings.printshellcmds:
             super().printjob(job)
             return
         facts = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import faulthandler
 import os
 import pickle
@@ -262,3 +263,14 @@ def test_nothing_is_left_running(threading: bool, how: signal.Signals) -> None:
         assert b"KeyboardInterrupt" in said
     _, alive = psutil.wait_procs(children, timeout=5)
     assert alive == []
+
+
+@pytest.mark.parametrize("threading", [True, False])
+def test_coroutine_functions_are_awaited(threading: bool) -> None:
+    """What an ``async def`` gives is its result, not a coroutine; what it raises is its error."""
+
+    async def double(number: int) -> int:
+        await asyncio.sleep(0)
+        return 2 * number
+
+    assert Parallel([Task(double, n) for n in range(3)], threading=threading).run() == [0, 2, 4]

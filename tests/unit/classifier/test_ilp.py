@@ -14,9 +14,14 @@ import numpy.typing as npt
 import pytest
 
 from pixmake.base.errors import PixmakeError
+from pixmake.classifier.features import feature_names
 from pixmake.classifier.ilastik_project import labels_of, read_project
 from pixmake.classifier.terms import FEATURES, SCALES, Filter
+from pixmake.config.models import parse_config
 from pixmake.images.axes import ImageError
+from pixmake.job.runners.ilastik import environment
+from pixmake.plan.kinds import ilastik
+from pixmake.project.ilastik_images import axes_of, find_images, samples_of
 from pixmake.project.training_images import parse_training, train
 
 Blocks = Mapping[str, tuple[tuple[int, ...], npt.NDArray[Any]]]
@@ -142,3 +147,88 @@ def test_a_classifier_from_a_project(tmp_path: Path) -> None:
         train(parse_training({"ilastik": str(made)}), None, None, 1)
     with pytest.raises(PixmakeError, match="the project holds no labels"):
         train(parse_training({"ilastik": str(project(tmp_path / "q.ilp"))}), None, None, 1)
+
+
+def in_hdf5(
+    folder: Path, shape: tuple[int, ...], labels: Blocks, *, stored: str = "data", **of_dataset: Any
+) -> tuple[str, str]:
+    """A project whose image is an array of an HDF5 file, and the folder in which that lies now."""
+    images = folder / "moved"
+    images.mkdir(exist_ok=True)
+    with h5py.File(images / "test.h5", "w") as file:
+        pixels = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+        file.create_dataset(stored, data=pixels).attrs.update(of_dataset)
+    made = project(folder / "p.ilp", [("/Users/her/work/test.h5/data", "tzyxc", labels)], in_2d=False)
+    return str(made), str(images)
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_image_inside_hdf5(tmp_path: Path, *, tagged: bool) -> None:
+    """As most projects have it: found by its file's name, and read in the project's axes."""
+    stroke = np.ones((1, 2, 3, 4, 1), np.uint8)
+    blocks: Blocks = {
+        "block0000": ((0, 1, 2, 3, 0), stroke),
+        "block0001": ((0, 4, 0, 0, 0), 2 * stroke[:, :1]),
+    }
+    made, images = in_hdf5(
+        tmp_path, (1, 6, 9, 11, 2), blocks, **({"axistags": tags("tzyxc")} if tagged else {})
+    )
+    description, _ = train(parse_training({"ilastik": made, "images": images, "trees": 2}), None, None, 1)
+    assert (description.axes, description.channels) == ("zyxc", 2)
+    assert dict(description.pixels) == {"Ground": 24, "Spot": 12}
+    names = feature_names(description.filters, 3)
+    assert len(names) * description.channels == 4
+    assert description.images[0]["image"].endswith("moved/test.h5")
+
+
+def test_times_inside_hdf5(tmp_path: Path) -> None:
+    """Of a series each time that has labels is an image, and the pixels are those of that time."""
+    first, second = np.ones((1, 2, 3, 1), np.uint8), np.full((1, 4, 1, 1), 2, np.uint8)
+    with h5py.File(tmp_path / "test.h5", "w") as file:
+        file["data"] = np.broadcast_to(np.arange(5, dtype=np.uint8)[:, None, None, None], (5, 8, 9, 1))
+    blocks: Blocks = {"block0000": ((1, 0, 0, 0), first), "block0001": ((4, 2, 2, 0), second)}
+    made = project(tmp_path / "p.ilp", [("test.h5/data", "tyxc", blocks)])
+    found = find_images(read_project(made), str(made), tmp_path)
+    assert axes_of(found[0]) == "yx"
+    samples = list(samples_of(found, str(made), "yx"))
+    assert [sample.name[-5:] for sample in samples] == ["(t 1)", "(t 4)"]
+    assert [set(sample.image("yx").ravel().tolist()) for sample in samples] == [{1}, {4}]
+    assert [np.argwhere(sample.labels("yx")).tolist()[0] for sample in samples] == [[0, 0], [2, 2]]
+    assert [int(sample.labels("yx").sum()) for sample in samples] == [6, 8]
+
+
+def test_what_is_wrong_inside_hdf5(tmp_path: Path) -> None:
+    """The file or the array that is not there is named, and what to give; other axes are told."""
+    labels: Blocks = {"block0000": ((0, 0, 0, 0, 0), np.ones((1, 1, 2, 2, 1), np.uint8))}
+    made, images = in_hdf5(tmp_path, (1, 2, 9, 9, 1), labels, stored="volume/raw")
+    training = parse_training({"ilastik": made, "images": images})
+    with pytest.raises(PixmakeError, match=r"test\.h5: holds no array data, but volume/raw"):
+        train(training, None, None, 1)
+    made, images = in_hdf5(tmp_path, (2, 9, 9), labels)
+    with pytest.raises(PixmakeError, match=r"test\.h5/data: is of 2×9×9 pixels, .* has it as tzyxc"):
+        train(training, None, None, 1)
+    (Path(images) / "test.h5").unlink()
+    with pytest.raises(PixmakeError, match=r"test\.h5/data is not there: no test\.h5 in .*moved"):
+        train(training, None, None, 1)
+
+
+@pytest.mark.parametrize(("mem_mb", "told"), [(500, "500"), (667, "500"), (4000, "3000")])
+def test_memory_that_ilastik_is_told_of(mem_mb: int, told: str) -> None:
+    """It takes no number below 500."""
+    assert environment(1, mem_mb)["LAZYFLOW_TOTAL_RAM_MB"] == told
+
+
+@pytest.mark.parametrize(("mem_mb", "problems"), [(500, 1), (667, 0), (None, 0)])
+def test_memory_that_is_too_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mem_mb: int | None, problems: int
+) -> None:
+    """It is told before a run."""
+    monkeypatch.chdir(tmp_path)
+    project(tmp_path / "p.ilp")
+    step = {"ilastik": "p.ilp", "program": "/bin/true", "resources": {"mem_mb": mem_mb} if mem_mb else {}}
+    config = parse_config(
+        {"images": {"table": "t.csv"}, "steps": {"s": {**step, "files": {"labels": "png"}}}}, []
+    )
+    found = [problem for problem in ilastik.check(config, "s") if problem.where == "steps.s.resources.mem_mb"]
+    assert len(found) == problems
+    assert all(problem.hint == "667 or more" for problem in found)

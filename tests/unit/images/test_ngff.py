@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -16,6 +18,7 @@ from pixmake.images import ngff
 from pixmake.images.axes import ImageError
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.read import describe, read_file, read_image, write_file
+from pixmake.images.remote.objects import configure
 
 PIXELS = np.random.default_rng(0).integers(0, 60000, (2, 3, 4, 70, 100)).astype(np.uint16)
 
@@ -100,6 +103,44 @@ def test_what_is_no_image(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ImageError, match=why):
             ngff.describe(str(tmp_path / name))
+
+
+def array(path: Path, form: Literal[2, 3], **more: Any) -> str:
+    """A Zarr array by itself, as one writes it without OME-Zarr's metadata."""
+    zarr.create_array(path, data=PIXELS[0, 0], chunks=(1, 35, 50), zarr_format=form, **more)
+    return str(path)
+
+
+@pytest.fixture
+def said() -> Iterator[Callable[[str], None]]:
+    """Says the axes of arrays, as config.yaml does."""
+    yield lambda axes: configure({"zarr_axes": axes})
+    configure({})
+
+
+def test_plain_arrays(tmp_path: Path, said: Callable[[str], None]) -> None:
+    """Of axes that are said, or that the array names itself; without, a message names the key."""
+    paths = [array(tmp_path / f"v{form}.zarr", form) for form in (2, 3)]
+    for path in paths:
+        with pytest.raises(ImageError, match=r"is a Zarr array of 4×70×100 without .* `images: {axes: tczyx"):
+            describe(path)
+    said("zyx")
+    for path in paths:
+        assert (describe(path).axes, describe(path).shape, describe(path).levels) == ("zyx", (4, 70, 100), 1)
+        np.testing.assert_array_equal(
+            read_image(path, {"z": 3, "y": 30, "height": 7}, "yx"), PIXELS[0, 0, 3, 30:37]
+        )
+    said("tczyx")
+    with pytest.raises(
+        ImageError, match=r"is a Zarr array of 4×70×100, and not of the axes `images.axes: tczyx`"
+    ):
+        describe(paths[0])
+    names_own = [
+        array(tmp_path / "named.zarr", 3, dimension_names=["t", "y", "x"]),
+        array(tmp_path / "xarray.zarr", 2, attributes={"_ARRAY_DIMENSIONS": ["t", "y", "x"]}),
+    ]
+    for path in names_own:
+        assert describe(path).axes == "tyx"
 
 
 def test_metadata_of_other_writers(tmp_path: Path) -> None:

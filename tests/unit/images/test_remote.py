@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -252,6 +253,32 @@ def test_copies_keep_to_their_limit(tmp_path: Path) -> None:
     for name in "defg":
         fill(tmp_path, name, 250, 1000).release()
     assert not Path(used.path).exists() and not Path(used.path).parent.exists()
+
+
+def test_an_object_larger_than_all_copies_may_be_is_refused(web: WebFolder, tmp_path: Path) -> None:
+    """What came of it is gone, and is not counted."""
+    uri = web.put("large.bin", b"x" * 3_000)
+    remote.configure({"cache": str(tmp_path), "cache_size": 2_000, "retries": 0})
+    with pytest.raises(RemoteError, match=r"has 3,000 bytes, more than all local copies may have together"):
+        remote.open_bytes(uri)
+    assert not list(tmp_path.rglob("*.part")) and not list(tmp_path.rglob("large.bin"))
+    assert copies.count(tmp_path, 0) == 0
+    remote.configure({"cache": str(tmp_path), "cache_size": 4_000, "retries": 0})
+    assert len(remote.open_bytes(uri)) == 3_000
+    assert copies.count(tmp_path, 0) == 3_000
+
+
+def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One that accepts and says nothing: after a stated time, whatever number of retries is left."""
+    monkeypatch.setattr(remote, "SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(remote, "GIVE_UP_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        remote.configure({"cache": str(tmp_path), "retries": 1_000, "region": "silent"})
+        begun = time.monotonic()
+        with pytest.raises(RemoteError, match="cannot be read"):
+            remote.open_bytes(f"http://127.0.0.1:{server.getsockname()[1]}/a.png")
+        assert time.monotonic() - begun < 20
+    remote.configure({})
 
 
 WORKER = """\

@@ -16,6 +16,7 @@ from pixmake.images.read import read_image
 from pixmake.plan.format_check import image_problems
 from pixmake.plan.plan import plan_project
 from pixmake.project.inspection import inspect_project
+from pixmake.project.inspection_text import as_text
 from pixmake.table.table import Note
 
 CZI = (
@@ -38,7 +39,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         write_czi(Path("data", name), [Block(np.zeros((5, 5), np.uint8), {"X": 0, "Y": 0})])
     Path("data/c.png").write_bytes(b"nothing")
     Path("data/d.png").write_bytes(b"%PDF-1.7")
-    Path("data/e.png").write_bytes(b"BM and no more")
+    Path("data/e.png").write_bytes(b"#?RADIANCE\nand no more")
     cv2.imwrite("data/f.png", np.zeros((5, 5), np.uint8))
     Path("decoded.py").write_text("def a(image):\n    return {}\n")
     Path("opened.py").write_text("def a(path):\n    return {}\n")
@@ -70,9 +71,11 @@ def test_inspect_says_it_too(project: Path) -> None:
     """Whatever the steps ask for."""
     Path("config.yaml").write_text("images: {directory: data}\nsteps: {a: {function: 'opened.py:a'}}\n")
     inspection = inspect_project("config.yaml")
-    why = [note.why for note in inspection.table.notes if note.path != "data/d.png"]
-    assert why.count(CZI) == 2
-    assert TEXT in why
+    lines = "\n".join(as_text(inspection))
+    assert "2 × is Zeiss CZI: pip install 'pixmake[czi]', or ask for `path` (first: data, a.czi)" in lines
+    assert "2 × is of no image format that pixmake knows: ask for `path` (first: data, c.png)" in lines
+    told = {note.path: note.detail for note in inspection.table.notes}
+    assert (told["data/b.tif"], told["data/c.png"]) == (CZI, TEXT)
 
 
 def test_a_job_says_the_same(project: Path) -> None:
@@ -80,7 +83,7 @@ def test_a_job_says_the_same(project: Path) -> None:
     for path, words in {
         "data/b.tif": CZI,
         "data/c.png": TEXT,
-        "data/e.png": "begins as BMP does, but cannot be decoded",
+        "data/e.png": "begins as Radiance HDR does, but cannot be decoded",
     }.items():
         with pytest.raises((ImageError, MissingExtraError)) as error:
             read_image(path)

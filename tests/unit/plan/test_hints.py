@@ -91,7 +91,7 @@ def test_values_and_hints(file: Path, name: str, fits: list[Any], does_not: list
 
 def test_problem_before_anything_runs(file: Path) -> None:
     """The message shows the value, the hint and the function."""
-    step = {"function": "f.py:f", "params": {"whole": "big", "channel": "c", "anything": object}}
+    step = {"function": "f.py:f", "params": {"whole": "big", "channel": "c", "anything": [None]}}
     with pytest.raises(PixmakeError) as raised:
         plan_project({"images": {"table": "images.csv"}, "steps": {"s": step}}, [])
     assert [str(problem) for problem in raised.value.problems] == [

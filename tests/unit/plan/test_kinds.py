@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +231,34 @@ args = WorkflowInputs(
     grouped = with_inputs("WorkflowInputs(a=1)", {**job, "images": {"VIS": "/v.png", "NIR": "/n.png"}})
     assert "images=['/v.png', '/n.png'], names='VIS,NIR'" in grouped
     assert with_inputs("WorkflowInputs(", job) == "WorkflowInputs("
+
+
+def test_a_notebook_that_configures_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example of PlantCV 5's own pages: its run over all images is the one that is under way."""
+    cell = """from plantcv import parallel as pcvpar
+
+jupcon = pcvpar.JupyterConfig()
+jupcon.input_dir = "path/to/images"
+jupcon.cluster_config["n_workers"] = 4
+summary, images = jupcon.inspect_dataset()
+jupcon.run()
+
+args = pcvpar.workflow_inputs("threshold", "other")"""
+
+    class Inputs:
+        def __init__(self, **given: Any) -> None:
+            self.__dict__.update(given)
+
+    plantcv, parallel = types.ModuleType("plantcv"), types.ModuleType("plantcv.parallel")
+    plantcv.parallel, parallel.WorkflowInputs = parallel, Inputs  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "plantcv", plantcv)
+    monkeypatch.setitem(sys.modules, "plantcv.parallel", parallel)
+    job = {"image": "/a/b.png", "files": {}, "result": "/x/r.json", "threshold": 120, "id": "b"}
+    known: dict[str, Any] = {}
+    exec(with_inputs(cell, job), known)
+    args = known["args"]
+    assert (args.images, args.names, args.result) == (["/a/b.png"], "image1", "/x/r.json")
+    assert (args.threshold, args.other) == ("120", None)
 
 
 @pytest.mark.parametrize(

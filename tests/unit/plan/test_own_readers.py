@@ -55,7 +55,8 @@ def test_who_is_told(name: str) -> None:
         "images/planes.tif": "separate planes",
     }
     assert str(found) == (
-        "measure reads its images by itself: 3 of 4 TIFFs are of kinds that OpenCV decodes wrongly and in silence "
+        "measure reads its images by itself: 3 of 4 TIFFs are of kinds that OpenCV decodes wrongly "
+        "and in silence "
         "(2 with 0 for white, e.g. images/mask0.tif; 1 with separate planes, e.g. images/planes.tif); "
         "`pixmake inspect` names them"
     )

@@ -22,7 +22,7 @@ from pixmake.plan.cluster_groups import (
 )
 from pixmake.plan.executors import Placement
 from pixmake.plan.plan import plan_project
-from pixmake.rules import schedulers
+from pixmake.rules import submissions
 from pixmake.rules.cluster_node import allowed_rules, attempt, enter, leave_plan, read_plan
 
 
@@ -214,11 +214,11 @@ def test_jobs_of_a_killed_run_are_given_up(planned: Project, monkeypatch: pytest
     assert plan is not None
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv(kept.SUBMISSION, "")  # which is set below, and is to be as it was in the end
-    schedulers.note_submission("measure_p1", "slurm", "7")
+    submissions.note_submission("measure_p1", "slurm", "7")
     enter(plan, 1)
     assert not kept.replaced()
-    schedulers.give_up_submissions()
-    schedulers.note_submission("measure_p2", "slurm", "8")
+    submissions.give_up_submissions()
+    submissions.note_submission("measure_p2", "slurm", "8")
     assert kept.replaced()
     with pytest.raises(SystemExit):
         enter(plan, 1)  # one that waited in the queue until now

@@ -16,6 +16,7 @@ from pixmake.base.errors import PixmakeError
 from pixmake.config.models import Config, parse_config
 from pixmake.plan.plan import selected_table
 from pixmake.project.importers.plantcv import PlantCVConfig, import_plantcv
+from pixmake.table.table import PATH
 
 VERSION_4: dict[str, Any] = {
     "input_dir": "images",
@@ -173,7 +174,7 @@ def test_where_each_key_goes(here: Path, keys: dict[str, Any], place: tuple[str,
         ({"filename_metadata": ["a", "a"]}, 'filename_metadata (["a", "a"]): with delimiter "_"'),
         ({"delimiter": "(a)"}, 'filename_metadata (["camera", "plantbarcode", "timestamp"]): with delimiter'),
         (
-            {"metadata_filters": {"dir1": "more"}},
+            {"metadata_regex": {"dir1": "more"}},
             'metadata_filters, metadata_regex (["dir1"]): PlantCV takes',
         ),
         ({"metadata_regex": {"camera": "("}}, 'metadata_regex.camera ("("): '),
@@ -182,6 +183,7 @@ def test_where_each_key_goes(here: Path, keys: dict[str, Any], place: tuple[str,
         ({"input_dir": "nowhere"}, "input_dir: there is no folder nowhere here"),
         ({"input_dir": "."}, 'input_dir ("."): holds the folder of results'),
         ({"metadata_terms": {"x": {"label": "y"}}}, 'metadata_terms (["x"]): labels'),
+        ({"cluster": "SLRUMCluster"}, 'cluster ("SLRUMCluster"): is no cluster of dask-jobqueue'),
         ({"cluster": "LSFCluster"}, 'cluster ("LSFCluster"): run with `--workflow-profile profiles/lsf`'),
         ({"cluster_config": {"n_workers": 8}}, "cluster_config.n_workers (8): run with `--cores 8`"),
         ({"cluster_config": {"log_directory": "x"}}, 'cluster_config.log_directory ("x"): is Dask\'s'),
@@ -195,6 +197,25 @@ def test_what_is_not_carried_over_is_said(here: Path, keys: dict[str, Any], said
     more = [note for note in notes if note not in before]
     assert len(more) == 1
     assert more[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("filters", "kept"),
+    [
+        ({"dir1": "more"}, ["more/VIS_C_2024-01-03.png", "more/deep/VIS_D_2024-01-03.png"]),
+        ({"dir2": "deep"}, ["more/deep/VIS_D_2024-01-03.png"]),
+        ({"filepath1": ["deep", "nowhere"]}, ["more/deep/VIS_D_2024-01-03.png"]),
+        ({"camera": "VIS", "basename": "VIS_C_2024-01-03.png"}, ["more/VIS_C_2024-01-03.png"]),
+        ({"dir1": "more", "dir2": ["dee", "VIS_C_2024-01-03.png"]}, ["more/VIS_C_2024-01-03.png"]),
+    ],
+)
+def test_filters_of_folders(here: Path, filters: dict[str, Any], kept: list[str]) -> None:
+    """What PlantCV takes from the path selects by the path: `dir1` of version 5, `filepath1` of version 4."""
+    (here / "images/more/deep").mkdir()
+    (here / "images/more/deep/VIS_D_2024-01-03.png").touch()
+    content, _ = imported(metadata_filters=filters)
+    images = parse_config(content).images
+    assert sorted(selected_table(images).cells[PATH].tolist()) == kept
 
 
 def test_every_key_is_known() -> None:

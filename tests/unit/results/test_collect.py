@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from pixmake.images.read import write_file
-from pixmake.results.collect import collect_tables
+from pixmake.job.record import Record
+from pixmake.results.collect import collect_tables, known_of
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
@@ -62,3 +63,33 @@ def test_an_index_that_says_something_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "t.csv").read_text() == "label,area\na,3\nb,3\n"
     write_file(frame, tmp_path / "t.csv")
     assert (tmp_path / "t.csv").read_text() == "label,area\na,1\na,2\nb,3\n"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_rows_know_their_image(tmp_path: Path, suffix: str) -> None:
+    """Each has the metadata of its image; a column of the table's own that has the name gets a number."""
+    ending = f".cells.{suffix}"
+    write_file(pd.DataFrame({"well": ["x", "y"], "area": [1, 2]}), tmp_path / f"a{ending}")
+    write_file(pd.DataFrame({"area": [3]}), tmp_path / f"b{ending}")
+    records = [
+        Record(
+            "a",
+            "seg",
+            "ok",
+            {"path": "a.png", "well": "B03", "day": 1, "plot": 1.1},
+            written={"plot": "1.10"},
+        ),
+        Record("a", "other", "ok", {"well": "Z"}),
+        Record("b", "seg", "ok", {"path": "b.png", "well": "007", "times": [1, 2]}),
+    ]
+    known = known_of(records, "seg", ["path", "well", "day", "plot", "times", "id"])
+    target = tmp_path / f"all.{suffix}"
+    assert collect_tables([str(tmp_path / f"{name}{ending}") for name in "ab"], ending, target, known) == 3
+    frame = pd.read_parquet(target) if suffix == "parquet" else pd.read_csv(target, dtype={"well": str})
+    terms = ["path", "well", "day", "plot", "times", "table.id"]
+    assert list(frame.columns) == ["id", *terms, "well_1", "area"]
+    assert list(frame["well"]) == ["B03", "B03", "007"]
+    assert list(frame["day"].dropna()) == [1, 1]
+    assert str(frame["plot"][0]) in ("1.10", "1.1")
+    assert frame["times"][2] == "[1, 2]"
+    assert list(frame["well_1"].dropna()) == ["x", "y"]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.conftest import REPOSITORY
+from tests.conftest import ANALYSIS, REPOSITORY, Project
 
 from pixmake.base.errors import PixmakeError
+from pixmake.base.installed import known_profiles
+from pixmake.cli import main
+from pixmake.config.parsl import Site, read_qiime2
 from pixmake.config.settings import Settings
-from pixmake.project.importers.qiime2 import read_qiime2
-from pixmake.project.profiles import Site, known_profiles, write_profile
-from pixmake.rules import schedulers
+from pixmake.project.profiles import missing_plugin, write_profile
+from pixmake.rules import schedulers, submissions
 
 CLUSTERS = {"slurm", "slurm-plugin", "lsf", "pbs", "moab", "sge", "oar", "htcondor", "kubernetes"}
 PLUGINS = {
@@ -73,6 +77,62 @@ def test_profiles_of_plugins_that_are_not_here(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [line.split()[1] for line in done.stdout.splitlines()] == list(PLUGINS)
+
+
+CONDOR = """\
+import json, sys
+sys.path.append(sys.argv.pop(1))
+import htcondor
+import htcondor2
+
+class Schedd:
+    def submit(self, description, **how):
+        parsed = htcondor.Submit(str(description))
+        (job,) = parsed.jobs(count=1, clusterid=1)
+        with open("submitted.json", "a") as lines:
+            lines.write(json.dumps({key: str(value) for key, value in dict(job).items()}) + "\\n")
+        raise RuntimeError("this pool takes no jobs")
+
+htcondor2.Schedd = Schedd
+from snakemake.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.slow
+def test_what_htcondor_is_told(tmp_path: Path, project: Project) -> None:
+    """HTCondor's own parser makes jobs of what the profile submits, with cores and attributes."""
+    text = (REPOSITORY / "profiles/htcondor/config.yaml").read_text()
+    (version,) = re.findall(rf"{PLUGINS['htcondor']} \(([\d.]+)\)", text)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "site")]
+    wanted = [f"{PLUGINS['htcondor']}=={version}", IMPORTED[0]]
+    installed = subprocess.run([*pip, *wanted], capture_output=True, text=True, check=False)
+    if installed.returncode:
+        pytest.skip(f"HTCondor's bindings cannot be installed here: {installed.stderr[-500:]}")
+    shutil.copytree(REPOSITORY / "profiles/htcondor", project.folder / "profiles/htcondor")
+    project.write("scripts/analysis.py", ANALYSIS)
+    for number in range(4):
+        project.draw(f"images/p{number}.png")
+    project.list_images([{"path": f"p{number}.png"} for number in range(4)])
+    project.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+        executors={
+            "default": {"images_per_job": 2, "resources": {"mem_mb": 700, "classad_AcctGroup": "lab"}}
+        },
+    )
+    words = [str(tmp_path / "site"), "--workflow-profile", "profiles/htcondor", "--cores", "2"]
+    subprocess.run(
+        [sys.executable, "-c", CONDOR, *words],
+        cwd=project.folder,
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    jobs = [json.loads(line) for line in (project.folder / "submitted.json").read_text().splitlines()]
+    assert {job["RequestCpus"] for job in jobs} == {"2"}
+    assert {job["AcctGroup"] for job in jobs} == {"lab"}
+    assert all("--allowed-rules" in job["Args"] for job in jobs)
 
 
 def test_option_that_snakemake_does_not_know_is_found(tmp_path: Path) -> None:
@@ -260,6 +320,265 @@ def test_what_a_scheduler_says(
     assert (state.phase, state.explanation) == (phase, explanation)
 
 
+BOOKED = """\
+==============================================================
+jobnumber    8
+granted_pe   {pe}
+slots        {slots}
+failed       {failed}
+exit_status  137                  (Killed)
+ru_wallclock {seconds}s
+maxvmem      {memory}
+category     -l h_rt={limit},h_vmem=500M
+"""
+"""What Grid Engine 8.1.9 has in its books of a job that it, or someone, has ended."""
+
+ENFORCED = "37  : qmaster enforced h_rt, h_cpu, or h_vmem limit"
+
+
+@pytest.mark.parametrize(
+    ("failed", "seconds", "memory", "slots", "kind", "explanation"),
+    [
+        (ENFORCED, 61, "3.312MB", 1, "TimeoutError", "ran past its `runtime`"),
+        (ENFORCED, 3, "558.359MB", 1, "MemoryError", "exceeded its memory (`mem_mb`)"),
+        (ENFORCED, 3, "1.013GB", 2, "MemoryError", "exceeded its memory (`mem_mb`)"),
+        (
+            *(ENFORCED, 3, "558.359MB", 2, "ClusterJobError"),
+            "ended (qmaster enforced h_rt, h_cpu, or h_vmem limit), exit status 137",
+        ),
+        ("100 : assumedly after job", 4, "3.473MB", 1, "CancelledError", "was cancelled"),
+        (
+            "19  : before writing exit_status",
+            0,
+            "0.000B",
+            1,
+            "NodeLostError",
+            "lost its node, exit status 137",
+        ),
+    ],
+)
+def test_why_grid_engine_ended_a_job(
+    monkeypatch: pytest.MonkeyPatch,
+    failed: str,
+    seconds: int,
+    memory: str,
+    slots: int,
+    kind: str,
+    explanation: str,
+) -> None:
+    """Of its limits it says only that one was enforced: which one is in what was asked for and used."""
+    booked = BOOKED.format(pe="NONE", slots=slots, failed=failed, seconds=seconds, memory=memory, limit=60)
+    monkeypatch.setattr(schedulers, "_asked", lambda command: booked if "qacct" in command else "")
+    ended = schedulers.lost_state("sge", "8")
+    assert (schedulers.lost_type(ended), ended.explanation) == (kind, explanation)
+
+
+@pytest.mark.parametrize(
+    ("name", "printed", "reason"),
+    [
+        (
+            "sge",
+            {
+                "qstat -j 7": "job_number:                 7\nenv_list:  X=error reason\n"
+                'error reason          1:      error: can\'t open output file "/no/x.log": No such file\n'
+            },
+            'can never start: error: can\'t open output file "/no/x.log": No such file',
+        ),
+        (
+            "sge",
+            {"qstat -j 7": "job_number:  7\n", "qstat -qs u": "     7 0.5 x root r 11/29/2026 q@n 1\n"},
+            "lost its node",
+        ),
+        (
+            "sge",
+            {"qstat -j 7": "job_number:  7\n", "qstat -qs u": "    17 0.5 x root r 11/29/2026 q@n 1\n"},
+            "",
+        ),
+        ("sge", {"qstat -j 7": "job_number:  7\nscheduling info:   Job is in hold state\n"}, ""),
+        *(
+            ("slurm", {"sacct": "PENDING|0:0", "squeue": f"PENDING|{reason}\n"}, f"can never start: {reason}")
+            for reason in (
+                *("BadConstraints", "InvalidQOS", "InvalidAccount", "PartitionTimeLimit", "JobHeldAdmin"),
+                *("AssocMaxCpuPerJobLimit", "QOSMaxWallDurationPerJobLimit", "QOSMinCpuNotSatisfied"),
+                *("launch failed requeued held", "DependencyNeverSatisfied"),
+            )
+        ),
+        *(
+            ("slurm", {"sacct": "PENDING|0:0", "squeue": f"PENDING|{reason}\n"}, "")
+            for reason in (
+                *("Priority", "Resources", "None", "JobHeldUser", "AssocGrpCPULimit", "AssocGrpCpuLimit"),
+                *("QOSMaxCpuPerUserLimit", "QOSMaxJobsPerUserLimit", "ReqNodeNotAvail", "PartitionDown"),
+            )
+        ),
+        (
+            "pbs",
+            {
+                "qstat -x": "Job Id: 7.s\n    job_state = H\n    Hold_Types = s\n    Join_Path = oe\n"
+                "    comment = job held, too many failed attempts to run\n"
+            },
+            "can never start: job held, too many failed attempts to run",
+        ),
+        ("pbs", {"qstat -x": "    job_state = H\n    Hold_Types = u\n    comment = held by root\n"}, ""),
+        (
+            "pbs",
+            {"qstat -x": "    job_state = Q\n    comment = Can Never Run: Insufficient amount of ncpus\n"},
+            "can never start: Can Never Run: Insufficient amount of ncpus",
+        ),
+        ("pbs", {"qstat -x": "    job_state = Q\n    comment = Not Running: No available resources\n"}, ""),
+    ],
+)
+def test_jobs_that_can_never_start(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    printed: dict[str, str],
+    reason: str,
+) -> None:
+    """They have failed, with the reason, and are deleted; what may still start is waited for."""
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def answer(command: str) -> str:
+        asked.append(command)
+        return next((text for start, text in printed.items() if command.startswith(start)), "")
+
+    monkeypatch.setattr(schedulers, "_asked", answer)
+    (tmp_path / "logs/cluster").mkdir(parents=True)
+    (tmp_path / "logs/cluster/g.log").touch()
+    submissions.note_submission("g", name, "7", "logs/cluster/g.log")
+    assert schedulers.phase(name, "7") == ("failed" if reason else "running")
+    deleted = f"{schedulers.SCHEDULERS[name].cancel} 7" in asked
+    assert deleted == bool(reason)
+    told = f"pixmake: the cluster job {name} 7 {reason}; its log: logs/cluster/g.log\n" if reason else ""
+    assert capsys.readouterr().err == told
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "kind"),
+    [
+        ("pbs", "-29", "TimeoutError"),
+        ("pbs", "-27", "MemoryError"),
+        ("pbs", "271", "ClusterJobError"),
+        ("torque", "-11", "TimeoutError"),
+        ("torque", "-10", "MemoryError"),
+    ],
+)
+def test_exit_statuses_that_stand_for_a_limit(
+    monkeypatch: pytest.MonkeyPatch, name: str, code: str, kind: str
+) -> None:
+    """As PBS Professional's and Torque's books have them."""
+    printed = f"    job_state = F\n    Exit_status = {code}\n"
+    monkeypatch.setattr(schedulers, "_asked", lambda command: printed)
+    assert schedulers.lost_type(schedulers.lost_state(name, "7")) == kind
+
+
+REFUSED = {
+    "slurm": [
+        "sbatch: error: invalid partition specified: nope",
+        "sbatch: error: Invalid account or account/partition combination specified",
+        "sbatch: error: Batch job submission failed: Requested node configuration is not available",
+    ],
+    "sge": [
+        'Unable to run job: Job was rejected because job requests unknown queue "nope.q"; Exiting.',
+        'Unable to run job: job rejected: the requested parallel environment "nope" does not exist; Exiting.',
+        'Unable to run job: job rejected: the requested project "proj" does not exist; Exiting.',
+        'Unable to run job: unknown resource "gpu"; Exiting.',
+    ],
+    "pbs": ["qsub: Unknown queue", "qsub: Invalid account", "qsub: Unauthorized Request"],
+}
+FOR_A_MOMENT = {
+    "slurm": [
+        "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit)",
+        "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying",
+    ],
+    "sge": ["Unable to run job: job rejected: Only 10 jobs are allowed per user (current job count: 10)"],
+    "pbs": [
+        "qsub: would exceed per-user limit on jobs in 'Q' state",
+        "Connection refused; qsub: cannot connect",
+    ],
+}
+
+
+def submitted(folder: Path, name: str, said: str) -> pytest.ExceptionInfo[BaseException]:
+    """What comes of a submission to which the scheduler's own command says this."""
+    script = folder / "script.sh"
+    script.write_text(f"#!/bin/sh\n# properties = {json.dumps(PROPERTIES)}\n")
+    command = schedulers.SCHEDULERS[name].submit(schedulers.job_need(PROPERTIES))[0]
+    path = folder / "bin" / command
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit 1\n")
+    path.chmod(0o755)
+    with pytest.raises((PixmakeError, SystemExit)) as raised:
+        schedulers.submit(name, str(script))
+    return raised
+
+
+@pytest.mark.parametrize(("name", "said"), [(name, said) for name in REFUSED for said in REFUSED[name]])
+def test_what_no_other_submission_mends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    """It is told once, and noted, so that the run ends after two."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    assert said in str(submitted(tmp_path, name, said).value)
+    assert submitted(tmp_path, name, said).value.args == (1,)
+    assert submissions.refusals() == [said, said]
+    submissions.forget_refusals()
+    assert submissions.refusals() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [(name, said) for name in FOR_A_MOMENT for said in FOR_A_MOMENT[name]]
+)
+def test_what_may_go_better_in_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    """A controller that does not answer, or a limit on the sum of what one has sent, ends no run."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    assert said in str(submitted(tmp_path, name, said).value)
+    assert submissions.refusals() == []
+
+
+def test_where_no_jobs_are_submitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine without the scheduler's command a message says where to start."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "script.sh").write_text(f"# properties = {json.dumps(PROPERTIES)}\n")
+    with pytest.raises(PixmakeError, match=r"sbatch cannot be started here: .*start Snakemake where"):
+        schedulers.submit("slurm", "script.sh")
+
+
+def test_options_of_the_submit_command_may_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As docs and profiles say, whatever they look like; without a script it is a message."""
+    given = []
+    monkeypatch.setattr(schedulers, "submit", lambda *words: given.append(words) or "7")
+    assert main(["scheduler", "sge", "submit", "-pe", "openmp", "8", "--x=1", "job.sh"]) == 0
+    assert given == [("sge", "job.sh", ["-pe", "openmp", "8", "--x=1"])]
+    with pytest.raises(SystemExit):
+        main(["scheduler", "sge", "submit"])
+    assert "a script or an id is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["pbs", "torque", "moab", "sge"])
+def test_a_shell_is_said(name: str) -> None:
+    """By themselves these run a script by its user's login shell, or by a queue's own."""
+    assert "-S /bin/sh" in " ".join(schedulers.SCHEDULERS[name].submit(schedulers.job_need(PROPERTIES)))
+
+
+def test_what_a_profile_needs(tmp_path: Path) -> None:
+    """One whose plugin is not here says what to install."""
+    assert (
+        missing_plugin(write_profile("lsf", Site(), tmp_path)) == "pip install snakemake-executor-plugin-lsf"
+    )
+    assert missing_plugin(write_profile("sge", Site(), tmp_path)) == ""
+    assert missing_plugin(write_profile("default", Site(), tmp_path)) == ""
+
+
 @pytest.mark.parametrize(
     ("listed", "kind"),
     [
@@ -278,7 +597,7 @@ def test_job_that_nobody_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A job is not given up in the moment after it was sent, and not waited for when it is forgotten."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(schedulers, "_asked", lambda command: "")
-    schedulers.note_submission("default_0_0", "slurm", "12")
+    submissions.note_submission("default_0_0", "slurm", "12")
     assert schedulers.phase("slurm", "12") == "running"
     assert schedulers.phase("slurm", "1") == "failed"
     with pytest.raises(PixmakeError, match="there is no scheduler 'slum'"):
@@ -289,6 +608,21 @@ def test_cluster_jobs_of_one_group_are_told_apart() -> None:
     """Each is known by a rule of its own, in whatever order Snakemake names them."""
     head = f"# properties = {json.dumps(PROPERTIES)}\n"
     script = f"{head}python -m snakemake --allowed-rules find_b find_a --local-groupid x --cores 4\n"
-    assert schedulers.submission_of(schedulers.script_rules(script)) == "find_a"
+    assert submissions.submission_of(schedulers.script_jobs(script)) == "find_a"
     alone = '# properties = {"type": "single", "rule": "find_c"}\nexec true\n'
-    assert schedulers.submission_of(schedulers.script_rules(alone)) == "find_c"
+    assert submissions.submission_of(schedulers.script_jobs(alone)) == "find_c"
+
+
+def test_cluster_jobs_of_images_that_a_run_finds() -> None:
+    """One rule serves all of them: they are told apart by their wildcards."""
+    names = set()
+    for image in ("a_f0", "a_f10", "b,c"):
+        properties = {"type": "single", "rule": "measure", "wildcards": {"id": image}}
+        line = f"python -m snakemake --target-jobs 'measure:id={image}' --allowed-rules measure --mode remote"
+        script = f"# properties = {json.dumps(properties)}\n{line}\n"
+        name = submissions.submission_of(schedulers.script_jobs(script))
+        assert re.fullmatch(r"[\w=-]+", name)
+        # the Snakemake on the node finds the same
+        assert name == submissions.submission_of(submissions.jobs_named(shlex.split(line)))
+        names.add((name, schedulers.submission_name(properties)))
+    assert len({name for name, _ in names}) == len({log for _, log in names}) == 3

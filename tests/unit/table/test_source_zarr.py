@@ -17,8 +17,9 @@ from tests.objectstore import Bucket
 
 from pixmake.base.errors import PixmakeError
 from pixmake.config.images import Images, Zarr
-from pixmake.config.models import Config
+from pixmake.config.models import Config, parse_config
 from pixmake.images.remote import objects as remote
+from pixmake.images.zarr_paths import metadata_file
 from pixmake.project.proposal import propose_config
 from pixmake.table.groups import make_groups
 from pixmake.table.sources import read_images
@@ -158,6 +159,26 @@ def test_everything_wrong_is_told_at_once(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "p.zarr/.zattrs").write_text(json.dumps(said))
     with pytest.raises(PixmakeError, match=r"p\.zarr: the well C/9 is not there"):
         listed(path=f"{tmp_path}/p.zarr")
+
+
+def test_plain_arrays(tmp_path: Path) -> None:
+    """They are images like others: cut into planes, each with an id and a file by which a change is seen."""
+    for name, form in (("a", 2), ("b", 3)):
+        zarr.create_array(tmp_path / f"{name}.zarr", data=FIELD, zarr_format=form)
+    asked = {"zarr": {"path": str(tmp_path), "split": ["t"]}, "axes": "tcyx"}
+    config = parse_config({"images": asked, "steps": {"m": {"shell": "true"}}}, [])
+    remote.configure(config.reach())
+    table = read_images(config.images)
+    remote.configure({})
+    assert [table.frame[name].tolist() for name in ("path", "t")] == [
+        ["a.zarr", "a.zarr", "b.zarr", "b.zarr"],
+        [0, 1, 0, 1],
+    ]
+    assert not path_problems(table)
+    for name in ("a", "b"):
+        assert Path(metadata_file(f"{tmp_path}/{name}.zarr")).is_file()
+    with pytest.raises(PixmakeError, match="'tzzyx' are no axes"):
+        parse_config({"images": {**asked, "axes": "tzzyx"}, "steps": {"m": {"shell": "true"}}}, [])
 
 
 def test_a_plate_that_lacks_something(tmp_path: Path) -> None:

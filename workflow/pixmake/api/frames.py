@@ -15,6 +15,7 @@ from pixmake.job.record import Record, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.plan.found_images import found_plan
 from pixmake.plan.plan import Plan
+from pixmake.results.image_counts import declares_measurements
 from pixmake.results.read import measured_values
 from pixmake.rules.image_rules import records
 from pixmake.table.term_names import OURS, WHY, column_names
@@ -39,13 +40,16 @@ class Results:
 
     @property
     def measurements(self) -> pd.DataFrame:
-        """One row an image and step: ``id``, ``step``, the metadata, the measurements."""
-        rows, names = [], dict[str, None]()
+        """One row an image and step that measures: ``id``, ``step``, the metadata, the measurements."""
+        found, names, measuring = [], dict[str, None](), set[str]()
         for record in self.records():
-            if record.error is None and record.measurements:
+            if record.error is None:
                 values = measured_values(record)
                 names.update(dict.fromkeys(values))
-                rows.append({**_terms(record), **values, "id": record.id, "step": record.step})
+                if values or declares_measurements(record):
+                    measuring.add(record.step)
+                found.append({**_terms(record), **values, "id": record.id, "step": record.step})
+        rows = [row for row in found if row["step"] in measuring]
         return _frame(rows, ["id", "step", *column_names(self.known.columns).values(), *names])
 
     @property

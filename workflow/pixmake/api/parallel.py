@@ -17,9 +17,11 @@ A failed task leaves a `Failed`, or with ``pass_fail_job=False`` raises its exce
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import heapq
+import inspect
 import os
 import pickle
 import queue
@@ -306,7 +308,9 @@ class _Workers(Protocol):
 def _attempt(task: Callable[[], Any]) -> _Outcome:
     """Call a task; whatever it raises is its outcome."""
     try:
-        return _Outcome(task())
+        value = task()
+        # a coroutine function has done nothing yet: what it gives is still to be awaited
+        return _Outcome(asyncio.run(value) if inspect.iscoroutine(value) else value)
     except _Stopped:
         raise
     except BaseException as error:

@@ -6,8 +6,10 @@ import contextlib
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,15 +18,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
+from pixmake.api.cell_lines import last_line
 from pixmake.api.frames import Results, known_plan
 from pixmake.api.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.api.progress_bar import is_watched, shown_bar
-from pixmake.api.run import Run, RunError
+from pixmake.api.run import FailedImagesWarning, Run, RunError, failures_in_words
 from pixmake.api.working_directory import inside
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.files import written_whole
 from pixmake.base.installed import WORKFLOW
 from pixmake.config.models import read_config
+from pixmake.config.parsl import ParslConfig, without_parsl
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
 from pixmake.plan.format_check import image_problems
@@ -59,6 +63,7 @@ def map_images(
     progress_bar: bool = True,
     axes: str | None = None,
     read_by: Sequence[str] | None = None,
+    strict: bool = False,
 ) -> pd.DataFrame:
     """Call a function for each image of a table or a folder.
 
@@ -90,6 +95,8 @@ def map_images(
     read_by
         The columns that say which part of an image a row means, such as ``["t", "c"]`` or ``["page"]``;
         default: those of OME-Zarr images.
+    strict
+        Raise an error at the end if images failed; by itself a warning says so.
 
     Returns
     -------
@@ -102,7 +109,7 @@ def map_images(
     PixmakeError
         Something is wrong with the images, the function or the params; all of it is told.
     RunError
-        With ``on_error="stop"`` an image failed; or Snakemake did.
+        With ``on_error="stop"`` or ``strict`` an image failed; or Snakemake did.
 
     Examples
     --------
@@ -144,7 +151,13 @@ def map_images(
             _watch(run, progress_bar)
             if run.state != "done":
                 raise RunError(run.reason(), run)
-            return _rows(run.results)
+            rows = _rows(run.results)
+            told = failures_in_words(run.results, "see the column error")
+            if told and strict:
+                raise RunError(told, run)
+            if told:
+                warnings.warn(told, FailedImagesWarning, stacklevel=2)
+            return rows
         except BaseException:
             run.cancel()
             raise
@@ -401,7 +414,8 @@ class ParallelConfig:
     config
         A file of settings (YAML or TOML), or what one holds:
         ``{"executors": {"big": {"threads": 4, "resources": {…}}}}``. It stands in for the settings of
-        this machine, as ``--parallel-config`` does. Default: those of this machine.
+        this machine, as ``--parallel-config`` does. Default: those of this machine. A configuration of
+        Parsl's is taken as well, as a file of QIIME 2's or as a ``parsl.Config``.
     mapping
         Step: the executor that it runs on. It goes before all else that says so.
 
@@ -419,17 +433,20 @@ class ParallelConfig:
 
     def __init__(
         self,
-        config: Mapping[str, Any] | str | Path | None = None,
+        config: Mapping[str, Any] | str | Path | ParslConfig | None = None,
         mapping: Mapping[str, str] | None = None,
     ) -> None:
-        self.file = None if config is None or isinstance(config, Mapping) else Path(config).resolve()
+        given, notes = without_parsl(config)
+        for note in notes:
+            print(f"pixmake: ParallelConfig: {note}", file=sys.stderr)
+        self.file = None if given is None or isinstance(given, Mapping) else Path(given).resolve()
         """The file of settings, if it is one."""
-        self.settings: Mapping[str, Any] | None = config if isinstance(config, Mapping) else None
+        self.settings: Mapping[str, Any] | None = given if isinstance(given, Mapping) else None
         """The settings, if they were given as such."""
         self.mapping = dict(mapping or {})
         """Step: executor."""
         if self.file is not None and not self.file.is_file():
-            raise PixmakeError([Problem("there is no such file of settings", str(config))])
+            raise PixmakeError([Problem("there is no such file of settings", str(given))])
         if self.settings is not None:
             self.settings = plain(self.settings, "ParallelConfig")
             known = ["cores", "executors", "steps"]
@@ -552,7 +569,7 @@ def _mark(config: Path) -> None:
 
 def _watch(run: Run, progress_bar: bool) -> None:
     """Wait for a run with a progress bar."""
-    with shown_bar(progress_bar and is_watched(), "job") as bar:
+    with shown_bar(progress_bar and is_watched(), "image") as bar:
         ended = False
         while not ended:
             ended = run.wait(0.2)
@@ -570,7 +587,12 @@ def _rows(results: Results) -> pd.DataFrame:
         values = measured_values(record)
         names.update(dict.fromkeys(values))
         error = None if record.error is None else f"{record.error.type}: {record.error.message}"
+        where = last_line(results.folder, record.error.traceback) if record.error is not None else ""
+        error = f"{error} ({where})" if where else error
         terms = {columns.get(term, term): value for term, value in record.terms.items()}
         rows.append({**terms, **values, "id": record.id, "error": error})
     shown = ["id", *columns.values(), *names, "error"]
-    return pd.DataFrame(rows, columns=list(dict.fromkeys(shown)))
+    table = pd.DataFrame(rows, columns=list(dict.fromkeys(shown)))
+    # as it is: pandas would make NaN of None beside texts
+    table["error"] = pd.Series([row["error"] for row in rows], dtype=object, index=table.index)
+    return table

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import atexit
 import os
+import re
 import secrets
 import subprocess
 import sys
 import threading
 import time
+import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from pixmake.api.cell_lines import in_cells, last_line
 from pixmake.api.frames import Results
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.job.record import FAILURES
@@ -29,27 +33,53 @@ FOLDER = ".snakemake/pixmake/runs"
 State = Literal["running", "done", "failed", "cancelled"]
 
 _NOTES = ("Complete log(s)", "Elapsed time", "Using workflow specific profile", "Shutting down, this might")
+_AT_ITS_END = re.compile(r"^\d+ of \d+ images done$", re.MULTILINE)
 _going: set[Run] = set()
+
+
+class FailedImagesWarning(UserWarning):
+    """Images of a run failed; the table tells which, and why."""
+
+
+def failures_in_words(results: Results, where: str) -> str:
+    """How many images failed, and the reason of most of them; nothing, if none did."""
+    failures = results.failures
+    if failures.empty:
+        return ""
+    images, where_in_cells = set(), ""
+    for record in results.records():
+        images.add(record.id)
+        if record.error is not None and not where_in_cells:
+            where_in_cells = last_line(results.folder, record.error.traceback)
+    where = f"{where_in_cells}; {where}" if where_in_cells else where
+    reasons = Counter(zip(failures["error"], failures["message"], strict=True))
+    (error, message), count = reasons.most_common(1)[0]
+    others = f", and {len(reasons) - 1} other reasons" if len(reasons) > 1 else ""
+    of_most = "" if count == len(failures) else f" ({count} of them)"
+    reason = f"{error}: {message}{of_most}{others}"
+    return f"{failures['id'].nunique()} of {len(images)} images failed: {reason}; {where}"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. Jobs are counted, one an image and step; what was done before is not among them."""
+    """How far a run is, in images; what was done before is not among them."""
 
     state: State
     """``running``, ``done``, ``failed`` (its exit status is not 0) or ``cancelled``."""
     done: int
-    """Jobs that have ended."""
+    """Images of which all jobs have ended."""
     total: int
-    """Jobs of this run; 0 as long as Snakemake has not said how many."""
+    """Images of this run; 0 as long as Snakemake has not said how many."""
     failed: int
     """Images that failed in this run."""
     seconds: float
     """Since it was started."""
+    unit: str = "images"
+    """What is counted: ``jobs``, where a run has yet to find its images."""
 
     def __str__(self) -> str:
-        none = "no jobs yet" if self.state == "running" else "nothing was to do"
-        jobs = f"{self.done} of {self.total} jobs" if self.total else none
+        none = f"no {self.unit} yet" if self.state == "running" else "nothing was to do"
+        jobs = f"{self.done} of {self.total} {self.unit}" if self.total else none
         failed = f", {self.failed} failed" if self.failed else ""
         return f"{self.state}: {jobs}{failed}, {self.seconds:.0f} s"
 
@@ -111,7 +141,7 @@ class Run:
         state, told = self.state, read_events(self._events)
         done = told.total if state == "done" else told.done
         seconds = time.monotonic() - self._begun if self._seconds is None else self._seconds
-        return Progress(state, done, told.total, self._failed(), seconds)
+        return Progress(state, done, told.total, self._failed(), seconds, told.unit)
 
     @property
     def state(self) -> State:
@@ -146,13 +176,15 @@ class Run:
         """
         return self._ended.wait(timeout)
 
-    def result(self, timeout: float | None = None) -> pd.DataFrame:
-        """Wait for the end.
+    def result(self, timeout: float | None = None, *, strict: bool = False) -> pd.DataFrame:
+        """Wait for the end; where images failed, warn of them.
 
         Parameters
         ----------
         timeout
             Seconds to wait at the most.
+        strict
+            Raise an error where images failed.
 
         Returns
         -------
@@ -164,14 +196,27 @@ class Run:
         TimeoutError
             It still runs, and goes on.
         RunError
-            It ended with an error: more images failed than ``max_failures`` allows, or Snakemake failed,
-            or it was cancelled. What is done is in ``measurements`` all the same.
+            It ended before its images were done: a failure ended it (``on_error: stop``), Snakemake failed,
+            it was cancelled; or with ``strict`` images failed. What is done is in ``measurements``.
         """
         if not self.wait(timeout):
             raise TimeoutError(f"the run is not done after {timeout:g} s: {self.progress}")
-        if self._process.returncode != 0:
+        if self.state != "done" and not self._came_to_its_end():
             raise RunError(self.reason(), self)
+        told = failures_in_words(self.results, "see its failures")
+        if told and strict:
+            raise RunError(told, self)
+        if told:
+            warnings.warn(told, FailedImagesWarning, stacklevel=2)
         return self.measurements
+
+    def _came_to_its_end(self) -> bool:
+        """Whether all images were tried: the tables are written, and the exit status tells what failed."""
+        try:
+            text = self.log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        return self.state == "failed" and _AT_ITS_END.search(text) is not None
 
     def cancel(self) -> bool:
         """End it as Ctrl-C would, with all of its jobs, and wait for that.
@@ -223,6 +268,7 @@ class Run:
                 log = self.results.path(job.log).read_text(encoding="utf-8", errors="replace").rstrip()
             except OSError:
                 log = ""
+            log = in_cells(self.results.folder, log)
             return f"{job.task.step} of {job.task.id} failed, and the run stopped there:\n{log}"
         return None
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from pixmake.api.cell_lines import Piece, note_pieces, place_of
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
 
@@ -51,7 +52,7 @@ def function_path(function: Callable[..., Any] | str, folder: Path, scripts: str
         file = inspect.getsourcefile(plain)
         if file is not None and os.path.isfile(file):
             return f"{_from(folder, Path(file))}:{plain.__name__}"
-    text = standalone_source(plain)
+    text, pieces = _standalone(plain)
     path = folder / scripts / f"{plain.__name__}.py"
     if not path.exists() or path.read_text(encoding="utf-8") != text:
         if path.exists() and not path.read_text(encoding="utf-8").startswith(_HEAD):
@@ -59,6 +60,7 @@ def function_path(function: Callable[..., Any] | str, folder: Path, scripts: str
             raise PixmakeError([Problem(what, str(path), "rename the function, or import it from there")])
         with written_whole(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
+    note_pieces(folder, path.name, pieces)
     return f"{scripts}/{plain.__name__}.py:{plain.__name__}"
 
 
@@ -75,6 +77,11 @@ def standalone_source(function: FunctionType) -> str:
     PixmakeError
         It uses something that cannot be written down, such as an array or a model that is in memory.
     """
+    return _standalone(function)[0]
+
+
+def _standalone(function: FunctionType) -> tuple[str, list[Piece]]:
+    """That text, and where the lines of its definitions come from."""
     parts = _Parts()
     _collect(function, function.__name__, parts)
     if parts.problems:
@@ -83,7 +90,13 @@ def standalone_source(function: FunctionType) -> str:
     paths = "".join(f"sys.path.append({path!r})\n" for path in sorted(parts.paths))
     imports = "".join(sorted(parts.imports | ({"import sys\n"} if paths else set())))
     blocks = [part for part in (head + imports + paths, "".join(parts.constants)) if part]
-    return "\n".join(blocks) + "".join(f"\n\n{source}" for source in parts.definitions)
+    text, pieces = "\n".join(blocks), []
+    for source, place, line in parts.definitions:
+        text += "\n\n"
+        if place:
+            pieces.append(Piece(text.count("\n") + 1, source.count("\n"), place, line))
+        text += source
+    return text, pieces
 
 
 @dataclass
@@ -93,7 +106,8 @@ class _Parts:
     imports: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
     constants: list[str] = field(default_factory=list)
-    definitions: list[str] = field(default_factory=list)
+    definitions: list[tuple[str, str, int]] = field(default_factory=list)
+    """Each with the place and the line where it begins."""
     seen: set[str] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
 
@@ -118,7 +132,9 @@ def _collect(item: FunctionType | type, name: str, parts: _Parts) -> None:
     """Add a function or class with what it uses, what it uses first."""
     parts.seen.add(name)
     try:
-        source = textwrap.dedent(inspect.getsource(item))
+        lines, first = inspect.getsourcelines(item)
+        source = textwrap.dedent("".join(lines))
+        place = place_of(item.__code__.co_filename) if isinstance(item, FunctionType) else ""
         tree = ast.parse(source).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
         hint = "put it into a file and import it from there"
@@ -130,7 +146,8 @@ def _collect(item: FunctionType | type, name: str, parts: _Parts) -> None:
             continue
         parts.seen.add(used)
         _add(used, known[used], name, parts)
-    parts.definitions.append(source if source.endswith("\n") else f"{source}\n")
+    source = source if source.endswith("\n") else f"{source}\n"
+    parts.definitions.append((source, place, max(first, 1)))
 
 
 def _known_names(item: FunctionType | type) -> dict[str, Any]:
@@ -182,7 +199,7 @@ def _add(name: str, value: Any, user: str, parts: _Parts) -> None:
     if isinstance(value, (FunctionType, type)) and home in ("__main__", "__mp_main__"):
         _collect(value, name, parts)
         if value.__name__ != name:
-            parts.definitions.append(f"{name} = {value.__name__}\n")
+            parts.definitions.append((f"{name} = {value.__name__}\n", "", 0))
         return
     written = _as_literal(value)
     if written is not None:

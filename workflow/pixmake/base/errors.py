@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 MOST_SHOWN = 40
 """Problems printed at the most; the rest is counted."""
+
+MOST_PLACES = 2
+"""Other places of one mistake that are named; the rest is counted."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,9 @@ class Problem:
     what: str
     where: str = ""
     hint: str = ""
+    mistake: str = ""
+    """What is wrong in the same way in other places, too: of problems with one such word, the first is told,
+    and how many there are. Empty: it is a mistake of its own."""
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -74,19 +80,46 @@ def in_words() -> Iterator[None]:
     """What a command of a rule trips over, as a message instead of a traceback."""
     try:
         yield
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise PixmakeError([file_problem(error)]) from None
+    except ValueError as error:
         raise PixmakeError([Problem(str(error))]) from None
+
+
+def file_problem(error: OSError) -> Problem:
+    """What an operating system has against a file, in words: ``results: No space left on device``."""
+    return Problem(error.strerror or str(error), str(error.filename or ""))
 
 
 def listed(problems: Iterable[Problem], most: int = MOST_SHOWN) -> str:
     """All problems as text, a line each, the first ``most`` in full."""
-    lines = [str(problem) for problem in problems]
+    lines = [_told(same) for same in by_mistake(problems)]
     if len(lines) == 1:
         return lines[0]
     shown = [f"  - {line}" for line in lines[:most]]
     if len(lines) > most:
         shown.append(f"  … and {len(lines) - most} more")
     return "\n".join([f"{len(lines)} problems:", *shown])
+
+
+def by_mistake(problems: Iterable[Problem]) -> list[list[Problem]]:
+    """Problems by the mistake that made them, in the order of the first of each."""
+    found: dict[object, list[Problem]] = {}
+    for number, problem in enumerate(problems):
+        key = problem.mistake or number
+        found.setdefault(key, []).append(problem)
+    return list(found.values())
+
+
+def _told(same: Sequence[Problem]) -> str:
+    """One mistake in a line: its first place in full, and where else it is."""
+    first, *others = same
+    if not others:
+        return str(first)
+    places = "; ".join(dict.fromkeys(problem.where for problem in others[:MOST_PLACES] if problem.where))
+    more = "; …" if len(others) > MOST_PLACES else ""
+    times = "once more" if len(others) == 1 else f"{len(others)} times more"
+    return f"{first} – the same {times}{f': {places}{more}' if places else ''}"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ Standard library only: it runs in whatever Python environment a step names.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,27 @@ FOLDERS = ("zarr",)
 
 _STAMP = ".snakemake_timestamp"
 """What Snakemake puts into each folder that a rule has made."""
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""What an operating system answers where nothing can be written: the disk is full, or not for this user."""
+
+_PROBE = 65_536
+"""Bytes that are written to see whether there is room."""
+
+
+def why_not_writable(folder: str | os.PathLike[str]) -> str:
+    """Why nothing can be written to a folder, which is made if need be; nothing if it can be."""
+    probe = Path(folder) / f".room.{os.urandom(4).hex()}.tmp"
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.write_bytes(b"\0" * _PROBE)
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:

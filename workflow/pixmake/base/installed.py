@@ -9,3 +9,16 @@ VERSION = "0.1.0"
 HERE = Path(__file__).resolve().parent.parent
 WORKFLOW = HERE / "_workflow" if (HERE / "_workflow").is_dir() else HERE.parent
 """The folder with ``rules``, ``schemas`` and ``report``: inside the package where that is installed."""
+
+PROFILE = "config.yaml"
+"""What the one file of a profile is called."""
+
+
+def project_template() -> Path:
+    """The folder with what a new project is made of: inside the package where that is installed."""
+    return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
+
+
+def known_profiles() -> list[str]:
+    """The names of the profiles that come with pixmake."""
+    return sorted(path.parent.name for path in (project_template() / "profiles").glob(f"*/{PROFILE}"))

@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from pixmake.base.errors import PixmakeError
+from pixmake.base.errors import PixmakeError, file_problem
+from pixmake.base.files import NO_ROOM
 from pixmake.base.installed import VERSION
 from pixmake.base.operating_system import ANYWHERE, unfit
 from pixmake.base.owner import end_with_owner
@@ -43,6 +44,11 @@ def main(words: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         sys.stderr.close()
+        return 1
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(f"pixmake: {file_problem(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

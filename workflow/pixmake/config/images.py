@@ -7,11 +7,20 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from pixmake.base.filename_terms import name_parser
 from pixmake.base.query import parse_query
 from pixmake.config.checkpoint import Checkpoint
+from pixmake.images.axes import NAMED
 from pixmake.images.formats import SEARCHED
 
 FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *SEARCHED)
@@ -285,6 +294,13 @@ class Select(_Model):
         return query
 
 
+def _array_axes(axes: str) -> str:
+    unknown = sorted({letter for letter in axes if letter not in NAMED})
+    if unknown or len(set(axes)) < len(axes) or not {"y", "x"} <= set(axes):
+        raise ValueError(f"{axes!r} are no axes: each of {', '.join(NAMED)} once at most, y and x among them")
+    return axes
+
+
 class Images(_Model):
     """Where the images and their metadata come from: one source, and what is made of it."""
 
@@ -337,6 +353,9 @@ class Images(_Model):
     `level` (0 is the full one), a region `y`, `x`, `height`, `width` in pixels of that level, a `page` of
     a TIFF. One image may then stand in many rows. Default: those of them that are there, for rows whose
     image is an OME-Zarr; none for others."""
+
+    axes: Annotated[str, AfterValidator(_array_axes)] | None = None
+    """The axes of Zarr arrays that do not say theirs, since they are no OME-Zarr: `tczyx`, a letter each."""
 
     id: str | None = None
     """A template of column names, e.g. `{plant}_{timestamp:%Y-%m-%d}`; default: the image's path

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import keyword
+import math
+import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -20,9 +23,10 @@ from pydantic import (
 )
 
 from pixmake.base.attempts import at_attempt, expression_problem, is_expression
-from pixmake.base.bounded_yaml import load_yaml
 from pixmake.base.errors import PixmakeError, Problem, nearest
+from pixmake.base.quantities import megabytes, minutes
 from pixmake.config.aggregate import Aggregate
+from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.images import Images, image_inconsistencies
 from pixmake.config.storage import Storage
 from pixmake.config.training import Training
@@ -59,16 +63,64 @@ def _whole_number(given: Any) -> Any:
 
 
 def _run_time(given: Any) -> Any:
-    """Minutes as `_whole_number`, or a text such as `2h`."""
-    values = given if isinstance(given, list) and given else [given]
-    if any(isinstance(value, str) and not is_expression(value) for value in values):
-        return _resource(given)
-    return _whole_number(given)
+    """Minutes as `_whole_number`, or a text such as `2h`, which becomes minutes."""
+    return _whole_number(_in_unit(given, minutes, "e.g. 90, 2h or 1h30m"))
+
+
+def _in_unit(given: Any, read: Callable[[str], int | None], hint: str) -> Any:
+    """A value, or a list of them, whose texts are numbers with a unit; an expression stays what it is."""
+    if isinstance(given, list):
+        return [_in_unit(value, read, hint) for value in given]
+    if not isinstance(given, str) or is_expression(given):
+        return given
+    found = read(given)
+    if found is None:
+        raise ValueError(f"{given!r} is not understood, {hint}")
+    return found
+
+
+def _known_resources(given: Any) -> Any:
+    """Resources by the names that pixmake limits jobs by: sizes in megabytes, whatever they were given in."""
+    if not isinstance(given, dict):
+        return given
+    found: dict[Any, Any] = {}
+    for name, value in given.items():
+        if name in _REFUSED:
+            raise ValueError(_REFUSED[name])
+        if not isinstance(name, str) or not _RESOURCE.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a resource: letters, digits and _, a letter first")
+        size, _, unit = name.partition("_")
+        own = name
+        if size in ("mem", "disk") and unit in ("", "mb", "mib"):
+            own = f"{size}_mb"
+            value = _in_unit(value, megabytes, "e.g. 500MB or 4GB") if not unit else value
+            value = _from_mebibytes(value) if unit == "mib" else value
+        if own in found:
+            raise ValueError(f"{name} and another of its units both say how much {own} is")
+        found[own] = value
+    return found
+
+
+def _from_mebibytes(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_from_mebibytes(each) for each in value]
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return math.ceil(value * 1.048576) if is_number else value
+
+
+_RESOURCE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_REFUSED = {
+    "mpi": "mpi: an image is one process here, not several ranks; for several cores give it `threads`",
+    "threads": "threads: the cores of a job are the step's own key `threads`",
+    "attempt": "attempt: this name is taken, by the number of an attempt",
+}
+"""Resources that Snakemake has a meaning for which no job of an image has."""
 
 
 def _resource(given: Any) -> Any:
     """Any value, a list of values (one an attempt), or an expression of `attempt`."""
-    if isinstance(given, dict) or given == []:
+    values = given if isinstance(given, list) and given else [given]
+    if not all(isinstance(value, (str, int, float)) for value in values):
         raise ValueError(f"{given!r} is no value, list of values (one for each attempt) or expression")
     if isinstance(given, str) and is_expression(given) and (problem := expression_problem(given)):
         raise ValueError(f"{given!r}: {problem}")
@@ -83,13 +135,19 @@ class Resources(_Model):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_known_names(cls, given: Any) -> Any:
+        return _known_resources(given)
+
     __pydantic_extra__: dict[str, Annotated[Any, AfterValidator(_resource)]]
 
     mem_mb: Annotated[int | list[int] | str | None, BeforeValidator(_whole_number)] = None
-    """Memory in MB: asked of the cluster, and the limit of one image's process."""
+    """Memory in MB: asked of the cluster, and the limit of one image's process. `mem: 4GB` says the same."""
 
     runtime: Annotated[int | str | list[int | str] | None, BeforeValidator(_run_time)] = None
-    """Minutes, or a text such as `2h`: asked of the cluster."""
+    """Minutes, or a text such as `2h` or `1h30m`: asked of the cluster."""
 
     def given(self) -> dict[str, Any]:
         """The resources that were set, by name."""
@@ -117,6 +175,42 @@ def _number_or_share(given: Any) -> Any:
 
 
 _SHARE = re.compile(r"\d+(\.\d+)? ?%")
+
+
+def _folder(given: str) -> str:
+    """A folder's path in its plain form."""
+    if not given.strip() or posixpath.normpath(given) == ".":
+        raise ValueError(f"{given!r} is no folder of its own, e.g. results")
+    strange = sorted(set(_NOT_IN_PATHS.findall(given)))
+    if strange:
+        shown = ", ".join(map(repr, strange))
+        raise ValueError(f"{given!r} has {shown}, which Snakemake does not take as they are in a path")
+    if given != given.strip() or any(len(part.encode()) > _LONGEST_NAME for part in given.split("/")):
+        raise ValueError(f"{given!r} is no name for a folder: it is too long, or has spaces at an end")
+    if ".snakemake" in given.split("/") and not given.startswith(_OURS):
+        raise ValueError(f"{given!r} is below .snakemake, which is Snakemake's own")
+    return posixpath.normpath(given)
+
+
+_NOT_IN_PATHS = re.compile(r"[{}<>*?\[\]\x00-\x1f\x7f\ud800-\udfff]")
+_LONGEST_NAME = 200
+_OURS = ".snakemake/pixmake/"
+
+
+def _as_json(given: Any) -> Any:
+    """What stands in YAML as JSON has it: a date is the text that was written."""
+    if isinstance(given, dict):
+        for key in given:
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r} is no text; quote it")
+        return {key: _as_json(value) for key, value in given.items()}
+    if isinstance(given, (list, tuple)):
+        return [_as_json(value) for value in given]
+    if isinstance(given, (datetime.date, datetime.datetime)):
+        return given.isoformat()
+    if given is not None and not isinstance(given, (bool, int, float, str)):
+        raise ValueError(f"{given!r} is no text, number, list or mapping")
+    return given
 
 
 class Executor(_Model):
@@ -220,7 +314,7 @@ class Step(_Model):
     """Terms of the table: the step runs once for the images that share their values (a plant's time
     series), or with `all` once for all images; default: once for each image."""
 
-    params: dict[Name, Any] = {}
+    params: Annotated[dict[Name, Any], AfterValidator(_as_json)] = {}
     """Arguments of the function, by name; a changed value runs the step again."""
 
     files: dict[Name, Suffix] = {}
@@ -279,6 +373,9 @@ class Step(_Model):
         return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
 
+DEFAULT_RESULTS, DEFAULT_LOGS = "results", "logs"
+
+
 class Config(_Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
@@ -288,8 +385,11 @@ class Config(_Model):
     steps: Annotated[dict[Name, Step], Field(min_length=1)]
     """What is done to each image: a name and a step each."""
 
-    results: str = "results"
+    results: Annotated[str, AfterValidator(_folder)] = DEFAULT_RESULTS
     """The folder of all results."""
+
+    logs: str = ""
+    """The folder of all logs; without it `logs`, or where `results` is another, `<results>/logs`."""
 
     storage: Storage = Storage()
     """How images at `s3://`, `gs://` and `https://` are reached, and where local copies stay."""
@@ -311,6 +411,20 @@ class Config(_Model):
     aggregate: Aggregate = Aggregate()
     """What is made of the records of all images."""
 
+    @property
+    def log_folder(self) -> str:
+        """The folder of all logs: two projects with results of their own write over none of the other's."""
+        beside = DEFAULT_LOGS if self.results == DEFAULT_RESULTS else f"{self.results}/{DEFAULT_LOGS}"
+        return self.logs or beside
+
+    def reach(self) -> dict[str, Any]:
+        """How images are reached and read: what `pixmake.images.remote.objects.configure` gets."""
+        return {**self.storage.given(), **self.said_of_arrays()}
+
+    def said_of_arrays(self) -> dict[str, Any]:
+        """Of the above what decides the pixels of an image."""
+        return {"zarr_axes": self.images.axes} if self.images.axes else {}
+
     def keeps_going(self, step: Step) -> bool:
         """Whether a failed image of this step leaves a record and lets the run go on."""
         return (step.on_error or self.on_error) == "continue"
@@ -322,6 +436,20 @@ class Config(_Model):
         for_all = any(name in step.needs_all for step in self.steps.values())
         return self.keep != "all" and needed and not for_all
 
+    def needed_files(self, step: Step) -> dict[str, str] | None:
+        """The files of the steps that a step needs, with their suffixes.
+
+        Nothing where such a step is not there: a mistake that is told by itself, and not once more by
+        each thing that it would have given.
+        """
+        needs = [*step.needs, *step.needs_all]
+        if any(need not in self.steps for need in needs):
+            return None
+        return {file: suffix for need in needs for file, suffix in self.steps[need].files.items()}
+
+
+TAKEN = ("report_files",)
+"""What no step can be called: folders below ``results`` that are not a step's."""
 
 Keys = tuple[str | int, ...]
 Places = Mapping[Keys, str]
@@ -342,25 +470,57 @@ def parse_config(content: Mapping[str, Any], files: Sequence[str | Path] = ()) -
     PixmakeError
         With every problem that was found.
     """
-    places: dict[Keys, str] = {}
-    problems: list[Problem] = []
-    for file in files:
-        found, repeated = key_lines(file)
-        places.update(found)
-        problems += repeated
+    places, problems = _places_in(files)
     default = str(files[0]) if files else "config"
+    for keys, text in _halved(content):
+        what = f"{_dotted(keys)}: {text!r} has half a character, which no file can hold"
+        problems.append(Problem(what, _place(places, keys, default)))
     try:
         config = Config.model_validate(content)
     except ValidationError as error:
         problems += [explain(detail, places, default) for detail in error.errors()]
         problems += _unknown_needs(content.get("steps"), places, default)
         raise PixmakeError(sorted(problems, key=_line)) from None
-    problems += [
-        Problem(what, _place(places, keys, default), hint) for keys, what, hint in _inconsistencies(config)
-    ]
+    problems += inconsistency_problems(config, files)
     if problems:
         raise PixmakeError(problems)
     return config
+
+
+def inconsistency_problems(config: Config, files: Sequence[str | Path] = ()) -> list[Problem]:
+    """What each key of a config allows by itself but not together."""
+    places, _ = _places_in(files)
+    default = str(files[0]) if files else "config"
+    return [
+        Problem(what, _place(places, keys, default), hint) for keys, what, hint in _inconsistencies(config)
+    ]
+
+
+def _places_in(files: Sequence[str | Path]) -> tuple[dict[Keys, str], list[Problem]]:
+    """Where each key stands in YAML files, and the keys that stand there twice."""
+    places: dict[Keys, str] = {}
+    problems: list[Problem] = []
+    for file in files:
+        found, repeated = key_lines(file)
+        places.update(found)
+        problems += repeated
+    return places, problems
+
+
+def _halved(content: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
+    """The texts that hold a lone surrogate, such as a YAML escape can write."""
+    if isinstance(content, str):
+        if _SURROGATE.search(content):
+            yield keys, content
+    elif isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from _halved(value, (*keys, key))
+    elif isinstance(content, list):
+        for number, value in enumerate(content):
+            yield from _halved(value, (*keys, number))
+
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def _unknown_needs(steps: Any, places: Places, default: str) -> Iterator[Problem]:
@@ -480,6 +640,8 @@ def _inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
         yield ("steps", cycle[0], "needs"), f"steps need each other: {' → '.join(cycle)}", ""
     lower: dict[str, str] = {}
     for name in config.steps:
+        if name.lower() in TAKEN:
+            yield ("steps", name), f"{config.results}/{name} is a folder of pixmake's own", "rename the step"
         twin = lower.setdefault(name.lower(), name)
         if twin != name:
             what = f"steps {twin!r} and {name!r} would write the same files where case does not count"
@@ -513,10 +675,9 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 if word in ARGUMENTS or keyword.iskeyword(word):
                     place = (*at, "params" if kind == "param" else "files", word)
                     yield place, f"{word!r} has a meaning of its own", f"rename the {kind}"
-        for option, kinds in _OF_KINDS.items():
-            if getattr(step, option) and step.kind not in kinds:
-                what = f"{option} has no meaning for a step of kind {step.kind}"
-                yield (*at, option), what, f"it belongs to: {', '.join(kinds)}"
+        for option in meaningless(step):
+            what = f"{option} has no meaning for a step of kind {step.kind}"
+            yield (*at, option), what, f"it belongs to: {', '.join(_OF_KINDS[option])}"
         for resource, what, hint in _growth_problems(step):
             yield (*at, "resources", resource), what, hint
         places = [key for key in ("python", "conda", "container") if getattr(step, key)]
@@ -524,6 +685,11 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
             yield (*at, places[1]), f"{' and '.join(places)} exclude one another", "where is it to run?"
         for word in sorted(set(step.params) & set(files)):
             yield (*at, "params", word), f"{files[word]} has a file of the same name", "rename one"
+
+
+def meaningless(step: Step) -> list[str]:
+    """The keys that a step gives and that its kind does not know."""
+    return [option for option, kinds in _OF_KINDS.items() if getattr(step, option) and step.kind not in kinds]
 
 
 def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:

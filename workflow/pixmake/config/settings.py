@@ -14,10 +14,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pixmake.base.bounded_yaml import load_yaml
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
+from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.models import Executor, Keys, Name, explain, key_lines
+from pixmake.config.parsl import imported, is_parsl, no_toml
 
 VARIABLE = "PIXMAKE_CONFIG"
 """Names the file of settings; ``--parallel-config`` sets it for what runs inside."""
@@ -94,7 +95,7 @@ def default_cores() -> int:
 
 
 def load_settings(path: str | Path) -> Settings:
-    """Read and check a file of settings, YAML or TOML.
+    """Read and check a file of settings, YAML or TOML; QIIME 2's own, of Parsl, is one too.
 
     Raises
     ------
@@ -102,6 +103,8 @@ def load_settings(path: str | Path) -> Settings:
         It is missing, cannot be read, or says something that cannot be.
     """
     content = _content(Path(path))
+    if is_parsl(content):
+        content = imported(content, str(path)).settings
     lines, problems = key_lines(path) if not str(path).endswith(".toml") else ({}, [])
     try:
         settings = Settings.model_validate(content)
@@ -111,6 +114,17 @@ def load_settings(path: str | Path) -> Settings:
     if problems:
         raise PixmakeError(problems)
     return settings
+
+
+def parsl_notes(path: str | Path) -> list[str]:
+    """Of a file of settings that is Parsl's: what is not taken over, and where its profile comes from."""
+    content = _content(Path(path))
+    if not is_parsl(content):
+        return []
+    found = imported(content, str(path))
+    profiles = " and ".join(found.profiles)
+    more = [f"`pixmake import qiime2 {path}` writes the profile {profiles} for it"] if profiles else []
+    return [*found.notes, *more]
 
 
 def place_of(found: FoundSettings, keys: Keys) -> str:
@@ -126,7 +140,9 @@ def _content(path: Path) -> Mapping[str, Any]:
         content = tomllib.loads(text) if path.suffix == ".toml" else load_yaml(text)
     except FileNotFoundError:
         raise PixmakeError([Problem("there is no such file of settings", str(path))]) from None
-    except (yaml.YAMLError, tomllib.TOMLDecodeError, ValueError, OSError) as error:
+    except tomllib.TOMLDecodeError as error:
+        raise PixmakeError(no_toml(error, path)) from None
+    except (yaml.YAMLError, ValueError, OSError) as error:
         raise PixmakeError([Problem(f"cannot be read: {error}", str(path))]) from None
     if content is None:
         return {}

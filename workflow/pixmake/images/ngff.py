@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import MissingExtraError
 from pixmake.images.axes import NAMED, Described, ImageError, Part, fit_axes, index_of, mismatch
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.objects import is_remote, zarr_axes
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -80,12 +80,12 @@ class Field:
     acquisition: int | None = None
 
 
-def open_group(path: str) -> Any:
+def open_node(path: str) -> Any:
     """Open the store of an OME-Zarr, or of a part of it, for reading: the one place where that is done.
 
     Returns
     -------
-    zarr.Group
+    zarr.Group or zarr.Array
 
     Raises
     ------
@@ -96,9 +96,10 @@ def open_group(path: str) -> Any:
     from zarr.errors import GroupNotFoundError, NodeTypeValidationError
 
     try:
-        return zarr.open_group(_store(path), mode="r")
+        return zarr.open(_store(path), mode="r")
     except (GroupNotFoundError, FileNotFoundError, NotADirectoryError):
-        raise ImageError(f"{path}: is no Zarr group: neither .zgroup nor zarr.json is there") from None
+        what = "is no Zarr group and no array: no .zgroup, .zarray or zarr.json is there"
+        raise ImageError(f"{path}: {what}") from None
     except (NodeTypeValidationError, ValueError, TypeError, KeyError) as error:
         raise ImageError(f"{path}: its Zarr metadata cannot be read: {error}") from None
 
@@ -126,8 +127,43 @@ def open_image(path: str) -> Multiscale:
     ImageError
         There is none, or its metadata are not those of an image.
     """
-    group = open_group(path)
-    return multiscale(path, group, attributes(group))
+    node = open_node(path)
+    return _array(path, node) if is_array(node) else multiscale(path, node, attributes(node))
+
+
+def is_array(node: Any) -> bool:
+    """Whether a node of a Zarr is an array, which is no OME-Zarr image by itself."""
+    return hasattr(node, "shape")
+
+
+def _array(path: str, array: Any) -> Multiscale:
+    """An array by itself, in the axes that it names, or that config.yaml names for it.
+
+    Raises
+    ------
+    ImageError
+        Nobody names them, or not as many as it has.
+    """
+    axes = _named_axes(array) or zarr_axes()
+    shape = "×".join(map(str, array.shape))
+    if not axes:
+        raise ImageError(
+            f"{path}: is a Zarr array of {shape} without the metadata of an OME-Zarr, so that nothing says "
+            "what its axes are: name them, for example `images: {axes: tczyx, …}`"
+        )
+    if len(axes) != len(array.shape):
+        raise ImageError(f"{path}: is a Zarr array of {shape}, and not of the axes `images.axes: {axes}`")
+    ones = (1.0,) * len(axes)
+    return Multiscale(path, {"": array}, axes, ("",) * len(axes), ("",), (ones,), (), "")
+
+
+def _named_axes(array: Any) -> str:
+    """The axes that an array names itself, as in Zarr v3 or by xarray; empty unless all are ones of ours."""
+    names = getattr(array.metadata, "dimension_names", None) or dict(array.attrs).get("_ARRAY_DIMENSIONS")
+    try:
+        return _axes([str(name) for name in names])[0] if names else ""
+    except (KeyError, ValueError, TypeError):
+        return ""
 
 
 def multiscale(path: str, group: Any, said: Mapping[str, Any]) -> Multiscale:

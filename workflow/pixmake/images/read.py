@@ -40,7 +40,7 @@ from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
 from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
 from pixmake.images.tiff_support import is_installed
-from pixmake.images.tiff_tags import is_tiff
+from pixmake.images.tiff_tags import MAGIC, is_tiff
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -90,10 +90,11 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return read_image(copy, part, axes)
-    if not is_plane(name) and formats.recognised(name):
+    head = b"" if is_plane(name) else formats.first_bytes(formats.place_of(name).file)
+    if head and formats.recognised(name, head):
         return formats.read(name, part, axes)
     _refuse_scene(part, name)
-    if is_tiff(name):
+    if head[:4] in MAGIC:
         return tiffs.read(name, part, axes)
     image = _decoded(name, part)
     if not part and axes is None:

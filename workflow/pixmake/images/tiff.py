@@ -9,6 +9,8 @@ order as everywhere; other samples and channels are in the file's. Standard libr
 from __future__ import annotations
 
 import importlib.util
+import io
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
+
+_AT_ONCE = 1 << 16
+"""Bytes of a file that are read before it is known what they are."""
 
 _ASSOCIATED = 1
 """TIFF's number of an extra sample that is an alpha by which the colours are multiplied."""
@@ -61,6 +66,8 @@ def read(path: str, part: Part, axes: str | None) -> Array:
         image, why = by_opencv(opened, directory, path, part)
     if image is None:
         return _by_tifffile(path, directory, part, axes, why)
+    if not part and axes is None:
+        return image
     described = Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
     return fit_axes(image[index_of(described, part, path)], left_of(described, part).axes, axes, path)
 
@@ -118,7 +125,8 @@ def _file(path: str) -> Iterator[Any]:
     try:
         # no buffer: a directory is some hundred bytes, often at the end of a large file
         with open(path, "rb", buffering=0) as file:
-            yield file
+            small = os.fstat(file.fileno()).st_size <= _AT_ONCE
+            yield io.BytesIO(file.read()) if small else file
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from None
 

@@ -26,7 +26,7 @@ def by_opencv(file: Any, directory: Directory, path: str, part: Part) -> tuple[A
     why = tiff_tags.why_not_opencv(directory)
     if why or _asks_for_more(part, directory):
         return None, why or "a part that is asked for"
-    segments = read_segments(file, path, directory)
+    segments = read_segments(directory)
     if not segments:
         return None, "strips or tiles that it does not tell in full"
     import cv2

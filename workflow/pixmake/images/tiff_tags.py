@@ -99,6 +99,12 @@ _LONGEST = 1 << 20
 _SEGMENTS = {STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS}
 _MOST_VALUES = 1024
 
+_READ = {
+    *(SUBFILE, WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, ORIENTATION, SAMPLES, ROWS, PLANAR),
+    *(PREDICTOR, TILE_WIDTH, TILE_LENGTH, SUB_IFDS, EXTRA_SAMPLES, SAMPLE_FORMAT, DEPTH),
+}
+"""Tags whose values count; of others it counts that they are there."""
+
 
 class Readable(Protocol):
     """A file that is open, with or without a buffer."""
@@ -122,6 +128,86 @@ class Segment(NamedTuple):
     """Its bytes when they are not compressed."""
 
 
+class _Layout:
+    """How numbers are laid out in one file: byte order, and the sizes of BigTIFF."""
+
+    def __init__(self, file: Readable, path: str) -> None:
+        self.file, self.path = file, path
+        self.size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        head = file.read(16)
+        self.order: Literal["<", ">"] = "<" if head[:1] == b"I" else ">"
+        self.big = head[2:4] in (b"+\0", b"\0+")
+        self.number, self.entry, self.place = ("Q", "HHQ8s", "Q") if self.big else ("H", "HHI4s", "I")
+        start = head[8:16] if self.big else head[4:8]
+        if len(start) < struct.calcsize(self.order + self.place):
+            raise ImageError(f"{path}: the file is cut short: its header is not whole")
+        (self.first,) = struct.unpack(self.order + self.place, start)
+
+    def entries(self, at: int, page: int) -> tuple[list[tuple[int, int, int, bytes]], int]:
+        """The entries of a page's directory, and where the next one is."""
+        count, size = self._count(at, page)
+        body = self._read(at + struct.calcsize(self.order + self.number), count * size, page)
+        entries = list(struct.iter_unpack(self.order + self.entry, body))
+        return entries, self._following(self.file.read(struct.calcsize(self.order + self.place)))
+
+    def others(self, following: int) -> Iterator[int]:
+        """Where the other pages' directories are."""
+        seen = {self.first}
+        while following and following not in seen:
+            seen.add(following)
+            yield following
+            page = len(seen) - 1
+            count, size = self._count(following, page)
+            self.file.seek(count * size, os.SEEK_CUR)
+            following = self._following(self.file.read(struct.calcsize(self.order + self.place)))
+
+    def value(self, place: bytes, size: int) -> bytes:
+        """The bytes of a value, which lie in the entry itself if there is room."""
+        if size <= len(place):
+            return place[:size]
+        (at,) = struct.unpack(self.order + self.place, place)
+        self.file.seek(at)
+        return self.file.read(size)
+
+    def integers(self, kind: int, count: int, place: bytes) -> tuple[int, ...]:
+        """The values of a tag."""
+        size = count * _SIZES[kind]
+        if size <= len(place):
+            return struct.unpack_from(f"{self.order}{count}{_INTEGERS[kind]}", place)
+        if size > self.size:
+            return ()
+        found = self.value(place, size)
+        return struct.unpack(f"{self.order}{count}{_INTEGERS[kind]}", found) if len(found) == size else ()
+
+    def _count(self, at: int, page: int) -> tuple[int, int]:
+        size = struct.calcsize(self.order + self.entry)
+        (count,) = struct.unpack(
+            self.order + self.number, self._read(at, struct.calcsize(self.order + self.number), page)
+        )
+        if not count:
+            what = f"page {page} should begin there, and there is none"
+            raise ImageError(f"{self.path}: is damaged at byte {at}: {what}")
+        if at + count * size > self.size:
+            raise self._cut(at, page)
+        return count, size
+
+    def _read(self, at: int, size: int, page: int) -> bytes:
+        self.file.seek(at)
+        found = self.file.read(size) if at < self.size else b""
+        if len(found) < size:
+            raise self._cut(at, page)
+        return found
+
+    def _cut(self, at: int, page: int) -> ImageError:
+        what = f"page {page} should begin at byte {at}, and the file has {self.size}"
+        return ImageError(f"{self.path}: the file is cut short: {what}")
+
+    def _following(self, found: bytes) -> int:
+        size = struct.calcsize(self.order + self.place)
+        return int(struct.unpack(self.order + self.place, found)[0]) if len(found) == size else 0
+
+
 @dataclass(frozen=True)
 class Directory:
     """The first directory of a TIFF: what its tags say of the image, and how many pages there are."""
@@ -132,6 +218,7 @@ class Directory:
     pages: int
     places: Mapping[int, tuple[int, int, bytes]]
     """Of the tags that tell where the strips or tiles are: kind, count and place of the values."""
+    layout: _Layout
 
     def one(self, tag: int, usual: int = 0) -> int:
         """The value of a tag, or the first of its values."""
@@ -196,15 +283,15 @@ def read_directory(file: Readable, path: str) -> Directory:
             description = layout.value(place, min(count, _LONGEST)).rstrip(b"\0")
         elif tag in _SEGMENTS:
             places[tag] = kind, count, place
-        elif kind in _INTEGERS and count <= _MOST_VALUES:
+        elif tag in _READ and kind in _INTEGERS and count <= _MOST_VALUES:
             tags[tag] = layout.integers(kind, count, place)
     pages = 1 + sum(1 for _ in layout.others(following))
-    return Directory(tags, description, pages, places)
+    return Directory(tags, description, pages, places, layout)
 
 
-def read_segments(file: Readable, path: str, directory: Directory) -> list[Segment]:
-    """Where the strips or tiles of the first page are; nothing if that is not told in full."""
-    layout = _Layout(file, path)
+def read_segments(directory: Directory) -> list[Segment]:
+    """Where the strips or tiles of the first page are; nothing if not all are told. The file is open."""
+    layout = directory.layout
     tiled = TILE_OFFSETS in directory.places
     named = (TILE_OFFSETS, TILE_COUNTS) if tiled else (STRIP_OFFSETS, STRIP_COUNTS)
     offsets, counts = (layout.integers(*directory.places.get(tag, (1, 0, b""))) for tag in named)
@@ -320,81 +407,3 @@ def _unlike(directory: Directory) -> Iterator[str]:
     unknown = sorted(tags.keys() - _HARMLESS)
     if unknown:
         yield f"the tag {unknown[0]}"
-
-
-class _Layout:
-    """How numbers are laid out in one file: byte order, and the sizes of BigTIFF."""
-
-    def __init__(self, file: Readable, path: str) -> None:
-        self.file, self.path = file, path
-        self.size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        head = file.read(16)
-        self.order: Literal["<", ">"] = "<" if head[:1] == b"I" else ">"
-        self.big = head[2:4] in (b"+\0", b"\0+")
-        self.number, self.entry, self.place = ("Q", "HHQ8s", "Q") if self.big else ("H", "HHI4s", "I")
-        start = head[8:16] if self.big else head[4:8]
-        if len(start) < struct.calcsize(self.order + self.place):
-            raise ImageError(f"{path}: the file is cut short: its header is not whole")
-        (self.first,) = struct.unpack(self.order + self.place, start)
-
-    def entries(self, at: int, page: int) -> tuple[list[tuple[int, int, int, bytes]], int]:
-        """The entries of a page's directory, and where the next one is."""
-        count, size = self._count(at, page)
-        body = self._read(at + struct.calcsize(self.order + self.number), count * size, page)
-        entries = list(struct.iter_unpack(self.order + self.entry, body))
-        return entries, self._following(self.file.read(struct.calcsize(self.order + self.place)))
-
-    def others(self, following: int) -> Iterator[int]:
-        """Where the other pages' directories are."""
-        seen = {self.first}
-        while following and following not in seen:
-            seen.add(following)
-            yield following
-            page = len(seen) - 1
-            count, size = self._count(following, page)
-            self.file.seek(count * size, os.SEEK_CUR)
-            following = self._following(self.file.read(struct.calcsize(self.order + self.place)))
-
-    def value(self, place: bytes, size: int) -> bytes:
-        """The bytes of a value, which lie in the entry itself if there is room."""
-        if size <= len(place):
-            return place[:size]
-        (at,) = struct.unpack(self.order + self.place, place)
-        self.file.seek(at)
-        return self.file.read(size)
-
-    def integers(self, kind: int, count: int, place: bytes) -> tuple[int, ...]:
-        """The values of a tag."""
-        size = count * _SIZES[kind]
-        if size > self.size:
-            return ()
-        found = self.value(place, size)
-        return struct.unpack(f"{self.order}{count}{_INTEGERS[kind]}", found) if len(found) == size else ()
-
-    def _count(self, at: int, page: int) -> tuple[int, int]:
-        size = struct.calcsize(self.order + self.entry)
-        (count,) = struct.unpack(
-            self.order + self.number, self._read(at, struct.calcsize(self.order + self.number), page)
-        )
-        if not count:
-            what = f"page {page} should begin there, and there is none"
-            raise ImageError(f"{self.path}: is damaged at byte {at}: {what}")
-        if at + count * size > self.size:
-            raise self._cut(at, page)
-        return count, size
-
-    def _read(self, at: int, size: int, page: int) -> bytes:
-        self.file.seek(at)
-        found = self.file.read(size) if at < self.size else b""
-        if len(found) < size:
-            raise self._cut(at, page)
-        return found
-
-    def _cut(self, at: int, page: int) -> ImageError:
-        what = f"page {page} should begin at byte {at}, and the file has {self.size}"
-        return ImageError(f"{self.path}: the file is cut short: {what}")
-
-    def _following(self, found: bytes) -> int:
-        size = struct.calcsize(self.order + self.place)
-        return int(struct.unpack(self.order + self.place, found)[0]) if len(found) == size else 0

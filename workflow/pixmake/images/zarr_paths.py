@@ -10,6 +10,9 @@ import os
 METADATA = (".zattrs", "zarr.json")
 """The file that says what a group is: of Zarr v2, of v3."""
 
+_ARRAY = ".zarray"
+"""The file that says what an array of Zarr v2 is, which may be all that there is."""
+
 _SUFFIX = ".zarr"
 
 
@@ -33,7 +36,7 @@ def metadata_file(path: str) -> str:
 
     Where neither is there, the one that Zarr v2 would have.
     """
-    for name in reversed(METADATA):
+    for name in (*reversed(METADATA), _ARRAY):
         found = f"{path.rstrip('/')}/{name}"
         if os.path.isfile(found):
             return found

@@ -153,17 +153,30 @@ def read_record(path: str | Path) -> Record:
     ValueError
         The file is not a record.
     """
-    return parse_record(read_content(path))
+    return parse_record(_content(path))
 
 
 def read_content(path: str | Path) -> dict[str, Any]:
-    """A record as the JSON that it is, checked to be one; errors as those of `read_record`."""
+    """A record as the JSON that it is, checked to be that of its place; errors as those of `read_record`."""
+    content, place = _content(path), Path(path)
+    if (content["id"], content["step"]) != (place.name.removesuffix(".json"), place.parent.name):
+        other = f"it is of step {content['step']!r} and image {content['id']!r}"
+        raise ValueError(f"{path} is not a record of pixmake: {other}")
+    return content
+
+
+def _content(path: str | Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(Path(path).read_bytes())
-        parse_record(dict(content))
-        return content
-    except (TypeError, KeyError, AttributeError, json.JSONDecodeError) as problem:
-        raise ValueError(f"{path} is not a record of pixmake: {problem}") from problem
+    except RecursionError:
+        raise ValueError(f"{path} is not a record of pixmake: it is nested too deep") from None
+    except ValueError as problem:
+        reason = "it is empty" if not os.path.getsize(path) else str(problem)
+        raise ValueError(f"{path} is not a record of pixmake: {reason}") from None
+    wrong = _problem(content)
+    if wrong:
+        raise ValueError(f"{path} is not a record of pixmake: {wrong}")
+    return content
 
 
 def parse_record(content: dict[str, Any]) -> Record:
@@ -171,6 +184,48 @@ def parse_record(content: dict[str, Any]) -> Record:
     error = content.pop("error")
     images = tuple(content.pop("images", ()))
     return Record(**content, error=Failure(**error) if error else None, images=images)
+
+
+def _problem(content: Any) -> str:
+    """What is wrong with the JSON of a record; nothing if it is one."""
+    if not isinstance(content, dict):
+        return "it holds no JSON object"
+    missing = _REQUIRED - content.keys()
+    if missing:
+        return f"it has no {', '.join(sorted(missing))}"
+    unknown = content.keys() - _PARTS
+    if unknown:
+        return f"it has the unknown part {', '.join(sorted(unknown))}"
+    for name, type_ in _TYPES.items():
+        if name in content and not isinstance(content[name], type_):
+            return f"its {name} is a {type(content[name]).__name__}"
+    if content["status"] not in _STATES:
+        return f"its status is {content['status']!r}"
+    if content["status"] == "failed" and not _is_failure(content["error"]):
+        return "it does not say why it failed"
+    if not all(isinstance(each, dict) and "value" in each for each in content["measurements"].values()):
+        return "a measurement of it has no value"
+    return ""
+
+
+def _is_failure(error: Any) -> bool:
+    return isinstance(error, dict) and {"type", "message"} <= error.keys() <= set(Failure.__annotations__)
+
+
+_PARTS = frozenset(Record.__annotations__)
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "id": str,
+    "step": str,
+    "metadata": dict,
+    "measurements": dict,
+    "files": dict,
+    "error": (dict, type(None)),
+    "run": dict,
+    "images": list,
+    "origin": dict,
+}
+_REQUIRED = frozenset(["id", "step", "status", "metadata", "measurements", "files", "error"])
+_STATES = ("ok", "failed")
 
 
 def missing_as_text(value: Any) -> Any:

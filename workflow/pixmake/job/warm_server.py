@@ -908,7 +908,12 @@ def main(words: list[str]) -> int:
         return 0
     job = json.loads(sys.stdin.buffer.read())
     if words[0] == "explain":
-        return explain(job, words[1])
+        try:
+            return explain(job, words[1])
+        except OSError as error:  # where a record cannot be written, nor can why
+            what = error.filename or "no record can be written"
+            print(f"pixmake: {what}: {error.strerror}", file=sys.stderr)
+            return 1
     _end_with_parent()
     _adopt_strays()
     return run_child(job)

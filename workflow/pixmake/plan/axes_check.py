@@ -67,7 +67,10 @@ def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | No
             if why:
                 where = f"steps.{planned.name}.axes, {group.where}"
                 # one word for an image: its other planes have the same axes
-                problems.setdefault((path, planned.name), Problem(f"{named(path, part)} {why}", where))
+                what = f"{named(path, part)} {why}"
+                problems.setdefault(
+                    (path, planned.name), Problem(what, where, mistake=f"{planned.name} {why}")
+                )
     if broken and len(broken) == len({path for path, *_ in looked}):
         return [*broken.values(), *problems.values()]
     if notes is not None:

@@ -101,6 +101,29 @@ def group_names(
     return {job_id: f"{stage.name}_{number // size}" for number, job_id in enumerate(order)}
 
 
+@dataclass(frozen=True)
+class Load:
+    """What the images of a stage are to a cluster."""
+
+    stage: Stage
+    jobs: int
+    seconds: float | None
+    """Of one job, by earlier runs; None before there was one."""
+
+
+def load_of(stage: Stage, images: int, results: str, cores: int | None) -> Load:
+    """How many cluster jobs some images are, and how long each is."""
+    measured = [_mean_seconds(results, step) for step in stage.steps]
+    known = None if None in measured else sum(seconds or 0.0 for seconds in measured)
+    if stage.placement.images_per_job == 1:
+        # each step of each image is a job of its own
+        steps = len(stage.steps)
+        return Load(stage, images * steps, None if known is None else known / steps)
+    size = min(images_per_job(stage, results, cores), max(images, 1))
+    at_a_time = max(1, (cores or 1) // stage.placement.threads)
+    return Load(stage, -(-images // size), None if known is None else known * -(-size // at_a_time))
+
+
 def images_per_job(stage: Stage, results: str, cores: int | None) -> int:
     """How many images one cluster job holds: a number, or as many as fill its minutes."""
     asked = stage.placement.images_per_job

@@ -43,7 +43,7 @@ def format_problems(plan: Plan) -> list[Problem]:
                 for each in group.members or (group,):
                     images.update(dict.fromkeys(each.paths, each.where))
     unread: dict[str, list[tuple[str, str]]] = {}
-    for path, why in unread_formats(images):
+    for path, why, _ in unread_formats(images):
         unread.setdefault(why, []).append((path, images[path]))
     return [
         Problem(f"{path}: {why}" + (f"; so {_are(len(others))}" if others else ""), where)
@@ -51,8 +51,8 @@ def format_problems(plan: Plan) -> list[Problem]:
     ]
 
 
-def unread_formats(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Files here that nothing reads, and why: for all of a format in the same words."""
+def unread_formats(paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Files here that nothing reads, and why, in full and in short: for all of a format in the same words."""
     for path in paths:
         if is_remote(path) or is_zarr(path):
             continue
@@ -62,9 +62,11 @@ def unread_formats(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
             try:
                 formats.require(found, path)
             except MissingExtraError as error:
-                yield path, str(error).removeprefix(f"{path}: ")
+                way = f"pip install 'pixmake[{found.EXTRA}]', or ask for `path`"
+                yield path, str(error).removeprefix(f"{path}: "), f"is {found.NAME}: {way}"
         elif head and signs.name_of(head) not in signs.IMAGES:
-            yield path, formats.unknown(path, head).removeprefix(f"{path}: ")
+            why = formats.unknown(path, head).removeprefix(f"{path}: ")
+            yield path, why, "is of no image format that pixmake knows: ask for `path`"
 
 
 def _are(count: int) -> str:

@@ -9,7 +9,7 @@ import gc
 import hashlib
 import os
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,13 +18,21 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import rule_name
 from pixmake.config.images import Images
-from pixmake.config.models import Config, Step, parse_config, parse_images, parse_storage
+from pixmake.config.in_order import InOrder, what_is_in_order
+from pixmake.config.models import (
+    Config,
+    Step,
+    inconsistency_problems,
+    parse_config,
+    parse_images,
+    parse_storage,
+)
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
 from pixmake.images.remote.objects import configure, is_remote, versions
 from pixmake.job.gathered import members_text
 from pixmake.job.task import Task
-from pixmake.plan.cluster_groups import Standing, group_names, stages
+from pixmake.plan.cluster_groups import Stage, Standing, group_names, stages
 from pixmake.plan.containers import (
     SPLIT,
     checkpoint_problems,
@@ -40,17 +48,21 @@ from pixmake.plan.kinds import KINDS, takes_images
 from pixmake.plan.record_index import Known, known_records
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
-from pixmake.table.groups import Group, make_grouping, make_groups
+from pixmake.table.groups import Group, make_grouping, unknown_columns
 from pixmake.table.look_alikes import compared_columns, look_alike_notes
 from pixmake.table.per_groups import Levels, make_levels
-from pixmake.table.selection import select_rows
+from pixmake.table.row_sum import RowSum, row_sum
+from pixmake.table.selection import SelectionStep, selection_steps
 from pixmake.table.sources import read_images
 from pixmake.table.table import Note, Table, path_problems, without_missing
 from pixmake.table.term_names import renaming_notes
 
-LOGS = "logs"
 GATHERED = ".gathered"
 """The folder below ``results`` with a file for each step whose results other jobs get all at once."""
+
+
+OWN_RULES = ("all", "records", "aggregate", "report", "provenance", "find_images")
+"""Rules that every project may have; see `own_rules`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +139,8 @@ class Plan:
     """On a cluster node: the jobs that are to run there. None at all, where only tables are made."""
     is_slice: bool = False
     """Whether other runs do other images, and tables are made once all are done."""
+    rows: RowSum | None = None
+    """Where the rows of the source are, if it was read for this plan."""
 
     @property
     def levels(self) -> Levels:
@@ -134,7 +148,11 @@ class Plan:
         return Levels(self.groups, self.cohorts)
 
     def jobs(
-        self, *, over_several: bool | None = None, step: str | None = None
+        self,
+        *,
+        over_several: bool | None = None,
+        step: str | None = None,
+        without: Mapping[str, Container[str]] | None = None,
     ) -> Iterator[tuple[PlannedStep, Job]]:
         """Every job, all of the first step, then of the next.
 
@@ -144,6 +162,8 @@ class Plan:
             Only those of `per`, or none of those.
         step
             Only those of this step.
+        without
+            By step the ids of those that are left out.
         """
         if self.planned_before is not None:
             for planned, job in self.planned_before:
@@ -159,7 +179,10 @@ class Plan:
                 continue
             failures = failures_to_retry(self.config.results, planned.name)
             names = shared.get(planned.name)
+            left_out = (without or {}).get(planned.name, ())
             for group in self.levels.of(planned.name):
+                if group.id in left_out:
+                    continue
                 job = self._job(planned, group, failures.get(group.id, 0), index)
                 yield planned, job if names is None else replace(job, group=names[group.id])
 
@@ -171,16 +194,19 @@ class Plan:
         """Of each step whose images go to the cluster in groups, the group of each image."""
         ids = [group.id for group in self.groups]
         shared: dict[str, Mapping[str, str]] = {}
-        standing = [
+        for stage in self.stages():
+            names = group_names(stage, ids, self.config.results, self.cores)
+            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
+        return shared
+
+    def stages(self) -> list[Stage]:
+        """The steps that share cluster jobs, by executor."""
+        return stages(
             Standing(
                 each.name, each.placement, each.step.needs, each.step.needs_all, each.step.terms is not None
             )
             for each in self.steps
-        ]
-        for stage in stages(standing):
-            names = group_names(stage, ids, self.config.results, self.cores)
-            shared |= {} if names is None else dict.fromkeys(stage.steps, names)
-        return shared
+        )
 
     def files(self, step: str) -> list[str]:
         """The files of all jobs of a step."""
@@ -252,7 +278,7 @@ class Plan:
             needed=tuple(needed),
             record=record,
             files=tuple(files),
-            log=f"{LOGS}/{planned.name}/{group.id}.log",
+            log=f"{self.config.log_folder}/{planned.name}/{group.id}.log",
             gathered=tuple(gathered),
             members=members,
         )
@@ -303,27 +329,37 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     PixmakeError
         With everything that is wrong with config, table and steps, all at once.
     """
+    source = str(files[0]) if files else "config"
     try:
         config = parse_config(content, files)
     except PixmakeError as error:
+        raise PixmakeError([*error.problems, *_further_problems(content, source, files)]) from None
+    return make_plan(config, source)
+
+
+def _further_problems(
+    content: Mapping[str, Any], source: str, files: Sequence[str | Path]
+) -> tuple[Problem, ...]:
+    """What is wrong with steps, files, table and images, for a config that has problems of its own."""
+    configure(parse_storage(content))
+    found = what_is_in_order(content)
+    if found is None:
         images = parse_images(content)
-        configure(parse_storage(content))
-        raise PixmakeError(
-            [*error.problems, *(table_problems(images, str(files[0]) if files else "") if images else ())]
-        ) from None
-    return make_plan(config, str(files[0]) if files else "config")
+        return table_problems(images, source) if images else ()
+    problems = _inconsistencies(found, content, files)
+    if not found.has_images:
+        return (*problems, *_planned_steps(found.config, source)[1], *_function_problems(found.config))
+    if found.config.images.checkpoint is not None:
+        return (*problems, *_plan_of_containers(found.config, source)[1])
+    return (*problems, *_plan_of_table(found.config, source)[1])
 
 
-def table_problems(images: Images, source: str = "") -> tuple[Problem, ...]:
-    """What is wrong with a table, for a config that has problems of its own."""
-    problems: list[Problem] = []
-    try:
-        table = selected_table(images, source)
-        problems += path_problems(table)
-        problems += make_grouping(table, images).problems
-    except PixmakeError as error:
-        problems += error.problems
-    return tuple(problems)
+def _inconsistencies(
+    found: InOrder, content: Mapping[str, Any], files: Sequence[str | Path]
+) -> list[Problem]:
+    """What keys do not allow together; a needed step that has mistakes of its own is there all the same."""
+    gone = {f"there is no step {name!r}" for name in set(content["steps"]) - set(found.config.steps)}
+    return [each for each in inconsistency_problems(found.inconsistent, files) if each.what not in gone]
 
 
 def make_plan(config: Config, source: str = "config") -> Plan:
@@ -341,10 +377,14 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
-    configure(config.storage.given())
+    configure(config.reach())
     with _no_garbage():
         containers = config.images.checkpoint is not None
-        return _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
+        found = _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
+    plan, problems = found
+    if problems or plan is None:
+        raise PixmakeError(problems)
+    return plan
 
 
 @contextmanager
@@ -359,44 +399,82 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _plan_of_table(config: Config, source: str) -> Plan:
-    problems: list[Problem] = []
-    steps: tuple[PlannedStep, ...] = ()
+def table_problems(images: Images, source: str = "") -> tuple[Problem, ...]:
+    """What is wrong with a table and with what `images` says of it."""
+    return tuple(_read_table(images, source)[1])
+
+
+@dataclass(frozen=True)
+class _ReadTable:
+    """A table of images, as far as it is in order."""
+
+    columns: list[str]
     groups: tuple[Group, ...] = ()
-    columns: list[str] = []
-    cohorts: Mapping[str, tuple[Group, ...]] = {}
-    functions: tuple[PlannedFunction, ...] = ()
     notes: tuple[Note, ...] = ()
+    rows: RowSum | None = None
+    selected: Table | None = None
+
+
+def _read_table(images: Images, source: str) -> tuple[_ReadTable | None, list[Problem]]:
+    """The table, selected and grouped, and all that is wrong on the way."""
     try:
-        steps = _planned_steps(config, source)
+        read = read_images(images)
     except PixmakeError as error:
-        problems += error.problems
+        return None, list(error.problems)
+    columns = read.columns
     try:
-        table = selected_table(config.images, source)
-        columns = table.columns
-        problems += path_problems(table)
-        grouping = make_grouping(table, config.images)
-        problems += grouping.problems
-        groups, notes = grouping.groups, (*table.notes, *grouping.notes())
-        if not groups and not problems:
-            what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
-            problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
+        unknown = list(unknown_columns(read, images))
+    except PixmakeError as error:
+        unknown = list(error.problems)
+    try:
+        selected = select_images(images, read, source)
+    except PixmakeError as error:
+        # which rows make groups is not known now, but which columns there are
+        return _ReadTable(columns), [*error.problems, *unknown]
+    table = selected.table
+    problems = path_problems(table)
+    if unknown:
+        return _ReadTable(columns), [*problems, *unknown]
+    grouping = make_grouping(table, images)
+    problems += grouping.problems
+    groups, notes = grouping.groups, (*table.notes, *grouping.notes())
+    if not groups and not problems:
+        what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
+        problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
+    rows = row_sum(selected.read, selected.steps, table, grouping)
+    return _ReadTable(columns, groups, notes, rows, table), problems
+
+
+def _plan_of_table(config: Config, source: str) -> tuple[Plan | None, list[Problem]]:
+    """The plan, and all that is wrong with it."""
+    steps, problems = _planned_steps(config, source)
+    table, found = _read_table(config.images, source)
+    problems += found
+    if table is None:
+        return None, problems + _function_problems(config)
+    columns, groups = table.columns, table.groups
+    cohorts: Mapping[str, tuple[Group, ...]] = {}
+    alike: tuple[Note, ...] = ()
+    try:
         cohorts = make_levels(config, groups, columns).cohorts
         terms = [term for step in config.steps.values() for term in step.terms or ()]
         told = set(compared_columns(config.images))
-        notes += tuple(look_alike_notes(table, [term for term in terms if term not in told]))
+        if table.selected is not None:
+            alike = tuple(look_alike_notes(table.selected, [term for term in terms if term not in told]))
     except PixmakeError as error:
         problems += error.problems
-    try:
-        functions = plan_functions(config, columns or None)
-    except PixmakeError as error:
-        problems += error.problems
+    functions = _function_problems(config, columns)
+    problems += functions
     known = {} if problems else _known_versions(groups)
-    plan = Plan(config, groups, steps, tuple(columns), cohorts, known, notes=notes, functions=functions)
-    problems = problems or [*collisions(plan), *_kind_problems(plan)]
-    if problems:
-        raise PixmakeError(problems)
-    return _seen_before(plan)
+    plan = Plan(
+        *(config, groups, steps, tuple(columns), cohorts, known),
+        notes=(*table.notes, *alike),
+        functions=() if functions else plan_functions(config, columns),
+        rows=table.rows,
+    )
+    if not found and {each.name for each in steps if each.step.terms is not None} <= set(cohorts):
+        problems += [*collisions(plan), *_kind_problems(plan)]
+    return plan if problems else _seen_before(plan), problems
 
 
 def _seen_before(plan: Plan) -> Plan:
@@ -411,50 +489,63 @@ def _seen_before(plan: Plan) -> Plan:
     return replace(plan, known=known, changed=changed, notes=(*plan.notes, *late))
 
 
-def _plan_of_containers(config: Config, source: str) -> Plan:
-    """The plan of a project whose images are found during the run."""
+def _function_problems(config: Config, columns: list[str] | None = None) -> list[Problem]:
+    """What is wrong with the functions of tables."""
+    try:
+        plan_functions(config, columns)
+    except PixmakeError as error:
+        return list(error.problems)
+    return []
+
+
+def _plan_of_containers(config: Config, source: str) -> tuple[Plan | None, list[Problem]]:
+    """The plan of a project whose images are found during the run, and all that is wrong with it."""
     checkpoint = config.images.checkpoint
     assert checkpoint is not None
     holding = container_config(config)
-    problems: list[Problem] = []
-    steps: tuple[PlannedStep, ...] = ()
-    groups: tuple[Group, ...] = ()
-    table: Table | None = None
-    try:
-        steps = _planned_steps(config, source)
-    except PixmakeError as error:
-        problems += error.problems
-    try:
-        table = selected_table(holding.images, source)
-        problems += path_problems(table)
-        groups = make_groups(table, holding.images) if not problems else ()
-    except PixmakeError as error:
-        problems += error.problems
+    steps, problems = _planned_steps(config, source)
+    table, found = _read_table(holding.images, source)
+    problems += found
     problems += checkpoint_problems(config, table.columns if table is not None else [])
-    if problems:
-        raise PixmakeError(problems)
-    assert table is not None
+    problems += _function_problems(config)
+    if table is None or problems:
+        return None, problems
     split = PlannedStep(
         name=SPLIT,
         step=holding.steps[SPLIT],
         source=split_source(checkpoint),
         keeps_going=config.on_error == "continue",
-        storage=config.storage.given(),
+        storage=config.reach(),
         work=split_work(checkpoint),
     )
-    known = _known_versions(groups)
-    containers = Plan(holding, groups, (split,), tuple(table.columns), versions=known, notes=table.notes)
-    problems = list(collisions(containers))
-    if problems:
-        raise PixmakeError(problems)
+    containers = Plan(
+        *(holding, table.groups, (split,), tuple(table.columns)),
+        versions=_known_versions(table.groups),
+        notes=table.notes,
+        rows=table.rows,
+    )
     functions = plan_functions(config, None)
-    return Plan(config, (), steps, (), functions=functions, containers=_seen_before(containers))
+    problems = list(collisions(containers))
+    if not problems:
+        containers = _seen_before(containers)
+    return Plan(config, (), steps, (), functions=functions, containers=containers), problems
 
 
 def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
     """The versions of the images at URIs; their table has been looked at, so they are known."""
     found = versions(path for group in groups for path in group.paths if is_remote(path))
     return {path: version for path, version in found.items() if version is not None}
+
+
+@dataclass(frozen=True)
+class SelectedImages:
+    """The rows to run, and how they came to be these."""
+
+    table: Table
+    read: Table
+    """What the source gave."""
+    steps: Sequence[SelectionStep]
+    """What each condition of `images.select` has left of it."""
 
 
 def selected_table(images: Images, config: str = "") -> Table:
@@ -472,15 +563,20 @@ def selected_table(images: Images, config: str = "") -> Table:
     PixmakeError
         The table cannot be used, or no row is left.
     """
-    table = read_images(images)
-    selected = select_rows(table, images.select, images.group_by, config)
+    return select_images(images, read_images(images), config).table
+
+
+def select_images(images: Images, table: Table, config: str = "") -> SelectedImages:
+    """The rows to run of what the source gave; errors as those of `selected_table`."""
+    steps = selection_steps(table, images.select, images.group_by, config)
+    notes = [note for step in steps for note in step.notes]
+    selected = table.keep(steps[-1].kept) if steps else table
     if not len(selected):
         hint = "look at images.select" if len(table) else ""
         what = f"no image: {len(table)} rows, of which none is selected"
-        told = selected.notes[len(table.notes) :]
-        raise PixmakeError([Problem(what, table.source, hint), *(note.as_problem() for note in told)])
+        raise PixmakeError([Problem(what, table.source, hint), *(note.as_problem() for note in notes)])
     alike = look_alike_notes(table, compared_columns(images))
-    selected = selected.noting([*alike, *renaming_notes(table.columns)])
+    there = selected = selected.noting([*notes, *alike, *renaming_notes(table.columns)])
     if images.missing == "skip":
         there = without_missing(selected)
         if not len(there):
@@ -488,11 +584,11 @@ def selected_table(images: Images, config: str = "") -> Table:
             raise PixmakeError(
                 [Problem(what, table.source, f"the first: {there.notes[len(selected.notes)].path}")]
             )
-        return there
-    return selected
+    return SelectedImages(there, table, steps)
 
 
-def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
+def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...], list[Problem]]:
+    """The steps that are in order, and what is wrong with the others."""
     problems: list[Problem] = []
     planned = []
     placements: dict[str, Placement] = {}
@@ -513,31 +609,32 @@ def _planned_steps(config: Config, source: str) -> tuple[PlannedStep, ...]:
                     step=step,
                     source=kind.source(step),
                     keeps_going=config.keeps_going(step),
-                    work=kind.work(step),
+                    work={**kind.work(step), **config.said_of_arrays()},
                     takes_images=takes_images(step),
                     temporary=config.is_temporary(name),
                     keep=config.keep,
-                    storage=config.storage.given(),
+                    storage=config.reach(),
                 )
             )
-    if problems:
-        raise PixmakeError(problems)
-    return tuple(planned)
+    return tuple(planned), problems
 
 
 def _in_order(config: Config) -> list[str]:
     """The steps, each after those that it needs; config.yaml's order otherwise."""
-    order: list[str] = []
+    order: dict[str, None] = {}
+    on_the_way: set[str] = set()
 
     def visit(name: str) -> None:
+        if name in order or name in on_the_way or name not in config.steps:
+            return  # steps that need each other, or one that is not there, are told by themselves
+        on_the_way.add(name)
         for need in (*config.steps[name].needs, *config.steps[name].needs_all):
             visit(need)
-        if name not in order:
-            order.append(name)
+        order[name] = None
 
     for name in config.steps:
         visit(name)
-    return order
+    return list(order)
 
 
 def collisions(plan: Plan) -> Iterator[Problem]:
@@ -550,21 +647,25 @@ def collisions(plan: Plan) -> Iterator[Problem]:
             what = f"{' and '.join(images)} get one id, {group.id!r}"
             if twin.id != group.id:
                 what = f"the ids {twin.id!r} and {group.id!r} make one rule name"
-            yield Problem(what, f"{twin.where} and {group.where}", _telling_apart(twin, group))
+            yield Problem(
+                what, f"{twin.where} and {group.where}", _telling_apart(twin, group), "ids are not unique"
+            )
     yield from _cohort_collisions(plan)
     names = {planned.name for planned in plan.steps}
-    gathering = {gathering_rule(step) for step in plan.gathered_steps()}
+    own = own_rules(plan)
     rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
     for planned in plan.steps:
         for group in plan.levels.of(planned.name):
             name = rule_name(planned.name, group.id)
-            if name in gathering:
-                what = f"{planned.name} of {group.id} and the rule that gathers a step are both {name}"
-                yield Problem(what, f"steps.{planned.name}", "rename a step")
+            if name in own:
+                what = f"{planned.name} of {group.id} and a rule of pixmake's own are both {name}"
+                where = f"steps.{planned.name}"
+                yield Problem(what, where, "rename a step", f"rule names of {planned.name}")
             for other in names - {planned.name}:
                 if name.startswith(f"{other}_") and name.removeprefix(other) in rules.get(other, groups):
                     what = f"{planned.name} of {group.id} and {other} make one rule name, {name}"
-                    yield Problem(what, f"steps.{planned.name}", "rename a step")
+                    where = f"steps.{planned.name}"
+                    yield Problem(what, where, "rename a step", f"rule names of {planned.name}")
         suffixes = [
             path.removeprefix(f"{plan.config.results}/{planned.name}/")
             for path in file_paths(plan.config.results, planned.name, planned.step, "")
@@ -572,6 +673,14 @@ def collisions(plan: Plan) -> Iterator[Problem]:
         ends = [*suffixes, ".json"]
         if len(set(ends)) < len(ends) or any(suffix.endswith(".json") for suffix in suffixes):
             yield from _file_collisions(plan, planned)
+
+
+def own_rules(plan: Plan) -> set[str]:
+    """The names of the rules that are no job of a step."""
+    tables = {f"collect_{each.name}_{file}" for each in plan.steps for file in each.step.files}
+    functions = {f"aggregate_{name}" for name in plan.config.aggregate.all_functions}
+    made = {f"made_{each.name}" for each in plan.steps}
+    return {*OWN_RULES, *map(gathering_rule, plan.gathered_steps()), *tables, *functions, *made}
 
 
 def _telling_apart(one: Group, other: Group) -> str:
@@ -594,7 +703,8 @@ def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
             if twin is not cohort:
                 what = f"the ids {twin.id!r} and {cohort.id!r} make one rule name"
                 hint = "change one of the values"
-                yield Problem(what, f"steps.{step}.per, {twin.where} and {cohort.where}", hint)
+                where = f"steps.{step}.per, {twin.where} and {cohort.where}"
+                yield Problem(what, where, hint, f"rule names of {step}")
 
 
 def _kind_problems(plan: Plan) -> Iterator[Problem]:
@@ -613,4 +723,5 @@ def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:
             other = writers.setdefault(path, group.id)
             if other != group.id:
                 what = f"{other} and {group.id} would both write {path}"
-                yield Problem(what, f"steps.{planned.name}.files", "rename the file")
+                where = f"steps.{planned.name}.files"
+                yield Problem(what, where, "rename the file", f"files of {planned.name}")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from pixmake.progress.tally import BEGIN, Tally, Work
 
 EVENTS = "PIXMAKE_EVENTS"
 """The environment variable that holds the file's path."""
@@ -18,9 +21,12 @@ class Told:
     """The last that was told."""
 
     done: int = 0
+    """Images of this run of which all jobs have ended; jobs, as long as the images are not known."""
     total: int = 0
     failed_rules: tuple[str, ...] = ()
     """Rules of which an attempt failed, in time's order."""
+    unit: str = "jobs"
+    """What is counted: ``images``, or ``jobs``."""
 
 
 def write_events(workflow: Any) -> None:
@@ -40,20 +46,61 @@ class EventFile(logging.Handler):
     def __init__(self, path: Path) -> None:
         super().__init__(logging.INFO)
         self.path = path
+        self.images: OpenImages | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a log record of Snakemake's, if it is about the run as a whole."""
         event = str(getattr(record, "event", None) or "")
-        if event == "run_info" and hasattr(record, "stats"):
+        if event == BEGIN:
+            self.images = OpenImages.of(record.tally)  # type: ignore[attr-defined]
+            self._count()
+        elif event == "job_finished" and self.images is not None:
+            if self.images.ended(record.job_id):  # type: ignore[attr-defined]
+                self._count()
+        elif self.images is not None and event in ("run_info", "progress"):
+            return
+        elif event == "run_info" and hasattr(record, "stats"):
             self._write({"done": 0, "total": int(record.stats.get("total", 0))})
         elif event == "progress" and hasattr(record, "done") and hasattr(record, "total"):
             self._write({"done": record.done, "total": record.total})
         elif event == "job_error":
             self._write({"failed": str(getattr(record, "rule_name", ""))})
 
+    def _count(self) -> None:
+        if self.images is not None:
+            self._write({"done": self.images.done, "total": self.images.total, "unit": "images"})
+
     def _write(self, content: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(content) + "\n")
+
+
+@dataclass
+class OpenImages:
+    """The images of a run by the jobs of theirs that have not ended."""
+
+    works: dict[int, Work]
+    open: Counter[str]
+    total: int
+    done: int = 0
+
+    @classmethod
+    def of(cls, tally: Tally) -> OpenImages | None:
+        """Those of a run that begins; nothing where it has none, or finds them only now."""
+        works = tally.to_run()
+        counted = Counter(work.id for work in works.values())
+        return cls(works, counted, len(counted)) if works else None
+
+    def ended(self, number: int) -> bool:
+        """Whether the end of a job is the end of its image."""
+        work = self.works.pop(number, None)
+        if work is None:
+            return False
+        self.open[work.id] -= 1
+        if self.open[work.id]:
+            return False
+        self.done += 1
+        return True
 
 
 def read_events(path: Path) -> Told:
@@ -70,6 +117,6 @@ def read_events(path: Path) -> Told:
         event = json.loads(line)
         if "failed" in event:
             failed.append(event["failed"])
-        elif event["done"] or not told.done:
-            told = Told(event["done"], event["total"])
-    return Told(told.done, told.total, tuple(failed))
+        elif event["done"] or not told.done or event.get("unit", "jobs") != told.unit:
+            told = Told(event["done"], event["total"], unit=event.get("unit", "jobs"))
+    return replace(told, failed_rules=tuple(failed))

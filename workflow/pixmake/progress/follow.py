@@ -72,6 +72,9 @@ def status_table(counts: Mapping[str, Count]) -> list[str]:
     lines = [f"{'step':<{width}}  {'done':>8}  {'failed':>8}  {'to do':>8}"]
     for step, count in counts.items():
         lines.append(f"{step:<{width}}  {count.done:>8}  {count.failed:>8}  {count.to_do:>8}")
+    for step, count in counts.items():
+        if count.empty:
+            lines.append(f"{step}: {count.empty} of {count.done} measured nothing")
     return lines
 
 

@@ -8,27 +8,34 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import re
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.files import NO_ROOM
+from pixmake.base.ids import rule_name
 from pixmake.job.record import Failure, read_record
 from pixmake.job.run import PREREQUISITE
+from pixmake.job.whole_records import why_broken
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now
-from pixmake.progress.tally import Tally, Work
+from pixmake.progress.tally import BEGIN, Tally, Work
 
-BEGIN, END = "pixmake_begin", "pixmake_end"
-"""Events of our own among Snakemake's, so that they come in order."""
+END = "pixmake_end"
+"""An event of our own among Snakemake's, so that it comes in order; another one is `BEGIN`."""
 
 MADE = "made_"
 """How the names of rules begin that only say that a step is done: they are not counted for people."""
+
+CLUSTER_LOGS = "logs/cluster"
+"""The folder with what cluster jobs print."""
 
 MOST_ERRORS = 10
 """Failed attempts that are told one by one."""
@@ -53,6 +60,7 @@ class Reporter:
         self.dryrun = bool(settings.dryrun)
         self.stream = sys.stdout if self.dryrun else sys.stderr
         self.shows = is_wanted(settings)
+        self.prints_commands = bool(settings.printshellcmds)
         self.plain = not self.stream.isatty() or settings.nocolor
         self.snakemakes = _snakemakes_handler(settings, self.stream)
         self.tally: Tally | None = None
@@ -74,6 +82,8 @@ class Reporter:
             self._pass_on(record)
         elif event in _EVENTS:
             _EVENTS[event](self, record)
+        elif event == "error" and (found := _NO_ROOM.search(str(record.msg or ""))):
+            self._say(f"nothing can be written: {found[1]}")
         elif is_of_use(record):
             self._pass_on(record)
 
@@ -86,6 +96,8 @@ class Reporter:
             self.display = None
 
     def _begin(self, record: Any) -> None:
+        if self.tally is not None:
+            return  # of another project in the same workflow
         self.tally = record.tally
         self._note()
         if self.shows:
@@ -101,11 +113,19 @@ class Reporter:
 
     def _job_info(self, record: Any) -> None:
         work = _work(record)
+        if self.prints_commands and getattr(record, "shellcmd", None):
+            self._say(record.shellcmd)
+        if work is None and not record.output:
+            return  # a target
         if self.dryrun:
             step = work.step if work else record.rule_name
             reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
             if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
                 reason = "failed before"
+            elif reason == _FORCED and not all(map(os.path.exists, record.output)):
+                reason = _MISSING  # see `pixmake.plan.broken`
+            elif reason == _FORCED and work is not None and why_broken(work.record):
+                reason = "its result is damaged"
             self.reasons.setdefault(step, Counter())[reason] += 1
             if work is None:
                 self.others.add(step)
@@ -123,17 +143,31 @@ class Reporter:
         self.tally.finished(record.job_id, _reason(error) if error else None, skipped=skipped)
         self._update()
 
+    def _group_error(self, record: Any) -> None:
+        """A cluster job of several images; Snakemake tells of each of them next."""
+        job_id = getattr(record, "external_jobid", None)
+        if job_id is not None:
+            jobs = len(getattr(record, "job_error_info", None) or ())
+            self._error(f"the cluster job {job_id} of {jobs} jobs failed", _cluster_log(record.groupid))
+
     def _job_error(self, record: Any) -> None:
-        logs = ", ".join(getattr(record, "log", None) or [])
-        where = f"its log: {logs}" if logs else "it has no log"
+        # one that was lost with its cluster job, or was never sent, has written none
+        logs = [log for log in getattr(record, "log", None) or [] if _has_text(log)]
+        if not logs and getattr(record, "external_jobid", None) is not None:
+            logs = _cluster_log(record.rule_name)
+        where = f"its log: {', '.join(logs)}" if logs else "it has no log"
         if self.tally is not None:
             self.tally.failed(record.jobid, record.rule_name, where)
+        if logs or not getattr(record, "indent", False):
+            self._error(f"{record.rule_name} failed", logs)
+        self._update()
+
+    def _error(self, what: str, logs: Sequence[str]) -> None:
         self.errors += 1
         if self.errors <= MOST_ERRORS:
-            self._say(f"{record.rule_name} failed{f'; {where}' if logs else ''}")
+            self._say(f"{what}; its log: {', '.join(logs)}" if logs else what)
         elif self.errors == MOST_ERRORS + 1:
             self._say("more jobs failed; the logs of all are under logs/")
-        self._update()
 
     def _progress(self, record: Any) -> None:
         """Snakemake's own count, which knows of jobs that a checkpoint has added."""
@@ -194,10 +228,11 @@ _EVENTS: dict[str, Callable[[Reporter, Any], None]] = {
     "job_info": Reporter._job_info,
     "job_finished": Reporter._job_finished,
     "job_error": Reporter._job_error,
+    "group_error": Reporter._group_error,
     "progress": Reporter._progress,
     "run_info": Reporter._run_info,
 }
-_HIDDEN = {"job_started", "group_info", "group_error", "resources_info", "shellcmd"}
+_HIDDEN = {"job_started", "group_info", "resources_info", "shellcmd"}
 _CHATTER = (
     "Conda environments: ignored",
     "Trying to restart",
@@ -214,20 +249,31 @@ _CHATTER = (
     "Using workflow specific profile",
     "Complete log(s):",
     "Elapsed time:",
-    "RuleException:\nCalledProcessError",  # the command of one image; `_job_error` says whose it was
 )
+_COMMAND = re.compile(
+    r"""(RuleException:\n)?(CalledProcessError in .*\n)?Command (\[.*\]|'.*'|".*") (returned|died)""",
+    re.DOTALL,
+)
+"""That a command failed, which would be shown as a whole: `_job_error` says whose it was."""
+_NO_ROOM = re.compile(
+    r"^(?:OSError|PermissionError): \[Errno (?:" + "|".join(map(str, NO_ROOM)) + r")\] (.*)\s*\Z",
+    re.MULTILINE,
+)
+"""The end of a traceback of Snakemake's on a full disk."""
 _SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
 _REASON_END = re.compile(r":|; ")
 _PARAMS = "Params have changed since last execution"
+_MISSING = "Missing output files"
+_FORCED = "Forced execution"
 _REASONS = {
-    "Missing output files": "no result yet",
+    _MISSING: "no result yet",
     "Incomplete output files": "was interrupted",
     "Updated input files": "its image has changed",
     "Input files updated by another job": "a step that it needs runs",
     "Set of input files has changed since last execution": "has other images or other needed steps",
     _PARAMS: "its function, params or row have changed",
     "Code has changed since last execution": "pixmake or its rule has changed",
-    "Forced execution": "asked for",
+    _FORCED: "asked for",
 }
 _STATUS = re.compile(rb'"status": ?"(ok|failed)"')
 
@@ -242,6 +288,10 @@ class Run:
     """Images that were done before."""
     begun: float
     """Seconds since the epoch."""
+    lost: Callable[[], set[str]] = set
+    """The images of which a job has failed by now and left nothing."""
+    over_several: tuple[str, ...] = ()
+    """Steps whose jobs are not one for each image: those that failed are counted by themselves."""
 
 
 def end_run() -> None:
@@ -307,6 +357,20 @@ def _snakemakes_handler(settings: Any, stream: Any) -> logging.Handler:
     return handler
 
 
+def _cluster_log(name: str) -> list[str]:
+    """What a cluster job has printed, if that is there."""
+    path = Path(CLUSTER_LOGS) / f"{name}.log"
+    return [str(path)] if path.exists() else []
+
+
+def _has_text(log: str) -> bool:
+    """Whether a job has written something; Snakemake leaves an empty file where it has not."""
+    try:
+        return Path(log).stat().st_size > 0
+    except OSError:
+        return False
+
+
 def work_of(record: str) -> Work:
     """What a job does, by the path of its record."""
     path = Path(record)
@@ -318,8 +382,9 @@ def _work(record: Any) -> Work | None:
     if not record.output or not record.output[0].endswith(".json"):
         return None
     work = work_of(record.output[0])
+    # as a module's, a rule has a name before its own
     rule = str(record.rule_name)
-    return work if rule == work.step or rule.startswith(f"{work.step}_") else None
+    return work if rule.endswith((rule_name(work.step, work.id), f"{work.step}_any")) else None
 
 
 def _reason(error: Failure) -> str:
@@ -335,6 +400,8 @@ def is_of_use(record: logging.LogRecord) -> bool:
     if event in _HIDDEN:
         return False
     text = str(record.msg or "")
+    if _COMMAND.match(text):
+        return False
     return record.levelno > logging.INFO or not (
         not text.strip() or text.startswith(_CHATTER) or _SUBMITTED.match(text) is not None
     )

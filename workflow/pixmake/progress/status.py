@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.config.models import Config
 from pixmake.images.remote.objects import configure
 from pixmake.job.record import failure_counts, note_failure, read_record
+from pixmake.job.whole_records import broken_records
 from pixmake.plan.containers import container_config, found_config
 from pixmake.plan.found_images import found_path, has_rows
-from pixmake.plan.plan import selected_table
+from pixmake.plan.plan import record_path, selected_table
+from pixmake.results.image_counts import COUNTED, read_counts
 from pixmake.table.arrivals import ASKED
 from pixmake.table.groups import make_groups
 from pixmake.table.per_groups import Levels, make_levels
@@ -25,23 +29,41 @@ class Count:
     done: int
     failed: int
     to_do: int
+    empty: int = 0
+    """Of those that are done, the ones that measured nothing, as of when the tables were last made."""
 
 
 def project_status(config: Config) -> dict[str, Count]:
     """How far each step is, by what is on disk: a changed image or param is not looked for.
 
-    Only the records of jobs that have ever failed are read, so this is quick for many images.
+    Only the records of jobs that have ever failed, and those that are new since the last tables, are read:
+    so this is quick for many images.
     """
     counts = {}
+    counted = read_counts(config.results)
+    empty = counted.empty if counted is not None else {}
     for part, levels in project_parts(config):
         for step in part.steps:
             ids = [group.id for group in levels.of(step)]
             there = record_ids(part.results, step)
+            records = (f"{part.results}/{step}/{job_id}.json" for job_id in there)
+            there -= {Path(record).stem for record in broken_records(part.results, records)}
             failed = set(failed_ids(part, step))
             done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
+            nothing = _still_empty(part.results, step, set(empty.get(step, ())).intersection(ids) - failed)
             lost = sum(1 for job_id in ids if job_id in failed)
-            counts[step] = Count(done, lost, len(ids) - done - lost)
+            counts[step] = Count(done, lost, len(ids) - done - lost, nothing)
     return counts
+
+
+def _still_empty(results: str, step: str, ids: Iterable[str]) -> int:
+    """How many jobs have the record still that was counted as empty; a newer one may say something else."""
+    since = (Path(results) / COUNTED).stat().st_mtime if ids else 0.0
+    count = 0
+    for job_id in ids:
+        with contextlib.suppress(OSError):
+            count += os.stat(record_path(results, step, job_id)).st_mtime <= since
+    return count
 
 
 def failed_ids(config: Config, step: str) -> list[str]:

@@ -23,6 +23,9 @@ NEWEST = 0.05
 """The weight of the newest job in the mean of a step's seconds."""
 
 
+BEGIN = "pixmake_begin"
+"""The event, among Snakemake's, that hands over the tally of a run that begins."""
+
 Outcome = Literal["done", "failed", "skipped"]
 
 
@@ -202,6 +205,17 @@ class Tally:
         """What a job does that has not ended yet, if it is an image's."""
         with self._lock:
             return self._jobs.get(number)
+
+    def to_run(self) -> dict[int, Work]:
+        """The jobs of images that have not ended, by Snakemake's number."""
+        with self._lock:
+            return {n: work for n, work in self._jobs.items() if work.step not in self.over_several}
+
+    def lost(self) -> set[str]:
+        """The images of which a job has failed, whether it left a record or not."""
+        with self._lock:
+            stopped = {self._jobs[number] for number in self._failed_jobs}
+            return {work.id for work in stopped if work.step not in self.over_several}
 
     def progress(self) -> Progress:
         """How far the run is."""

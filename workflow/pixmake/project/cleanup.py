@@ -15,8 +15,9 @@ from pixmake.config.models import Config
 from pixmake.job.gathered import MEMBERS
 from pixmake.job.record import FAILURES, PICTURES, read_record
 from pixmake.plan.containers import LISTED, SPLIT
+from pixmake.plan.file_states import MADE
 from pixmake.plan.found_images import found_path
-from pixmake.plan.plan import GATHERED, LOGS, Plan, PlannedStep, file_paths, gathering_rule
+from pixmake.plan.plan import GATHERED, Plan, PlannedStep, file_paths, gathering_rule
 from pixmake.plan.table_functions import made_files
 from pixmake.progress.status import project_parts
 from pixmake.rules.aggregate_rules import gathered, page, targets
@@ -48,7 +49,7 @@ def what_was_made(config: Config) -> Made:
 
     A step or an image that is no longer part of the project counts, too: its records are there.
     """
-    results, logs = Path(config.results), Path(LOGS)
+    results, logs = Path(config.results), Path(config.log_folder)
     found = {*_of_steps(config, results), *_of_project(config, results)}
     folders = [path for path in found if is_folder(path) and path.is_dir()]
     made = {path for path in found if path.is_symlink() or path.is_file()}
@@ -125,7 +126,7 @@ def _of_jobs(config: Config, step: str, ids: Iterable[str]) -> Iterator[Path]:
     for job_id in ids:
         if step in config.steps:
             yield from map(Path, file_paths(config.results, step, config.steps[step], job_id))
-        log = Path(LOGS) / step
+        log = Path(config.log_folder) / step
         yield log / f"{job_id}.log"
         yield from (log / f"{job_id}.{file}.{suffix}" for file, suffix in inputs)
 
@@ -140,15 +141,21 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
         for path in map(Path, made_files(config.results, name, function).values()):
             yield from _files_below(path) if path.is_dir() else [path]
     yield from (
-        Path(log_of(rule))
+        Path(log_of(plan, rule))
         for rule in [
             *("records", "aggregate", "provenance", "report", "find_images"),
             *(f"aggregate_{name}" for name in functions),
             *(table.rule for table in collected(plan)),
         ]
     )
-    yield from (Path(log_of(gathering_rule(step))) for step in config.steps)
-    for folder in (results / FAILURES, results / GATHERED, results / PICTURES, Path(MEMBERS).parent):
+    yield from (Path(log_of(plan, gathering_rule(step))) for step in config.steps)
+    for folder in (
+        results / FAILURES,
+        results / GATHERED,
+        results / MADE,
+        results / PICTURES,
+        Path(MEMBERS).parent,
+    ):
         yield from (path for path in _files_below(folder) if path.suffix != ".lock")
 
 

@@ -165,8 +165,8 @@ def _explain(job: Job, needed: list[Explained], container: Explained | None = No
         record = read_record(job.record)
     except FileNotFoundError:
         return Explained(job, None, target, ("there is no result yet",))
-    except ValueError:
-        return Explained(job, None, target, (f"{job.record} is not a record",))
+    except (ValueError, OSError) as error:
+        return Explained(job, None, target, (str(error),))
     stale = list(_changes(job, record, needed))
     if container is not None and container.stale:
         stale.append(f"{container.job.task.id}, which it was found in, is looked through again")

@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.installed import WORKFLOW
-from pixmake.config.settings import VARIABLE, read_settings
+from pixmake.base.installed import WORKFLOW, project_template
+from pixmake.config.settings import VARIABLE, parsl_notes, read_settings
 from pixmake.plan.batches import run_slices
+from pixmake.project.profiles import missing_plugin
 from pixmake.rules import attached
+from pixmake.rules.command_line import workflow_profile
 from pixmake.rules.ending import SIGNALS
 from pixmake.rules.lock import left_locked
 
@@ -55,11 +57,6 @@ def make_project(folder: Path) -> list[str]:
         "  snakemake --cores 1",
         "Then put your own images into config/images.csv and your own function into scripts/.",
     ]
-
-
-def project_template() -> Path:
-    """The folder with what a new project is made of: inside the package where that is installed."""
-    return WORKFLOW / "project" if (WORKFLOW / "project").is_dir() else WORKFLOW.parent
 
 
 def complete_project(folder: Path) -> list[str]:
@@ -110,6 +107,9 @@ def run_snakemake(
     environment = dict(os.environ)
     if parallel_config:
         environment[VARIABLE] = os.path.abspath(parallel_config)
+        for note in parsl_notes(parallel_config):
+            print(f"pixmake: {parallel_config}: {note}", file=sys.stderr)
+    _see_that_plugin_is_here(options)
     if found.settings.cores and not _says_cores(options):
         options = ["--cores", str(found.settings.cores), *options]
     unlock()
@@ -119,9 +119,18 @@ def run_snakemake(
     return _run(command, environment)
 
 
+def _see_that_plugin_is_here(options: Sequence[str]) -> None:
+    """Say what to install for a profile, of which Snakemake would say that its executor is no choice."""
+    profile = workflow_profile(options)
+    if profile is not None and profile.is_dir() and (needed := missing_plugin(profile)):
+        raise PixmakeError([Problem("needs a package that is not installed here", str(profile), needed)])
+
+
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command, which gets the signals that this process gets, and end with it."""
-    with subprocess.Popen(command, env=environment) as process:
+    with attached.interrupts_held():
+        process = subprocess.Popen(command, env=environment)
+    with process:
 
         def pass_on(number: int, _: object) -> None:
             process.send_signal(number)  # Ctrl-C has reached it, too: once more does no harm

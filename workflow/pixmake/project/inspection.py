@@ -214,7 +214,7 @@ def inspect_project(path: str | Path) -> Inspection:
         configure(parse_storage(content))
         inspection = inspect_images(images, source=str(path))
         return replace(inspection, problems=(*error.problems, *inspection.problems))
-    configure(config.storage.given())
+    configure(config.reach())
     if config.images.checkpoint is not None:
         table = found_path(config.results)
         # before a run, the files that hold images are all that is known
@@ -275,9 +275,11 @@ def write_tables(inspection: Inspection, folder: str | Path) -> list[str]:
 def _unread(table: Table, rows: Sequence[int]) -> Iterator[Note]:
     """A note for each image of a format that nothing here reads."""
     paths = table.cells[PATH]
-    first = {place_of(located(paths[row], table.root)).file: row for row in reversed(rows)}
-    for path, why in unread_formats(first):
-        yield Note(why, path, table.place(first[path]))
+    first: dict[str, int] = {}
+    for row in rows:
+        first.setdefault(place_of(located(paths[row], table.root)).file, row)
+    for path, why, short in unread_formats(first):
+        yield Note(short, path, table.place(first[path]), why)
 
 
 def _read(images: Images) -> tuple[Table, list[Problem]]:

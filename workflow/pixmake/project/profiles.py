@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.project.folder import project_template
-
-FILE = "config.yaml"
+from pixmake.base.installed import PROFILE, known_profiles, project_template
+from pixmake.config.parsl import Site
 
 _RESOURCES: Mapping[str, tuple[str, str]] = {
     "lsf": ("lsf_queue", "lsf_project"),
@@ -18,23 +17,6 @@ _RESOURCES: Mapping[str, tuple[str, str]] = {
     "htcondor": ("", ""),
 }
 """What partition and account are called where they are not called as on SLURM."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """What is a site's own in a profile; None keeps what the profile says."""
-
-    partition: str | None = None
-    account: str | None = None
-    cores: int | None = None
-    jobs: int | None = None
-    mem_mb: int | None = None
-    minutes: int | None = None
-
-
-def known_profiles() -> list[str]:
-    """The profiles that there are."""
-    return sorted(path.parent.name for path in (project_template() / "profiles").glob(f"*/{FILE}"))
 
 
 def write_profile(name: str, site: Site, folder: Path = Path("profiles")) -> Path:
@@ -61,13 +43,29 @@ def write_profile(name: str, site: Site, folder: Path = Path("profiles")) -> Pat
     """
     if name not in known_profiles():
         raise PixmakeError([Problem(f"there is no profile {name!r}", hint=nearest(name, known_profiles()))])
-    text = (project_template() / "profiles" / name / FILE).read_text(encoding="utf-8")
-    target = folder / name / FILE
+    text = (project_template() / "profiles" / name / PROFILE).read_text(encoding="utf-8")
+    target = folder / name / PROFILE
     if target.exists():
         raise PixmakeError([Problem("is there already", str(target), "edit it, or remove it first")])
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(filled(name, text, site), encoding="utf-8")
     return target.parent
+
+
+def missing_plugin(folder: Path) -> str:
+    """What installs the package that a profile needs, if that is not here."""
+    try:
+        text = (folder / PROFILE).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    found = re.search(r"^executor: *([\w-]+)", text, re.MULTILINE)
+    if not found or found[1] in ("local", "dryrun", "touch"):
+        return ""
+    module = f"snakemake_executor_plugin_{found[1].replace('-', '_')}"
+    if find_spec(module) is not None:
+        return ""
+    said = re.search(r"pip install .*", text)
+    return said[0].rstrip(".") if said else f"pip install {module.replace('_', '-')}"
 
 
 def filled(name: str, text: str, site: Site) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.classifier.ilastik_project import Lane, labels_of, read_project
+from pixmake.classifier.ilastik_project import read_project
 from pixmake.classifier.learn import Method, Sample, learn
 from pixmake.classifier.model import Description, Forest
 from pixmake.classifier.terms import AXES, selected
@@ -19,6 +19,7 @@ from pixmake.config.training import Training
 from pixmake.images.axes import WHOLE, ImageError, Part, left_of, named
 from pixmake.images.read import IMAGES, describe_part, read_image
 from pixmake.plan.plan import selected_table
+from pixmake.project.ilastik_images import axes_of, find_images, samples_of
 from pixmake.table.groups import make_groups
 
 Images = Mapping[str, Sequence[tuple[str, Part]]]
@@ -86,47 +87,21 @@ def _from_project(
     """As `train`, from an ilastik project: its features, its classes, the labels that were drawn in it."""
     file = str(training.ilastik)
     project = read_project(file)
-    folder = Path(training.images) if training.images else Path(file).parent
-    lanes = [lane for lane in project.lanes if lane.blocks]
-    if not lanes:
+    if not any(lane.blocks for lane in project.lanes):
         hint = "open it in ilastik, draw labels and save it; or give label images with --labels"
         raise PixmakeError([Problem("the project holds no labels", file, hint)])
     if not project.filters:
         raise PixmakeError([Problem("no feature is selected", file, "select some in ilastik, and save it")])
-    images, problems = [], []
-    for lane in lanes:
-        found = [path for path in (folder / lane.path, folder / Path(lane.path).name) if path.exists()]
-        if lane.path and found:
-            images.append(str(found[0]))
-            continue
-        what = f"its image {lane.path} is not there" if lane.path else "it holds the image itself"
-        hint = "give the folder of its images with --images" if lane.path else "export the image from ilastik"
-        problems.append(Problem(what, file, hint))
-    if problems:
-        raise PixmakeError(problems)
+    found = find_images(project, file, Path(training.images) if training.images else Path(file).parent)
     method = Method(
         filters=project.filters,
-        axes=axes or _axes_of(images[0], WHOLE),
+        axes=axes or _taken(axes_of(found[0]), found[0].file),
         classes=tuple(training.classes) or project.classes,
         trees=training.trees,
         most_pixels=training.most_pixels,
         seed=training.seed,
     )
-    samples = [
-        Sample(
-            image,
-            partial(read_image, image, WHOLE),
-            partial(_labels_of, lane, image, method.axes),
-            {"image": image, "labels": file},
-        )
-        for image, lane in zip(images, lanes, strict=True)
-    ]
-    return learn(samples, method, threads)
-
-
-def _labels_of(lane: Lane, image: str, axes: str, labelled: str) -> Any:
-    shape = read_image(image, WHOLE, axes).shape
-    return labels_of(lane, [shape[axes.index(axis)] for axis in labelled], labelled)
+    return learn(list(samples_of(found, file, method.axes)), method, threads)
 
 
 def _axes_of(path: str, part: Part) -> str:
@@ -135,9 +110,14 @@ def _axes_of(path: str, part: Part) -> str:
         axes = left_of(describe_part(path, part), part).axes
     except ImageError as error:
         raise PixmakeError([Problem(str(error), "images")]) from None
+    return _taken(axes, named(path, part))
+
+
+def _taken(axes: str, image: str) -> str:
+    """The axes of an image, which a classifier has to take."""
     if axes not in AXES:
         hint = f"say which are wanted with `axes` (--axes): {', '.join(AXES)}"
-        raise PixmakeError([Problem(f"{named(path, part)} has axes {axes}", "images", hint)])
+        raise PixmakeError([Problem(f"{image} has axes {axes}", "images", hint)])
     return axes
 
 

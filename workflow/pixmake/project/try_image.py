@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.base.files import written_whole
+from pixmake.base.files import duplicate, remove, written_whole
 from pixmake.job import client
 from pixmake.job import warm_server as worker
+from pixmake.job.gathered import write_gathered
 from pixmake.job.record import Record, read_record
 from pixmake.job.run import call_of, gathered_for, parse_job
-from pixmake.plan.plan import Job, Plan, PlannedStep
+from pixmake.plan.plan import Job, Plan, PlannedStep, gathered_path
 from pixmake.project.job_notebook import notebook_of
-from pixmake.rules.image_rules import words
+from pixmake.rules.image_rules import inputs_of_several, words
 
 FOLDER = ".snakemake/pixmake/try"
 """Where a tried image's results and logs lie, so that no run takes them for its own."""
@@ -35,6 +38,8 @@ class Tried:
 def try_image(plan: Plan, job_id: str, step: str | None = None) -> Iterator[Tried]:
     """Run the steps of one image, in order; they stop at the first that fails.
 
+    What they need of other images is run first, where no run has made it yet.
+
     Parameters
     ----------
     plan
@@ -47,9 +52,9 @@ def try_image(plan: Plan, job_id: str, step: str | None = None) -> Iterator[Trie
     Raises
     ------
     PixmakeError
-        There is no such image or step, or a step runs in an environment that Snakemake makes.
+        There is no such image or step.
     """
-    return _run(_jobs(plan, job_id, step))
+    return _run(_trial(plan, job_id, step))
 
 
 def write_notebook(plan: Plan, job_id: str, step: str | None = None) -> Path:
@@ -67,14 +72,21 @@ def write_notebook(plan: Plan, job_id: str, step: str | None = None) -> Path:
     PixmakeError
         There is no such image or step, a needed step failed, or the notebook is there already.
     """
-    *before, (planned, job) = _jobs(plan, job_id, step)
+    trial = _trial(plan, job_id, step)
+    last = max(
+        number for number, (each, job) in enumerate(trial.jobs) if (each.name, job.task.id) in trial.own
+    )
+    planned, job = trial.jobs[last]
     path = Path(f"try_{planned.name}_{job_id}.ipynb")
     if path.exists():
         raise PixmakeError([Problem("is there already", str(path), "rename it, or remove it")])
+    before = replace(trial, jobs=trial.jobs[:last])
     for tried in _run(before):
         if tried.record.error is not None:
             what = f"{tried.record.step} failed: {tried.record.error.message}"
             raise PixmakeError([Problem(what, tried.log)])
+    for need in planned.step.needs_all:
+        write_gathered(trial.plan.records(need), gathered_path(FOLDER, need))
     Path(job.record).parent.mkdir(parents=True, exist_ok=True)
     parsed = parse_job(_words(planned, job))
     call = call_of(parsed, planned.step.threads, gathered_for(parsed))
@@ -101,56 +113,140 @@ def _short(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:100]}…"
 
 
-def _run(jobs: Iterable[tuple[PlannedStep, Job]]) -> Iterator[Tried]:
-    for planned, job in jobs:
-        given = _words(planned, job)
-        for path in (job.log, job.record):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            Path(path).unlink(missing_ok=True)
-        os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
-        reply = worker.run_plain(given, os.getppid())
-        status = int(reply.split(" ", 1)[0])
-        if status == worker.TOLD or not client.is_ours(status, given):
-            worker.explain(given, reply)
-        tried = Tried(read_record(job.record), job.record, job.log)
-        yield tried
-        if tried.record.error is not None:
-            return
+def _run(trial: _Trial) -> Iterator[Tried]:
+    """Run what a trial takes; of other images' jobs nothing is told, as one that fails is only missing."""
+    if trial.by_snakemake:
+        yield from _run_by_snakemake(trial)
+        return
+    reused: set[tuple[str, str]] = set()
+    for planned, job in trial.jobs:
+        key = (planned.name, job.task.id)
+        is_own = key in trial.own
+        if not is_own and trial.needs[key] <= reused and _reuse(trial.results, job):
+            reused.add(key)
+            continue
+        for need in planned.step.needs_all:
+            write_gathered(trial.plan.records(need), gathered_path(FOLDER, need))
+        tried = _run_one(planned, job)
+        if is_own:
+            yield tried
+            if tried.record.error is not None:
+                return
+
+
+def _run_one(planned: PlannedStep, job: Job) -> Tried:
+    given = _words(planned, job)
+    for path in (job.log, job.record):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).unlink(missing_ok=True)
+    os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
+    reply = worker.run_plain(given, os.getppid())
+    status = int(reply.split(" ", 1)[0])
+    if status == worker.TOLD or not client.is_ours(status, given):
+        worker.explain(given, reply)
+    return Tried(read_record(job.record), job.record, job.log)
+
+
+def _reuse(results: str, job: Job) -> bool:
+    """Take what a run has made of another image, if it is what this job would make.
+
+    The task says all that decides a result, but for how often the job has failed and what it needs.
+    """
+    made = f"{results}/{job.record.removeprefix(f'{FOLDER}/')}"
+    try:
+        record = read_record(made)
+    except (OSError, ValueError):
+        return False
+    asked = json.loads(json.dumps(job.task.as_made()))
+    told = dict(record.origin.get("task", {}))
+    if {**asked, "failures": 0} != {**told, "failures": 0}:
+        return False
+    files = [f"{results}/{path.removeprefix(f'{FOLDER}/')}" for path in job.files]
+    if not all(os.path.exists(path) for path in files):
+        return False
+    for source, target in zip([made, *files], [job.record, *job.files], strict=True):
+        remove(target)
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        duplicate(source, target)
+    return True
+
+
+def _run_by_snakemake(trial: _Trial) -> Iterator[Tried]:
+    """Have Snakemake run the jobs, which makes their environments first."""
+    own = [(planned, job) for planned, job in trial.jobs if (planned.name, job.task.id) in trial.own]
+    for _, job in own:
+        Path(job.record).unlink(missing_ok=True)
+    methods = ["conda", "apptainer"] if any(p.step.container for p, _ in trial.jobs) else ["conda"]
+    words = ["--cores", "all", "--sdm", *methods, "--config", f"results={FOLDER}", "--quiet", "all"]
+    command = [sys.executable, "-m", "snakemake", *words, "--", *(job.record for _, job in own)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    for _, job in own:
+        if not Path(job.record).exists():
+            said = ended.stderr.strip().splitlines()[-20:]
+            raise PixmakeError([Problem("\n".join(said) or "Snakemake made no result", "try")])
+        yield Tried(read_record(job.record), job.record, job.log)
 
 
 def _words(planned: PlannedStep, job: Job) -> list[str]:
     """The words of a job that is not tried again, and leaves a record when it fails."""
     once = planned.step.model_copy(update={"retries": 0})
+    if job.members:
+        inputs_of_several(job)  # writes the list of its images
     return words(replace(planned, step=once, keeps_going=True), job)
 
 
-def _jobs(plan: Plan, job_id: str, step: str | None) -> list[tuple[PlannedStep, Job]]:
-    """The jobs of one image, with their results in a place of their own."""
+@dataclass(frozen=True)
+class _Trial:
+    """What it takes to try an image: jobs of its own, and what they need of others."""
+
+    plan: Plan
+    """With results in a place of their own."""
+    results: str
+    """The folder of the project's results."""
+    jobs: list[tuple[PlannedStep, Job]]
+    """Each after those that it needs."""
+    own: frozenset[tuple[str, str]]
+    """The step and id of those that are asked for."""
+    needs: Mapping[tuple[str, str], frozenset[tuple[str, str]]]
+
+    @property
+    def by_snakemake(self) -> bool:
+        """Whether a step runs in an environment that Snakemake makes."""
+        return any(planned.step.conda or planned.step.container for planned, _ in self.jobs)
+
+
+def _trial(plan: Plan, job_id: str, step: str | None) -> _Trial:
+    """The jobs of one image and all that they need, with their results in a place of their own."""
     groups = {group.id: group for group in plan.groups}
     if job_id not in groups:
         raise PixmakeError([Problem(f"there is no image {job_id!r}", hint=nearest(job_id, groups))])
     names = [planned.name for planned in plan.steps]
     if step is not None and step not in names:
         raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, names))])
-    of_one = [
-        planned.name for planned in plan.steps if planned.step.terms is None and not planned.step.needs_all
-    ]
-    wanted = _needed(plan, step) if step else set(of_one)
-    steps = tuple(planned for planned in plan.steps if planned.name in wanted)
-    problems = []
-    for planned in steps:
-        if planned.name not in of_one:
-            problems.append(
-                Problem(f"step {planned.name} works on several images", hint="run Snakemake for it")
-            )
-        if planned.step.conda or planned.step.container:
-            what = f"step {planned.name} runs in an environment that Snakemake makes"
-            problems.append(Problem(what, hint="run Snakemake for it"))
-    if problems:
-        raise PixmakeError(problems)
+    levels, index = plan.levels, plan.levels.index()
+    steps = {planned.name: planned.step for planned in plan.steps}
+    of_image = {name: index[name][job_id] if name in index else groups[job_id] for name in names}
+    asked = _needed(plan, step) if step else {name for name in names if steps[name].terms is None}
+    needs: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
+    waiting = [(name, of_image[name]) for name in names if name in asked]
+    while waiting:
+        name, group = waiting.pop()
+        if (name, group.id) in needs:
+            continue
+        found = [(need, each) for need in steps[name].needs for each in levels.related(group, need, index)]
+        found += [(need, each) for need in steps[name].needs_all for each in levels.of(need)]
+        needs[name, group.id] = frozenset((need, each.id) for need, each in found)
+        waiting += found
+    taken = tuple(planned for planned in plan.steps if planned.name in {name for name, _ in needs})
     config = plan.config.model_copy(update={"results": FOLDER})
-    aside = replace(plan, config=config, steps=steps, groups=(groups[job_id],))
-    return [(planned, replace(job, log=f"{FOLDER}/{job.log}")) for planned, job in aside.jobs()]
+    aside = replace(plan, config=config, steps=taken)
+    jobs = [
+        (planned, replace(job, log=f"{FOLDER}/{job.log}"))
+        for planned, job in aside.jobs()
+        if (planned.name, job.task.id) in needs
+    ]
+    own = frozenset((name, of_image[name].id) for name in asked if name not in index or name == step)
+    return _Trial(aside, plan.config.results, jobs, own, needs)
 
 
 def _needed(plan: Plan, step: str) -> set[str]:

@@ -38,7 +38,9 @@ def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted
         puts = _open(stack, tables.all, results, wanted)
         plantcv = None
         if wanted.plantcv:
-            plantcv = stack.enter_context(plantcv_results([Path(results) / name for name in PLANTCV], terms))
+            plantcv = stack.enter_context(
+                plantcv_results([Path(results) / name for name in PLANTCV], terms, tables)
+            )
         for record in gathered(records):
             for name, row in tables.rows(record):
                 for put in puts[name]:

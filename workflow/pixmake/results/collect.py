@@ -1,20 +1,64 @@
-"""From the tables that the images of a step made to one table: each row with its image's id."""
+"""From the tables that the images of a step made to one table: each row with its image's id and metadata."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import MissingExtraError
 from pixmake.base.files import written_whole
+from pixmake.job.record import Record
+from pixmake.results.export.delimited import harmless
+from pixmake.results.export.parquet import arrow_types, typed
+from pixmake.results.tables import Column, cell, term_columns
 
 ID = "id"
 
 
-def collect_tables(files: Iterable[str], ending: str, target: str | Path) -> int:
+@dataclass(frozen=True)
+class Known:
+    """What is known of the images: the metadata of each, by its id."""
+
+    columns: tuple[Column, ...] = ()
+    rows: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def of(self, job_id: str) -> Sequence[Any]:
+        """The cells of an image, one a column."""
+        return self.rows.get(job_id) or [None] * len(self.columns)
+
+
+@dataclass(frozen=True)
+class _File:
+    """The table of one image."""
+
+    id: str
+    path: str
+
+
+def known_of(records: Iterable[Record], step: str, terms: Sequence[str]) -> Known:
+    """The metadata of a step's images.
+
+    Parameters
+    ----------
+    records
+        Those of all jobs.
+    step
+        Whose jobs made the tables.
+    terms
+        The metadata terms, in the order of the table of images.
+    """
+    of_step = {record.id: record.terms for record in records if record.step == step}
+    columns = term_columns(of_step.values(), terms)
+    rows = {job_id: [cell(values.get(term)) for term in columns] for job_id, values in of_step.items()}
+    return Known(tuple(columns.values()), rows)
+
+
+def collect_tables(files: Iterable[str], ending: str, target: str | Path, known: Known | None = None) -> int:
     """Write the rows of many tables as one, one table in memory at a time.
 
     Parameters
@@ -25,44 +69,52 @@ def collect_tables(files: Iterable[str], ending: str, target: str | Path) -> int
         What stands in their names behind their images' ids, e.g. ``.cells.csv``.
     target
         Where to write; its suffix (``csv``, ``tsv`` or ``parquet``) is that of the files.
+    known
+        The metadata of the images.
 
     Returns
     -------
     int
-        The number of rows. Columns stand in the order in which they first occur, after ``id``; a column
-        ``id`` of the tables themselves becomes ``id_1``.
+        The number of rows. The tables' own columns stand behind ``id`` and the metadata, in the order in
+        which they first occur; one of them that is called as one of those gets ``_1`` behind its name.
 
     Raises
     ------
     ValueError
         A file is no table; the message says which.
     """
-    filled = [(Path(path).name.removesuffix(ending), path) for path in files if Path(path).stat().st_size]
+    known = known or Known()
+    filled = [
+        _File(Path(path).name.removesuffix(ending), path) for path in files if Path(path).stat().st_size
+    ]
     with written_whole(target) as temporary:
         if Path(target).suffix.lower() == ".parquet":
-            return _collect_parquet(filled, temporary)
-        return _collect_text(filled, temporary)
+            return _collect_parquet(filled, temporary, known)
+        return _collect_text(filled, temporary, known)
 
 
-def _collect_text(files: Sequence[tuple[str, str]], target: Path) -> int:
+def _collect_text(files: Sequence[_File], target: Path, known: Known) -> int:
     delimiter = "\t" if target.suffix.lower() == ".tsv" else ","
     columns: dict[str, None] = {}
-    for _, path in files:
-        columns.update(dict.fromkeys(next(_lines(path, delimiter), [])))
-    count = 0
+    for file in files:
+        columns.update(dict.fromkeys(next(_lines(file.path, delimiter), [])))
+    written = 0
     with open(target, "w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out, delimiter=delimiter, lineterminator="\n")
-        writer.writerow([ID, *map(_renamed, columns)])
-        for job_id, path in files:
-            lines = _lines(path, delimiter)
+        terms = [harmless(column.name) for column in known.columns]
+        writer.writerow([ID, *terms, *_renamed(columns, known).values()])
+        for file in files:
+            first = [file.id, *map(harmless, known.of(file.id))]
+            lines = _lines(file.path, delimiter)
             names = next(lines, [])
             for line in lines:
                 if len(line) != len(names):
-                    raise ValueError(f"{path}: a row has {len(line)} cells, its header has {len(names)}")
+                    what = f"a row has {len(line)} cells, its header has {len(names)}"
+                    raise ValueError(f"{file.path}: {what}")
                 row = dict(zip(names, line, strict=True))
-                writer.writerow([job_id, *(row.get(name, "") for name in columns)])
-                count += 1
-    return count
+                writer.writerow([*first, *(row.get(name, "") for name in columns)])
+                written += 1
+    return written
 
 
 def _lines(path: str, delimiter: str) -> Iterator[list[str]]:
@@ -73,7 +125,7 @@ def _lines(path: str, delimiter: str) -> Iterator[list[str]]:
         raise ValueError(f"{path}: is no table: {error}") from None
 
 
-def _collect_parquet(files: Sequence[tuple[str, str]], target: Path) -> int:
+def _collect_parquet(files: Sequence[_File], target: Path, known: Known) -> int:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -86,24 +138,39 @@ def _collect_parquet(files: Sequence[tuple[str, str]], target: Path) -> int:
         except (pa.ArrowException, OSError) as error:
             raise ValueError(f"{path}: is no Parquet table: {error}") from None
 
-    schemas = [read(path, pq.read_schema).remove_metadata() for _, path in files]
+    schemas = [read(file.path, pq.read_schema).remove_metadata() for file in files]
     try:
         merged = pa.unify_schemas(schemas, promote_options="permissive") if schemas else pa.schema([])
     except pa.ArrowException as error:
         raise ValueError(f"the tables do not fit together: {error}") from None
-    renamed = pa.schema([pa.field(ID, pa.string()), *(f.with_name(_renamed(f.name)) for f in merged)])
-    count = 0
+    names = _renamed([each.name for each in merged], known)
+    terms = [pa.field(column.name, arrow_types()[column.type]) for column in known.columns]
+    own = [each.with_name(names[each.name]) for each in merged]
+    schema = pa.schema([pa.field(ID, pa.string()), *terms, *own])
+    written = 0
     with ExitStack() as stack:
-        writer = stack.enter_context(pq.ParquetWriter(target, renamed))
-        for job_id, path in files:
-            table = read(path, pq.read_table)
-            empty = pa.nulls(table.num_rows)
-            columns = [table[f.name] if f.name in table.column_names else empty for f in merged]
-            arrays = [column.cast(f.type) for column, f in zip(columns, merged, strict=True)]
-            writer.write_table(pa.table([pa.array([job_id] * table.num_rows), *arrays], schema=renamed))
-            count += table.num_rows
-    return count
+        writer = stack.enter_context(pq.ParquetWriter(target, schema))
+        for file in files:
+            table = read(file.path, pq.read_table)
+            rows = table.num_rows
+            cells = zip(known.columns, terms, known.of(file.id), strict=True)
+            first = [pa.array([typed(column, value)] * rows, each.type) for column, each, value in cells]
+            columns = [
+                table[each.name] if each.name in table.column_names else pa.nulls(rows) for each in merged
+            ]
+            arrays = [column.cast(each.type) for column, each in zip(columns, merged, strict=True)]
+            writer.write_table(pa.table([pa.array([file.id] * rows), *first, *arrays], schema=schema))
+            written += rows
+    return written
 
 
-def _renamed(column: str) -> str:
-    return f"{ID}_1" if column == ID else column
+def _renamed(columns: Iterable[str], known: Known) -> dict[str, str]:
+    """What each column of the tables is called beside the id and the metadata."""
+    columns = list(columns)
+    taken = {ID, *(column.name for column in known.columns)}
+    names: dict[str, str] = {}
+    for name in columns:
+        free = (f"{name}_{number}" for number in count(1))
+        busy = {*taken, *columns, *names.values()}
+        names[name] = next(other for other in free if other not in busy) if name in taken else name
+    return names

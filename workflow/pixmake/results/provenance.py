@@ -140,11 +140,19 @@ def _files(plan: Plan, files: Iterable[str | Path]) -> list[str]:
     config = plan.config.model_dump(mode="json", exclude_unset=True)
     for word in _words({key: config[key] for key in ("images", "steps")}):
         match = _FILE.match(word)
-        if match and Path(match[1]).is_file():
+        if match and _is_file(match[1]):
             found[match[1]] = None
             if match[1].endswith(".py"):
                 found.update(dict.fromkeys(str(path) for path in sorted(local_modules(match[1]))))
-    return [path for path in found if Path(path).is_file()]
+    return [path for path in found if _is_file(path)]
+
+
+def _is_file(word: str) -> bool:
+    """Whether a word of a config names a file; a long text, or one that no file can be called, does not."""
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _unchanged(path: str, kept: Mapping[str, Kept]) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from typing import Any
 from pixmake.base.files import written_whole
 from pixmake.job.record import STORED, Record, failure_counts, note_failure, parse_record, read_content
 from pixmake.job.run import PREREQUISITE
+from pixmake.job.whole_records import UNREADABLE, Stamp, note_read, records_read, stamp
+from pixmake.results.image_counts import Counting, write_counts
 
 
 def gather(records: Iterable[str], path: str | Path) -> int:
-    """Write records into one file, a line each, in the order given.
+    """Write records into one file, a line each, in the order given, and beside it which of them are empty.
 
     Returns
     -------
@@ -27,17 +29,27 @@ def gather(records: Iterable[str], path: str | Path) -> int:
     Raises
     ------
     FileNotFoundError, ValueError
-        A record is missing, or is none.
+        A record is missing, or is none; the next run finds out which.
     """
-    count = 0
+    counting = Counting()
+    results = str(Path(path).parent)
+    stamps: dict[str, Stamp] = {}
     with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
         for record in records:
-            content = read_content(record)
+            stamps[record] = stamp(record)
+            try:
+                content = read_content(record)
+            except ValueError:
+                note_read(results, {**records_read(results), **stamps, record: UNREADABLE})
+                raise
             if content["error"] is not None and os.environ.get(STORED):
                 _note_failure(content, record)
             lines.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-            count += 1
-    return count
+            counting.take(parse_record(content))
+    write_counts(counting.counts(), results)
+    if not os.environ.get(STORED):
+        note_read(results, stamps)
+    return len(stamps)
 
 
 def _note_failure(content: Mapping[str, Any], record: str) -> None:

@@ -71,8 +71,18 @@ def _tables(function: Callable[..., Any], task: Mapping[str, Any], results: str)
             given[name] = read_table(results, name, steps=task["steps"], time=task["timestamp_format"])
     for name, path in task["tables"].items():
         if takes_any or name in asked:
-            given[name] = read_csv_table(path) if Path(path).suffix != ".parquet" else _parquet(path)
+            text = ["id", *_text_terms(results)]
+            given[name] = (
+                _parquet(path) if Path(path).suffix == ".parquet" else read_csv_table(path, text=text)
+            )
     return given
+
+
+def _text_terms(results: str) -> list[str]:
+    """The metadata terms that are text, so that a plant ``007`` is none that is called 7."""
+    columns = read_table(results, "columns")
+    is_text = (columns["kind"] == "term") & (columns["type"] == "text")
+    return list(columns["column"][is_text])
 
 
 def _parquet(path: str) -> pd.DataFrame:

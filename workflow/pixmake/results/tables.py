@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pixmake.job.record import Record
 from pixmake.job.run import PREREQUISITE
+from pixmake.results.image_counts import declares_measurements
 from pixmake.table.term_names import OURS, WHY, column_names
 
 Type = Literal["integer", "number", "bool", "text"]
@@ -56,6 +57,10 @@ class Tables:
     """The column of each metadata term."""
     in_failures: Mapping[str, str]
     """The same in the table of failures."""
+    measuring: frozenset[str] = frozenset()
+    """The steps that measure: each of their images has a row, an empty one if it measured nothing."""
+    types: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Of each step's measurement what its values are: a `Type`, or ``several``."""
 
     @property
     def all(self) -> tuple[Table, ...]:
@@ -73,7 +78,7 @@ class Tables:
         if record.error is not None:
             if record.error.type != PREREQUISITE:
                 yield self.failures.name, _values(self.failures, _failure_row(record, self.in_failures))
-        elif record.measurements:
+        elif record.measurements or record.step in self.measuring:
             yield self.measurements.name, _values(self.measurements, self._measurement_row(record))
             yield from ((self.measurements_long.name, row) for row in _long_rows(record))
 
@@ -113,7 +118,10 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
     by_step: dict[str, dict[str, _Found]] = {}
     of_runs: dict[str, _Found] = {"id": _Found({}, {"text"}), "step": _Found(), "status": _Found()}
     values = _Found()
+    measuring: set[str] = set()
     for record in records:
+        if record.error is None and (record.measurements or declares_measurements(record)):
+            measuring.add(record.step)
         for name, value in _run_row(record).items():
             of_runs.setdefault(name, _Found()).types.add(type_of(value))
         terms_of = record.terms
@@ -156,7 +164,21 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
         renamed=renamed,
         terms=in_tables,
         in_failures=in_failures,
+        measuring=frozenset(measuring),
+        types={
+            (step, name): _kind(found) for step, names in by_step.items() for name, found in names.items()
+        },
     )
+
+
+def term_columns(metadata: Iterable[Mapping[str, Any]], terms: Sequence[str]) -> dict[str, Column]:
+    """The column of each metadata term: its type is what the values of all jobs allow."""
+    names = column_names(terms)
+    found = {term: _Found() for term in names}
+    for values in metadata:
+        for term, of_term in found.items():
+            of_term.types.add(type_of(values.get(term)))
+    return {term: Column(names[term], _type(of_term)) for term, of_term in found.items()}
 
 
 def _failure_row(record: Record, columns: Mapping[str, str]) -> dict[str, Any]:
@@ -199,6 +221,10 @@ def _type(found: _Found) -> Type:
     return "bool" if types == {"bool"} else "text"
 
 
+def _kind(found: _Found) -> str:
+    return "several" if "list" in found.types else _type(found)
+
+
 def _unit(found: _Found) -> str:
     units = dict.fromkeys(text for said in found.steps.values() for text in said.get("unit", ()))
     return " | ".join(units)
@@ -208,7 +234,7 @@ def _described(terms: Mapping[str, _Found], measured: Mapping[str, _Found]) -> I
     for name, found in terms.items():
         yield [name, "term", "", _type(found), *[""] * len(_PROPERTIES)]
     for name, found in measured.items():
-        kind = "several" if "list" in found.types else _type(found)
+        kind = _kind(found)
         for step, said in found.steps.items():
             yield [name, "measurement", step, kind, *(" | ".join(said.get(key, ())) for key in _PROPERTIES)]
 

@@ -26,10 +26,11 @@ _FOR_SNAKEFILES = {
         ),
         *("inputs_of_several", "keep_groups_together", "log_of", "look_at", "outputs", "program", "records"),
         *("require_deployment", "resources", "retries", "run", "run_command", "runs", "smk", "software"),
-        "use_storage",
+        *("step_targets", "use_storage"),
     ),
     "settled_rules": ("what_to_do", "with_rules"),
-    "run_handlers": ("handlers_of", "run_handlers"),
+    "made_again": ("made_again",),
+    "run_handlers": ("attend", "attend_run"),
     "snakemake_internals": ("forget_rule_names",),
 }
 _HOMES = {name: module for module, names in _FOR_SNAKEFILES.items() for name in names}

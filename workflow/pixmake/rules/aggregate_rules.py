@@ -11,7 +11,8 @@ from pixmake.base.installed import WORKFLOW
 from pixmake.config.aggregate import TABLES, table_files
 from pixmake.job.record import PICTURES
 from pixmake.job.task import one_line
-from pixmake.plan.plan import Plan
+from pixmake.plan.found_images import found_path
+from pixmake.plan.plan import Plan, gathered_path
 from pixmake.plan.table_functions import PlannedFunction
 from pixmake.results.provenance import provenance_file
 from pixmake.rules.image_rules import collected, over_several, records
@@ -136,7 +137,7 @@ def report_project(plan: Plan) -> str:
                 for function in plan.functions
             ],
             "tables": tables_,
-            **({"storage": config.storage.given()} if config.storage.given() else {}),
+            **({"storage": config.reach()} if config.reach() else {}),
         }
     )
 
@@ -145,6 +146,31 @@ def _said(part: BaseModel) -> dict[str, Any]:
     """What a part of the config says beyond its defaults, but for how it is run."""
     how = {"threads", "resources", "retries", "timeout", "on_error", "executor", "images_per_process"}
     return part.model_dump(mode="json", exclude_defaults=True, exclude=how)
+
+
+def outcome(plan: Plan) -> list[str]:
+    """All that is made of the records of all jobs."""
+    return [] if plan.is_slice else [gathered(plan), *targets(plan)]
+
+
+def complete_file(plan: Plan) -> str:
+    """What is there once all is made and no more images have failed than may."""
+    return f"{plan.config.results}/complete.txt"
+
+
+def allowed(plan: Plan) -> str:
+    """How many images may fail, as JSON."""
+    return one_line({"max_failures": plan.config.max_failures, "over_several": over_several(plan)})
+
+
+def unspoken(plan: Plan) -> list[str]:
+    """What a run makes for all projects alike: its last lines name the first tables and the page alone."""
+    results = plan.config.results
+    hidden = [gathered(plan), pictures(plan)]
+    hidden += [gathered_path(results, step) for step in plan.gathered_steps()]
+    found = [] if plan.containers is None else [found_path(results)]
+    provenance = provenance_file(results)
+    return [*hidden, *found, complete_file(plan), *all_tables(plan).values(), provenance, page(plan)]
 
 
 def targets(plan: Plan) -> list[str]:

@@ -11,7 +11,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _SET_PDEATHSIG = 1
 
@@ -21,6 +21,16 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "pixmake.rules.attached", str(os.getpid()), *words]
 
 
+@contextlib.contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back in what is started meanwhile, until `main` there can take it without a traceback."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def main(words: Sequence[str]) -> None:
     """Be Snakemake."""
     parent, *rest = words
@@ -28,6 +38,7 @@ def main(words: Sequence[str]) -> None:
     if interrupts:
         # as long as nothing has begun, Ctrl-C just ends it: no traceback of what is being imported
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     _end_with(int(parent), signal.SIGINT if interrupts else signal.SIGTERM)
     sys.argv[:] = ["snakemake", *rest]
     from snakemake.cli import main as snakemake

@@ -12,7 +12,7 @@ from pixmake.base.errors import PixmakeError, Problem
 from pixmake.config.models import Config
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path, found_plan
-from pixmake.plan.plan import LOGS, Job, Plan, PlannedStep, file_paths, record_path
+from pixmake.plan.plan import Job, Plan, PlannedStep, file_paths, record_path
 from pixmake.rules.image_rules import (
     Collected,
     Gathering,
@@ -61,6 +61,13 @@ def all_records(todo: Todo, checkpoints: Any) -> Any:
         return todo.markers([planned.name for planned in plan.steps])
     first = [] if plan.containers is None else records(plan.containers)
     return known(plan, checkpoints, lambda each: [*first, *records(each)])
+
+
+def records_of(plan: Plan, checkpoints: Any, step: str) -> Any:
+    """The records of a step, of the files that images are found in, too."""
+    if plan.containers is not None and step in {planned.name for planned in plan.containers.steps}:
+        return plan.containers.records(step)
+    return known(plan, checkpoints, lambda each: each.records(step))
 
 
 def collected_files(todo: Todo, checkpoints: Any, table: Collected) -> Any:
@@ -112,9 +119,9 @@ def any_rule(step: str) -> str:
     return f"{step}_any"
 
 
-def log_of_any(step: str) -> str:
+def log_of_any(plan: Plan, step: str) -> str:
     """The log of a step's rule for any id."""
-    return f"{LOGS}/{step}/{ANY}.log"
+    return f"{_plain(plan.config.log_folder)}/{step}/{ANY}.log"
 
 
 def task_of_any(plan: Plan, checkpoints: Any, step: str) -> Callable[[Any], str]:

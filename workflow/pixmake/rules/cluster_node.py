@@ -23,15 +23,16 @@ from pixmake.base.files import written_whole
 from pixmake.config.models import Config
 from pixmake.job.finished_results import LOST, SUBMISSION, replaced
 from pixmake.plan.plan import Job, Plan, PlannedStep
-from pixmake.rules.schedulers import (
+from pixmake.rules.schedulers import lost_state, lost_type, own_job
+from pixmake.rules.submissions import (
     GIVEN_UP,
     SUBMISSIONS,
-    lost_state,
-    lost_type,
+    jobs_named,
+    log_of_job,
     note_submission,
-    own_job,
     submission_of,
     submissions,
+    words_after,
 )
 
 FOLDER = ".snakemake/pixmake"
@@ -100,7 +101,18 @@ def _last(file: IO[bytes]) -> tuple[Config, tuple[PlannedStep, ...], Any, Mappin
 
 def enter(plan: Plan, attempt_number: int) -> None:
     """Say that this cluster job works on its images from now on, and find out what ended the last one."""
-    name = submission_of([job.rule for _, job in plan.jobs()])
+    enter_as(submission_of([job.rule for _, job in plan.jobs()]), attempt_number)
+
+
+def enter_by_words(attempt_number: int) -> None:
+    """The same where no plan was left, since a run has yet to find its images: by the command line."""
+    jobs = jobs_named(sys.argv) if _option("--mode", sys.argv) == "remote" else []
+    if jobs:
+        enter_as(submission_of(jobs), attempt_number)
+
+
+def enter_as(name: str, attempt_number: int) -> None:
+    """The same for the jobs of one submission, by its name."""
     own = own_job()
     if own is None:
         return
@@ -116,6 +128,8 @@ def enter(plan: Plan, attempt_number: int) -> None:
         scheduler, job_id = earlier[-1]
         ended = lost_state(scheduler, job_id)
         message = f"its cluster job ({scheduler} {job_id}) {ended.explanation or 'ended without a result'}"
+        log = log_of_job(job_id)
+        message += f"; its log: {log}" if log else ""
         os.environ[LOST] = json.dumps([lost_type(ended), message])
 
 
@@ -124,9 +138,7 @@ def allowed_rules(words: Sequence[str] | None = None) -> list[str]:
     words = sys.argv if words is None else words
     if _option("--mode", words) != "remote" or "--allowed-rules" not in words:
         return []
-    rest = words[words.index("--allowed-rules") + 1 :]
-    end = next((number for number, word in enumerate(rest) if word.startswith("-")), len(rest))
-    return list(rest[:end])
+    return words_after("--allowed-rules", words)
 
 
 def attempt(words: Sequence[str] | None = None) -> int:

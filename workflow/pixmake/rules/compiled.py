@@ -11,11 +11,12 @@ from typing import Any
 from pixmake import rules
 from pixmake.plan.plan import Plan
 from pixmake.rules import aggregate_rules, checkpoint_rules, image_rules
+from pixmake.rules.made_again import Again
 from pixmake.rules.run_handlers import run_facts
 from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import Directive, rules_in
 
-FILES = ("aggregate", "provenance", "collect", "images", "several")
+FILES = ("aggregate", "provenance", "collect", "images", "several", "complete")
 """The files of ``workflow/rules`` that hold rules, in the order in which they are written."""
 
 _BLOCKS = {"input", "output", "log", "params", "resources", "conda", "container", "shellcmd"}
@@ -26,13 +27,10 @@ _HEAD = """\
 # Run it with: snakemake -s THIS_FILE --cores N
 from pixmake import rules as pixmake_rules
 
-handlers = pixmake_rules.run_handlers(
+pixmake_rules.attend_run(
     workflow,
 {facts}
 )
-
-
-include: pixmake_rules.smk("handlers")
 
 
 """
@@ -40,7 +38,7 @@ include: pixmake_rules.smk("handlers")
 
 def as_text(plan: Plan) -> Iterator[str]:
     """The plan as a Snakefile of its own, which needs neither config nor table."""
-    from snakemake.io import directory
+    from snakemake.io import directory, temp
 
     facts = "\n".join(f"    {name}={value!r}," for name, value in vars(run_facts(plan)).items())
     yield _HEAD.format(facts=facts)
@@ -57,10 +55,12 @@ def as_text(plan: Plan) -> Iterator[str]:
         "plan": plan,
         "todo": Todo(plan),
         "pixmake_run": runs,
+        "pixmake_again": Again(None, {}, lambda wildcards: []),
         "pixmake_later": checkpoint_rules,
         "pixmake_rules": rules,
         "checkpoints": None,
         "directory": directory,
+        "temp": temp,
     }
     for file in FILES:
         for rule, directives in rules_in(image_rules.smk(file), names):

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.files import is_folder, written_whole
+from pixmake.base.files import is_folder, why_not_writable, written_whole
 from pixmake.base.installed import HERE, WORKFLOW
 from pixmake.base.owner import OWNER
 from pixmake.config.models import Step, read_config
@@ -32,7 +32,6 @@ from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
 from pixmake.plan.environments import conda_of, runs_python
 from pixmake.plan.plan import (
-    LOGS,
     Job,
     Plan,
     PlannedStep,
@@ -45,13 +44,15 @@ from pixmake.plan.plan import (
 from pixmake.plan.program_copy import leave_copies, program_files
 from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
-from pixmake.rules.cluster_node import allowed_rules, enter, leave_plan, read_plan
+from pixmake.rules.cluster_node import allowed_rules, enter, enter_by_words, leave_plan, read_plan
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
+from pixmake.rules.command_line import profile_problems
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
-from pixmake.rules.schedulers import SUBMISSIONS, give_up_submissions
+from pixmake.rules.refusals import end_when_refused
 from pixmake.rules.snakemake_internals import keep_together
+from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
 from pixmake.table.table import counted_notes
 
 SAME_PYTHON = "-"
@@ -125,11 +126,16 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     if there is not None:
         enter(there, attempt_number())
         return there
-    if not rules:
-        ending.listen()
-        hold_run_lock()
-        tell_of_live_locks()
+    enter_by_words(attempt_number())
     try:
+        if not rules:
+            problems = profile_problems()
+            if problems:
+                raise PixmakeError(problems)
+            see_room([".snakemake/pixmake"])
+            ending.listen()
+            hold_run_lock()
+            tell_of_live_locks()
         sent = config_sent() if rules else None
         if sent is not None:
             return make_plan(sent)
@@ -142,6 +148,20 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def see_room(folders: Iterable[str]) -> None:
+    """See that folders can be written to, before Snakemake trips over it.
+
+    Raises
+    ------
+    SystemExit
+        With status 1, once it has been printed which cannot, and why.
+    """
+    problems = [Problem(why, folder) for folder in folders if (why := why_not_writable(folder))]
+    if problems:
+        print(f"pixmake: nothing can be written to {PixmakeError(problems)}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def _with_programs(plan: Plan) -> Plan:
@@ -165,10 +185,12 @@ def begin(plan: Plan, workflow: Any, jobs: Iterable[tuple[PlannedStep, Job]]) ->
     """Before a run's first job: end what a killed run left on the cluster, leave its jobs for its nodes."""
     if workflow.local_exec:
         return
+    forget_refusals()
     if alone():
         cancel_orphans()
         give_up_submissions()
-    leave_plan(plan, jobs)
+    end_when_refused(workflow)
+    leave_plan(plan)
 
 
 def done_before(plan: Plan) -> list[str]:
@@ -178,7 +200,7 @@ def done_before(plan: Plan) -> list[str]:
 
 def end() -> None:
     """After a run that went well: forget what was kept for one that did not."""
-    for folder in (kept.FOLDER, SUBMISSIONS):
+    for folder in (kept.FOLDER, SUBMISSIONS, CLUSTER_LOGS):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -192,9 +214,9 @@ def program(wildcards: Any, resources: Any) -> str:
     return f"{OWNER}={os.getpid()} {shlex.quote(sys.executable)} -m pixmake"
 
 
-def log_of(rule: str) -> str:
+def log_of(plan: Plan, rule: str) -> str:
     """The log of a rule that is not an image's."""
-    return f"{LOGS}/{rule}.log"
+    return f"{plan.config.log_folder}/{rule}.log"
 
 
 def inputs(job: Job) -> dict[str, list[str]]:
@@ -467,6 +489,17 @@ def gatherings(plan: Plan) -> list[Gathering]:
     ]
 
 
+def step_targets(plan: Plan) -> list[str]:
+    """The steps whose names are targets, of all of their images: all but those that are names of rules."""
+    if plan.planned_before is not None:
+        return []
+    taken = {"all", "records", "aggregate", "report", "provenance", "complete", "find_images"}
+    taken |= {job.rule for _, job in plan.jobs()}
+    taken |= {table.rule for table in collected(plan)} | {each.rule for each in gatherings(plan)}
+    taken |= {f"aggregate_{function.name}" for function in plan.functions}
+    return [step for step in step_names(plan) if step not in taken]
+
+
 def over_several(plan: Plan) -> list[str]:
     """The steps whose jobs are not one for each image."""
     each_image = {planned.name for planned in plan.steps if planned.step.terms is None}
@@ -516,6 +549,12 @@ def tell_notes(plan: Plan) -> None:
     """Say at a run's start what was left out of it, a line for each reason."""
     for line in counted_notes(plan.notes):
         print(f"pixmake: {line}", file=sys.stderr)
+
+
+def rows_said(plan: Plan) -> str:
+    """Where the rows of the source are, as the end of a run says it; of files that hold images, these."""
+    rows = (plan.containers or plan).rows
+    return "" if rows is None or plan.is_slice else str(rows)
 
 
 def _written(path: Path, text: str) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
 import platform
 import sys
+import time
 from pathlib import Path
 from typing import IO, Any
 
 LOCK = ".snakemake/pixmake/run.lock"
 """Held by each running Snakemake, so that a lock which a killed one left behind can be told."""
+
+_TIMES, _PAUSE = 100, 0.01
 
 _held: list[IO[str]] = []
 
@@ -23,7 +27,7 @@ def hold_run_lock() -> None:
     try:
         Path(LOCK).parent.mkdir(parents=True, exist_ok=True)
         lock = Path(LOCK).open("a+")  # noqa: SIM115 (it is held for as long as this process lives)
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        _share(lock)
     except OSError:
         return  # a file system without locks: `pixmake run` then leaves Snakemake's lock alone
     _held.append(lock)
@@ -42,8 +46,23 @@ def alone() -> bool:
         fcntl.flock(_held[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    fcntl.flock(_held[0], fcntl.LOCK_SH)
+    finally:
+        with contextlib.suppress(OSError):
+            _share(
+                _held[0]
+            )  # also where it was not to be had: who asks for another lock loses the one that is held
     return True
+
+
+def _share(lock: IO[str]) -> None:
+    """Hold a lock with others; for a moment one of these may have it alone, to see whether there are any."""
+    for _ in range(_TIMES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            time.sleep(_PAUSE)
+    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def left_locked() -> bool:

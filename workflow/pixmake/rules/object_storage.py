@@ -16,7 +16,7 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.images.remote.objects import is_remote
 from pixmake.job.record import STORED
-from pixmake.plan.plan import LOGS, Plan
+from pixmake.plan.plan import Plan
 from pixmake.rules.cluster_node import allowed_rules
 
 PROFILE = "profiles/storage-s3"
@@ -42,16 +42,21 @@ def use_storage(plan: Plan, workflow: Any) -> bool:
         if allowed_rules():
             return False  # what is linked is for the Snakemake that submits to say
         _unlink(plan.config.results)
-        _unlink(LOGS)
+        _unlink(plan.config.log_folder)
         return False
     problems = [] if allowed_rules() else list(_problems(plan, workflow))
-    for name in (plan.config.results, LOGS):
+    for name in _folders(plan):
         copies = str(workflow.modifier.path_modifier.apply_default_storage(name))
         problems += _link(name, copies)
         os.environ[STORED] = copies.removesuffix(name)
     if problems:
         raise PixmakeError(problems)
     return True
+
+
+def _folders(plan: Plan) -> list[str]:
+    results, logs = plan.config.results, plan.config.log_folder
+    return [results] if logs.startswith(f"{results}/") else [results, logs]
 
 
 def _problems(plan: Plan, workflow: Any) -> Iterator[Problem]:

@@ -9,7 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from pixmake.rules.schedulers import SCHEDULERS, SUBMISSIONS, own_job, state, submissions
+from pixmake.rules.schedulers import SCHEDULERS, own_job, state
+from pixmake.rules.submissions import SUBMISSIONS, submissions
 
 WAIT_SECONDS = 90.0
 _OURS = re.compile(r"pixmake-|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")

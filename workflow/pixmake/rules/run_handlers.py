@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import logging.handlers
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,23 +15,37 @@ from typing import Any
 from pixmake.images.remote import cache
 from pixmake.images.remote.objects import is_remote
 from pixmake.job import client
+from pixmake.job.record import named
 from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
-from pixmake.progress.exit_status import conclude, stopped
-from pixmake.progress.log_handler import BEGIN, MADE, Direct, Run, is_of_use, is_wanted, work_of
+from pixmake.progress.exit_status import Ended, conclude, stopped
+from pixmake.progress.log_handler import MADE, Direct, Run, is_of_use, is_wanted, work_of
 from pixmake.progress.run_state import note_plan
-from pixmake.progress.tally import Tally, Work
+from pixmake.progress.tally import BEGIN, Tally, Work
 from pixmake.rules import ending
+from pixmake.rules.aggregate_rules import page, unspoken
 from pixmake.rules.checkpoint_rules import asked_now
-from pixmake.rules.image_rules import begin, done_before, end, over_several, step_names, tables, tell_notes
+from pixmake.rules.image_rules import (
+    begin,
+    done_before,
+    end,
+    over_several,
+    rows_said,
+    step_names,
+    tables,
+    tell_notes,
+)
 from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import (
+    add_handlers,
     default_handlers,
+    failed_jobs,
     forget_inputs,
+    is_ending,
     jobs_of,
     logs_by_plugins_alone,
+    outputs_of,
     pace,
-    unfinished,
 )
 
 
@@ -40,25 +55,37 @@ class RunFacts:
 
     results: str
     """The folder of all results."""
+    logs: str
+    """The folder of all logs."""
     steps: Sequence[str]
     """In the order in which they are shown."""
     over_several: Sequence[str]
     """Those whose jobs are not one for each image."""
     measurements: str
     failures: str
+    page: str
+    """The page of results, whether or not there is one."""
+    own: Sequence[str]
+    """What is no result of an image and goes without saying."""
     max_failures: int | str
     keep: str
+    rows: str = ""
+    """Where the rows of the source are."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
     """Those of a plan."""
     return RunFacts(
         results=plan.config.results,
+        logs=plan.config.log_folder,
         steps=step_names(plan),
         over_several=over_several(plan),
         **tables(plan),
+        page=page(plan),
+        own=unspoken(plan),
         max_failures=plan.config.max_failures,
         keep=plan.config.keep,
+        rows=rows_said(plan),
     )
 
 
@@ -98,21 +125,67 @@ class RunHandlers:
         if self.todo is not None:
             end()
             asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
-        facts = self.facts
-        conclude(
-            self.run,
-            asked,
-            facts.measurements,
-            facts.failures,
-            max_failures=facts.max_failures,
-            over_several=facts.over_several,
-            keep=facts.keep,
-        )
+        conclude(self.run, self._ended(asked), self.facts.keep)
 
     def stops(self) -> None:
         """``onerror``."""
-        if self.run is not None:
-            stopped(self.run, unfinished(self.workflow), self.facts.over_several)
+        if self.run is None:
+            return
+        made_after_all = page_without_parts(self.workflow, self.facts)
+        stopped(self.run, self._ended(self.run.records, made_after_all))
+
+    def _ended(self, records: Sequence[str], made_after_all: Sequence[str] = ()) -> Ended:
+        facts = self.facts
+        made, unfinished, there = ([named(path) for path in paths] for paths in outputs_of(self.workflow))
+        broke = [job for job in failed_jobs(self.workflow) if not hasattr(job.output, "record")]
+        return Ended(
+            records=records,
+            measurements=facts.measurements,
+            failures=facts.failures,
+            page=facts.page,
+            max_failures=facts.max_failures,
+            over_several=facts.over_several,
+            logs=facts.logs,
+            made={*made, *made_after_all},
+            unfinished={*unfinished} - {*made_after_all},
+            there=set(there),
+            others=[path for path in made if self._is_worth_a_word(path)],
+            broke=[(str(job.rule.name), str(job.log[0]) if job.log else "") for job in broke],
+            rows=facts.rows,
+        )
+
+    def _is_worth_a_word(self, path: str) -> bool:
+        """Whether a file is neither an image's nor one that each run makes; of no project is the first's."""
+        facts = self.facts
+        if path.startswith(f"{facts.results}/"):
+            of_images = tuple(f"{facts.results}/{step}/" for step in facts.steps)
+            hidden = path.startswith(f"{facts.results}/.")
+            return not hidden and path not in facts.own and not path.startswith(of_images)
+        others = tuple(f"{each.results}/" for each in _attended)
+        return _attended[0] is facts and not path.startswith(others)
+
+
+_attended: list[RunFacts] = []
+"""The projects of this workflow."""
+
+
+def page_without_parts(workflow: Any, facts: RunFacts) -> list[str]:
+    """Make the page all the same where a function of tables has failed, without what that one makes.
+
+    Snakemake does not: the page depends on it. The next run, which calls the function again, makes both.
+
+    Returns
+    -------
+    list of str
+        The page, if it was made.
+    """
+    failed = [str(path) for job in failed_jobs(workflow) for path in job.output]
+    reports = [job for _, job, needed in jobs_of(workflow) if needed and facts.page in map(str, job.output)]
+    if is_ending(workflow) or not any(str(path) in failed for job in reports for path in job.input):
+        return []
+    command = reports[0].shellcmd
+    done = command is not None and subprocess.run(["bash", "-c", command], check=False).returncode == 0
+    return [facts.page] if done else []
 
 
 def tell_of_places(plan: Plan) -> None:
@@ -136,19 +209,27 @@ def _settled(todo: Todo) -> list[Work]:
     ]
 
 
-def run_handlers(workflow: Any, **facts: Any) -> RunHandlers:
-    """Those of a Snakefile that `pixmake compile` wrote."""
+def attend_run(workflow: Any, **facts: Any) -> None:
+    """See to the begin and the end of a run of a Snakefile that `pixmake compile` wrote."""
     ending.listen()
-    ending.know(workflow)
-    show_progress(workflow)
-    return RunHandlers(workflow, RunFacts(**facts))
+    _attend(RunHandlers(workflow, RunFacts(**facts)))
 
 
-def handlers_of(todo: Todo, workflow: Any) -> RunHandlers:
-    """Those of a project."""
-    ending.know(workflow)
-    show_progress(workflow)
-    return RunHandlers(workflow, run_facts(todo.plan), todo)
+def attend(todo: Todo, workflow: Any) -> None:
+    """See to the begin and the end of a project's run, also where it is a module of another workflow."""
+    _attend(RunHandlers(workflow, run_facts(todo.plan), todo))
+
+
+def _attend(handlers: RunHandlers) -> None:
+    ending.know(handlers.workflow)
+    show_progress(handlers.workflow)
+    _attended.append(handlers.facts)
+    add_handlers(
+        handlers.workflow,
+        onstart=handlers.begins,
+        onsuccess=handlers.succeeds,
+        onerror=handlers.stops,
+    )
 
 
 def show_progress(workflow: Any) -> None:
@@ -161,6 +242,7 @@ def show_progress(workflow: Any) -> None:
     from snakemake_logger_plugin_pixmake import LogHandler
 
     write_events(workflow)
+    logging.FileHandler.handleError = _pass_over  # type: ignore[assignment,method-assign]
     settings = workflow.output_settings
     if not is_wanted(settings):
         return
@@ -173,6 +255,12 @@ def show_progress(workflow: Any) -> None:
     if replaced and workflow.is_main_process:
         logger.removeHandler(replaced[0])
         logger.addHandler(Direct(settings))
+
+
+def _pass_over(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+    """On a full disk Python would print a traceback for each line that Snakemake's log file does not take."""
+    if not isinstance(sys.exc_info()[1], OSError):
+        logging.Handler.handleError(handler, record)
 
 
 def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> Run:
@@ -195,7 +283,9 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     for number, job, needed in jobs_of(workflow):
         jobs += needed
         record = getattr(job.output, "record", None)
-        if record is None:
+        if not job.output:
+            continue  # a target
+        if record is None or not named(str(record)).startswith(f"{facts.results}/"):
             other[job.rule.name] += int(needed and not job.rule.name.startswith(MADE))
         elif needed:
             to_run.append((number, work_of(str(record))))
@@ -206,13 +296,13 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     counts = Counter(work.step for _, work in to_run)
     names = [*facts.steps, *(set(counts) - set(facts.steps))]
     listed = [f"{counts[step]} × {step}" for step in names if counts[step]]
-    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number and rule != "all"]
+    listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number]
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note_plan(tally.begun, facts.results, _ids(work for _, work in to_run), _ids(done))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
-    return Run(records, progress.before, tally.begun)
+    return Run(records, progress.before, tally.begun, tally.lost)
 
 
 def _ids(works: Iterable[Work]) -> dict[str, list[str]]:

@@ -1,9 +1,9 @@
 """Which jobs get a rule: those that have something to do, and all of them where somebody asks.
 
 A rule that gathers cannot depend on a list that changes with what has a rule: Snakemake would make its output
-anew after each run. So it depends on one file a step, which a rule makes anew once the jobs of that step are
-done that had something to do; and it is told the state of what it gathers, see
-`pixmake.plan.file_states.remembered`.
+anew after each run. So it depends on one file a step, which a rule makes once those jobs of the step are done
+that have a rule, and which is gone afterwards; and it is told the state of what it gathers, see
+`pixmake.plan.file_states.remembered`: if that has changed, it needs that file, and so those jobs.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pixmake.rules.image_rules import (
     smk,
     software,
 )
+from pixmake.rules.lock import alone
 from pixmake.rules.snakemake_internals import options_given
 
 LISTS = ".snakemake/pixmake/listed"
@@ -72,16 +73,14 @@ class Todo:
 
     def jobs(self, *, over_several: bool | None = None) -> Iterator[tuple[PlannedStep, Job]]:
         """The jobs that get a rule; see `pixmake.plan.plan.Plan.jobs`."""
-        for planned, job in self.plan.jobs(over_several=over_several):
-            if not self.found.is_settled(planned.name, job.task.id):
-                yield planned, job
+        yield from self.plan.jobs(over_several=over_several, without=self.found.settled)
 
     def made(self) -> list[Made]:
         """The rules that say of a step that its jobs are done."""
         if not self.by_state:
             return []
         gathered = {*self.plan.gathered_steps(), *(table.step for table in collected(self.plan))}
-        files: dict[str, list[str]] = {}
+        files: dict[str, list[str]] = {planned.name: [] for planned in self.plan.steps}
         for planned, job in self.jobs():
             of_job = [job.record, *(job.files if planned.name in gathered else ())]
             files.setdefault(planned.name, []).extend(of_job)
@@ -128,7 +127,7 @@ class Made:
     rule: str
     marker: str
     files: Sequence[str]
-    """Of the jobs that have a rule."""
+    """What those of its jobs make that have a rule; perhaps nothing."""
 
 
 def made_rule(step: str) -> str:
@@ -154,7 +153,7 @@ def what_to_do(plan: Plan, workflow: Any) -> Todo:
         return Todo(plan)
     found = standing(plan)
     todo = Todo(plan, found if may_leave_out(workflow) else replace(found, settled={}))
-    _see_markers(todo)
+    _forget_markers(todo)
     return todo
 
 
@@ -185,15 +184,14 @@ def _rule_of(planned: PlannedStep, methods: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _see_markers(todo: Todo) -> None:
-    """Make the files that stand for steps of which no job has a rule, older than all that is made of them."""
-    with_rule = {made.marker for made in todo.made()}
-    for planned in todo.plan.steps:
-        path = Path(todo.markers([planned.name])[0])
-        if str(path) not in with_rule and not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-            os.utime(path, (0, 0))
+def _forget_markers(todo: Todo) -> None:
+    """Remove what a run that was killed has left, unless another one goes on."""
+    left = [
+        path for path in todo.markers([planned.name for planned in todo.plan.steps]) if os.path.exists(path)
+    ]
+    if left and alone():
+        for path in left:
+            Path(path).unlink(missing_ok=True)
 
 
 def _listed(results: str, rule: str, content: str) -> str:

@@ -5,8 +5,11 @@ Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what would
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 SEEN_IN = ("9.27.1",)
@@ -18,14 +21,27 @@ UNDOCUMENTED = {
     "job_rate_limiter": "Each round of the scheduler asks for another one, for as long as the run lasts",
     "_user_kill": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
     "_open_jobs": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
+    "_executor": "A submission that was refused is tried again, and with it all that are alike",
+    "executor_error_callback": "A submission that was refused is tried again, and with it all that are alike",
+    "active_jobs": "A submission that was refused is tried again, and with it all that are alike",
     "parent_groupids": "Parts of a group become cluster jobs of their own",
     "_process_prefix": "A command's prefix cannot be asked for",
     "_process_suffix": "A command's prefix cannot be asked for",
     "needrun_jobs": "A run cannot be asked what it is to do",
     "needrun": "A run cannot be asked what it is to do",
+    "_finished": "A run cannot be asked what it is to do",
+    "failed": "A run cannot be asked what it is to do",
+    "forcerules": "A failed job's inputs are noted as if it had made its outputs of them",
+    "rule_dot": "A graph of rules has a node for each",
+    "_dot": "A graph of rules has a node for each",
+    "_mermaid_js": "A graph of rules has a node for each",
+    "forcefiles": "A failed job's inputs are noted as if it had made its outputs of them",
+    "_onstart": "Handlers of a module are not heard, and those of an included file are replaced",
+    "_onsuccess": "Handlers of a module are not heard, and those of an included file are replaced",
+    "_onerror": "Handlers of a module are not heard, and those of an included file are replaced",
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
-    "cleanup_metadata": "A rule cannot be told to go by its input's dates alone",
+    "cleanup_metadata": "The metadata of temporary files outlive them",
     "sourcecache": "Rules cannot be read without running their workflow",
     "args_to_api": "A Snakefile cannot ask which options were given",
 }
@@ -56,7 +72,10 @@ class Planned(Protocol):
     """A job of Snakemake's DAG, as far as it is looked at."""
 
     rule: Any
+    input: Any
     output: Any
+    log: Any
+    shellcmd: str | None
 
 
 def pace(workflow: Any) -> None:
@@ -107,6 +126,35 @@ def is_ending(workflow: Any) -> bool:
     return bool(getattr(workflow.scheduler, "_user_kill", None))
 
 
+def submit_while(workflow: Any, why_not: Callable[[], str]) -> None:
+    """Ask before each submission to a cluster; once there is a reason against it, the run ends with that.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's, in a handler ``onstart``: before that there is no executor.
+    why_not
+        Gives the reason, or nothing.
+    """
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    scheduler = workflow.scheduler
+    executor = scheduler._executor
+    run_jobs = executor.run_jobs
+
+    def asked(jobs: Sequence[Any]) -> None:
+        for job in jobs:
+            reason = why_not()
+            if reason:
+                if executor.active_jobs:
+                    executor.cancel_jobs(list(executor.active_jobs))
+                scheduler.executor_error_callback(WorkflowError(reason))
+                return
+            run_jobs([job])
+
+    executor.run_jobs = asked
+
+
 def begin_no_more(workflow: Any) -> None:
     """Tell the scheduler to begin nothing more, and to end once what runs has ended; from any thread."""
     scheduler = workflow.scheduler
@@ -143,21 +191,130 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
         yield dag.jobid(job), job, bool(dag.needrun(job))
 
 
-def forget_inputs(workflow: Any, prefix: str) -> None:
-    """Have Snakemake forget of what some rules made their output.
+def outputs_of(workflow: Any) -> tuple[list[str], list[str], list[str]]:
+    """The files of a run that has ended: what it has made, what it has not, and what was there."""
+    dag = workflow.dag
+    made: list[str] = []
+    unfinished: list[str] = []
+    there: list[str] = []
+    for job in dag.jobs:
+        files = made if dag.finished(job) else unfinished if dag.needrun(job) else there
+        files += map(str, job.output)
+    return made, unfinished, there
 
-    Of such an output Snakemake then asks whether its input is newer, and not whether it is another one.
+
+def failed_jobs(workflow: Any) -> list[Planned]:
+    """The jobs that have failed in a run, those of a group one by one."""
+    found: list[Planned] = []
+    for job in workflow.scheduler.failed:
+        found += list(job) if job.is_group() else [job]
+    return found
+
+
+def force(workflow: Any, files: Iterable[str]) -> None:
+    """Have files made again, as ``--forcerun`` does, but not as targets: while the DAG is made."""
+    workflow.dag.forcefiles.update(files)
+
+
+def runs_jobs(workflow: Any) -> bool:
+    """Whether this Snakemake runs jobs, here or on a cluster: asked while the DAG is made."""
+    return workflow.executor_plugin is not None and not workflow.dryrun and not workflow.touch
+
+
+def is_forced(workflow: Any, rule: str) -> bool:
+    """Whether a rule was named by ``--forcerun``, perhaps as a module's, with a name before its own."""
+    names = (each.name for each in workflow.dag.forcerules)
+    return any(name == rule or name.endswith(f"_{rule}") for name in names)
+
+
+def draw_as(workflow: Any, name_of: Callable[[str], str]) -> None:
+    """Have ``--rulegraph`` draw rules of one name as one: asked while the DAG is made.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's.
+    name_of
+        The name under which a rule is drawn.
+    """
+    dag = workflow.dag
+
+    def rule_dot() -> str:
+        first: dict[str, Any] = {}
+        for job in dag.jobs:
+            first.setdefault(name_of(job.rule.name), job.rule)
+        graph: dict[Any, set[Any]] = {rule: set() for rule in first.values()}
+        for job in dag.jobs:
+            rule = first[name_of(job.rule.name)]
+            graph[rule] |= {first[name_of(needed.rule.name)] for needed in dag.dependencies[job]} - {rule}
+        labels = {rule: name for name, rule in first.items()}
+        draw = dag._mermaid_js if "mermaid" in str(workflow.dag_settings.print_dag_as) else dag._dot
+        return str(draw(graph, node2label=labels.__getitem__))
+
+    dag.rule_dot = rule_dot
+
+
+Handler = Callable[[str], None]
+"""One of Snakemake's ``onstart``, ``onsuccess`` and ``onerror``: a function of the path of its log."""
+
+
+@dataclass
+class _Chain:
+    """Several handlers in the place of one."""
+
+    theirs: Handler
+    """That of the Snakefile."""
+    ours: list[Callable[[], None]] = field(default_factory=list)
+
+    def __call__(self, log: str) -> None:
+        """Call all; that a run is to end with an error counts once all were called."""
+        ends = None
+        for handler in (lambda: self.theirs(log), *self.ours):
+            try:
+                handler()
+            except SystemExit as wanted:
+                ends = wanted
+        if ends is not None:
+            raise ends
+
+
+def add_handlers(workflow: Any, **handlers: Callable[[], None]) -> None:
+    """Call functions when a run begins (``onstart``) and ends, beside the handlers of a Snakefile.
+
+    Snakemake passes over the handlers of a module, and those of a Snakefile replace the ones of a file that
+    it includes. These are called in both cases, and after those of the Snakefile.
+    """
+    for name, handler in handlers.items():
+        chain = getattr(workflow, f"_{name}")
+        if not isinstance(chain, _Chain):
+            chain = _Chain(chain)
+            setattr(workflow, f"_{name}", chain)
+            setattr(
+                workflow, name, functools.partial(_register, workflow, name, getattr(workflow, name), chain)
+            )
+        chain.ours.append(handler)
+
+
+def _register(
+    workflow: Any, name: str, register: Callable[[Handler], None], chain: _Chain, func: Handler
+) -> None:
+    """What a Snakefile's ``onstart:`` calls: its handler comes into the chain, not into its place."""
+    register(func)
+    if getattr(workflow, f"_{name}") is not chain:
+        chain.theirs = func
+        setattr(workflow, f"_{name}", chain)
+
+
+def forget_inputs(workflow: Any, prefix: str) -> None:
+    """Have Snakemake forget of what some rules made their output, which is gone.
+
+    Else it takes it for a change that they have another input by now.
     """
     for job in workflow.dag.jobs:
         if job.rule.name.startswith(prefix):
             for file in job.output:
-                workflow.persistence.cleanup_metadata(file)
-
-
-def unfinished(workflow: Any) -> list[str]:
-    """The records that Snakemake's jobs have not made."""
-    jobs = workflow.dag.needrun_jobs(exclude_finished=True)
-    return [str(job.output.record) for job in jobs if hasattr(job.output, "record")]
+                if not os.path.exists(file):
+                    workflow.persistence.cleanup_metadata(file)
 
 
 def logs_by_plugins_alone(workflow: Any, kind: type) -> bool:

@@ -143,7 +143,7 @@ def make_grouping(table: Table, images: Images) -> Grouping:
     PixmakeError
         A column that is not there; all else is among the grouping's problems.
     """
-    unknown = list(_unknown_columns(table, images))
+    unknown = list(unknown_columns(table, images))
     if unknown:
         raise PixmakeError(unknown)
     cells = _cells(table, images)
@@ -167,7 +167,7 @@ def make_grouping(table: Table, images: Images) -> Grouping:
         if images.incomplete == "error":
             what = f"the group {group.id!r} has no {' and no '.join(missing)}"
             hint = "`incomplete: skip` leaves such groups out"
-            problems.append(Problem(what, group.where, hint))
+            problems.append(Problem(what, group.where, hint, "incomplete group"))
     return Grouping(tuple(groups), tuple(incomplete), tuple(problems))
 
 
@@ -262,11 +262,12 @@ def _from_template(template: str, cells: _Cells, rows: Sequence[int]) -> str:
     for column in template_columns(template):
         found = {cells.keys[column][row]: row for row in rows}
         if None in found:
-            raise PixmakeError([Problem(f"the column {column!r} is empty, but images.id needs it", where)])
+            what = f"the column {column!r} is empty, but images.id needs it"
+            raise PixmakeError([Problem(what, where, mistake=what)])
         if len(found) > 1:
             what = f"images.id needs one value of {column!r}, but this group has {len(found)}"
             hint = f"add {column!r} to group_by, or leave it out of the id"
-            raise PixmakeError([Problem(what, where, hint)])
+            raise PixmakeError([Problem(what, where, hint, f"several values of {column}")])
         ((key, row),) = found.items()
         values[column] = _for_template(key, cells.columns[column][row])
     try:
@@ -335,13 +336,13 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
         name = values[row] if not texts or texts[row] is None else texts[row]
         if name is None:
             what = f"the `name_by` column {images.name_by!r} is empty"
-            problems.append(Problem(what, cells.places[row]))
+            problems.append(Problem(what, cells.places[row], mistake=what))
             continue
         twin = first.setdefault(str(name), row)
         if twin != row:
             what = f"two images of one group are called {name!r}; the other is {cells.places[twin]}"
             hint = "add a column that tells them apart to group_by"
-            problems.append(Problem(what, cells.places[row], hint))
+            problems.append(Problem(what, cells.places[row], hint, "two images of one name"))
     if problems:
         raise PixmakeError(problems)
     return tuple(first)
@@ -402,10 +403,12 @@ def _empty_keys(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
         for column in cells.images.group_by:
             if cells.keys[column][row] is None and not _broken(cells, row):
                 hint = "fill it in, or set `empty_group: own` to make it a group of its own"
-                yield Problem(f"the `group_by` column {column!r} is empty", cells.places[row], hint)
+                what = f"the `group_by` column {column!r} is empty"
+                yield Problem(what, cells.places[row], hint, what)
 
 
-def _unknown_columns(table: Table, images: Images) -> Iterator[Problem]:
+def unknown_columns(table: Table, images: Images) -> Iterator[Problem]:
+    """The columns that groups and ids are made of, and that are not there."""
     named = [("group_by", column) for column in images.group_by]
     named += [("name_by", images.name_by)] if images.name_by else []
     named += [("id", column) for column in template_columns(images.id)] if images.id else []

@@ -69,6 +69,7 @@ def joined(table: Table, join: Join) -> Table:
             f"is not in {source} by {_named(join.on)}, and {words}",
             where=table.place(row),
             detail=_shown(keys[row]),
+            left_out=join.unmatched == "skip",
             hint=_told_alike(keys[row], alike, source),
         )
         for row in lacking

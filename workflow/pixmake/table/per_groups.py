@@ -134,7 +134,9 @@ def _unusable(groups: Iterable[Group], terms: Sequence[str], where: str, *, own:
             value = group.metadata.get(term)
             if isinstance(value, list):
                 what = f"the images of {group.id} have several values of {term!r}"
-                yield Problem(what, f"{group.where}, {where}", "add it to images.group_by")
+                hint = "add it to images.group_by"
+                yield Problem(what, f"{group.where}, {where}", hint, f"several values of {term} in {where}")
             elif value is None and not own and not group.broken:
                 hint = "fill it in, or set images.empty_group to own: such an image is a job of its own"
-                yield Problem(f"the column {term!r} is empty", f"{group.where}, {where}", hint)
+                what = f"the column {term!r} is empty"
+                yield Problem(what, f"{group.where}, {where}", hint, f"{what} in {where}")

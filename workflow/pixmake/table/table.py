@@ -51,6 +51,8 @@ class Note:
     """What would be right, if something would."""
     count: int = 1
     """How many files or rows it stands for; 0 if it is about none."""
+    left_out: bool = False
+    """Whether a row, or a file, is no image for it."""
 
     def as_problem(self) -> Problem:
         """The same as something to put right."""
@@ -323,7 +325,7 @@ def with_times(table: Table, written: str | None) -> Table:
     if bad:
         hint = f"as in {written}" if written else "e.g. 2024-01-31 or 2024-01-31T17:05:00"
         raise PixmakeError(
-            Problem(f"{cell!r} is no timestamp", table.place(position), hint)
+            Problem(f"{cell!r} is no timestamp", table.place(position), hint, "no timestamp")
             for position, cell in enumerate(cells)
             if cell in bad
         )
@@ -411,7 +413,8 @@ def path_problems(table: Table) -> list[Problem]:
                 fault = f"{located(paths[position], table.root)}: {MISSING}"
             hint = "" if told else "`missing: skip` leaves such images out"
             told = True
-        problems.append(Problem(fault, table.place(position), hint))
+        mistake = MISSING if fault.endswith(MISSING) else ""
+        problems.append(Problem(fault, table.place(position), hint, mistake))
     return problems
 
 
@@ -421,7 +424,9 @@ def without_missing(table: Table) -> Table:
     if not missing:
         return table
     paths = table.cells[PATH].tolist()
-    notes = [Note(MISSING, located(paths[row], table.root), table.place(row)) for row in missing]
+    notes = [
+        Note(MISSING, located(paths[row], table.root), table.place(row), left_out=True) for row in missing
+    ]
     kept = np.ones(len(table), dtype=bool)
     kept[missing] = False
     return table.keep(kept).noting(notes)

@@ -11,6 +11,7 @@ async function readData() {
   data = await new Response(unpacked).json();
   document.getElementById('data').remove();
   for (const column of data.columns) columns.set(column.key, column);
+  data.empty = new Set(data.empty);
   data.failuresOf = new Map();
   for (const failure of data.failures) {
     if (!data.failuresOf.has(failure.row)) data.failuresOf.set(failure.row, []);

@@ -8,6 +8,7 @@ const STATES = {
   all: ['All images', () => true],
   done: ['Done', (row) => data.states[row] === 'done'],
   failed: ['Failed', (row) => data.states[row] !== 'done'],
+  empty: ['Measured nothing', (row) => data.empty.has(row)],
   outliers: ['Outliers', (row) => allOutliers().has(row)],
 };
 

@@ -8,6 +8,7 @@ function card(row, value) {
   const failures = data.failuresOf.get(row);
   const odd = allOutliers().get(row);
   let words = value ? `${value.key} ${withUnit(value, value.values[row])}` : '';
+  if (data.empty.has(row)) words = 'measured nothing';
   if (data.states[row] !== 'done') words = failures ? `${failures[0].error}: ${failures[0].message}` : 'left out: a step before failed';
   const badge = data.states[row] === 'failed' ? make('span', { class: 'badge' }, 'failed')
     : odd && make('span', { class: 'badge odd', title: `${odd.column.key}: ${oddWords(odd.z)}` }, 'outlier');

@@ -56,6 +56,7 @@ function tiles(failed) {
     tile(whole.format(data.ids.length), 'images'),
     tile(whole.format(done), 'done', '', () => showOnly({}, 'done')),
     tile(whole.format(failed), 'failed', failed ? 'bad' : '', failed ? () => showOnly({}, 'failed') : null),
+    data.empty.size ? tile(whole.format(data.empty.size), 'measured nothing', 'warn', () => showOnly({}, 'empty')) : null,
     tile(whole.format(odd), 'outliers', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
     tile(whole.format(ofKind('measurement').length + Object.keys(data.several).length), 'measurements'),
     tile(duration(seconds), 'of computing'),

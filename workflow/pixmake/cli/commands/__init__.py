@@ -34,6 +34,7 @@ HOMES = {
     # what rules run; no user needs them
     "records": "outcome",
     "aggregate": "outcome",
+    "complete": "outcome",
     "provenance": "outcome",
     "summarise": "outcome",
     "page": "outcome",

@@ -29,6 +29,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what would run, or raise an error that lists what is wrong."""
     from pixmake.config.models import read_config
+    from pixmake.plan.broken import broken_results, told
     from pixmake.plan.format_check import image_problems
     from pixmake.plan.own_readers import misread
     from pixmake.plan.plan import plan_project
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if plan.containers is not None:
         what = f"A run will look for images in {len(plan.containers.groups)} files"
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
-    for line in counted_notes([*plan.notes, *unread]):
+    for line in (*counted_notes([*plan.notes, *unread]), *told(broken_results(plan, ()))):
         print(f"  {line}", flush=True)
     wrong = misread(plan.config, plan.groups)
     if wrong is not None:

@@ -44,7 +44,7 @@ def _qiime2(arguments: argparse.Namespace) -> int:
     import yaml
 
     from pixmake.base.files import written_whole
-    from pixmake.project.importers.qiime2 import read_qiime2
+    from pixmake.config.parsl import read_qiime2
     from pixmake.project.profiles import write_profile
 
     imported = read_qiime2(arguments.file)

@@ -28,6 +28,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the images by what becomes of them."""
+    from pixmake.project.cluster_load import is_for_clusters, project_load
     from pixmake.project.inspection import inspect_images, inspect_project, write_tables
     from pixmake.project.inspection_text import as_text
     from pixmake.project.proposal import propose_config
@@ -39,6 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
         inspection = inspect_images(proposal.config.images, proposal.config, proposal.table)
     width = shutil.get_terminal_size((120, 24)).columns
     print("\n".join(as_text(inspection, width)), flush=True)
+    if proposal is None and not inspection.problems and is_for_clusters():
+        for line in project_load(arguments.config):
+            print(line, flush=True)
     if arguments.csv is not None:
         for name in write_tables(inspection, arguments.csv):
             print(f"wrote {name}", flush=True)

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from pixmake.base.errors import in_words
+from pixmake.base.errors import PixmakeError, Problem, in_words
 from pixmake.cli.commands.options import Commands, add_listed, listed
 
 
@@ -22,6 +22,11 @@ def add(commands: Commands) -> None:
     aggregate.add_argument("gathered")
     for option in ("--columns", "--formats", "--measurements"):
         aggregate.add_argument(option, required=True)
+    complete = commands.add_parser("complete", description="An error if more images failed than may.")
+    complete.set_defaults(run=_complete)
+    complete.add_argument("gathered")
+    complete.add_argument("output")
+    complete.add_argument("--allowed", required=True)
     provenance = commands.add_parser(
         "provenance",
         description="The provenance from gathered records and what stdin says of the project, as JSON.",
@@ -58,6 +63,23 @@ def _aggregate(arguments: argparse.Namespace) -> int:
         columns = json.loads(arguments.columns)
         formats = Aggregate.model_validate_json(arguments.formats)
         write_tables(arguments.gathered, columns, str(Path(arguments.measurements).parent), formats)
+    return 0
+
+
+def _complete(arguments: argparse.Namespace) -> int:
+    from pixmake.base.files import written_whole
+    from pixmake.progress.exit_status import failures_in
+    from pixmake.results.record_lines import gathered
+
+    with in_words():
+        allowed = json.loads(arguments.allowed)
+        failures = failures_in(gathered(arguments.gathered), allowed["over_several"])
+        where = f"see {Path(arguments.gathered).parent}/failures.csv"
+        told = failures.told(allowed["max_failures"], where)
+        if failures.too_many(allowed["max_failures"]):
+            raise PixmakeError([Problem(told)])
+        with written_whole(arguments.output) as temporary:
+            temporary.write_text(f"{told or 'No image failed'}\n", encoding="utf-8")
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pixmake.cli.commands.options import Commands, add_command
+from pixmake.cli.commands.options import CONFIG, Commands, add_command
 
 
 def add(commands: Commands) -> None:
@@ -26,10 +26,18 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the profile, and print how to use it."""
-    from pixmake.project.profiles import Site, write_profile
+    """Write the profile, and print how to use it, what it needs, and what it would send."""
+    from pixmake.config.parsl import Site
+    from pixmake.project.cluster_load import is_for_clusters, project_load
+    from pixmake.project.profiles import missing_plugin, write_profile
 
     keys = ("partition", "account", "cores", "jobs", "mem_mb", "minutes")
     folder = write_profile(arguments.name, Site(**{key: getattr(arguments, key) for key in keys}))
     print(f"{folder} is written. Run it: snakemake --workflow-profile {folder}")
+    missing = missing_plugin(folder)
+    if missing:
+        print(f"It needs a package that is not installed here: {missing}")
+    if is_for_clusters():
+        for line in project_load(CONFIG, arguments.cores):
+            print(line)
     return 0

@@ -22,7 +22,8 @@ def add(commands: Commands) -> None:
     collect = commands.add_parser("collect", description="One table from those of all images.")
     add_listed(collect)
     collect.set_defaults(run=_collect)
-    collect.add_argument("--ending", required=True)
+    for option in ("--ending", "--step", "--columns", "--records"):
+        collect.add_argument(option, required=True)
     collect.add_argument("target")
 
 
@@ -49,8 +50,11 @@ def _find(arguments: argparse.Namespace) -> int:
 
 
 def _collect(arguments: argparse.Namespace) -> int:
-    from pixmake.results.collect import collect_tables
+    from pixmake.results.collect import collect_tables, known_of
+    from pixmake.results.record_lines import gathered
 
     with in_words(), listed(arguments) as paths:
-        collect_tables(paths, arguments.ending, arguments.target)
+        terms = json.loads(arguments.columns)
+        known = known_of(gathered(arguments.records), arguments.step, terms)
+        collect_tables(paths, arguments.ending, arguments.target, known)
     return 0

@@ -97,10 +97,10 @@ def place_of(path: str) -> Place:
     return Place(found[1], found[2]) if found else Place(path)
 
 
-def recognised(path: str) -> FileFormat | None:
+def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
     """The format of a file here, by its first bytes; nothing if it is none of `FORMATS`."""
     file = place_of(path).file
-    head = first_bytes(file)
+    head = first_bytes(file) if head is None else head
     return next((each for each in FORMATS.values() if head and each.recognises(head, file)), None)
 
 

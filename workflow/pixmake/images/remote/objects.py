@@ -99,6 +99,8 @@ class _State:
     """Filesystems, by scheme, kind and process."""
     held: list[copies.Copy] = field(default_factory=list)
     """Local copies whose paths were told; they are let go with the next `configure`."""
+    zarr_axes: str = ""
+    """The axes of Zarr arrays that do not say theirs."""
     loader: Any = None
     """botocore's, of the descriptions of services."""
 
@@ -112,12 +114,14 @@ def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, 
     Parameters
     ----------
     settings
-        What config.yaml says under `storage`; None leaves how they are reached as it was.
+        What config.yaml says under `storage`, and under `zarr_axes` which axes arrays have that do not say
+        so themselves; None leaves all of it as it was.
     versions
         The versions that the plan was made of, by URI. What has another one by now is an error.
     """
     if settings is not None:
         access = Access(**{key: value for key, value in settings.items() if key in _ACCESS})
+        _STATE.zarr_axes = settings.get("zarr_axes", "")
         if access != _STATE.access:
             _STATE.access = access
             _STATE.opened.clear()
@@ -125,6 +129,11 @@ def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, 
         _STATE.held.pop().release()
     _STATE.expected = {uri: version for uri, version in (versions or {}).items() if version}
     _STATE.seen.clear()
+
+
+def zarr_axes() -> str:
+    """The axes of Zarr arrays that do not say theirs; empty if nobody has said them."""
+    return _STATE.zarr_axes
 
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
@@ -403,19 +412,24 @@ def _booked(uri: str) -> Iterator[Any]:
         def set_size(self, size: Any) -> None:
             """Take the size that a server tells."""
             super().set_size(size)
+            self.see(int(size or 0))
             self.book(int(size or 0))
 
         def relative_update(self, inc: int = 1) -> None:
             """Take a part that has come."""
             super().relative_update(inc)
+            self.see(self.value)
             if self.value > self.booked:
                 self.book(self.value + _STEP)
 
-        def book(self, size: int) -> None:
-            """Count so many bytes."""
-            if max(size - _STEP, self.value) > access.cache_size:
+        def see(self, size: int) -> None:
+            """Give up if so many bytes are too many."""
+            if size > access.cache_size:
                 what = f"has {size:,} bytes, more than all local copies may have together"
                 raise RemoteError(f"{uri}: {what} (storage.cache_size)")
+
+        def book(self, size: int) -> None:
+            """Count so many bytes."""
             copies.count(folder, size - self.booked)
             self.booked = size
 

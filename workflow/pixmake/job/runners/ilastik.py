@@ -55,6 +55,9 @@ START_SECONDS = 120
 RAM_SHARE = 0.75
 """Of the job's memory that ilastik is told of: what it is told is no limit to it."""
 
+LEAST_RAM_MB = 500
+"""ilastik takes no smaller number."""
+
 
 @dataclass(frozen=True)
 class Image:
@@ -237,7 +240,9 @@ def command(work: Mapping[str, Any], images: Sequence[str], axes: str) -> list[s
 def environment(threads: int, mem_mb: int | None) -> dict[str, str]:
     """What tells ilastik how many cores and how much memory it has."""
     told = {"LAZYFLOW_THREADS": str(threads)}
-    return told if mem_mb is None else {**told, "LAZYFLOW_TOTAL_RAM_MB": str(int(mem_mb * RAM_SHARE))}
+    if mem_mb is None:
+        return told
+    return {**told, "LAZYFLOW_TOTAL_RAM_MB": str(max(LEAST_RAM_MB, int(mem_mb * RAM_SHARE)))}
 
 
 def _run(words: Sequence[str], call: Call, folder: Path) -> str:

@@ -48,9 +48,8 @@ def run(call: Call) -> Outcome:
         kept = Path(call.log).with_suffix(".ipynb")
         kept.unlink(missing_ok=True)
         try:
-            _execute(
-                source, executed, parameters, _kernel(content), os.path.dirname(call.task.work["notebook"])
-            )
+            folder = os.path.dirname(call.task.work["notebook"])
+            _execute(source, executed, parameters, *_kernel(content), folder)
         except Exception:
             if executed.exists():
                 shutil.copyfile(executed, kept)
@@ -109,7 +108,7 @@ def prepared(
         tags = cell.setdefault("metadata", {}).setdefault("tags", [])
         if SKIPPED & set(tags) or _IGNORED.search(text):
             tags.append("skip-execution")  # nbclient's own word
-        elif "WorkflowInputs" in text:
+        elif any(word in text for word in _PLANTCVS):
             cell["source"] = with_inputs(text, parameters, debug)
     return content
 
@@ -117,13 +116,49 @@ def prepared(
 def with_inputs(text: str, parameters: Mapping[str, Any], debug: str | None = None) -> str:
     """A cell with each call of PlantCV's ``WorkflowInputs`` given the job's inputs.
 
-    What else the call says, such as a threshold, stays, unless a param of the step has its name.
+    What else the call says, such as a threshold, stays, unless a param of the step has its name. So does
+    ``workflow_inputs``, which would read the command line of a kernel. What ``JupyterConfig`` configures is a
+    run over all images, which is under way: it can be set and asked, and does nothing.
     """
-    return replace_calls(
+    text = replace_calls(
         text,
         "WorkflowInputs",
         lambda call: f"{ast.unparse(call.func)}({_inputs(call, parameters, debug)})",
     )
+    text = replace_calls(
+        text, "workflow_inputs", lambda call: f"{_WORKFLOW_INPUTS}({_words(call, parameters, debug)})"
+    )
+    for name in ("JupyterConfig", "jupyterconfig"):
+        text = replace_calls(text, name, lambda call: _NO_CONFIG)
+    return text
+
+
+_PLANTCVS = ("WorkflowInputs", "workflow_inputs", "JupyterConfig", "jupyterconfig")
+_WORKFLOW_INPUTS = "__import__('plantcv.parallel', fromlist=['x']).WorkflowInputs"
+_NO_CONFIG = (
+    "type('JupyterConfig', (), {'filename_metadata': [], 'metadata_filters': {}, 'other_args': {}, "
+    "'cluster_config': {}, 'run': lambda self: None, 'save_config': lambda self: None, "
+    "'import_config': lambda self, config_file: None, 'inspect_dataset': lambda self: (None, None)})()"
+)
+
+
+def _words(call: ast.Call, parameters: Mapping[str, Any], debug: str | None) -> str:
+    """The job's inputs as a command line gives them: each param as text, one that is not given as None."""
+    asked = [
+        word.value for word in call.args if isinstance(word, ast.Constant) and isinstance(word.value, str)
+    ]
+    given = {
+        name: _text(value) if name in asked else value
+        for name, value in parameters.items()
+        if value is not None
+    }
+    missing = [name for name in asked if name not in given]
+    inputs = _inputs(ast.Call(call.func, [], []), given, debug)
+    return ", ".join([inputs, *(f"{name}=None" for name in missing)])
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 def _inputs(call: ast.Call, parameters: Mapping[str, Any], debug: str | None) -> str:
@@ -149,7 +184,9 @@ def _inputs(call: ast.Call, parameters: Mapping[str, Any], debug: str | None) ->
     return ", ".join(words)
 
 
-def _execute(source: Path, executed: Path, parameters: dict[str, Any], kernel: str, folder: str) -> None:
+def _execute(
+    source: Path, executed: Path, parameters: dict[str, Any], kernel: str, language: str, folder: str
+) -> None:
     """Run the notebook to its end.
 
     Raises
@@ -178,6 +215,7 @@ def _execute(source: Path, executed: Path, parameters: dict[str, Any], kernel: s
                 str(executed),
                 parameters=parameters,
                 kernel_name=kernel,
+                language=language,
                 cwd=folder or ".",
                 progress_bar=False,
                 config=Config({"KernelManager": {"transport": "ipc", "ip": f"{runtime}/kernel"}}),
@@ -189,12 +227,16 @@ def _execute(source: Path, executed: Path, parameters: dict[str, Any], kernel: s
         raise kind(f"{_COLOURS.sub('', str(error.evalue))} (in cell {error.exec_count})") from None
 
 
-def _kernel(content: Mapping[str, Any]) -> str:
-    """The notebook's kernel, or for Python the one of the step's own Python, whatever it was called."""
+def _kernel(content: Mapping[str, Any]) -> tuple[str, str]:
+    """The notebook's kernel, or for Python the one of the step's own Python, whatever it was called.
+
+    And its language: a notebook that says nothing of either is one of Python.
+    """
     metadata = content.get("metadata", {})
     language = metadata.get("language_info", {}).get("name", "python")
     spec = metadata.get("kernelspec", {})
-    return "python3" if spec.get("language", language) == "python" else str(spec["name"])
+    language = spec.get("language", language)
+    return "python3" if language == "python" else str(spec.get("name", language)), language
 
 
 def _measurements(call: Call, space: Workspace) -> Measurements:

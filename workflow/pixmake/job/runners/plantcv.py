@@ -149,7 +149,7 @@ def _metadata(call: Call, version: str) -> dict[str, dict[str, Any]]:
     known = _known_terms(list(terms))
     count = len(call.images)
     entries = {}
-    for term in dict.fromkeys(["timestamp", *terms]):
+    for term in dict.fromkeys([*known, "timestamp", *terms]):
         value = terms.get(term)
         words = known.get(term, {"label": term, "datatype": "<class 'str'>"})
         values = value if isinstance(value, list) and len(value) == count else [value] * count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
@@ -64,7 +64,8 @@ def _function(step: Step) -> tuple[str, str]:
 
 def _argument_problems(config: Config, name: str, signature: Signature) -> Iterator[Problem]:
     step = config.steps[name]
-    given = {*step.params, *_given(config, step)}
+    files = config.needed_files(step)
+    given = {*step.params, *_given(config, step, files or ())}
     for argument in signature.positional_only:
         what = f"{step.function}: its argument {argument!r} is positional-only"
         yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
@@ -79,7 +80,7 @@ def _argument_problems(config: Config, name: str, signature: Signature) -> Itera
                 hint = ast.unparse(signature.hints[param])
                 what = f"{step.params[param]!r} does not fit `{param}: {hint}` of {step.function}"
                 yield Problem(what, f"steps.{name}.params.{param}", why)
-    for argument in signature.required:
+    for argument in signature.required if files is not None else ():
         if argument not in given:
             what = f"{step.function} needs the argument {argument!r}"
             hint = "give it under params, or name the step that makes such a file under needs"
@@ -96,10 +97,10 @@ def _argument_problems(config: Config, name: str, signature: Signature) -> Itera
             yield Problem(what, f"steps.{name}", hint)
 
 
-def _given(config: Config, step: Step) -> set[str]:
+def _given(config: Config, step: Step, files: Iterable[str]) -> set[str]:
     """What a function can ask for, besides its params."""
     needs = [*step.needs, *step.needs_all]
-    given = {file for need in needs for file in config.steps[need].files} | {"meta", *needs}
+    given = {*files, "meta", *needs}
     if needs:
         given |= {"measurements", "missing"}
     if step.terms is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.classifier.ilastik_project import Project, read_project
 from pixmake.config.models import Config, Step
+from pixmake.job.runners.ilastik import LEAST_RAM_MB, RAM_SHARE
 from pixmake.plan.kinds import classified
 from pixmake.table.groups import Group
 
@@ -34,7 +36,17 @@ def check(config: Config, name: str) -> Iterator[Problem]:
         what = f"there is no program {step.program or PROGRAMS[0]}"
         hint = "install ilastik, and name its start script: program: /opt/ilastik-1.4.1-Linux/run_ilastik.sh"
         yield Problem(what, f"{where}.program", hint)
+    yield from _memory_problems(step, where)
     yield from classified.check_step(config, name, classes)
+
+
+def _memory_problems(step: Step, where: str) -> Iterator[Problem]:
+    """Less memory than ilastik lets itself be told of."""
+    memory = step.resources.given().get("mem_mb")
+    least = math.ceil(LEAST_RAM_MB / RAM_SHARE)
+    if isinstance(memory, int) and memory < least:
+        what = f"ilastik takes {LEAST_RAM_MB} MB or more for its work, three quarters of {memory} are less"
+        yield Problem(what, f"{where}.resources.mem_mb", f"{least} or more")
 
 
 def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Problem]:

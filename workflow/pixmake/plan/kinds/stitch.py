@@ -26,7 +26,9 @@ def check(config: Config, name: str) -> Iterator[Problem]:
     if step.terms is None:
         hint = "per: [path], or with planes per: [path, t, z]: what the tiles of one image share"
         yield Problem("a step that stitches needs `per`", where, hint)
-    known = {file: suffix for need in step.needs for file, suffix in config.steps[need].files.items()}
+    known = config.needed_files(step)
+    if known is None:
+        return
     for file, what in step.stitch.items():
         if file not in known:
             unknown = f"no needed step has a file {file!r}"
@@ -49,7 +51,7 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
     """The tiles of each image: where they are must be known, and they must make a grid."""
     for group in groups:
         for problem in _tile_problems(group):
-            yield Problem(problem[0], f"steps.{name}, {group.id}", problem[1])
+            yield Problem(problem[0], f"steps.{name}, {group.id}", problem[1], f"tiles of {name}")
 
 
 def work(step: Step) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ def unknown(config: Config, name: str, template: str, where: str) -> Iterator[Pr
         yield Problem(f"{error} in {template!r}", where, BRACES)
         return
     known = names(config, name)
-    for placeholder in found:
+    for placeholder in found if config.needed_files(config.steps[name]) is not None else ():
         if placeholder in known or placeholder.startswith(("images.", "meta.")):
             continue
         # `{ print $1 }` of awk is no misspelt placeholder
@@ -33,7 +33,7 @@ def names(config: Config, name: str) -> list[str]:
     """The placeholders that every job of a step can fill in."""
     step = config.steps[name]
     needs = [*step.needs, *step.needs_all]
-    needed = [file for need in needs for file in config.steps[need].files]
+    needed = config.needed_files(step) or ()
     return [
         *(["images"] if config.images.group_by or step.terms is not None else ["image"]),
         *(["measurements"] if needs else []),

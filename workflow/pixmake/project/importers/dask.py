@@ -6,11 +6,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pixmake.base.errors import nearest
 from pixmake.project.importers.draft import Draft, Path
 
 LOCAL = "LocalCluster"
 
 SLURM = "SLURMCluster"
+
+CLUSTERS = {
+    f"{name}Cluster": name.lower() for name in ("SLURM", "LSF", "PBS", "SGE", "OAR", "Moab", "HTCondor")
+}
+"""The classes of dask-jobqueue, and the profile for each."""
 
 
 def put_cluster(cluster: str, settings: Mapping[str, Any], draft: Draft, step: Path) -> None:
@@ -35,8 +41,12 @@ def put_cluster(cluster: str, settings: Mapping[str, Any], draft: Draft, step: P
         for key in given.keys() - {"cores", "memory", "disk"}:  # of use on a cluster alone
             draft.note(f"cluster_config.{key}", given[key], "is Dask's, which is not used")
         return
-    system = cluster.removesuffix("Cluster").lower()
-    draft.note("cluster", cluster, f"run with `--workflow-profile profiles/{system}`")
+    if cluster in CLUSTERS:
+        draft.note("cluster", cluster, f"run with `--workflow-profile profiles/{CLUSTERS[cluster]}`")
+    else:
+        draft.note(
+            "cluster", cluster, f"is no cluster of dask-jobqueue that is known; {nearest(cluster, CLUSTERS)}"
+        )
     if workers != 1:
         draft.note(
             "cluster_config.n_workers", workers, f"run with `--jobs {workers}` for as many cluster jobs"

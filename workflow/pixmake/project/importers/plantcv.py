@@ -209,7 +209,15 @@ def _selection(given: PlantCVConfig, kind: str, draft: Draft) -> None:
     ):
         draft.put(("images", "timestamp_format"), given.timestampformat, "timestampformat")
     select = ("images", "select")
+    places = {term: place for term in given.metadata_filters if (place := _place(term)) is not None}
+    if places and kind == "directory":
+        expressions = [_at_place(place, given.metadata_filters[term]) for term, place in places.items()]
+        together = "".join(f"(?={each})" for each in expressions) if len(expressions) > 1 else expressions[0]
+        named = ", ".join(f"metadata_filters.{term}" for term in places)
+        draft.put((*select, "match", PATH), together, named)
     for term, wanted in given.metadata_filters.items():
+        if term in places and kind == "directory":
+            continue
         values = [
             _filter_value(term, value, kind) for value in (wanted if isinstance(wanted, list) else [wanted])
         ]
@@ -221,11 +229,28 @@ def _selection(given: PlantCVConfig, kind: str, draft: Draft) -> None:
         date = getattr(given, theirs)
         if date is not None:
             draft.put((*select, ours), _time(date, given.timestampformat), theirs)
-    terms = {*given.metadata_filters, *given.metadata_regex}
-    strange = sorted(term for term in terms if re.fullmatch(r"basename|(dir|filepath)\d+|camera_label", term))
+    terms = {*given.metadata_regex, *(given.metadata_filters if kind != "directory" else ())}
+    of_paths = {term for term in terms if _place(term) is not None}
+    strange = sorted(of_paths | ({"camera_label"} & {*given.metadata_filters, *given.metadata_regex}))
     if strange:
         what = "PlantCV takes them from the path; here, a `template` or a `pattern` with a / reads folders"
         draft.note("metadata_filters, metadata_regex", strange, what)
+
+
+def _place(term: str) -> int | None:
+    """Which part of an image's path PlantCV calls so, from 0; -1 is its name."""
+    if term == "basename":
+        return -1
+    found = re.fullmatch(r"(dir|filepath)(\d+)", term)
+    # version 4 leaves the first folder out
+    return None if found is None else int(found[2]) - (found[1] == "dir")
+
+
+def _at_place(place: int, wanted: Scalar | list[Scalar]) -> str:
+    """A regular expression of paths with one of these texts at a place."""
+    values = "|".join(re.escape(str(value)) for value in (wanted if isinstance(wanted, list) else [wanted]))
+    one = f"({values})" if "|" in values else values
+    return f"^(.*/)?{one}$" if place < 0 else f"^{'[^/]+/' * place}{one}(/|$)"
 
 
 def _grouping(given: PlantCVConfig, kind: str, draft: Draft) -> None:

@@ -30,7 +30,7 @@ def parquet_table(table: Table, path: str | Path) -> Iterator[Put]:
         import pyarrow.parquet as pq
     except ImportError:
         raise MissingExtraError("aggregate.tables: [parquet]", "pyarrow", "parquet") from None
-    types = {"integer": pa.int64(), "number": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
+    types = arrow_types()
     schema = pa.schema(
         [
             pa.field(column.name, types[column.type], metadata={"unit": column.unit} if column.unit else None)
@@ -42,7 +42,7 @@ def parquet_table(table: Table, path: str | Path) -> Iterator[Put]:
 
         def flush() -> None:
             arrays = [
-                pa.array([_typed(column, row[number]) for row in held], field.type)
+                pa.array([typed(column, row[number]) for row in held], field.type)
                 for number, (column, field) in enumerate(zip(table.columns, schema, strict=True))
             ]
             file.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
@@ -58,7 +58,15 @@ def parquet_table(table: Table, path: str | Path) -> Iterator[Put]:
             flush()
 
 
-def _typed(column: Column, value: Any) -> Any:
+def arrow_types() -> dict[str, Any]:
+    """Arrow's type for each type of a column."""
+    import pyarrow as pa
+
+    return {"integer": pa.int64(), "number": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
+
+
+def typed(column: Column, value: Any) -> Any:
+    """A cell as its column wants it."""
     if value is None:
         return None
     if column.type == "number":

@@ -6,7 +6,7 @@ import datetime
 import math
 import os
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pixmake.base.values import TIMESTAMP
 from pixmake.images.read import IMAGES
 from pixmake.job.record import Record
 from pixmake.job.run import PREREQUISITE
+from pixmake.results.image_counts import Counting, Counts
 from pixmake.results.report.thumbnails import Picture
 from pixmake.results.tables import NOT_FINITE, type_of
 
@@ -86,6 +87,8 @@ class Content:
     ids: list[str]
     states: list[str]
     """``done``, ``failed`` or ``left out`` for each image."""
+    empty: list[int]
+    """The rows of images that are done and measured nothing."""
     columns: list[Column]
     several: Mapping[str, Mapping[str, Any]]
     """Multi-value measurements: labels, and by row the values."""
@@ -130,9 +133,10 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
     folder
         The page's folder.
     """
-    found = _Collected()
+    found, counting = _Collected(), Counting()
     over_several = set(project.get("over_several", ()))
     for record in records:
+        counting.take(record)
         if record.step in over_several:
             _take_group(found, record)
         else:
@@ -164,6 +168,7 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         project=project,
         ids=ids,
         states=found.states,
+        empty=_empty(found, counting.counts(), over_several),
         columns=columns,
         several=_several(found),
         failures=found.failures,
@@ -179,6 +184,12 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
             for row in range(rows)
         ],
     )
+
+
+def _empty(found: _Collected, counts: Counts, over_several: Collection[str]) -> list[int]:
+    done = {job_id for job_id, row in found.ids.items() if found.states[row] == "done"}
+    measuring = [ids for step, ids in counts.empty.items() if step not in over_several]
+    return sorted(found.ids[job_id] for job_id in (done.intersection(*measuring) if measuring else ()))
 
 
 def _take(found: _Collected, record: Record) -> None:

@@ -47,6 +47,7 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
         "project": dict(content.project),
         "ids": content.ids,
         "states": content.states,
+        "empty": content.empty,
         "columns": [asdict(column) for column in content.columns],
         "several": content.several,
         "failures": [asdict(failure) for failure in content.failures],
@@ -80,7 +81,8 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
 def about(content: Content) -> str:
     """The page in a sentence, for who looks at it without its program."""
     failed = content.states.count("failed")
-    return f"{len(content.ids):,} images, {content.states.count('done'):,} done, {failed:,} failed"
+    empty = f", {len(content.empty):,} measured nothing" if content.empty else ""
+    return f"{len(content.ids):,} images, {content.states.count('done'):,} done, {failed:,} failed{empty}"
 
 
 def packed(data: Any) -> str:

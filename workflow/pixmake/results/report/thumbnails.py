@@ -38,6 +38,8 @@ OUTLINE_SIDE = 512
 """Pixels of the longer side of the mask from which an outline is taken."""
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
+_UNCHANGED = -1
+"""OpenCV's ``IMREAD_UNCHANGED``, which is not imported at once."""
 MOST_LABELS = 400
 """Objects of a mask that are outlined one by one; of more only the whole is."""
 
@@ -165,7 +167,7 @@ def _decoded(path: str, side: int, part: Part) -> Array | None:
     if formats.first_bytes(path, 2) == b"\xff\xd8" and not part:
         content = np.fromfile(path, np.uint8)
         for factor, flag in ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4)):
-            small = cv2.imdecode(content, flag)
+            small = _as_it_is(content, flag)
             if small is not None and max(small.shape[:2]) >= side:
                 image = small
                 break
@@ -174,19 +176,28 @@ def _decoded(path: str, side: int, part: Part) -> Array | None:
     if image is None:
         try:
             image = preview(path, part, side)
-        except (ImageError, PixmakeError, OSError, ValueError, cv2.error):
+        except (ImageError, PixmakeError, OSError, ValueError, MemoryError, cv2.error):
             image = None if part else _as_far_as_it_goes(path)
     return None if image is None or image.ndim not in (2, 3) else _eight_bits(image)
 
 
 def _as_far_as_it_goes(path: str) -> Array | None:
     """What OpenCV makes of a damaged picture; nothing of a format that it does not know."""
-    import cv2
     import numpy as np
 
     if not os.path.isfile(path) or not os.path.getsize(path) or formats.recognised(path):
         return None
-    return cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    return _as_it_is(np.fromfile(path, np.uint8))
+
+
+def _as_it_is(content: Array, flag: int = _UNCHANGED) -> Array | None:
+    """An encoded image, if it can be decoded: a header may claim more pixels than there may be."""
+    import cv2
+
+    try:
+        return cv2.imdecode(content, flag)
+    except (MemoryError, cv2.error):
+        return None
 
 
 def _eight_bits(image: Array) -> Array:
@@ -274,7 +285,7 @@ def _mask(path: str) -> Array | None:
     import numpy as np
 
     content = np.fromfile(path, np.uint8) if os.path.isfile(path) else np.empty(0, np.uint8)
-    mask = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if content.size else None
+    mask = _as_it_is(content) if content.size else None
     if mask is not None and mask.ndim == 3 and (mask[..., :1] == mask[..., 1:3]).all():
         mask = mask[..., 0]
     if mask is None or mask.ndim != 2 or mask.dtype == np.float32:

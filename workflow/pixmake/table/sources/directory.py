@@ -51,7 +51,7 @@ def _objects(asked: Directory, notes: list[Note]) -> list[str]:
     ours = []
     for path in found:
         if is_below_system(path.split("/")):
-            notes.append(Note(OF_SYSTEM, joined(asked.path, path)))
+            notes.append(Note(OF_SYSTEM, joined(asked.path, path), left_out=True))
         else:
             ours.append(path)
     return ours
@@ -64,15 +64,16 @@ def _of_names(found: Iterable[str], asked: Directory, notes: list[Note]) -> Tabl
     for path in found:
         if not is_text(path):
             shown = path.encode("utf-8", "backslashreplace").decode()
-            unfit.append(Note("has a name that is not UTF-8", where=f"{asked.path}/{shown}"))
+            unfit.append(Note("has a name that is not UTF-8", where=f"{asked.path}/{shown}", left_out=True))
         elif has_format(path, asked.formats):
             paths.append(path)
         else:
             suffix = os.path.splitext(path)[1].lower()
-            notes.append(Note(f"{NO_FORMAT} ({suffix or 'no suffix'})", os.path.join(asked.path, path)))
+            why = f"{NO_FORMAT} ({suffix or 'no suffix'})"
+            notes.append(Note(why, os.path.join(asked.path, path), left_out=True))
     if asked.formats == list(FORMATS):
         paths, beside = _without_raw_twins(paths)
-        notes += [Note(TWIN, os.path.join(asked.path, path)) for path in beside]
+        notes += [Note(TWIN, os.path.join(asked.path, path), left_out=True) for path in beside]
     columns, fitting, misfits = read_names(paths, asked, asked.path)
     unfit += misfits
     if unfit and asked.unmatched == "error":
@@ -121,7 +122,7 @@ def read_names(
             rows.append(parser.cells(path))
             fitting.append(position)
         except NameMismatch as error:
-            unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail))
+            unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail, left_out=True))
     return {name: [row[n] for row in rows] for n, name in enumerate(parser.columns)}, fitting, unfit
 
 
@@ -143,6 +144,8 @@ def unmatched_problems(unfit: Sequence[Note]) -> list[Problem]:
     """Files that do not fit as problems; the first says what can be done about all of them."""
     hints = ["`unmatched: skip` leaves such files out", *("" for _ in unfit)]
     return [
-        Problem(f"{note.why}: {note.detail}" if note.detail else note.why, note.path or note.where, hint)
+        Problem(
+            f"{note.why}: {note.detail}" if note.detail else note.why, note.path or note.where, hint, note.why
+        )
         for note, hint in zip(unfit, hints, strict=False)
     ]

@@ -46,13 +46,13 @@ def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[st
             path = f"{inner}/{entry.name}" if inner else entry.name
             is_folder = _is_folder(entry)
             if is_of_system(entry.name, folder=is_folder):
-                notes.append(Note(OF_SYSTEM, os.path.join(folder, path)))
+                notes.append(Note(OF_SYSTEM, os.path.join(folder, path), left_out=True))
             elif not is_folder:
                 yield path
             elif recursive:
                 state = entry.stat()
                 if (state.st_dev, state.st_ino) in seen:
-                    notes.append(Note(SEEN, os.path.join(folder, path)))
+                    notes.append(Note(SEEN, os.path.join(folder, path), left_out=True))
                     continue
                 seen.add((state.st_dev, state.st_ino))
                 yield from walk(path)

@@ -101,10 +101,12 @@ def _listed(
         snapshot = str(columns[ID][row]).strip()
         names = [name.strip() for name in str(columns[TILES][row]).split(";") if name.strip()]
         if not names:
-            notes.append(Note("lists no image", where=where))
+            notes.append(Note("lists no image", where=where, left_out=True))
             continue
         if cells in seen:
-            notes.append(Note("repeats an earlier row", where=where, detail=f"row {seen[cells]}"))
+            notes.append(
+                Note("repeats an earlier row", where=where, detail=f"row {seen[cells]}", left_out=True)
+            )
             continue
         seen[cells] = numbers[row]
         if not snapshot:
@@ -162,7 +164,8 @@ def _unlisted(
         for stem, names in files[snapshot].items():
             if (snapshot, stem) not in listed:
                 for name in names:
-                    yield Note(f"is not listed in {INFO}", os.path.join(folder, f"snapshot{snapshot}", name))
+                    path = os.path.join(folder, f"snapshot{snapshot}", name)
+                    yield Note(f"is not listed in {INFO}", path, left_out=True)
 
 
 def _names(
@@ -181,7 +184,8 @@ def _names(
             fitting.append(position)
         except NameMismatch as error:
             why = error.why if own else "has a name that is not LemnaTec's: its terms are empty"
-            unfit.append(Note(why, os.path.join(folder, path), detail=error.detail if own else ""))
+            detail = error.detail if own else ""
+            unfit.append(Note(why, os.path.join(folder, path), detail=detail, left_out=own is not None))
             if own is None:
                 rows.append([None] * len(parser.columns))
                 fitting.append(position)

@@ -62,7 +62,8 @@ def read(images: Images) -> Table:
                 if place:
                     places.append((place, metadata))
                 elif images.missing == "skip":
-                    notes.append(Note(_NO_WELL, where=f"{_joined(root, path)}, {metadata['well']}"))
+                    where = f"{_joined(root, path)}, {metadata['well']}"
+                    notes.append(Note(_NO_WELL, where=where, left_out=True))
                 else:
                     what = f"the well {metadata['row']}/{metadata['column']} is not there"
                     problems.append(Problem(what, _joined(root, path), _SKIP))
@@ -74,7 +75,7 @@ def read(images: Images) -> Table:
             full = _joined(root, path)
             if isinstance(described, ImageError):
                 if images.missing == "skip" and not is_remote(full) and not os.path.isdir(full):
-                    notes.append(Note(MISSING, full, full))
+                    notes.append(Note(MISSING, full, full, left_out=True))
                 else:
                     broken.append(({PATH: path, **metadata}, described))
             elif why := misfit(described, asked):
@@ -150,7 +151,10 @@ def _is_new(folder: str, seen: set[tuple[int, int]]) -> bool:
 def _places(root: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The images of one OME-Zarr: the path of each, and what a plate says of it; none of a missing well."""
     full = _joined(root, path)
-    group = ngff.open_group(full)
+    group = ngff.open_node(full)
+    if ngff.is_array(group):
+        yield path, {}
+        return
     said = ngff.attributes(group)
     if "plate" in said or "well" in said:
         plate = said.get("plate", {}).get("name") or _stem(path)

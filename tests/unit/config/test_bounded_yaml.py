@@ -7,7 +7,7 @@ import time
 import pytest
 import yaml
 
-from pixmake.base.bounded_yaml import load_yaml
+from pixmake.config.bounded_yaml import load_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)

@@ -1,0 +1,48 @@
+"""What Snakemake's command line asks for and Snakemake leaves out in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pixmake.rules.command_line import profile_problems
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--cores 2", ""),
+        ("--workflow-profile none", ""),
+        ("--workflow-profile profiles/here", ""),
+        ("--workflow-profile=here", ""),
+        ("--workflow-profile profiles/here/config.yaml", ""),
+        ("--workflow-profile versioned", ""),
+        ("-s elsewhere/Snakefile --workflow-profile beside", ""),
+        ("--workflow-profile profiles/slurm --mode remote", ""),
+        ("all -- --workflow-profile profiles/slurm", ""),
+        ("--workflow-profile beside", "there is no such workflow profile"),
+        ("--workflow-profile profiles/slurm", "`pixmake profile slurm` writes it"),
+        ("--workflow-prof=slurm", "`pixmake profile slurm` writes it"),
+        ("--workflow-profile here --workflow-profile sge", "`pixmake profile sge` writes it"),
+        ("--workflow-profile profiles/slrum --cores 2", "did you mean 'slurm'?"),
+        ("--workflow-profile profiles/her", "did you mean 'here'?"),
+        ("--workflow-profile empty", "there is no such workflow profile"),
+    ],
+)
+def test_profile_that_is_not_there(
+    words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told, with what writes it or the name that was meant; one that Snakemake finds is none of it."""
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        "profiles/here/config.yaml",
+        "elsewhere/profiles/beside/config.yaml",
+        "versioned/config.v9+.yaml",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    told = "; ".join(map(str, profile_problems(words.split())))
+    assert said in told
+    assert bool(told) == bool(said)

@@ -1,0 +1,82 @@
+"""Has Snakemake make again what it does not see to be damaged or lost; see `pixmake.plan.broken`."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pixmake.plan.broken import broken_results, told
+from pixmake.plan.plan import Job, Plan
+from pixmake.rules.aggregate_rules import outcome
+from pixmake.rules.checkpoint_rules import any_rule
+from pixmake.rules.image_rules import see_room
+from pixmake.rules.snakemake_internals import draw_as, is_forced, runs_jobs
+from pixmake.rules.snakemake_internals import force as force_files
+
+
+@dataclass(frozen=True)
+class Again:
+    """What is to be made again."""
+
+    workflow: Any
+    broken: Mapping[str, str]
+    """Its files, and why."""
+    force: Callable[[Any], list[str]]
+    """An input function without inputs. Snakemake calls it when it makes its DAG, before it looks at what
+    needs to run: then all of these files are as those of ``--forcerun``."""
+
+    def of(self, job: Job) -> dict[str, Callable[[Any], list[str]]]:
+        """A part of the ``input`` of a job's rule: that of a broken one sees to itself."""
+        return {"again": self.force} if job.record in self.broken else {}
+
+    def all_of(self, step: str, records: Any) -> Callable[[Any], list[str]]:
+        """The ``input`` of a step's target: the records of all images, made again by ``--forcerun STEP``."""
+
+        def asked(wildcards: Any) -> list[str]:
+            self.force(wildcards)
+            found: list[str] = records(wildcards) if callable(records) else records
+            if is_forced(self.workflow, step):
+                force_files(self.workflow, found)
+            return found
+
+        return asked
+
+
+def _step_of(plan: Plan) -> dict[str, str]:
+    """The step of each rule of an image: of a graph of rules that is enough."""
+    parts = [plan] if plan.containers is None else [plan.containers, plan]
+    found = {job.rule: planned.name for part in parts for planned, job in part.jobs()}
+    return found | {any_rule(planned.name): planned.name for planned in plan.steps}
+
+
+def made_again(plan: Plan, workflow: Any) -> Again:
+    """What the run of this process has to make again; none on a cluster node."""
+    # what is in object storage is not seen from here
+    seen = workflow.is_main_process and workflow.storage_settings.default_storage_provider is None
+    broken = broken_results(plan, outcome(plan)) if seen else {}
+
+    @functools.cache
+    def step_of() -> dict[str, str]:
+        return _step_of(plan)
+
+    @functools.cache
+    def tell() -> None:
+        for line in told(broken):
+            print(f"pixmake: {line}", file=sys.stderr)
+
+    @functools.cache
+    def see() -> None:
+        if runs_jobs(workflow):
+            see_room([plan.config.results, plan.config.log_folder])
+
+    def force(wildcards: Any) -> list[str]:
+        see()
+        tell()
+        draw_as(workflow, lambda rule: step_of().get(rule, rule))
+        force_files(workflow, broken)
+        return []
+
+    return Again(workflow, broken, force)
