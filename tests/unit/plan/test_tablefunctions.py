@@ -50,8 +50,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         record = Record(f"i{number}", "measure", "ok", terms, {"area": {"value": area}})
         paths.append(f"results/measure/i{number}.json")
         write_record(record, paths[-1])
-        write_record(Record(f"i{number}", "other", "ok", terms, {"x": {"value": 1}}), f"o{number}.json")
-        paths.append(f"o{number}.json")
+        paths.append(f"results/other/i{number}.json")
+        write_record(Record(f"i{number}", "other", "ok", terms, {"x": {"value": 1}}), paths[-1])
     gather(paths, "all.jsonl")
     write_tables("all.jsonl", ["plant", "timestamp"], "results", Aggregate())
     return tmp_path
