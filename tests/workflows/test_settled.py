@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project
 
-ROUNDS = int(os.environ.get("PIXMAKE_TEST_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("PIXMAKE_TEST_ROUNDS", "2"))
 """Of some edits each, then a look by both ways, and a run."""
 
 EDITS = 3

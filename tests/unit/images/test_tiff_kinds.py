@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import struct
 import sys
 from collections.abc import Callable
@@ -178,7 +179,9 @@ def test_a_preview_comes_first(tmp_path: Path, metadata: dict[str, Any] | None) 
         with tifffile.TiffWriter(path) as writer:
             writer.write(COLOUR[::4, ::4], photometric="rgb", subfiletype=1, subifds=1, metadata=metadata)
             writer.write(STACK[3], photometric=photometric, subfiletype=0, metadata=metadata)
-        if photometric == "cfa":
+        if photometric == "cfa" and importlib.util.find_spec("rawpy"):
+            assert read_image(path).shape[:2] == STACK[3].shape
+        elif photometric == "cfa":
             with pytest.raises((ImageError, PixmakeError), match=r"mosaic|camera raw"):
                 read_image(path)
         else:

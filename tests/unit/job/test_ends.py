@@ -119,8 +119,9 @@ def run_job(request: pytest.FixtureRequest, folder: Path) -> RunJob:
     owner = os.getpid()
 
     def run(function: str, **limits: Any) -> Record:
-        task = Task("s", "a", "function", {"function": f"scripts/ends.py:{function}"}, "-", {})
-        words = [task.as_json(), json.dumps(limits), "-", "1", "logs/s/a.log", "results/s/a.json", "a.png"]
+        function_of = {"function": f"scripts/ends.py:{function}"}
+        task = Task("s", "a", "function", function_of, "-", {}, images=("a.png",))
+        words = [task.as_json(), json.dumps(limits), "-", "1", "logs/s/a.log", "results/s/a.json"]
         if request.param == "warm":
             connection = client.connect(owner, "-", dict(os.environ))
             assert connection is not None

@@ -125,6 +125,7 @@ def test_what_was_done_before(trial: Project) -> None:
     def leave(step: str, job: str, status: str) -> None:
         error = {"type": "E", "message": "m"} if status == "failed" else None
         record = {"id": job, "step": step, "status": status, "error": error}
+        record |= {"metadata": {}, "measurements": {}, "files": {}}
         trial.write(f"results/{step}/{job}.json", json.dumps(record))
 
     for plant in ("A", "B", "C"):

@@ -56,9 +56,12 @@ def test_jobs_of_each_step() -> None:
     assert [key for key in jobs if key[0] == "over"] == [("over", "B"), ("over", "A")]
     over = jobs["over", "A"]
     assert over.task.metadata == {"plant": "A", "treatment": "dry"}
-    assert over.several == ("A1.png", "A2.png")
+    assert 0 < over.members.index("A1.png") < over.members.index("A2.png")
+    assert "B1.png" not in over.members
+    assert over.members.index("A1.png") < over.members.index("A2.png")
+    assert "B1.png" not in over.members
     assert over.gathered == ("results/measure/A1.json", "results/measure/A2.json")
-    assert over.needed == over.images == ()
+    assert over.needed == ()
     assert jobs["each", "B2"].needed == ("results/over/B.json",)
 
 

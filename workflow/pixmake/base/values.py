@@ -131,7 +131,9 @@ def comparable(value: Any) -> str | None:
     return text.lower() if text.lower() in ("true", "false") else text
 
 
-def spellings(values: Sequence[Any], written: Sequence[str | None] | None = None) -> list[list[str | None]]:
+def spellings(
+    values: Sequence[Any], written: Sequence[str | None] | None = None, *, bare: bool = True
+) -> list[list[str | None]]:
     """The text of each cell of a column; and once more, if some cells have no text of their own.
 
     A file of numbers, such as Parquet, holds 7.0, which a text may call ``7.0`` or ``7``.
@@ -142,6 +144,8 @@ def spellings(values: Sequence[Any], written: Sequence[str | None] | None = None
         Typed cells.
     written
         Their own texts, as `written` gives them; nothing if none has one.
+    bare
+        Whether there are numbers among them that have no text.
 
     Examples
     --------
@@ -153,7 +157,7 @@ def spellings(values: Sequence[Any], written: Sequence[str | None] | None = None
     shown = [value if value is None or type(value) is str else str(value) for value in values]
     own = written or [None] * len(values)
     texts = [said or text for text, said in zip(shown, own, strict=True)] if written else shown
-    if not {float, bool} & set(map(type, values)):
+    if not bare:
         return [texts]
     others = [
         comparable(value) if said is None and type(value) in (float, bool) else text

@@ -23,6 +23,7 @@ from pixmake.progress.status import project_parts
 from pixmake.rules.aggregate_rules import gathered, page, targets
 from pixmake.rules.image_rules import collected, log_of
 from pixmake.rules.lock import is_running
+from pixmake.rules.settled_rules import made_rule
 
 MOST_SHOWN = 5
 """Files that stay and are named; the rest is counted."""
@@ -149,6 +150,7 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
         ]
     )
     yield from (Path(log_of(plan, gathering_rule(step))) for step in config.steps)
+    yield from (Path(log_of(plan, made_rule(step))) for step in config.steps)
     for folder in (
         results / FAILURES,
         results / GATHERED,

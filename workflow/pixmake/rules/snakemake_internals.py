@@ -30,7 +30,6 @@ UNDOCUMENTED = {
     "needrun_jobs": "A run cannot be asked what it is to do",
     "needrun": "A run cannot be asked what it is to do",
     "_finished": "A run cannot be asked what it is to do",
-    "failed": "A run cannot be asked what it is to do",
     "forcerules": "A failed job's inputs are noted as if it had made its outputs of them",
     "rule_dot": "A graph of rules has a node for each",
     "_dot": "A graph of rules has a node for each",

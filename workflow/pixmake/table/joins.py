@@ -76,7 +76,8 @@ def joined(table: Table, join: Join) -> Table:
     ]
     columns = {name: _taken(there[name].values, found) for name in added}
     texts = {name: _taken(there[name].written, found) for name in added if there[name].written}
-    table = table.with_columns(columns, texts).noting(notes)
+    bare = [name for name in added if there[name].bare]
+    table = table.with_columns(columns, texts, bare).noting(notes)
     if join.unmatched == "skip":
         table = table.keep(np.array([row is not None for row in found], dtype=bool))
     return table

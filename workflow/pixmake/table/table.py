@@ -93,6 +93,8 @@ class Table:
     written: Mapping[str, Cells] = field(default_factory=dict)
     """The texts of the columns of which some cell is written in another way than its value, such as 1.10;
     ``None`` where it is not. See `pixmake.base.values.written`."""
+    bare: frozenset[str] = frozenset()
+    """The columns with numbers that have no text, as Parquet and Excel have them."""
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -137,7 +139,9 @@ class Table:
     def spellings(self, name: str) -> list[list[str | None]]:
         """The same; and once more, if some cells may be written in another way: see `values.spellings`."""
         own = self.written.get(name)
-        return spellings(self.cells[name].tolist(), None if own is None else own.tolist())
+        return spellings(
+            self.cells[name].tolist(), None if own is None else own.tolist(), bare=name in self.bare
+        )
 
     def keys(self, name: str) -> list[Any]:
         """What tells the cells of a column apart: their texts; their values where these do as well."""
@@ -160,11 +164,17 @@ class Table:
         self,
         columns: Mapping[str, Sequence[Any]],
         written: Mapping[str, Sequence[str | None]] | None = None,
+        bare: Iterable[str] = (),
     ) -> Table:
         """The same with more columns, of typed cells, and their texts where these say more."""
         cells = {name: _array(cells) for name, cells in columns.items()}
         texts = {name: _array(texts) for name, texts in (written or {}).items()}
-        return replace(self, cells={**self.cells, **cells}, written={**self.written, **texts})
+        return replace(
+            self,
+            cells={**self.cells, **cells},
+            written={**self.written, **texts},
+            bare=self.bare.union(bare),
+        )
 
 
 def make_table(
@@ -202,6 +212,7 @@ def make_table(
         root=root,
         notes=(*notes, *(column.note for column in typed.values() if column.note is not None)),
         written={name: _array(column.written) for name, column in typed.items() if column.written},
+        bare=frozenset(name for name, column in typed.items() if column.bare),
     )
 
 
@@ -214,16 +225,19 @@ class Typed:
     """As in `Table.written`; nothing if no cell has a text of its own."""
     note: Note | None = None
     """Cells that differed by space around them alone."""
+    bare: bool = False
+    """Whether there are numbers without a text, as Parquet and Excel have them."""
 
     def spellings(self) -> list[list[str | None]]:
         """As `Table.spellings`."""
-        return spellings(self.values, self.written)
+        return spellings(self.values, self.written, bare=self.bare)
 
 
 def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
     """The value of each cell by itself, and its text where that is another; see `pixmake.base.values`."""
     known: dict[str, Any] = {}
     odd: dict[Any, str] = {}
+    whole: list[str] = []
     padded: list[str] = []
     values: list[Any] = []
     cells = list(cells)
@@ -237,12 +251,19 @@ def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
             known[cell] = value = typed_cell(cell)
             # a text that is a whole number is the only one of it, but for -0
             if (type(value) is float or value == 0) and (text := written(cell, value)) is not None:
-                odd[cell] = text
+                if text == str(value):
+                    whole.append(cell)
+                else:
+                    odd[cell] = text
             if cell != cell.strip():
                 padded.append(cell)
         values.append(known[cell])
+    # 1.0 says so by its value, unless there is a 1 as well
+    values_of_others = {value for cell, value in known.items() if type(value) is int} if whole else set()
+    odd |= {cell: cell.strip() for cell in whole if known[cell] in values_of_others}
     texts = [odd.get(cell) if type(cell) in _WITH_TEXT else None for cell in cells] if odd else ()
-    return Typed(values, texts, _merged(name, padded, known) if padded else None)
+    bare = any(type(cell) in (float, bool) for cell in cells)
+    return Typed(values, texts, _merged(name, padded, known) if padded else None, bare)
 
 
 _WITH_TEXT = (str, Cell, bytes)
