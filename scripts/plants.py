@@ -39,7 +39,7 @@ def segment(image, *, min_greenness=35, min_area=200):
     return {"mask": np.isin(labels, large)}
 
 
-def measure(image, *, mask):
+def measure(image, *, mask, min_area=1):
     """Measure the plant under a mask.
 
     Parameters
@@ -48,6 +48,8 @@ def measure(image, *, mask):
         H × W × 3 uint8, BGR.
     mask : ndarray
         H × W uint8, not 0 where the plant is.
+    min_area : int
+        Fewer pixels in all are no plant: the image fails.
 
     Returns
     -------
@@ -56,8 +58,8 @@ def measure(image, *, mask):
         the mean green value of the plant (0 to 255).
     """
     plant = mask > 0
-    if not plant.any():
-        raise ValueError("there is no plant in this picture")
+    if plant.sum() < max(min_area, 1):
+        raise ValueError(f"there is no plant of {min_area} pixels or more in this picture")
     points = cv2.findNonZero(plant.astype(np.uint8))
     _, _, width, height = cv2.boundingRect(points)
     hull = np.zeros_like(mask)

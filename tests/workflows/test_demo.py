@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
 
@@ -53,3 +54,21 @@ def test_table_that_is_shipped_is_the_drawn_one(demo: Project) -> None:
     subprocess.run([sys.executable, "scripts/draw_trial.py"], cwd=demo.folder, check=True)
     assert table.read_bytes() == (REPOSITORY / "config/images.csv").read_bytes()
     assert picture.stat().st_mtime_ns == drawn
+
+
+def test_what_the_readme_shows_works_in_a_new_project(demo: Project) -> None:
+    """README's config.yaml is right for a new project, with the shipped function and with README's own."""
+    readme = (REPOSITORY / "README.md").read_text()
+    kinds = ("yaml", "python")
+    config, function = (re.search(rf"^```{kind}\n(.*?)^```", readme, re.M | re.S) for kind in kinds)
+    assert config
+    assert function
+    shown = demo.folder / "config/readme.yaml"
+    shown.write_text(config[1])
+    checked = demo.pixmake("check", "--config", "config/readme.yaml")
+    assert checked.code == 0, checked.err
+    (demo.folder / "scripts/readme.py").write_text(function[1])
+    shown.write_text(config[1].replace("scripts/plants.py:measure", "scripts/readme.py:measure"))
+    tried = demo.pixmake("try", "images_A1_2024-03-04", "--config", "config/readme.yaml")
+    assert tried.code == 0, tried.err
+    assert "area = " in tried.out

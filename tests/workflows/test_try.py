@@ -68,6 +68,7 @@ def tried(small: Project) -> Project:
             "note": {"notebook": "notebooks/n.ipynb", "params": {"gain": 3}},
             "broken": {**measure, "function": "scripts/functions.py:broken", "params": {}},
         },
+        logs="logs_of_runs",
     )
     return small
 
@@ -78,6 +79,7 @@ def test_one_image_runs_at_once(tried: Project) -> None:
     assert ended.code == 0, ended.err
     lines = ended.out.splitlines()
     assert lines[0] == "segment ok; its log: .snakemake/pixmake/try/logs/segment/p2.log"
+    assert (tried.folder / ".snakemake/pixmake/try/logs/segment/p2.log").is_file()
     assert lines[1] == "  mask: .snakemake/pixmake/try/segment/p2.mask.png"
     assert lines[2:] == [
         "measure ok; its log: .snakemake/pixmake/try/logs/measure/p2.log",

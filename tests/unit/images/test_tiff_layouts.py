@@ -183,3 +183,12 @@ def test_what_opencv_decodes(tmp_path: Path, compression: str | None, dtype: str
         assert why_not_opencv(looked_at(str(path))) == ""
         own = tifffile.imread(path)
         assert same(read_image(path), own if samples == 1 else own[..., ::-1])
+
+
+@pytest.mark.parametrize("compression", ["packbits", "zstd", "zlib"])
+def test_differences_in_any_compression(tmp_path: Path, compression: str) -> None:
+    """Pixels stored as differences, also beside compressions for which libtiff does not know of them."""
+    path, values = tmp_path / "differences.tif", np.arange(1800, dtype=np.uint8).reshape(20, 90)
+    tifffile.imwrite(path, values, photometric="minisblack", compression=compression, predictor=2)
+    assert looked_at(str(path)).one(317) == 2
+    assert same(read_image(path), values)

@@ -34,6 +34,12 @@ def both(measurements, growth):
 
 def nothing(measurements):
     return None
+
+def says(measurements):
+    return ",".join(measurements["id"])
+
+def leaves(measurements):
+    raise SystemExit(0)
 """
 
 
@@ -101,12 +107,42 @@ def test_functions_that_need_others(folder: Path) -> None:
     assert Path("results/number.tsv").read_text() == "n\n4\n"
 
 
+@pytest.mark.parametrize("per", [None, "plant"])
+def test_a_function_that_exits(folder: Path, per: str | None) -> None:
+    """It is an error that says so, whatever the status."""
+    with pytest.raises(
+        PixmakeError, match=r"^scripts/tables.py:leaves ended by sys.exit\(0\) \(a function of"
+    ):
+        run(leaves={"function": "scripts/tables.py:leaves", "per": per})
+
+
 def test_per_term(folder: Path) -> None:
     """With `per` a function sees the rows of one value at a time; its tables are joined."""
     run(times={"function": "scripts/tables.py:times", "needs": ["measure"], "per": "plant"})
     table = pd.read_csv("results/times.csv", dtype={"plant": str})
     assert table["plant"].tolist() == ["007", "007", "P2", "P2"]
     assert list(table.columns) == ["plant", "id", "timestamp", "area"]
+
+
+def test_a_file_for_each_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No value's figure is written over by another's whose name is the same but for its signs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/tables.py").write_text(CODE)
+    (tmp_path / "scripts/steps.py").write_text("def measure(image): ...\n")
+    paths = []
+    for number, plant in enumerate(("a b", "a_b", "a/b", "1.1", "1.10", "größe", "x y")):
+        paths.append(f"results/measure/i{number}.json")
+        write_record(
+            Record(f"i{number}", "measure", "ok", {"plant": plant}, {"area": {"value": 1}}), paths[-1]
+        )
+    gather(paths, "all.jsonl")
+    write_tables("all.jsonl", ["plant", "timestamp"], "results", Aggregate())
+    run(says={"function": "scripts/tables.py:says", "per": "plant", "files": {"said": "html"}})
+    said = {path.stem: path.read_text() for path in Path("results/said").iterdir()}
+    assert sorted(said.values()) == [f"i{number}" for number in range(7)]
+    assert {"a_b", "1.1", "1.10", "größe", "x_y"} < said.keys()
+    assert said["a_b"] == "i1"
 
 
 def test_figures(folder: Path) -> None:

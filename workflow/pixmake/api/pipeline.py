@@ -66,7 +66,7 @@ def step(
     --------
     >>> from pixmake import step
     >>> segment = step("scripts/plants.py:segment", files={"mask": "png"})
-    >>> step("scripts/plants.py:measure", needs=[segment], params={"channel": "a"})
+    >>> step("scripts/plants.py:measure", needs=[segment], params={"min_area": 200})
     step(measure, needs=[segment])
     """
     if name is None:

@@ -396,7 +396,9 @@ def _unlike(directory: Directory) -> Iterator[str]:
         yield "separate planes"
     if (bits, formats) not in (({8}, {1}), ({16}, {1}), ({32}, {3})):
         yield "samples that are neither unsigned ones of 8 or 16 bits nor floats of 32"
-    if one(PREDICTOR, 1) not in (1, 2) or (one(PREDICTOR, 1) == 2 and formats == {3}):
+    # libtiff knows no predictor beside the compressions that the format gives one
+    differences = formats != {3} and compression in (LZW, DEFLATE, OLD_DEFLATE)
+    if one(PREDICTOR, 1) not in ((1, 2) if differences else (1,)):
         yield f"the predictor {one(PREDICTOR)}"
     if (compression == JPEG and photometric == RGB) or (compression != JPEG and photometric == YCBCR):
         yield "colours that are stored in a way of their own"

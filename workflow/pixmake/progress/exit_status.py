@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import sys
@@ -115,7 +116,7 @@ def stopped(run: Run, ended: Ended) -> None:
     lines = _sums(found, ended.rows, "; the run ended early" if missing else "")
     if not missing and (told := failures.told(ended.max_failures, ended.where)):
         lines.append(told)
-    lines += [f"{rule} failed: {_last_words(log)}" for rule, log in ended.broke[:MOST_NAMED]]
+    lines += [f"{rule} failed: {why_rule_failed(log)}" for rule, log in ended.broke[:MOST_NAMED]]
     results = os.path.dirname(ended.measurements)
     if why := why_not_writable(results):
         lines.append(f"Nothing can be written to {results}: {why}")
@@ -202,17 +203,37 @@ def _files(ended: Ended) -> list[str]:
     return lines
 
 
-def _last_words(log: str) -> str:
-    """The last line of a rule's log, and where that is; a process that is killed leaves none."""
+def why_rule_failed(log: str) -> str:
+    """Why a rule failed by its log, and where that is; a process that is killed leaves no reason.
+
+    What a traceback ends with may have several lines, and so may an error of pixmake.
+    """
     try:
         text = Path(log).read_text(encoding="utf-8", errors="replace")
     except OSError:
         text = ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     if not lines:
         return "its process ended without a word, as one that is killed or out of memory does"
-    words = lines[-1].removeprefix("pixmake: ")
-    return f"{words if len(words) <= LONGEST_REASON else words[: LONGEST_REASON - 1] + '…'} (its log: {log})"
+    reason = _reason(lines)
+    words = " ".join(line.strip() for line in reason or lines[-1:])
+    words = words if len(words) <= LONGEST_REASON else f"{words[: LONGEST_REASON - 1]}…"
+    return f"{words if reason else f'its process ended after the words {words!r}'} (its log: {log})"
+
+
+def _reason(lines: Sequence[str]) -> list[str]:
+    """The lines of a log that tell the last error; none if no error is told."""
+    begun = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith(("Traceback (most recent", "pixmake: "))
+    ]
+    if not begun:
+        return []
+    first, *rest = lines[begun[-1] :]
+    if first.startswith("pixmake: "):
+        return [first.removeprefix("pixmake: "), *rest]
+    return list(itertools.dropwhile(lambda line: line[0].isspace(), rest))
 
 
 def remove_logs(records: Iterable[str], logs: str) -> None:

@@ -23,7 +23,10 @@ from pixmake.project.job_notebook import notebook_of
 from pixmake.rules.image_rules import inputs_of_several, words
 
 FOLDER = ".snakemake/pixmake/try"
-"""Where a tried image's results and logs lie, so that no run takes them for its own."""
+"""Where a tried image's results lie, so that no run takes them for its own."""
+
+LOGS = f"{FOLDER}/logs"
+"""Where its logs lie."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,8 @@ def _run_by_snakemake(trial: _Trial) -> Iterator[Tried]:
     for _, job in own:
         Path(job.record).unlink(missing_ok=True)
     methods = ["conda", "apptainer"] if any(p.step.container for p, _ in trial.jobs) else ["conda"]
-    words = ["--cores", "all", "--sdm", *methods, "--config", f"results={FOLDER}", "--quiet", "all"]
+    own_place = [f"results={FOLDER}", f"logs={LOGS}"]
+    words = ["--cores", "all", "--sdm", *methods, "--config", *own_place, "--quiet", "all"]
     command = [sys.executable, "-m", "snakemake", *words, "--", *(job.record for _, job in own)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     for _, job in own:
@@ -238,13 +242,9 @@ def _trial(plan: Plan, job_id: str, step: str | None) -> _Trial:
         needs[name, group.id] = frozenset((need, each.id) for need, each in found)
         waiting += found
     taken = tuple(planned for planned in plan.steps if planned.name in {name for name, _ in needs})
-    config = plan.config.model_copy(update={"results": FOLDER})
+    config = plan.config.model_copy(update={"results": FOLDER, "logs": LOGS})
     aside = replace(plan, config=config, steps=taken)
-    jobs = [
-        (planned, replace(job, log=f"{FOLDER}/{job.log}"))
-        for planned, job in aside.jobs()
-        if (planned.name, job.task.id) in needs
-    ]
+    jobs = [(planned, job) for planned, job in aside.jobs() if (planned.name, job.task.id) in needs]
     own = frozenset((name, of_image[name].id) for name in asked if name not in index or name == step)
     return _Trial(aside, plan.config.results, jobs, own, needs)
 

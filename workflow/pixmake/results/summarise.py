@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
+from pixmake.base.ids import LONGEST
 from pixmake.config.aggregate import TABLES
 from pixmake.job.runners.function import asked_by, load_module
 from pixmake.plan.analysis import source_hash
@@ -33,22 +38,20 @@ def summarise(task: Mapping[str, Any], results: str) -> None:
     Raises
     ------
     PixmakeError
-        It returned what cannot be written. What the function itself raises is passed on.
+        It returned what cannot be written, or ended by ``sys.exit``. What the function
+        itself raises is passed on.
     """
     os.environ.setdefault("MPLBACKEND", "Agg")  # figures without a screen
     file, _, name = task["function"].rpartition(":")
-    function = getattr(load_module(file), name)
+    with _exits_told(task["function"]):
+        function = getattr(load_module(file), name)
     if source_hash(file, name) != task["source"]:
         what = f"{file} was edited while the run went on"
         raise PixmakeError([Problem(what, hint="run again: it is called as it is then")])
     tables = _tables(function, task, results)
-    if task["per"] is None:
-        returned = {"": _by_name(function(**tables, **task["params"]), task)}
-    else:
-        returned = {
-            value: _by_name(function(**part, **task["params"]), task)
-            for value, part in _parts(tables, task["per"], results)
-        }
+    parts = [("", tables)] if task["per"] is None else _parts(tables, task["per"], results)
+    with _exits_told(task["function"]):
+        returned = {value: _by_name(function(**part, **task["params"]), task) for value, part in parts}
     for declared, (path, suffix) in task["files"].items():
         values = {value: found[declared] for value, found in returned.items()}
         if suffix in TABLE_SUFFIXES:
@@ -58,8 +61,20 @@ def summarise(task: Mapping[str, Any], results: str) -> None:
                 _write_figure(values[""], temporary, suffix, declared)
         else:
             Path(path).mkdir(parents=True, exist_ok=True)
-            for value, figure in values.items():
-                _write_figure(figure, Path(path) / f"{_file_name(value)}.{suffix}", suffix, declared)
+            names = _file_names(map(str, values))
+            for name, figure in zip(names, values.values(), strict=True):
+                _write_figure(figure, Path(path) / f"{name}.{suffix}", suffix, declared)
+
+
+@contextmanager
+def _exits_told(function: str) -> Iterator[None]:
+    """A script's own ``sys.exit`` as an error: with the status 0, too, there is no table."""
+    try:
+        yield
+    except SystemExit as ended:
+        traceback.print_exc()  # where that was
+        what = f"{function} ended by sys.exit({'' if ended.code is None else repr(ended.code)})"
+        raise PixmakeError([Problem(what, hint="a function of tables returns what it makes")]) from None
 
 
 def _tables(function: Callable[..., Any], task: Mapping[str, Any], results: str) -> dict[str, Any]:
@@ -188,5 +203,14 @@ def _save(figure: Any, path: Path, suffix: str) -> None:
     plt.close(figure)
 
 
-def _file_name(value: Any) -> str:
-    return re.sub(r"[^\w.+-]+", "_", str(value)) or "_"
+def _file_names(values: Iterable[str]) -> list[str]:
+    """A file name for each value: one that another value has, too, is kept apart by its hash, as ids are."""
+    values = list(values)
+    names = [re.sub(r"[^\w.+-]+", "_", value)[:LONGEST] or "_" for value in values]
+    often = Counter(names)
+    return [
+        name
+        if often[name] == 1 or name == value
+        else f"{name}_{hashlib.sha256(value.encode()).hexdigest()[:6]}"
+        for name, value in zip(names, values, strict=True)
+    ]
