@@ -14,6 +14,7 @@ from pixmake.base.files import written_whole
 FOLDER = ".snakemake/pixmake/cells"
 """Of a project: a file beside each written one, so that its text does not change with a cell's number."""
 
+_CELL = "Cell In"
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
@@ -34,7 +35,7 @@ def place_of(file: str) -> str:
     shell = sys.modules.get("IPython")
     found = shell.get_ipython() if shell is not None else None
     numbers = getattr(getattr(found, "compile", None), "_filename_map", {})
-    return f"Cell In[{numbers[file]}]" if file in numbers else file
+    return f"{_CELL}[{numbers[file]}]" if file in numbers else file
 
 
 def note_pieces(folder: Path, written: str, pieces: Iterable[Piece]) -> None:
@@ -60,7 +61,7 @@ def last_line(folder: Path, traceback: str) -> str:
     frames = list(_FRAME.finditer(traceback))
     for frame in reversed(frames):
         found = _origin(folder, frame[1], int(frame[2]))
-        if found is not None:
+        if found is not None and found[0].startswith(_CELL):
             return f"{found[0]}, line {found[1]}"
     return ""
 

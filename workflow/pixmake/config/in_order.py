@@ -26,6 +26,8 @@ class InOrder:
     """The same with what its keys do not allow together, such as one that a kind of step does not know."""
     has_images: bool = True
     """Whether its `images` are those of the project; else they stand in for some that are not in order."""
+    cut: frozenset[str] = frozenset()
+    """The steps that lack something that was not in order: of these it is not known what they are given."""
 
 
 def what_is_in_order(content: Mapping[str, Any]) -> InOrder | None:
@@ -34,14 +36,15 @@ def what_is_in_order(content: Mapping[str, Any]) -> InOrder | None:
     A step may then need one that is not there any more: what such a step gets of others is not known.
     """
     kept = copy.deepcopy(dict(content))
-    has_images = True
+    has_images, cut = True, set[str]()
     for _ in range(_ROUNDS):
         try:
             config = Config.model_validate(kept)
-            return InOrder(_of_its_kinds(config), config, has_images)
+            return InOrder(_of_its_kinds(config), config, has_images, frozenset(cut))
         except ValidationError as error:
             for detail in error.errors():
                 _take_out(kept, detail["loc"], missing=detail["type"] == "missing")
+                cut |= {str(name) for name in detail["loc"][1:2] if detail["loc"][0] == "steps"}
             if not kept.get("images"):
                 has_images, kept["images"] = False, _images_like(content.get("images"))
             _forget_functions(kept)

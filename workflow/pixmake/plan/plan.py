@@ -348,10 +348,13 @@ def _further_problems(
         return table_problems(images, source) if images else ()
     problems = _inconsistencies(found, content, files)
     if not found.has_images:
-        return (*problems, *_planned_steps(found.config, source)[1], *_function_problems(found.config))
-    if found.config.images.checkpoint is not None:
-        return (*problems, *_plan_of_containers(found.config, source)[1])
-    return (*problems, *_plan_of_table(found.config, source)[1])
+        more = [*_planned_steps(found.config, source)[1], *_function_problems(found.config)]
+    elif found.config.images.checkpoint is not None:
+        more = list(_plan_of_containers(found.config, source)[1])
+    else:
+        more = list(_plan_of_table(found.config, source)[1])
+    follow = {f"steps.{name}" for name in found.cut}  # what they are not given, for a key that was misspelt
+    return (*problems, *(problem for problem in more if problem.where not in follow))
 
 
 def _inconsistencies(
