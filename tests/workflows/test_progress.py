@@ -84,14 +84,15 @@ def test_live_display(two_steps: Project) -> None:
     assert "rule find_p0" not in frames
     for done, total in re.findall(r"(\d+) of (\d+)", frames):
         assert int(done) <= int(total)
-    last = frames.replace("\r", "").splitlines()[-5:]
+    last = frames.replace("\r", "").splitlines()[-6:]
     assert last[0].endswith("3 of 4 images done")
-    assert last[1:3] == [
+    assert last[1:4] == [
+        "Sum: 4 rows = 4 in images; 4 images = 3 measured + 1 failed",
         "1 of 4 images failed: see results/failures.csv. The next run tries them again.",
         "Tables: results/measurements.csv, results/failures.csv",
     ]
-    assert last[3] == "Page: results/report.html"
-    assert last[4].startswith("Time: ")
+    assert last[4] == "Page: results/report.html"
+    assert last[5].startswith("Time: ")
     assert written.rfind("\x1b[?25h") > written.rfind("\x1b[?25l")  # the cursor is back
 
 
@@ -160,7 +161,7 @@ def test_status_from_another_terminal(two_steps: Project) -> None:
     """`pixmake status --watch` follows a run until it ends; `--json` says the same to a program."""
     before = json.loads(two_steps.pixmake("status", "--json").out)
     assert before == {
-        "steps": {step: {"done": 0, "failed": 0, "to_do": 4} for step in ("find", "share")},
+        "steps": {step: {"done": 0, "failed": 0, "to_do": 4, "empty": 0} for step in ("find", "share")},
         "run": None,
     }
     two_steps.write("scripts/analysis.py", TWO_STEPS.replace("0.4", "3"))
