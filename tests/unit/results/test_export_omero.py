@@ -45,7 +45,7 @@ RECORDS = [
 def results_of(folder: Path, records: Sequence[Record], terms: Mapping[str, Any]) -> Path:
     paths = []
     for number, record in enumerate(records):
-        paths.append(str(folder / "records" / f"{number}.json"))
+        paths.append(str(folder / "records" / str(number) / record.step / f"{record.id}.json"))
         write_record(record, paths[-1])
     gather(paths, folder / "all.jsonl")
     write_tables(folder / "all.jsonl", list(terms), str(folder / "results"), Aggregate())

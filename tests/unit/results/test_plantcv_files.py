@@ -25,7 +25,7 @@ def files_of(folder: Path, *records: Record) -> dict[str, Any]:
     """PlantCV's three files of records."""
     paths = []
     for number, record in enumerate(records):
-        paths.append(str(folder / f"{number}.json"))
+        paths.append(str(folder / str(number) / record.step / f"{record.id}.json"))
         write_record(record, paths[-1])
     gather(paths, folder / "all.jsonl")
     write_tables(folder / "all.jsonl", TERMS, str(folder), Aggregate(plantcv=True, report=False))

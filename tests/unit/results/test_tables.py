@@ -44,7 +44,7 @@ def tables_of(
     """A folder with the tables of records."""
     paths = []
     for number, record in enumerate(records):
-        paths.append(str(folder / "records" / f"{number}.json"))
+        paths.append(str(folder / "records" / str(number) / record.step / f"{record.id}.json"))
         write_record(record, paths[-1])
     assert gather(paths, folder / "all.jsonl") == len(records)
     write_tables(folder / "all.jsonl", terms, str(folder / "results"), Aggregate(**wanted))
