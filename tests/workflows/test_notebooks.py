@@ -83,9 +83,9 @@ def test_a_project_in_a_notebook(trial: Folder) -> None:
     assert "scripts/plants.py:measure" in shown(plan)
     # the cell of the run was kept up to date while later cells ran
     assert shown(run).count('role="progressbar"') == 1
-    assert re.search(r"done: (\d+) of \1 jobs, 1 failed", shown(run))
+    assert re.search(r"done: (\d+) of \1 images, 1 failed", shown(run))
     assert "3 of 4 images with results, 1 failed" in shown(run)
-    assert re.search(r"done: (\d+) of \1 jobs", shown(ended))
+    assert re.search(r"done: (\d+) of \1 images", shown(ended))
     assert shown(results).count("data:image/png;base64,") == 8  # each image and its mask
     assert "ValueError: too &lt;dark&gt;" in shown(results)
     assert re.findall(r"<td>(p\d)</td>", shown(results)) == ["p0", "p1", "p2", "p3"]
@@ -112,7 +112,7 @@ def test_functions_of_a_notebook(trial: Folder) -> None:
         ],
     )
     assert "max" in shown(cells[2])
-    assert "job" in printed(cells[2])  # the bar
+    assert "image" in printed(cells[2])  # the bar
     assert "4/4" in printed(cells[4])
     assert "ZeroDivisionError" in printed(cells[4])
     assert printed(cells[4]).count("in a process") == 6
@@ -134,5 +134,5 @@ def test_the_page_of_examples(tmp_path: Path) -> None:
     examples = [f"{example}{SHOWN}" if "run.result()" in example else example for example in examples]
     cells = executed(Folder(tmp_path / "demo"), [*examples, "assert len(table) == 4 and len(areas) == 4"])
     assert "greenness" not in (tmp_path / "demo/config/config.yaml").read_text()
-    assert re.search(r"done: (\d+) of \1 jobs", shown(cells[3]))
+    assert re.search(r"done: (\d+) of \1 images", shown(cells[3]))
     assert (tmp_path / "demo/config/pipeline.yaml").is_file()

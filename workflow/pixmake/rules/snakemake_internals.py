@@ -61,7 +61,7 @@ def options_given() -> dict[str, Any] | None:
     frame: Any = sys._getframe()
     while frame is not None and frame.f_code.co_name != "args_to_api":
         frame = frame.f_back
-    if frame is None or not {"args", "parser"} <= frame.f_locals.keys():
+    if frame is None or not {"args", "parser"} <= set(frame.f_locals):
         return None
     args, parser = frame.f_locals["args"], frame.f_locals["parser"]
     return {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
