@@ -39,7 +39,7 @@ def test_a_run_changes_what_is_gathered_and_not_what_is_told() -> None:
         lambda: Path("a.json").unlink(),
         lambda: Path("a.json").write_text("longer than it was"),
         lambda: os.utime("b.json", (5, 5)),
-        lambda: FILES and Path("results/.made/records.state").write_text("[1"),
+        lambda: FILES and Path(".snakemake/pixmake/memory/results/records.state").write_text("[1"),
     ],
     ids=["gone", "other content", "other date", "forgotten"],
 )

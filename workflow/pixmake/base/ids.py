@@ -13,6 +13,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _NO_RULE = re.compile(r"[^A-Za-z0-9_]")
 
 
+MEMORY = ".snakemake/pixmake/memory"
+"""The folder of what runs remember of results. Not below them: that is for what rules make alone."""
+
+
+def memory_of(results: str) -> str:
+    """The folder of what is remembered of a folder of results."""
+    return f"{MEMORY}/{safe_id(results)}"
+
+
 def safe_id(text: str) -> str:
     """An id made of ``[A-Za-z0-9_.-]`` from any text, by that text alone.
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixmake.base.files import written_whole
+from pixmake.base.ids import memory_of
 
 MADE = ".made"
 """The folder below ``results`` with a file for each step that is newer than what was last made of it, and
@@ -91,4 +92,4 @@ def _recall(results: str, rule: str) -> tuple[str, str]:
 
 
 def _memory(results: str, rule: str) -> Path:
-    return Path(results) / MADE / f"{rule}.state"
+    return Path(memory_of(results)) / f"{rule}.state"

@@ -16,7 +16,7 @@ from pixmake.job.whole_records import broken_records
 from pixmake.plan.containers import container_config, found_config
 from pixmake.plan.found_images import found_path, has_rows
 from pixmake.plan.plan import record_path, selected_table
-from pixmake.results.image_counts import COUNTED, read_counts
+from pixmake.results.image_counts import counted_file, read_counts
 from pixmake.table.arrivals import ASKED
 from pixmake.table.groups import make_groups
 from pixmake.table.per_groups import Levels, make_levels
@@ -58,7 +58,7 @@ def project_status(config: Config) -> dict[str, Count]:
 
 def _still_empty(results: str, step: str, ids: Iterable[str]) -> int:
     """How many jobs have the record still that was counted as empty; a newer one may say something else."""
-    since = (Path(results) / COUNTED).stat().st_mtime if ids else 0.0
+    since = counted_file(results).stat().st_mtime if ids else 0.0
     count = 0
     for job_id in ids:
         with contextlib.suppress(OSError):

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pixmake.base.files import written_whole
+from pixmake.base.ids import memory_of
 from pixmake.job.record import Record, read_record
 from pixmake.job.run import PREREQUISITE
-
-COUNTED = ".counts.json"
-"""The file below ``results`` that says which images measured nothing when the tables were last made."""
 
 _RETURNS = ("function", "notebook")
 _TELLS = ("script", "shell")
@@ -102,15 +100,20 @@ def count_records(paths: Iterable[str]) -> Counts:
     return counting.counts()
 
 
+def counted_file(results: str | Path) -> Path:
+    """The file that says which images measured nothing when the tables were last made."""
+    return Path(memory_of(str(results))) / "counts.json"
+
+
 def write_counts(counts: Counts, results: str | Path) -> None:
     """Keep counts beside the tables, for who asks later without reading every record."""
-    with written_whole(Path(results) / COUNTED) as temporary:
+    with written_whole(counted_file(results)) as temporary:
         temporary.write_text(json.dumps(vars(counts), ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_counts(results: str | Path, since: float = 0.0) -> Counts | None:
     """The counts that the tables were made with; nothing if there are none, or none that are as new."""
-    path = Path(results) / COUNTED
+    path = counted_file(results)
     try:
         if path.stat().st_mtime < since:
             return None
