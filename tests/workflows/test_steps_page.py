@@ -95,7 +95,9 @@ def test_examples(project: Project) -> None:
     if shutil.which("Rscript") is None:
         chosen = [each for each in chosen if not needs_r(each)]
     run(project, chosen)
-    assert (project.folder / "results/find.leaves.csv").read_text() == "id,area,width\nleaf,1200,40\n"
+    assert (
+        project.folder / "results/find.leaves.csv"
+    ).read_text() == "id,path,area,width\nleaf,leaf.png,1200,40\n"
 
 
 @pytest.mark.slow

@@ -52,7 +52,7 @@ def _step_of(plan: Plan) -> dict[str, str]:
     return found | {any_rule(planned.name): planned.name for planned in plan.steps}
 
 
-def made_again(plan: Plan, workflow: Any) -> Again:
+def what_is_made_again(plan: Plan, workflow: Any) -> Again:
     """What the run of this process has to make again; none on a cluster node."""
     # what is in object storage is not seen from here
     seen = workflow.is_main_process and workflow.storage_settings.default_storage_provider is None
