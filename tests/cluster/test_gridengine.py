@@ -111,8 +111,12 @@ def test_why_a_job_ended(grid: Project) -> None:
     }
     for job, (kind, reason) in expected.items():
         error, message = failures[job]
-        assert (error, reason in message) == (kind, True), message
-        assert message.startswith("its cluster job (sge ")
+        assert error == kind, message
+        if not message.startswith("its cluster job (sge "):
+            # pixmake, which watches all of a job's processes, was faster than Grid Engine
+            assert (kind, "mem_mb" in message) == ("MemoryError", True), message
+            continue
+        assert reason in message
         assert f"its log: logs/cluster/{job[0]}_{job[1]}.log" in message
     assert set(failures) == {("measure", "exits"), *expected}, failures
 
