@@ -123,13 +123,13 @@ def test_why_a_job_ended(grid: Project) -> None:
 
 def test_jobs_that_are_refused_or_can_never_start(grid: Project) -> None:
     """The run ends with the scheduler's reason, told once; nothing is left in the queue."""
-    counted(grid, 6, seconds=0, partition="nope.q")
+    counted(grid, 6, seconds=0, partition="nope.q", resources={"mem_mb": 1300})
     ended = grid.run(*WORDS, timeout=120)
     assert ended.code == 1
     assert ended.err.count('job requests unknown queue "nope.q"') == 1, ended.err
     assert "no more jobs are sent" in ended.err
     assert "failed; its log" not in ended.err
-    counted(grid, 1, seconds=0, flags="-o /nowhere/x.log")
+    counted(grid, 1, seconds=0, flags="-o /nowhere/x.log", resources={"mem_mb": 1300})
     ended = grid.run(*WORDS, timeout=120)
     assert ended.code == 1
     assert "can never start" in ended.err
@@ -139,7 +139,7 @@ def test_jobs_that_are_refused_or_can_never_start(grid: Project) -> None:
 
 def test_killed_snakemake_starts_again(grid: Project) -> None:
     """Nothing that had finished runs again, and no orphan works beside its replacement."""
-    counted(grid, 24, seconds=0.3, images_per_job=12)
+    counted(grid, 24, seconds=0.3, images_per_job=12, resources={"mem_mb": 1300})
     hold = grid.write("hold", "after some images, so that the others run for as long as the test likes")
     run = start(grid, *WORDS)
     wait_for(lambda: records(grid) >= 4 and len(queue()) == 2, "some images are done")
@@ -158,7 +158,7 @@ def test_killed_snakemake_starts_again(grid: Project) -> None:
 def test_node_that_says_nothing_more(grid_engine: Cluster, grid: Project) -> None:
     """Its daemon is ended, its job goes on unseen: that is sent again elsewhere, and writes nothing."""
     draw(grid, 6)
-    counted(grid, 6, seconds=0, images_per_job=6)
+    counted(grid, 6, seconds=0, images_per_job=6, resources={"mem_mb": 1300})
     hold = grid.write("hold", "after four images")
     run = start(grid, *WORDS)
     wait_for(lambda: records(grid) >= 4, "some images are done")
