@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from tests.conftest import REPOSITORY, Project
-from tests.unit.test_ilp import project as make_ilp
+from tests.unit.classifier.test_ilp import project as make_ilp
 
 STEP: dict[str, Any] = {
     "ilastik": "my spots.ilp",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 from pathlib import Path
 
@@ -26,10 +27,10 @@ def measure(image):
 
 def test_lines_of_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each definition in the written file knows where it was written."""
-    cell = tmp_path / "cell.py"
-    cell.write_text(CELL)
+    cell = "Cell In[3]"
+    monkeypatch.setitem(linecache.cache, cell, (len(CELL), None, CELL.splitlines(keepends=True), cell))
     names = {"__name__": "__main__"}
-    exec(compile(CELL, str(cell), "exec"), names)
+    exec(compile(CELL, cell, "exec"), names)
     monkeypatch.setattr(sys.modules["__main__"], "helper", names["helper"], raising=False)
     function = function_path(names["measure"], tmp_path)  # type: ignore[arg-type]
     assert function == "scripts/measure.py:measure"
