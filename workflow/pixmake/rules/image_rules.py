@@ -31,6 +31,7 @@ from pixmake.job.task import LOST_ATTEMPTS, STARTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
 from pixmake.plan.environments import conda_of, runs_python
+from pixmake.plan.loads import load_in
 from pixmake.plan.plan import (
     Job,
     Plan,
@@ -406,8 +407,23 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "program": planned.program,
         "rule": planned.rule,
         "images_per_process": step.images_per_process,
+        **_load_limits(planned),
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
+
+
+def _load_limits(planned: PlannedStep) -> dict[str, Any]:
+    """How a step's models are loaded; nothing of a step without."""
+    step = planned.step
+    if not planned.work.get("load"):
+        return {}
+    which = one_line([planned.name, planned.work, step.params])
+    return {
+        "holder": hashlib.sha256(which.encode()).hexdigest()[:12],
+        "load_in": load_in(step),
+        "load_slots": step.load_slots,
+        "cpu_fallback": step.cpu_fallback,
+    }
 
 
 def keep_groups_together(plan: Plan, workflow: Any) -> None:
