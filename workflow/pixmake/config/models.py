@@ -28,6 +28,7 @@ from pixmake.base.attempts import at_attempt, expression_problem, is_expression
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.quantities import megabytes, minutes
 from pixmake.config.aggregate import Aggregate
+from pixmake.config.base_model import Model
 from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.images import Images, image_inconsistencies
 from pixmake.config.storage import Storage
@@ -45,10 +46,6 @@ OWN_KINDS = (
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def _whole_number(given: Any) -> Any:
@@ -129,14 +126,14 @@ def _resource(given: Any) -> Any:
     return given
 
 
-class Resources(_Model):
+class Resources(Model):
     """What a job needs; any resource that Snakemake or a cluster profile knows may stand here.
 
     Each is a value, a list with a value for each attempt (the last one repeats), or an expression of
     `attempt`, e.g. `1000 * attempt`.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow")
 
     @model_validator(mode="before")
     @classmethod
@@ -215,7 +212,7 @@ def _as_json(given: Any) -> Any:
     return given
 
 
-class Executor(_Model):
+class Executor(Model):
     """Where jobs run, and with what: a step names one, and its own `threads` and `resources` win."""
 
     threads: Annotated[int, Field(gt=0)] | None = None
@@ -251,13 +248,10 @@ def _exactly_one(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": [kind]} for kind in KINDS]
 
 
-class Step(_Model):
+class Step(Model):
     """One thing that is done to each image."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
         json_schema_extra=_exactly_one,
     )
 
@@ -395,7 +389,7 @@ if not TYPE_CHECKING and ADDED_KINDS:
 DEFAULT_RESULTS, DEFAULT_LOGS = "results", "logs"
 
 
-class Config(_Model):
+class Config(Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
     images: Images
