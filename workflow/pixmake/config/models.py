@@ -9,7 +9,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -19,9 +19,11 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    create_model,
     model_validator,
 )
 
+from pixmake.base import plugins
 from pixmake.base.attempts import at_attempt, expression_problem, is_expression
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.quantities import megabytes, minutes
@@ -36,11 +38,11 @@ from pixmake.images.axes import NAMED
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-KINDS = (
+OWN_KINDS = (
     *("function", "plantcv", "script", "shell", "notebook", "stitch"),
     *("pixel_classification", "ilastik"),
 )
-"""The kinds of step: the keys of which a step has exactly one."""
+"""The kinds of step that come with pixmake; see `KINDS`."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
@@ -242,11 +244,15 @@ class Executor(Model):
     """How long one cluster job should run, for `auto`; default: 20."""
 
 
+def _exactly_one(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = [{"required": [kind]} for kind in KINDS]
+
+
 class Step(Model):
     """One thing that is done to each image."""
 
     model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": [kind]} for kind in KINDS]},
+        json_schema_extra=_exactly_one,
     )
 
     function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")] | None = None
@@ -366,6 +372,19 @@ class Step(Model):
             return None
         return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
+
+ADDED_KINDS: Mapping[str, plugins.Entry] = plugins.free("kinds", Step.model_fields)
+"""The kinds of step that installed packages add, by their keys."""
+
+KINDS = (*OWN_KINDS, *ADDED_KINDS)
+"""The kinds of step: the keys of which a step has exactly one."""
+
+if not TYPE_CHECKING and ADDED_KINDS:
+    _fields = {
+        name: (str | None, Field(None, description=f"A kind of step that {entry.package} adds."))
+        for name, entry in ADDED_KINDS.items()
+    }
+    Step = create_model("Step", __base__=Step, __module__=__name__, __doc__=Step.__doc__, **_fields)
 
 DEFAULT_RESULTS, DEFAULT_LOGS = "results", "logs"
 
@@ -683,7 +702,17 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
 
 def meaningless(step: Step) -> list[str]:
     """The keys that a step gives and that its kind does not know."""
-    return [option for option, kinds in _OF_KINDS.items() if getattr(step, option) and step.kind not in kinds]
+    return [option for option in _OF_KINDS if getattr(step, option) and not knows(step.kind, option)]
+
+
+def knows(kind: str, option: str) -> bool:
+    """Whether a kind of step has a use for one of the keys that not all kinds know."""
+    if kind in OWN_KINDS:
+        return kind in _OF_KINDS[option]
+    try:
+        return option in getattr(plugins.load(ADDED_KINDS[kind]), "KEYS", ())
+    except plugins.PluginError:
+        return True  # told where the step is checked
 
 
 def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
@@ -750,7 +779,9 @@ def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Pro
     dotted = _dotted(keys)
     where = _place(places, keys, default)
     if kind == "extra_forbidden":
-        return Problem(f"unknown key {dotted}", where, nearest(str(keys[-1]), _known_keys(keys, top)))
+        known = _known_keys(keys, top)
+        group = {("steps", 3): "kinds", ("images", 2): "sources"}.get((str(keys[0]), len(keys)), "")
+        return Problem(f"unknown key {dotted}", where, plugins.unknown_hint(group, str(keys[-1]), known))
     if kind == "missing":
         return Problem(f"the key {dotted} is missing", _place(places, keys[:-1], default))
     if kind == "string_pattern_mismatch" and keys[-1] == "function":
