@@ -16,12 +16,12 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixmake.base import plugins
 from pixmake.job import gpus
-from pixmake.job.runners import MODULES
+from pixmake.job.runners import runner
 from pixmake.job.runners.function import asked_by, load_module
 from pixmake.job.task import Limits, Task, one_line
 
@@ -153,7 +153,8 @@ def _load(task: Task, limits: Limits, threads: int) -> dict[str, Any]:
         device = device_of(limits)
     except LoadError as error:
         raise LoadError(f"{place}: {error}") from None
-    if (own := getattr(import_module(MODULES[task.kind]), "load", None)) is not None:
+    plugins.use(limits.plugins)
+    if (own := getattr(runner(task.kind), "load", None)) is not None:
         models: dict[str, Any] = _told(
             place, task.kind, lambda: own(task.work, device=device, threads=threads)
         )

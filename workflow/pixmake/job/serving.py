@@ -44,7 +44,7 @@ def serve_images(link: int) -> int:
         warm_server.redirect(log, keep=True)  # others may load at the same time
         gpus.claim_devices(job.limits.gpu)
         with contextlib.suppress(Exception):  # what cannot be imported or read, an image tells of
-            warm_server.import_quietly(run.preloads(job.task.kind))
+            warm_server.import_quietly(run.preloads(job))
             run.prepare(job)
         if not models.load_first(job, warm_server.threads_here()):
             connection.sendall(b"failed")

@@ -615,7 +615,7 @@ class Template:
             jobs = importlib.import_module("pixmake.job.run")
             # what cannot be read, an image's process tells of
             with self._importing(), contextlib.suppress(BaseException), _within(job.limits.timeout):
-                import_quietly(jobs.preloads(job.task.kind))
+                import_quietly(jobs.preloads(job))
                 jobs.prepare(job)
         return what
 

@@ -13,6 +13,9 @@ from pixmake.plan.loads import asked_by_loaders, load_problems, load_work
 from pixmake.plan.type_hints import misfit
 from pixmake.table.groups import Group
 
+READS = "otherwise"
+RUNNER = "pixmake.job.runners.function"
+
 
 def check(config: Config, name: str) -> Iterator[Problem]:
     """The file, the function, and its arguments against what a job can give."""
