@@ -50,6 +50,7 @@ def drawing() -> Any:
     return module
 
 
+@pytest.mark.slow
 def test_example(tmp_path: Path) -> None:
     """It runs to its end; the response that was drawn is the one that is measured."""
     import cv2

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from tests.conftest import Project
 
 SUMMARY = """\
@@ -58,6 +59,7 @@ def test_tables_and_functions(small: Project) -> None:
     assert {"report.html", "measurements.csv", "by_level.csv", "curve.svg"} <= names
 
 
+@pytest.mark.slow
 def test_only_what_a_change_touches(small: Project) -> None:
     """A changed function runs again with what needs it; no image runs again."""
     with_functions(small)

@@ -103,6 +103,7 @@ def test_what_is_no_image(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ImageError, match=why):
             ngff.describe(str(tmp_path / name))
+    assert not (tmp_path / "none.zarr").exists()
 
 
 def array(path: Path, form: Literal[2, 3], **more: Any) -> str:

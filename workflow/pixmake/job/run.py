@@ -20,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pixmake.base import plugins
 from pixmake.base.files import duplicate, make_blank, remove
 from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
@@ -27,7 +28,7 @@ from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import program
+from pixmake.job import program, runners
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -46,7 +47,7 @@ from pixmake.job.record import (
     read_record,
     write_record,
 )
-from pixmake.job.runners import MODULES, Call
+from pixmake.job.runners import Call
 from pixmake.job.task import Limits, Task, parse_limits, parse_task
 
 DONE = 64
@@ -146,6 +147,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         `DONE`, `FAILED`, `TOLD` or `REPLACED`.
     """
     begun, process = begin(warm=warm, again=again), os.getpid()
+    plugins.use(job.limits.plugins)
     key = _key(job) if kept.on_node() else ""
     if key:
         if kept.replaced():
@@ -191,7 +193,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     if job.task.broken:
         raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
-    runner = import_module(MODULES[job.task.kind])
+    runner = runners.runner(job.task.kind)
     program.begin(job.limits.program)
     program.see_unchanged()
     with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
@@ -234,7 +236,7 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
         job.limits.storage, {path: versions[path] for path in filter(remote.is_remote, versions)}
     )
     images = job.images
-    if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
+    if getattr(runners.runner(job.task.kind), "OPENS_FILES", False):
         images, gathered = _opened_by_name(images, gathered)
     return Call(
         job.task,
@@ -249,10 +251,10 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     )
 
 
-def preloads(kind: str) -> Sequence[str]:
-    """The modules that every job of a kind of step needs."""
-    runner = import_module(MODULES[kind])
-    return getattr(runner, "PRELOAD", ())
+def preloads(job: Job) -> Sequence[str]:
+    """The modules that every job of the job's kind needs."""
+    plugins.use(job.limits.plugins)
+    return getattr(runners.runner(job.task.kind), "PRELOAD", ())
 
 
 def _opened_by_name(images: tuple[str, ...], gathered: Gathered) -> tuple[tuple[str, ...], Gathered]:
@@ -266,6 +268,7 @@ def prepare(job: Job) -> None:
 
     See `pixmake.job.runners`.
     """
+    plugins.use(job.limits.plugins)
     program.begin(job.limits.program)
     remote.prepare(job.task.images)
     if any(map(is_zarr, job.images)):
@@ -277,7 +280,7 @@ def prepare(job: Job) -> None:
     if any(map(needs_tifffile, job.images)):
         with contextlib.suppress(ImportError):
             import_module("tifffile")
-    runner = import_module(MODULES[job.task.kind])
+    runner = runners.runner(job.task.kind)
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)
     if "cv2" in sys.modules:

@@ -18,10 +18,6 @@ LOST_ATTEMPTS = 1
 """How often a job is sent again that ended without a word, since its node or cluster job was lost."""
 
 
-STARTS = ("ilastik",)
-"""The kinds of step of which one start of a program works on many images."""
-
-
 @dataclass(frozen=True)
 class Task:
     """What decides a job's result; a change of any part of it runs the job again.
@@ -135,6 +131,8 @@ class Limits:
     """Hash of what else Snakemake compares of the job's rule: its command, its environment or container."""
     program: str = ""
     """The list of what the step runs as it was when the run began; see `pixmake.job.program`."""
+    plugins: str = ""
+    """The copies of what other packages add, as far as it runs in jobs; see `pixmake.base.plugins`."""
     images_per_process: int = 1
     """How many images a process of the warm one works on, this one among them."""
 

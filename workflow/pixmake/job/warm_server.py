@@ -578,7 +578,7 @@ class _Template:
             jobs = importlib.import_module("pixmake.job.run")
             # what cannot be read, an image's process tells of
             with self._importing(), contextlib.suppress(BaseException), _within(job.limits.timeout):
-                _import_quietly(jobs.preloads(job.task.kind))
+                _import_quietly(jobs.preloads(job))
                 jobs.prepare(job)
         return what
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import rule_name
+from pixmake.base.plugins import PluginError
 from pixmake.config.images import Images
 from pixmake.config.in_order import InOrder, what_is_in_order
 from pixmake.config.models import (
@@ -44,7 +45,7 @@ from pixmake.plan.environments import environment_problems
 from pixmake.plan.executors import Placement, place_steps
 from pixmake.plan.image_versions import Images as SeenImages
 from pixmake.plan.image_versions import Versions
-from pixmake.plan.kinds import KINDS, takes_images
+from pixmake.plan.kinds import blamed, kind_of, takes_images
 from pixmake.plan.record_index import Known, known_records
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
@@ -601,8 +602,13 @@ def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...]
         problems += error.problems
     for name in _in_order(config):
         step = config.steps[name]
-        kind = KINDS[step.kind]
-        found = [*environment_problems(step, name), *kind.check(config, name)]
+        try:
+            with blamed(step.kind):
+                kind = kind_of(step.kind)
+                found = [*environment_problems(step, name), *kind.check(config, name)]
+                work, hashed = ({}, "") if found else (kind.work(step), kind.source(step))
+        except PluginError as error:
+            found = [Problem(each.what, f"steps.{name}, {each.where}", each.hint) for each in error.problems]
         problems += found
         if not found:
             planned.append(
@@ -610,9 +616,9 @@ def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...]
                     name=name,
                     placement=placements.get(name, Placement()),
                     step=step,
-                    source=kind.source(step),
+                    source=hashed,
                     keeps_going=config.keeps_going(step),
-                    work={**kind.work(step), **config.said_of_arrays()},
+                    work={**work, **config.said_of_arrays()},
                     takes_images=takes_images(step),
                     temporary=config.is_temporary(name),
                     keep=config.keep,
@@ -712,8 +718,12 @@ def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
 
 def _kind_problems(plan: Plan) -> Iterator[Problem]:
     for planned in plan.steps:
-        kind = KINDS[planned.step.kind]
-        yield from kind.check_images(planned.step, planned.name, plan.levels.of(planned.name))
+        kind = kind_of(planned.step.kind)
+        try:
+            with blamed(planned.step.kind):
+                yield from kind.check_images(planned.step, planned.name, plan.levels.of(planned.name))
+        except PluginError as error:
+            yield from error.problems
 
 
 def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pixmake.base import plugins
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder, why_not_writable, written_whole
@@ -27,10 +28,11 @@ from pixmake.images.read import TABLES
 from pixmake.job import finished_results as kept
 from pixmake.job.client import ACTIVATED, CONTAINED
 from pixmake.job.gathered import MEMBERS
-from pixmake.job.task import LOST_ATTEMPTS, STARTS, one_line
+from pixmake.job.task import LOST_ATTEMPTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
 from pixmake.plan.environments import conda_of, runs_python
+from pixmake.plan.kinds import shares_starts
 from pixmake.plan.plan import (
     Job,
     Plan,
@@ -367,7 +369,7 @@ def batches_of(plan: Plan, planned: PlannedStep) -> str:
         The file with the batches as JSON: of each image its path, its part and the version of an object.
     """
     step = planned.step
-    if step.kind not in STARTS or step.images_per_start == 1:
+    if not shares_starts(step.kind) or step.images_per_start == 1:
         return ""
     images = [
         [path, dict(part), version]
@@ -401,16 +403,17 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "attempts": attempts,
         "keep_going": planned.keeps_going,
         "keep": planned.keep,
-        "timeout": None if step.kind in STARTS else step.timeout,
+        "timeout": None if shares_starts(step.kind) else step.timeout,
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    each = step.timeout if step.kind in STARTS else None
+    each = step.timeout if shares_starts(step.kind) else None
     more = {
         "gpu": gpu,
         "each_timeout": each,
         "batches": batches,
         "storage": planned.storage,
         "program": planned.program,
+        "plugins": plugins.leave_copies([step.kind]),
         "rule": planned.rule,
         "images_per_process": step.images_per_process,
     }

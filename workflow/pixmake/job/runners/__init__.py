@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
+from pixmake.base import plugins
+from pixmake.base.errors import Problem
 from pixmake.images.axes import WHOLE, Part
 from pixmake.job.gathered import Gathered
 from pixmake.job.task import Limits, Task
@@ -22,7 +25,25 @@ MODULES = {
         *("pixel_classification", "ilastik"),
     )
 }
-"""The module of each kind of step; imported where a job needs it."""
+"""The module of each kind of step that comes with pixmake; see `runner`."""
+
+
+def runner(kind: str) -> Any:
+    """The module that does the work of a kind of step, imported where a job needs it.
+
+    Raises
+    ------
+    PixmakeError
+        It is of a package that is not there, or that cannot be used.
+    """
+    if kind in MODULES:
+        return import_module(MODULES[kind])
+    entry = plugins.installed("kinds").get(kind)
+    if entry is None:
+        hint = plugins.unknown_hint("kinds", kind, MODULES)
+        raise plugins.PluginError([Problem(f"no package here adds the kind of step {kind!r}", hint=hint)])
+    found = plugins.load(entry)
+    return import_module(found.RUNNER) if hasattr(found, "RUNNER") else found
 
 
 @dataclass(frozen=True)

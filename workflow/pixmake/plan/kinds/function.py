@@ -12,6 +12,9 @@ from pixmake.plan.analysis import Signature, read_signature, source_hash
 from pixmake.plan.type_hints import misfit
 from pixmake.table.groups import Group
 
+READS = "otherwise"
+RUNNER = "pixmake.job.runners.function"
+
 
 def check(config: Config, name: str) -> Iterator[Problem]:
     """The file, the function, and its arguments against what a job can give."""
