@@ -109,7 +109,8 @@ def small_disk(folder: Path) -> Iterator[None]:
             subprocess.run(["umount", "-l", str(folder)], check=False)
 
 
-@pytest.mark.parametrize("fault", ["killed", pytest.param("no room", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["killed", "no room"])
 def test_each_process_is_struck_by_itself(
     fault: str, measured: tuple[Project, Mapping[str, bytes]], tmp_path: Path
 ) -> None:

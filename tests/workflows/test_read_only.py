@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,9 +32,7 @@ def read_only(folder: Path) -> Iterator[None]:
 def test_it_ends_at_once(small: Project) -> None:
     """`pixmake run` says where nothing can be written, and why; a run with room is whole."""
     with read_only(small.folder):
-        begun = time.monotonic()
         ended = small.pixmake("run", "--cores", "2", timeout=60)
-        assert time.monotonic() - begun < 45  # of which most is imports on a busy machine
     assert ended.code == 1
     assert "pixmake: nothing can be written to .snakemake/pixmake: " in ended.err
     assert "Traceback" not in ended.err
