@@ -36,7 +36,9 @@ from pixmake.job.gathered import (
     PrerequisiteError,
     gather_all,
     gather_members,
+    gather_named,
     gather_single,
+    named_results,
     needed_files,
     watched_images,
 )
@@ -88,7 +90,7 @@ class Job:
     files: Mapping[str, str]
     images: tuple[str, ...]
     needed: Mapping[str, Sequence[str]]
-    """Of each needed step its record, then its files."""
+    """Of each needed step its record, then its files; of one in `Task.needs_named` those of each name."""
     gathered: Mapping[str, str]
     """Of each step of which the job has all: the file that `gathering.write_gathered` wrote."""
 
@@ -101,7 +103,8 @@ def parse_job(words: Sequence[str]) -> Job:
     needed: dict[str, list[str]] = {}
     gathered = {step: inputs.pop() for step in reversed(list(task.needs_all))}
     for step in reversed(list(task.needs)):
-        cut = len(inputs) - 1 - len(task.needs[step])
+        jobs = len(task.needs_named.get(step, ("",)))
+        cut = len(inputs) - jobs * (1 + len(task.needs[step]))
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
@@ -230,7 +233,8 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     """A job as the module of its kind gets it."""
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
-        needed.update(zip(files, job.needed[step][1:], strict=False))
+        if step not in job.task.needs_named:
+            needed.update(zip(files, job.needed[step][1:], strict=False))
     versions = {**dict(zip(job.images, job.task.versions, strict=False)), **gathered.versions}
     remote.configure(
         job.limits.storage, {path: versions[path] for path in filter(remote.is_remote, versions)}
@@ -437,12 +441,18 @@ def gathered_for(job: Job) -> Gathered:
         return gathered
     if task.members:
         gathered = gather_members(Path(MEMBERS) / f"{task.members}.json", task.needs_many)
-    records = {step: read_record(paths[0]) for step, paths in job.needed.items()}
-    for step, record in records.items():
+    single = {
+        step: read_record(paths[0]) for step, paths in job.needed.items() if step not in task.needs_named
+    }
+    named = {step: named_results(names, job.needed[step]) for step, names in task.needs_named.items()}
+    of_names = [(step, record) for step, found in named.items() for record, _ in found.values()]
+    for step, record in [*single.items(), *of_names]:
         if record.status == "failed":
             whom = "for this image" if record.id == task.id else f"for {record.id}"
             raise PrerequisiteError(f"step {step} failed {whom}")
-    gathered = gather_single(records, gathered)
+    gathered = gather_single(single, gathered)
+    for step, found in named.items():
+        gathered = gather_named(step, found, task.needs[step], gathered)
     for step, path in job.gathered.items():
         gathered = gather_all(path, step, gathered)
     if gathered.missing:
@@ -535,7 +545,8 @@ def _kept_inputs(job: Job) -> dict[str, str]:
     base = job.log.removesuffix("log")
     return {
         path: base + os.path.basename(path).removeprefix(Path(record).name.removesuffix("json"))
-        for record, *paths in job.needed.values()
+        for step, (record, *paths) in job.needed.items()
+        if step not in job.task.needs_named
         for path in paths
     }
 

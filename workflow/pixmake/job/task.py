@@ -48,6 +48,8 @@ class Task:
     """How often this job has failed for good; see `records.failure_counts`."""
     needs_all: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each step of which this job has all; see `pixmake.job.gathered`."""
+    needs_named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of which of ``needs`` there is a job for each image of this job's group, and the names of these."""
     members: str = ""
     """The name of the list of images of a job of a step with `per`."""
     needs_many: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -152,7 +154,7 @@ def parse_task(text: str) -> Task:
     content = json.loads(text)
     for key in ("names", "files", "parts", "images", "versions"):
         content[key] = tuple(content.get(key, ()))
-    for key in ("needs", "needs_all", "needs_many"):
+    for key in ("needs", "needs_all", "needs_many", "needs_named"):
         content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}
     return Task(**{"work": {}, "source": "", "metadata": {}, **content})
 

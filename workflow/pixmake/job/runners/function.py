@@ -110,6 +110,9 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     for name, path in call.needed.items():
         if takes_any or name in asked:
             given[name] = read_file(path)
+    for name, paths in call.gathered.by_name.items():
+        if takes_any or name in asked:
+            given[name] = {image: read_file(path) for image, path in paths.items()}
     for name, value in several(call).items():
         if name in asked and name not in given:
             given[name] = value
