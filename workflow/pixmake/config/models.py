@@ -35,6 +35,7 @@ from pixmake.config.load import Loader
 from pixmake.config.storage import Storage
 from pixmake.config.training import Training
 from pixmake.images.axes import NAMED
+from pixmake.images.read import TABLES
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
@@ -462,7 +463,11 @@ class Config(Model):
         needed = any(name in step.needs for step in self.steps.values())
         # a job that gets all images' files has no rule that depends on them
         for_all = any(name in step.needs_all for step in self.steps.values())
-        return self.keep != "all" and needed and not for_all
+        # nor has the table that is made of those of all images
+        tables = any(
+            suffix.rpartition(".")[2].lower() in TABLES for suffix in self.steps[name].files.values()
+        )
+        return self.keep != "all" and needed and not for_all and not tables
 
     def needed_files(self, step: Step) -> dict[str, str] | None:
         """The files of the steps that a step needs, with their suffixes.

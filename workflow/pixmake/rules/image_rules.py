@@ -47,7 +47,14 @@ from pixmake.plan.plan import (
 from pixmake.plan.program_copy import leave_copies, program_files
 from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
-from pixmake.rules.cluster_node import allowed_rules, enter, enter_by_words, leave_plan, read_plan
+from pixmake.rules.cluster_node import (
+    allowed_rules,
+    enter,
+    enter_by_words,
+    is_started_by_another,
+    leave_plan,
+    read_plan,
+)
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
 from pixmake.rules.command_line import profile_problems
@@ -131,7 +138,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         return there
     enter_by_words(attempt_number())
     try:
-        if not rules:
+        if not is_started_by_another():
             problems = profile_problems()
             if problems:
                 raise PixmakeError(problems)
