@@ -2,7 +2,8 @@
 
 What is asked is what OMERO's documentation calls the JSON API (``/api/v0/``), its annotations
 (``/webclient/api/annotations/``) and its rendered planes (``/webgateway/render_image/``). Nothing of OMERO's
-own needs to be installed.
+own needs to be installed. Writing goes through the web client (``/webclient/annotate_map/``), which is no
+public API: each of these was held against the source of omero-web 5.31.
 
 Standard library only at import: planes are fetched in whatever Python environment a step runs in. There it
 needs the package ``requests``.
@@ -52,6 +53,8 @@ _TIMEOUT = (10, 120)
 """Seconds for connecting, and for the server's next word."""
 _BUSY = (429, 500, 502, 503, 504)
 """Answers after which a server may be asked again."""
+_NOT_TAKEN = (429, 503)
+"""Answers after which a server has done nothing, so that a form may be sent again, too."""
 _RENDER = "webgateway/render_image"
 _ADDRESS = "`server` is the address that stands before /webclient/ in the browser"
 
@@ -77,6 +80,8 @@ class Client:
         self._base = self.server
         self._requests = _requests()
         self._session = _http_session()
+        self._once = _http_session(_NOT_TAKEN, read=0)
+        self._once.cookies = self._session.cookies
         self._lock = threading.RLock()
         self._begun = False
         self._logins = 0
@@ -127,6 +132,40 @@ class Client:
         answer = self._asked(path, query)
         content: bytes = answer.content
         return content
+
+    def post(self, path: str, form: Query) -> Any:
+        """What the server answers to a form, as JSON has it. It is done once, or not at all.
+
+        Raises
+        ------
+        OmeroError
+            The server cannot be reached, or refuses.
+        """
+        with self._lock:
+            self._begin()
+        if not _may_log_in():
+            raise OmeroError(f"/{path}: the server wants a login", self.server, self._hint())
+        answer = self._posted(path, form)
+        if _is_refused(answer):  # and so has done nothing
+            with self._lock:
+                self._log_in()
+            answer = self._posted(path, form)
+        if _is_refused(answer):
+            raise OmeroError(_refusal(answer, path), self.server, self._hint())
+        try:
+            return self._checked(answer, path).json()
+        except ValueError:
+            raise OmeroError(f"/{path}: the answer is no JSON", self.server, _ADDRESS) from None
+
+    def _posted(self, path: str, form: Query) -> Any:
+        """The answer to a form, which needs a token of its session."""
+        words = {"data": _pairs(form), "headers": self._token()}
+        return self._send("POST", f"{self._base}/{path}", once=True, **words)
+
+    def _token(self) -> dict[str, str]:
+        """The headers that Django wants of who changes something; its cookie comes with the token."""
+        token = self._json(f"api/v{VERSION}/token/")["data"]
+        return {"X-CSRFToken": token, "Referer": f"{self._base}/"}
 
     def _asked(self, path: str, query: Query) -> Any:
         """An answer that is what was asked for; logs in, once, if the server wants it."""
@@ -186,7 +225,7 @@ class Client:
         if not password:
             what = f"{USER} is set in the environment, but {PASSWORD} is not"
             raise OmeroError(what, self.server, f"read -rs {PASSWORD}; export {PASSWORD}")
-        token = self._json(f"api/v{VERSION}/token/")["data"]
+        headers = self._token()
         servers = self._json(f"api/v{VERSION}/servers/")["data"]
         form = {"username": user, "password": password, "server": servers[0]["id"] if servers else 1}
         answer = self._send(
@@ -194,7 +233,7 @@ class Client:
             f"{self._base}/api/v{VERSION}/login/",
             data=form,
             allow_redirects=False,
-            headers={"X-CSRFToken": token, "Referer": f"{self._base}/"},
+            headers=headers,
         )
         if answer.status_code != 200:
             said = _message(answer)
@@ -236,8 +275,8 @@ class Client:
             return f"{os.environ[USER]} needs to be a member of the group that it belongs to"
         return f"to log in, set {USER} and {PASSWORD} in the environment, or {SESSION}"
 
-    def _send(self, method: str, url: str, **words: Any) -> Any:
-        """Ask, again where the server is busy or the line breaks.
+    def _send(self, method: str, url: str, *, once: bool = False, **words: Any) -> Any:
+        """Ask, again where the server is busy or the line breaks, unless once is what was asked for.
 
         Raises
         ------
@@ -245,8 +284,9 @@ class Client:
             The server cannot be reached; the message never holds what was sent.
         """
         errors = self._requests.exceptions
+        session = self._once if once else self._session
         try:
-            return self._session.request(method, url, timeout=_TIMEOUT, **words)
+            return session.request(method, url, timeout=_TIMEOUT, **words)
         except errors.SSLError:
             what, hint = "its certificate is not trusted on this computer", "ask those who run the server"
         except errors.Timeout:
@@ -332,6 +372,62 @@ def annotations_of(client: Client, kind: str, parent: str, ids: Sequence[int]) -
                 break
 
 
+NAMESPACE = "pixmake/measurements"
+"""What tells our key-value pairs from those of others."""
+
+
+def put_pairs(client: Client, pairs: Mapping[int, Sequence[tuple[str, str]]]) -> Iterator[int]:
+    """Have images hold key-value pairs, each in one annotation of ours, in place of what it held before.
+
+    Parameters
+    ----------
+    client
+        The server.
+    pairs
+        For each image's id, its keys and values.
+
+    Yields
+    ------
+    int
+        The id of each image that holds them now.
+
+    Raises
+    ------
+    OmeroError
+        The server refuses, or who is logged in may read an image and not annotate it.
+    """
+    ours: dict[int, int] = {}
+    for each in annotations_of(client, "map", "image", list(pairs)):
+        if each.get("ns") == NAMESPACE and each.get("permissions", {}).get("canEdit"):
+            ours.setdefault(each["link"]["parent"]["id"], each["id"])
+    for image, said in pairs.items():
+        form: list[tuple[str, Any]] = [("image", image), ("ns", NAMESPACE)]
+        form.append(("mapAnnotation", json.dumps([list(pair) for pair in said])))
+        if image in ours:
+            form.append(("annId", ours[image]))
+        try:
+            client.post("webclient/annotate_map/", form)
+        except OmeroError:
+            _see_permission(client, image)
+            raise
+        yield image
+
+
+def _see_permission(client: Client, image: int) -> None:
+    """See that who is logged in may annotate an image: where not, the web client answers with an error 500.
+
+    Raises
+    ------
+    OmeroError
+        They may not.
+    """
+    details = client.get(f"api/v{VERSION}/m/images/{image}/")["data"].get("omero:details", {})
+    if details.get("permissions", {}).get("canAnnotate") is False:
+        who = os.environ.get(USER) or "this session"
+        hint = "its group has to be read-annotate for that; `pixmake export omero-csv` needs no permission"
+        raise OmeroError(f"{who} may read image {image}, but not annotate it", client.server, hint)
+
+
 _IDS = 100
 """Objects named in one address, so that it stays below what servers take."""
 _ANNOTATIONS = 5000
@@ -402,8 +498,16 @@ def _requests() -> Any:
     return requests
 
 
-def _http_session() -> Any:
-    """A session of `requests` that keeps its connections and asks again where that may help."""
+def _http_session(busy: Sequence[int] = _BUSY, read: int | None = None) -> Any:
+    """A session of `requests` that keeps its connections and asks again where that may help.
+
+    Parameters
+    ----------
+    busy
+        The answers after which it does.
+    read
+        How often it does after a line that broke when all was sent; default: as often as else.
+    """
     requests = _requests()
     from urllib3.util.retry import Retry
 
@@ -416,8 +520,9 @@ def _http_session() -> Any:
 
     again = Patient(
         total=_TRIES - 1,
+        read=read,
         backoff_factor=_PAUSE,
-        status_forcelist=_BUSY,
+        status_forcelist=busy,
         allowed_methods=None,
         raise_on_status=False,
         respect_retry_after_header=True,
