@@ -36,9 +36,9 @@ example: $(INSTALLED) ## A plate in object storage: draw it, serve it, train, cl
 	$(BIN)/python examples/plate/run.py plate-example --cores $(CORES)
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not package" $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile -m "not slow and not package" $(ARGS)
 
-test-slow: $(INSTALLED) ## Run the tests that install PlantCV and others for themselves first
+test-slow: $(INSTALLED) ## Run the tests that take long, or install PlantCV and others for themselves first
 	$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 test-package: $(INSTALLED) ## Build the package and install it alone, in several environments

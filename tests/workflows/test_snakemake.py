@@ -81,6 +81,7 @@ def test_summary_report_and_deletion(two_steps: Project) -> None:
     assert [path for path in (two_steps.folder / "results").rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_without_the_profile(two_steps: Project) -> None:
     """Snakemake's own defaults give the same tables, and a block of text for each image."""
     assert two_steps.snakemake().code == 0
