@@ -1,6 +1,6 @@
 """Writes results as OME-Zarr: all resolution levels, with the axes and pixel sizes of the image they are of.
 
-The levels are made block by block, and written by `ome-zarr`, so that an array on disk may be larger than the memory.
+The levels are made block by block, and written by `ome-zarr`: an array on disk may be larger than the memory.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def _factors(axes: str, shape: Sequence[int]) -> list[int]:
 def _levels(blocks: Any, axes: str, count: int) -> list[Any]:
     """The image and smaller ones: means of 2 × 2 pixels, of 4 × 4, and so on.
 
-    They are rounded, once: ome-zarr's own are cut to whole numbers at each level, each darker than the one before.
+    They are rounded, once: ome-zarr's own are cut to whole numbers, each level darker than the one before.
     """
     import dask.array
     import numpy as np
