@@ -9,7 +9,7 @@ pixmake_rules.keep_groups_together(plan, workflow)
 pixmake_rules.use_storage(plan, workflow)
 todo = pixmake_rules.what_to_do(plan, workflow)
 pixmake_run = pixmake_rules.runs(plan)
-pixmake_again = pixmake_rules.what_is_made_again(plan, workflow)
+pixmake_again = pixmake_rules.what_is_made_again(todo, workflow)
 pixmake_rules.attend(todo, workflow)
 
 

@@ -39,7 +39,7 @@ _FOR_SNAKEFILES = {
         *("step_targets", "use_storage"),
     ),
     "settled_rules": ("what_to_do", "with_rules"),
-    "made_again": ("what_is_made_again",),
+    "made_again": ("what_is_made_again", "what_rules_make_again"),
     "run_handlers": ("attend", "attend_run"),
     "snakemake_internals": ("forget_rule_names",),
 }

@@ -204,6 +204,11 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
         yield dag.jobid(job), job, bool(dag.needrun(job))
 
 
+def outputs_named(workflow: Any, name: str) -> list[str]:
+    """The outputs of all rules that have one of this name: asked while the DAG is made."""
+    return [str(path) for rule in workflow.rules if (path := getattr(rule.output, name, None)) is not None]
+
+
 def outputs_of(workflow: Any) -> tuple[list[str], list[str], list[str]]:
     """The files of a run that has ended: what it has made, what it has not, and what was there."""
     dag = workflow.dag
