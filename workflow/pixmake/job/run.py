@@ -28,7 +28,7 @@ from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import program, runners
+from pixmake.job import models, program, runners
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -63,6 +63,9 @@ REPLACED = 66
 
 FAILED = 67
 """Exit status: the record is there, and says that the image failed."""
+
+UNLOADED = 68
+"""Exit status: what the step loads once could not be loaded; that was told, and there is no record."""
 
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
@@ -147,7 +150,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
     Returns
     -------
     int
-        `DONE`, `FAILED`, `TOLD` or `REPLACED`.
+        `DONE`, `FAILED`, `TOLD`, `REPLACED` or `UNLOADED`.
     """
     begun, process = begin(warm=warm, again=again), os.getpid()
     plugins.use(job.limits.plugins)
@@ -169,6 +172,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         write_record(record, job.record)
         if key:
             kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
+    except models.LoadError as error:
+        models.tell(models.load_log(job.log), error)
+        return UNLOADED
     except PrerequisiteError as error:
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, begun))
@@ -215,7 +221,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         written=job.task.written,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
-        run={**_run(job, begun), **outcome.run},
+        run={**_run(job, begun), **models.facts(job.task, job.limits), **outcome.run},
         images=job.images,
         origin=made_of,
     )
@@ -252,6 +258,7 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
         job.log,
         gathered,
         job.limits,
+        models.models_for(job.task, job.limits, threads),
     )
 
 

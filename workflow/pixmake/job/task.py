@@ -137,6 +137,14 @@ class Limits:
     """The copies of what other packages add, as far as it runs in jobs; see `pixmake.base.plugins`."""
     images_per_process: int = 1
     """How many images a process of the warm one works on, this one among them."""
+    holder: str = ""
+    """Of a step that loads models: what tells its warm process from those of other steps."""
+    load_in: str = "auto"
+    """Where models are loaded: ``fork``, ``process``; ``auto`` is by fork unless that turns out not to do."""
+    load_slots: int = 0
+    """How many serving processes there are at one time; 0: as many as images are worked on."""
+    cpu_fallback: bool = False
+    """Whether a model that was to be on a GPU may be on the CPU."""
 
     @property
     def is_lost(self) -> bool:
