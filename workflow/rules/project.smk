@@ -2,6 +2,7 @@
 from pixmake.rules import checkpoint_rules as pixmake_later
 from pixmake.rules.aggregate_rules import targets as pixmake_targets
 
+pixmake_rules.refuse_prefix(workflow)
 plan = pixmake_rules.with_rules(plan, workflow)
 pixmake_rules.require_deployment(plan, workflow)
 pixmake_rules.keep_groups_together(plan, workflow)

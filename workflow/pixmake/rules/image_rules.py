@@ -61,7 +61,7 @@ from pixmake.rules.command_line import profile_problems
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.refusals import end_when_refused
-from pixmake.rules.snakemake_internals import keep_together
+from pixmake.rules.snakemake_internals import keep_together, prefix_of_module
 from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
 from pixmake.table.table import counted_notes
 
@@ -323,6 +323,23 @@ def use_storage(plan: Plan, workflow: Any) -> bool:
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def refuse_prefix(workflow: Any) -> None:
+    """See that a module that this project is leaves its paths as they are.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: it has a prefix, of which records, tables and what is settled would know nothing.
+    """
+    if key := prefix_of_module(workflow):
+        hint = 'say where results go by its config: {**config, "results": "…/results"}'
+        problem = Problem(
+            "is not for a project of pixmake, whose files name each other by their paths", key, hint
+        )
+        print(f"pixmake: module: {PixmakeError([problem])}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 def require_deployment(plan: Plan, workflow: Any) -> None:
