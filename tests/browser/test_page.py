@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tests.conftest as shared
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -236,6 +237,64 @@ def timed(page: Page, action: str) -> float:
     }})"""
     took: float = page.evaluate(script)
     return took
+
+
+def page_of(folder: Path, records: list[dict[str, Any]], **project: Any) -> Path:
+    """The page of records, which no run has made."""
+    with (folder / "records.jsonl").open("w") as lines:
+        for record in records:
+            whole = {
+                "status": "ok",
+                "metadata": {},
+                "measurements": {},
+                "error": None,
+                "images": [],
+                **record,
+            }
+            lines.write(json.dumps(whole) + "\n")
+    known = {"results": "results", "terms": [], "steps": {}, "tables": [], **project}
+    write_report(folder / "records.jsonl", known, folder / "report.html", folder / "kept")
+    return folder / "report.html"
+
+
+def growth(astray: bool = False) -> list[dict[str, Any]]:
+    """Records of 24 plants, two genotypes by two treatments, on five dates; one of them may stop growing."""
+    random = np.random.default_rng(0)
+    records = []
+    for number in range(24):
+        genotype, treatment = ("Col-0", "dwf4")[number % 2], ("control", "drought")[number // 2 % 2]
+        rate = 0.6 - 0.15 * (genotype == "dwf4") - 0.1 * (treatment == "drought")
+        for date in range(5):
+            size = 7 + rate * (min(date, 2) if astray and number == 5 else date)
+            terms = {"plant": f"P{number:02}", "genotype": genotype, "treatment": treatment}
+            terms |= {"timestamp": f"2024-03-{4 + 3 * date:02}T{9 + number // 12:02}:{number % 12:02}:00"}
+            area = {"value": round(float(np.exp(size + 0.03 * random.normal()))), "unit": "pixels"}
+            height = {"value": float(np.exp(size / 2 + 0.03 * random.normal())), "unit": "mm"}
+            record = {"id": f"P{number:02}_{date}", "step": "measure", "metadata": terms}
+            records.append({**record, "measurements": {"area": area, "height": height}})
+    return records
+
+
+def test_outliers_are_those_that_python_found(page: Page, tmp_path: Path) -> None:
+    """A plant that stops growing is called, the growth of others is not; the basis is said."""
+    opened(page, page_of(tmp_path, growth(astray=True)), "plots")
+    found = page.evaluate("[...outliers(columns.get('area'))].map(([row, z]) => [data.ids[row], z])")
+    assert {row.partition("_")[0] for row, _ in found} == {"P05"}
+    assert page.evaluate("Object.keys(data.outliers.area.rows).length") == len(found)
+    expect(page.locator("#outlier-basis")).to_contain_text(
+        "level of its own plant and its group’s curve over timestamp (treatment × genotype), as ratios"
+    )
+    page.evaluate("showView('overview')")
+    expect(page.locator("#view-overview")).to_contain_text("its group’s curve over timestamp")
+
+
+def test_too_little_to_judge_is_said(page: Page, tmp_path: Path) -> None:
+    """Of two plants a group none is called an outlier, and why is said."""
+    some = [record for record in growth() if int(record["metadata"]["plant"][1:]) < 8]
+    opened(page, page_of(tmp_path, some))
+    expect(page.locator("#view-overview")).to_contain_text("outliers: too little to judge")
+    page.evaluate("showView('plots')")
+    expect(page.locator("#outlier-basis")).to_contain_text("it takes 4 of plant in a group")
 
 
 MARK = "<img src=x onerror=mark()>"

@@ -35,9 +35,10 @@ const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' })
 function groupings() {
   const likely = ['treatment', 'condition', 'genotype', 'dose', 'group', 'line', 'camera'];
   const rank = (column) => (likely.indexOf(column.key.toLowerCase()) + likely.length + 1) % (likely.length + 1);
+  const of = (column) => (data.design.factors.indexOf(column.key) + 100) % 100;
   return ofKind('term')
     .filter((column) => column.type !== 'time' && distinct(column).length > 1 && distinct(column).length <= 20)
-    .sort((a, b) => rank(a) - rank(b));
+    .sort((a, b) => of(a) - of(b) || rank(a) - rank(b));
 }
 
 /** Columns that can be a time axis, the timestamp first. */
@@ -50,10 +51,10 @@ function timeAxes() {
 
 const DAY = 86400000;
 
-/** Where a row stands on a time axis; where there are many times, on which day. */
+/** Where a row stands on a time axis; where times of one day are one date, on which day. */
 function stepped(axis) {
   const all = distinct(axis);
-  const byDay = axis.type === 'time' && all.length > 40 && all.at(-1) - all[0] > 3 * DAY;
+  const byDay = axis.type === 'time' && (axis.key === data.design.time ? data.design.daily : all.length > 40 && all.at(-1) - all[0] > 3 * DAY);
   // the middle of the images' hours, so that a line runs through its points
   const hours = byDay ? median(Float64Array.from(axis.values.filter((value) => value !== null), (value) => value % DAY).sort()) : 0;
   return byDay ? (row) => (axis.values[row] === null ? null : Math.floor(axis.values[row] / DAY) * DAY + hours) : (row) => axis.values[row];
@@ -121,50 +122,25 @@ function median(sorted) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Which images lie far from the others of their treatment and time: |robust z| > 3.5, by the median's deviation. */
+/** Which images lie far from what their subject and group lead one to expect, and how many robust deviations: as the data say. */
 function outliers(column) {
-  if (column.outliers) return column.outliers;
-  column.outliers = new Map();
-  const axis = timeAxes()[0];
-  const group = groupings()[0];
-  const inGroup = (row) => group?.values[row];
-  const atTime = axis && stepped(axis);
-  for (const keys of [[inGroup, atTime], [inGroup], []]) {
-    const cells = new Map();
-    column.values.forEach((value, row) => {
-      if (value === null) return;
-      const cell = keys.map((key) => key?.(row)).join('\u0000');
-      if (!cells.has(cell)) cells.set(cell, []);
-      cells.get(cell).push(row);
-    });
-    const large = [...cells.values()].filter((rows) => rows.length >= 8);
-    if (large.length < cells.size / 2) continue; // too few in a cell to say what is usual there
-    for (const rows of large) markOutliers(column, rows);
-    break;
-  }
+  column.outliers ??= new Map(Object.entries(data.outliers[column.key]?.rows ?? {}).map(([row, z]) => [Number(row), z]));
   return column.outliers;
 }
 
-function markOutliers(column, rows) {
-  const middle = median(Float64Array.from(rows, (row) => column.values[row]).sort());
-  const spread = median(Float64Array.from(rows, (row) => Math.abs(column.values[row] - middle)).sort());
-  if (spread === 0) return;
-  for (const row of rows) {
-    const z = (0.6745 * (column.values[row] - middle)) / spread;
-    if (Math.abs(z) > 3.5) column.outliers.set(row, z);
-  }
-}
+/** What outliers of a column were compared with, or why there are none. */
+const outlierBasis = (column) => data.outliers[column.key]?.basis ?? '';
 
 /** The outliers of all measurements: by row, how far off in the measurement where it is most. */
 function allOutliers() {
-  if (data.outliers) return data.outliers;
-  data.outliers = new Map();
+  if (data.odd) return data.odd;
+  data.odd = new Map();
   for (const column of measurements()) {
     for (const [row, z] of outliers(column)) {
-      if (Math.abs(z) > Math.abs(data.outliers.get(row)?.z ?? 0)) data.outliers.set(row, { z, column });
+      if (Math.abs(z) > Math.abs(data.odd.get(row)?.z ?? 0)) data.odd.set(row, { z, column });
     }
   }
-  return data.outliers;
+  return data.odd;
 }
 
 /** How many of a hundred images have less. */

@@ -19,7 +19,7 @@ function card(row, value) {
       make('span', { class: 'value', title: words }, words || '\u00a0')));
 }
 
-const oddWords = (z) => `${number.format(Number(Math.abs(z).toPrecision(2)))} deviations ${z > 0 ? 'above' : 'below'} the others`;
+const oddWords = (z) => `${number.format(Number(Math.abs(z).toPrecision(2)))} deviations ${z > 0 ? 'above' : 'below'} what is usual`;
 
 function makeGallery(view) {
   const grid = make('div', { class: 'gallery', id: 'gallery' });

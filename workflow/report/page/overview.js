@@ -57,18 +57,21 @@ function tiles(failed) {
     tile(whole.format(done), 'done', '', () => showOnly({}, 'done')),
     tile(whole.format(failed), 'failed', failed ? 'bad' : '', failed ? () => showOnly({}, 'failed') : null),
     data.empty.size ? tile(whole.format(data.empty.size), 'measured nothing', 'warn', () => showOnly({}, 'empty')) : null,
-    tile(whole.format(odd), 'outliers', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
+    tile(judged() ? whole.format(odd) : '–', judged() ? 'outliers' : 'outliers: too little to judge', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
     tile(whole.format(ofKind('measurement').length + Object.keys(data.several).length), 'measurements'),
     tile(duration(seconds), 'of computing'),
     data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`, 'long'));
 }
+
+/** Whether there was enough of any measurement to say what is usual. */
+const judged = () => measurements().some((column) => data.outliers[column.key]?.judged);
 
 /** The strip of those that lie farthest from the others. */
 function oddStrip() {
   const odd = [...allOutliers()].sort(([, a], [, b]) => Math.abs(b.z) - Math.abs(a.z)).slice(0, 12);
   if (!odd.length) return [];
   return [make('section', { class: 'card' },
-    make('header', {}, make('h2', {}, 'Worth a look'), make('p', {}, 'farthest from the other images of their treatment and time: more than 3.5 robust deviations'), make('span', { class: 'grow' }),
+    make('header', {}, make('h2', {}, 'Worth a look'), make('p', {}, `farthest from what is usual: ${outlierBasis(odd[0][1].column)}`), make('span', { class: 'grow' }),
       make('button', { type: 'button', class: 'link', onclick: () => showOnly({}, 'outliers') }, 'all outliers')),
     make('div', { class: 'strip' }, ...odd.map(([row, { column }]) => card(row, column))))];
 }

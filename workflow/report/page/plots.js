@@ -200,6 +200,8 @@ function makePlots(view) {
   if (groups.length) groupLabel.querySelector('select').value = groups[0].key;
   view.append(make('div', { class: 'controls' }, measurementLabel, groups.length > 0 && groupLabel, axes.length > 1 && axisLabel,
     make('span', { class: 'quiet' }, 'The plots show the images that the filters leave. Diamonds are outliers; a click opens an image.')));
+  const basis = make('p', { class: 'quiet', id: 'outlier-basis' });
+  view.append(basis);
   const panel = (heading, note, extra) => {
     const element = make('div', { class: 'chart' });
     view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), extra ? make('span', { class: 'controls' }, extra) : ''), element));
@@ -219,6 +221,7 @@ function makePlots(view) {
   const against = measured.length > 1 && inPair(panel('One against the other', '', otherLabel));
   const draw = () => {
     const [column, by] = [measurement(), group()];
+    basis.textContent = `Outliers of ${column.key}: ${outlierBasis(column)}.`;
     if (time) drawPoints(time, axis() ?? axes[0], column, by, visible, true);
     drawDistribution(distribution, column, by, visible);
     drawBoxes(boxes, column, by ?? groups[0], visible);

@@ -16,6 +16,9 @@ from pixmake.images.read import IMAGES
 from pixmake.job.record import Record
 from pixmake.job.run import PREREQUISITE
 from pixmake.results.image_counts import Counting, Counts
+from pixmake.results.report.columns import Column
+from pixmake.results.report.design import Design, design_of
+from pixmake.results.report.outliers import Judgement, judge
 from pixmake.results.report.thumbnails import Picture
 from pixmake.results.tables import NOT_FINITE, type_of
 
@@ -32,20 +35,6 @@ MOST_GROUPS = 500
 """Groups of images whose results the page shows."""
 
 RUN_FACTS = (("seconds", "s"), ("max_rss_mb", "MB"))
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the page's table, with its values in the order of the images."""
-
-    key: str
-    kind: str
-    """``term``, ``measurement`` or ``run``."""
-    type: str
-    """``number``, ``text``, ``bool`` or ``time`` (milliseconds since 1970)."""
-    unit: str
-    step: str
-    values: list[Any]
 
 
 @dataclass(frozen=True)
@@ -90,6 +79,9 @@ class Content:
     empty: list[int]
     """The rows of images that are done and measured nothing."""
     columns: list[Column]
+    design: Design
+    outliers: Mapping[str, Judgement]
+    """Of each measurement that is a number."""
     several: Mapping[str, Mapping[str, Any]]
     """Multi-value measurements: labels, and by row the values."""
     failures: list[Failure]
@@ -163,6 +155,7 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         for job_id, row in found.ids.items()
         if found.images[row]
     ]
+    design = design_of(columns)
     return Content(
         title=str(project.get("title", "")),
         project=project,
@@ -170,6 +163,12 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         states=found.states,
         empty=_empty(found, counting.counts(), over_several),
         columns=columns,
+        design=design,
+        outliers={
+            column.key: judge(column.values, design)
+            for column in columns
+            if column.kind == "measurement" and column.type == "number"
+        },
         several=_several(found),
         failures=found.failures,
         steps=[_step(name, runs, project) for name, runs in found.steps.items()],
