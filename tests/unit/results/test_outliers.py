@@ -118,6 +118,7 @@ def test_two_plants_a_group_are_too_few() -> None:
         ("plant",),
         [design.subjects[row] for row in some],
         ("treatment",),
+        (),
         [design.groups[row] for row in some],
     )
     assert judge([areas[row] for row in some], few) == Judgement(

@@ -51,6 +51,19 @@ class TableFunction(_Model):
         return self.function.rpartition(":")[2]
 
 
+class Controls(_Model):
+    """Which wells of a plate are controls."""
+
+    column: str
+    """A metadata term that says so."""
+
+    positive: str
+    """Its value for positive controls."""
+
+    negative: str
+    """Its value for negative controls."""
+
+
 class Aggregate(_Model):
     """What is made of the records of all images."""
 
@@ -65,6 +78,9 @@ class Aggregate(_Model):
 
     report: bool = True
     """Make the page `report.html`."""
+
+    controls: Controls | None = None
+    """Which wells of a plate are controls: the page then says how well they are told apart (Z')."""
 
     function: Annotated[str, Field(pattern=FUNCTION)] | None = None
     """Short for an entry of `functions` that has the function's name and nothing else to say."""

@@ -10,14 +10,27 @@ async function readData() {
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
   data = await new Response(unpacked).json();
   document.getElementById('data').remove();
+  takeLevel(data.first);
+}
+
+/** Let a point be what a level says: an image, or what a step with `per` measures. */
+function takeLevel(place) {
+  const level = data.levels[place];
+  Object.assign(data, level, { level: place, empty: new Set(level.empty), failuresOf: new Map(), odd: null, searchTexts: null });
+  columns.clear();
   for (const column of data.columns) columns.set(column.key, column);
-  data.empty = new Set(data.empty);
-  data.failuresOf = new Map();
   for (const failure of data.failures) {
+    if (failure.level !== place) continue;
     if (!data.failuresOf.has(failure.row)) data.failuresOf.set(failure.row, []);
     data.failuresOf.get(failure.row).push(failure);
   }
 }
+
+/** So many points, in words. */
+const many = (count) => `${whole.format(count)} ${count === 1 ? data.noun : data.nouns}`;
+
+/** Small picture, outline, large copy, whether it is damaged. */
+const pictureOf = (row, level = data.level) => data.pictures[data.levels[level].shown[row]] ?? ['', '', '', 0];
 
 const ofKind = (kind) => data.columns.filter((column) => column.kind === kind);
 const isNumeric = (column) => column.type === 'number' || column.type === 'time';
@@ -65,7 +78,7 @@ function positions() {
   const find = (pattern) => ofKind('term').find((column) => pattern.test(column.key) && distinct(column).length <= 500);
   const row = find(/(^|[_ ])row$/i);
   const column = find(/(^|[_ ])col(umn)?$/i);
-  const plate = ofKind('term').find((each) => /^plate$/i.test(each.key) && distinct(each).length > 1 && distinct(each).length <= 500) ?? null;
+  const plate = ofKind('term').find((each) => /^plate([_ ]?(id|name|no|barcode))?$/i.test(each.key) && distinct(each).length > 1 && distinct(each).length <= 500) ?? null;
   if (row && column) return { of: (index) => [row.values[index], column.values[index]], keys: [row.key, column.key], plate };
   const well = ofKind('term').find((each) => distinct(each).length > 3
     && distinct(each).every((value) => /^[A-Za-z]{1,2}0*\d{1,2}$/.test(value)) && /well|position|pos|pot/i.test(each.key));
@@ -74,7 +87,7 @@ function positions() {
     const [, letters, digits] = /^([A-Za-z]+)0*(\d+)$/.exec(value);
     return [value, [letters.toUpperCase(), Number(digits)]];
   }));
-  return { of: (index) => parsed.get(well.values[index]) ?? [null, null], keys: [well.key], plate };
+  return { of: (index) => parsed.get(well.values[index]) ?? [null, null], keys: [well.key], plate, wells: /well/i.test(well.key) };
 }
 
 const LETTERS = /^[A-Z]{1,2}$/;
@@ -143,7 +156,7 @@ function allOutliers() {
   return data.odd;
 }
 
-/** How many of a hundred images have less. */
+/** How many of a hundred points have less. */
 function percentile(column, value) {
   column.sorted ??= Float64Array.from(column.values.filter((each) => each !== null)).sort();
   let low = 0;
@@ -177,9 +190,9 @@ function address(name) {
 }
 
 /** The file itself in place of a small picture: a browser shows also a part of a damaged one. */
-function wholePicture(row) {
+function wholePicture(row, level) {
   const none = () => make('span', { class: 'none' }, 'no picture could be read');
-  const path = data.files[row][0]?.[1];
+  const path = data.levels[level].files[row][0]?.[1];
   if (!path || !SHOWN.test(path)) return none();
   const image = make('img', { src: encoded(path), alt: '', loading: 'lazy', decoding: 'async' });
   const stack = make('span', { class: 'stack' }, image);
@@ -188,9 +201,9 @@ function wholePicture(row) {
 }
 
 /** A small picture with its outline over it. */
-function smallPicture(row) {
-  const [small, outline, , damaged] = data.pictures[row];
-  if (!small) return damaged ? wholePicture(row) : make('span', { class: 'none' }, 'no picture');
+function smallPicture(row, level = data.level) {
+  const [small, outline, , damaged] = pictureOf(row, level);
+  if (!small) return damaged ? wholePicture(row, level) : make('span', { class: 'none' }, 'no picture');
   return make('span', { class: 'stack' },
     make('img', { src: address(small), alt: '', loading: 'lazy', decoding: 'async' }),
     outline && make('img', { src: address(outline), alt: '', class: 'outline', loading: 'lazy', decoding: 'async' }));

@@ -50,6 +50,8 @@ class Design:
     subjects: list[int | None]
     factors: tuple[str, ...]
     """The terms by which subjects are in groups."""
+    views: tuple[str, ...]
+    """The terms that tell several pictures of one subject at one date apart: a camera, a channel, a site."""
     groups: list[int | None]
     """The group of each point, of all factors and of what tells views of one subject apart."""
 
@@ -71,6 +73,7 @@ def design_of(columns: Sequence[Column]) -> Design:
         subject=tuple(column.key for column in subject),
         subjects=_codes([*subject, *views], rows) if subject else [None] * rows,
         factors=tuple(column.key for column in factors),
+        views=tuple(column.key for column in views),
         groups=_codes([*factors, *views], rows),
     )
 
