@@ -28,7 +28,7 @@ function makePlates(view) {
   const controls = data.plates.controls;
   view.append(
     make('div', { class: 'controls' }, make('label', {}, 'Measurement ', measurement), ...views.map(([column, element]) => make('label', {}, `${column.key} `, element)),
-      make('span', { class: 'quiet' }, `A square is the median of a well’s ${data.nouns}; a click shows them.${controls ? ' + and − are controls.' : ''}`)),
+      make('span', { class: 'quiet' }, `${data.terms.at(-1) === where.keys[0] ? `A square is one ${data.noun}; a click opens it.` : `A square is the median of a well’s ${data.nouns}; a click shows them.`}${controls ? ' + and − are controls.' : ''}`)),
     maps,
     make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Quality of the plates'), make('span', { class: 'grow' }), save), table,
       make('p', { class: 'quiet' }, controls
@@ -42,13 +42,16 @@ function makePlates(view) {
     const plates = where.plate ? distinct(where.plate) : [null];
     const marks = controls && ((members) => ({ [controls.positive]: '+', [controls.negative]: '−' })[String(columns.get(controls.column)?.values[members[0]])] ?? '');
     maps.replaceChildren();
+    // one scale for all plates, so that they can be compared
+    const given = rows.map((row) => column.values[row]).filter((value) => value !== null);
+    const range = [given.reduce((a, b) => Math.min(a, b), Infinity), given.reduce((a, b) => Math.max(a, b), -Infinity)];
     for (const plate of plates.slice(0, 24)) {
       const some = plate === null ? rows : rows.filter((row) => where.plate.values[row] === plate);
       if (!some.some((row) => column.values[row] !== null)) continue;
       const name = plate === null ? column.key : `${where.plate.key} ${plate}`;
       const element = make('div', { class: 'chart' });
       maps.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, name), make('p', {}, title(column)), make('span', { class: 'grow' }), plotTools(element, name)), element));
-      drawPlate(element, column, some, where, marks);
+      drawPlate(element, column, some, where, marks, range);
     }
     if (plates.length > 24) maps.append(make('p', { class: 'quiet' }, `${plates.length - 24} more plates: filter by ${where.plate.key}.`));
     const lines = data.plates.quality[column.key] ?? [];

@@ -167,7 +167,7 @@ function drawBoxes(element, column, group, rows) {
   });
 }
 
-function drawPlate(element, column, rows, where, marks) {
+function drawPlate(element, column, rows, where, marks, range) {
   const cells = new Map();
   for (const row of rows) {
     const [line, place] = where.of(row);
@@ -187,9 +187,9 @@ function drawPlate(element, column, rows, where, marks) {
     words: `Median of ${title(column)} at each of ${points.length} positions`,
     tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${many(item.data.cell.rows.length)}` },
     grid: { left: 62, right: 96, top: 12, bottom: 46 },
-    xAxis: { type: 'category', data: across, name: where.keys.at(-1), splitLine: { show: false } },
-    yAxis: { type: 'category', data: lines, inverse: true, name: where.keys[0], nameGap: 42, splitLine: { show: false } },
-    visualMap: { min: values[0], max: values.at(-1), calculable: true, align: 'left', right: 4, top: 'middle', itemWidth: 14, textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
+    xAxis: { type: 'category', data: across, name: where.keys[1] ?? 'column', splitLine: { show: false } },
+    yAxis: { type: 'category', data: lines, inverse: true, name: where.keys.length > 1 ? where.keys[0] : 'row', nameGap: 42, splitLine: { show: false } },
+    visualMap: { min: range?.[0] ?? values[0], max: range?.[1] ?? values.at(-1), calculable: true, align: 'left', right: 4, top: 'middle', itemWidth: 14, textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
     series: [{ type: 'heatmap', data: points, itemStyle: { borderWidth: 1, borderColor: css('--surface') }, label: marks ? { show: true, fontSize: 10, color: '#fff', textBorderColor: '#000', textBorderWidth: 2, formatter: (item) => marks(item.data.cell.rows) } : undefined, emphasis: { itemStyle: { borderColor: css('--text') } } }],
   }, (event) => {
     if (!event.data?.cell) return;

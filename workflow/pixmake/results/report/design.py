@@ -63,7 +63,9 @@ def design_of(columns: Sequence[Column]) -> Design:
     time = _time_axis(terms)
     subject = _subject(terms, time)
     daily = time is not None and _by_day(time, subject)
-    steps = [None] * rows if time is None else [_step(value, daily) for value in time.values]
+    steps: list[float | None] = [None] * rows
+    if time is not None:
+        steps = [_step(value, daily) for value in time.values]
     factors = _factors(terms, time, subject)
     views = _views(terms, steps, subject, factors)
     return Design(

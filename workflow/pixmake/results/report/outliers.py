@@ -77,8 +77,8 @@ def judge(values: Sequence[float | None], design: Design) -> Judgement:
         return Judgement(basis=f"too little to judge: {_needed(design)}")
     deviations = _deviations(residuals, judged, design, freedom, LEAST_SPREAD if logarithmic else 0.0)
     cut = CUT * max(1.0, (SURE_FROM / freedom) ** 0.5)
-    rows = {int(row): round(float(deviations[row]), 2) for row in judged if abs(deviations[row]) > cut}
-    return Judgement(rows, int(judged.size), basis)
+    far = {int(row): round(float(deviations[row]), 2) for row in judged if abs(deviations[row]) > cut}
+    return Judgement(far, int(judged.size), basis)
 
 
 def _scaled(given: Array) -> tuple[Array, bool]:

@@ -147,7 +147,8 @@ def _edge(samples: Mapping[str, float], wells: Mapping[str, float]) -> float | N
     size = next((size for size in SIZES if rows <= size[0] and columns <= size[1]), None)
     if size is None:
         return None
-    at_edge, within = [], []
+    at_edge: list[float] = []
+    within: list[float] = []
     for name, value in samples.items():
         row, column = _place(name)
         outermost = row in (1, size[0]) or column in (1, size[1])
