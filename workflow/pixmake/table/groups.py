@@ -242,8 +242,16 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
         path = str(cells.columns[PATH][first])
         if is_plane(path):
             return safe_id(plane_name(path))
+        if images.omero is not None:  # where its pixels lie says nothing of an image
+            return safe_id(_omero_name(cells, first) + part_id(cells.table.part(first)))
         return safe_id(without_suffix(path) + part_id(cells.table.part(first)))
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
+
+
+def _omero_name(cells: _Cells, row: int) -> str:
+    """What OMERO calls an image, and its id, since several may have one name."""
+    name = os.path.splitext(str(cells.columns["name"][row] or ""))[0] if "name" in cells.columns else ""
+    return "_".join(filter(None, (name or "omero", str(cells.columns["image_id"][row]))))
 
 
 def _lacks(cells: _Cells, rows: Sequence[int], columns: Sequence[str]) -> bool:
