@@ -85,7 +85,7 @@ def test_faulty_ones_are_named_and_the_rest_is_there(folder: Path) -> None:
     install(folder, "one", {"exports.same": "good"})
     install(folder, "two", {"exports.same": "good"})
     assert list(plugins.usable("exports", ["csv"], ["read"])) == ["good"]
-    told = {problem.where: problem.what for problem in plugins.refused()}
+    told = {problem.where: problem.what for problem in plugins.refused().values()}
     assert told == {
         "ends 1.0 (export ends)": "cannot be used: importing ends failed: SystemExit: enough",
         "lacks 1.0 (export lacks)": "cannot be used: lacks has no read",
@@ -99,7 +99,7 @@ def test_faulty_ones_are_named_and_the_rest_is_there(folder: Path) -> None:
         "one 1.0 (export same)": "cannot be used: two adds one of that name, too",
         "two 1.0 (export same)": "cannot be used: one adds one of that name, too",
     }
-    assert all("pip uninstall" in problem.hint for problem in plugins.refused())
+    assert all("pip uninstall" in problem.hint for problem in plugins.refused().values())
 
 
 def test_jobs_use_copies_and_nothing_else(folder: Path) -> None:

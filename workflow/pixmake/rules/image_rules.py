@@ -550,7 +550,7 @@ def collected(plan: Plan) -> list[Collected]:
 
 def tell_notes(plan: Plan) -> None:
     """Say at a run's start what was left out of it, a line for each reason."""
-    for line in counted_notes(plan.notes):
+    for line in (*counted_notes(plan.notes), *plugins.refused().values()):
         print(f"pixmake: {line}", file=sys.stderr)
 
 
