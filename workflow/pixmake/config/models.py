@@ -31,16 +31,19 @@ from pixmake.config.aggregate import Aggregate
 from pixmake.config.base_model import Model
 from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.images import Images, image_inconsistencies
+from pixmake.config.load import Loader
+from pixmake.config.network import Network
 from pixmake.config.storage import Storage
 from pixmake.config.training import Training
 from pixmake.images.axes import NAMED
+from pixmake.images.read import TABLES
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
 OWN_KINDS = (
     *("function", "plantcv", "script", "shell", "notebook", "stitch"),
-    *("pixel_classification", "ilastik"),
+    *("pixel_classification", "onnx", "ilastik"),
 )
 """The kinds of step that come with pixmake; see `KINDS`."""
 
@@ -276,12 +279,32 @@ class Step(Model):
     ilastik: Annotated[str, Field(pattern=r"^.+\.ilp$")] | None = None
     """A project of ilastik, run by an ilastik that is installed beside pixmake."""
 
+    onnx: Annotated[str, Field(pattern=r"^.+\.onnx$")] | None = None
+    """A network as a file of ONNX, which gives each pixel a class or a distance."""
+
+    network: Network | None = None
+    """What the network of an `onnx` step takes and gives."""
+
     program: str | None = None
     """The program that starts ilastik; default: `run_ilastik.sh`, or `ilastik`, on the PATH."""
 
     images_per_process: Annotated[int, Field(gt=0)] | None = None
     """How many images one process of a `function` works on, one after the other; default: 1. More are for
     work of some milliseconds; then what a library remembers of one image is there for the next."""
+
+    load: dict[Name, Loader] = {}
+    """What a `function` gets by name and is loaded once for all images, such as a model: a function each,
+    `FILE.py:NAME`, with the `files` that it reads."""
+
+    load_in: Literal["auto", "fork", "process"] = "auto"
+    """Where it is loaded: `fork`, in the process of which each image is a fork; `process`, in processes that
+    work on image after image, for what must not cross a fork; `auto`: by what is imported."""
+
+    load_slots: Annotated[int, Field(gt=0)] | None = None
+    """How many such processes there are at one time; default: as many as images are worked on, or GPUs."""
+
+    cpu_fallback: bool = False
+    """Whether the CPU does the work of a step with `load` where the GPU that it asks for is not there."""
 
     images_per_start: Annotated[int, Field(gt=0)] = 20
     """How many images one start of ilastik works on, which takes seconds by itself."""
@@ -447,7 +470,11 @@ class Config(Model):
         needed = any(name in step.needs for step in self.steps.values())
         # a job that gets all images' files has no rule that depends on them
         for_all = any(name in step.needs_all for step in self.steps.values())
-        return self.keep != "all" and needed and not for_all
+        # nor has the table that is made of those of all images
+        tables = any(
+            suffix.rpartition(".")[2].lower() in TABLES for suffix in self.steps[name].files.values()
+        )
+        return self.keep != "all" and needed and not for_all and not tables
 
     def needed_files(self, step: Step) -> dict[str, str] | None:
         """The files of the steps that a step needs, with their suffixes.
@@ -683,11 +710,20 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 break
         if step.terms is not None and len(set(step.terms)) < len(step.terms):
             yield (*at, "per"), "a term stands twice", ""
-        for kind, words in (("param", step.params), ("file", step.files)):
-            for word in words:
+        for key, kind in (("params", "param"), ("files", "file"), ("load", "model")):
+            for word in getattr(step, key):
                 if word in ARGUMENTS or keyword.iskeyword(word):
-                    place = (*at, "params" if kind == "param" else "files", word)
-                    yield place, f"{word!r} has a meaning of its own", f"rename the {kind}"
+                    yield (*at, key, word), f"{word!r} has a meaning of its own", f"rename the {kind}"
+        for word in sorted(step.load):
+            if word in step.params or word in files or word in step.files:
+                what = f"a param or a file of step {name!r} has this name, too"
+                yield (*at, "load", word), what, "rename one"
+        for option in ("load_in", "load_slots", "cpu_fallback"):
+            if option in step.model_fields_set and not step.load and step.kind == "function":
+                yield (*at, option), f"{option} has no meaning without load", "which model is it about?"
+        if step.load and step.load_in == "process" and (step.images_per_process or 1) > 1:
+            what = "a process that loads models works on all images by itself"
+            yield (*at, "images_per_process"), what, "remove it"
         for option in meaningless(step):
             what = f"{option} has no meaning for a step of kind {step.kind}"
             yield (*at, option), what, f"it belongs to: {', '.join(_OF_KINDS[option])}"
@@ -735,7 +771,11 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 
 _OF_KINDS = {
     "images_per_process": ("function",),
-    "axes": ("function", "notebook", "pixel_classification", "ilastik"),
+    "load": ("function",),
+    "load_slots": ("function", "onnx"),
+    "cpu_fallback": ("function", "onnx"),
+    "axes": ("function", "notebook", "pixel_classification", "onnx", "ilastik"),
+    "network": ("onnx",),
     "args": ("script",),
     "measurements": ("script", "shell"),
     "training": ("pixel_classification",),
@@ -788,7 +828,7 @@ def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Pro
         what = f"{dotted}: {given!r} is not of the form FILE.py:FUNCTION"
         return Problem(what, where, "e.g. scripts/plants.py:measure")
     if kind == "string_pattern_mismatch" and keys[-1] in KINDS:
-        suffix = {"notebook": "ipynb", "ilastik": "ilp"}.get(str(keys[-1]), "py")
+        suffix = {"notebook": "ipynb", "ilastik": "ilp", "onnx": "onnx"}.get(str(keys[-1]), "py")
         return Problem(f"{dotted}: {given!r} is not a file *.{suffix}", where)
     if kind == "string_pattern_mismatch":
         what = f"{dotted}: {given!r} has characters that are not allowed"

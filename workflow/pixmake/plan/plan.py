@@ -51,7 +51,7 @@ from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
 from pixmake.table.groups import Group, make_grouping, unknown_columns
 from pixmake.table.look_alikes import compared_columns, look_alike_notes
-from pixmake.table.per_groups import Levels, make_levels
+from pixmake.table.per_groups import Index, Levels, by_name, make_levels
 from pixmake.table.row_sum import RowSum, row_sum
 from pixmake.table.selection import SelectionStep, selection_steps
 from pixmake.table.sources import read_images
@@ -224,15 +224,14 @@ class Plan:
         record = record_path(results, step, job_id)
         return [record, *file_paths(results, step, self.config.steps[step], job_id)]
 
-    def _job(
-        self, planned: PlannedStep, group: Group, failures: int, index: Mapping[str, Mapping[str, Group]]
-    ) -> Job:
+    def _job(self, planned: PlannedStep, group: Group, failures: int, index: Index) -> Job:
         step, results = planned.step, self.config.results
         singles = [need for need in sorted(step.needs) if self._is_single(step, need)]
+        named = [need for need in singles if self._is_named(step, need)]
         needed: list[str] = []
         for need in singles:
-            (one,) = self.levels.related(group, need, index)
-            needed += self._results(need, one.id)
+            for one in self.levels.related(group, need, index):
+                needed += self._results(need, one.id)
         needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
         members, gathered = "", list[str]()
         changed = self.changed.get(planned.name, {}).get(group.id, {})
@@ -264,6 +263,7 @@ class Plan:
             else (),
             parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
+            needs_named=dict.fromkeys(named, group.names),
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
             needs_many={need: tuple(self.config.steps[need].files) for need in many},
@@ -287,8 +287,12 @@ class Plan:
     def _broken(self, group: Group) -> str:
         return group.broken if self.config.images.broken_headers == "fail" else ""
 
+    def _is_named(self, step: Step, need: str) -> bool:
+        """Whether a needed step has a job for each image of a step's groups."""
+        return step.terms is None and by_name(self.config.images, self.config.steps[need])
+
     def _is_single(self, step: Step, need: str) -> bool:
-        """Whether a needed step has one job for each job of a step."""
+        """Whether a needed step has one job for each job of a step, or for each of its images."""
         theirs = self.config.steps[need].terms
         return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
 
@@ -591,6 +595,17 @@ def select_images(images: Images, table: Table, config: str = "") -> SelectedIma
     return SelectedImages(there, table, steps)
 
 
+def _named_problems(config: Config, name: str) -> Iterator[Problem]:
+    """What only a function can get: a result for each image of its group."""
+    step = config.steps[name]
+    for need in step.needs if step.terms is None and step.kind != "function" else ():
+        if need in config.steps and by_name(config.images, config.steps[need]):
+            what = (
+                f"{need!r} has a job for each {config.images.name_by}, so a group gets several results of it"
+            )
+            yield Problem(what, f"steps.{name}.needs", "a `function` gets them by the names of its images")
+
+
 def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...], list[Problem]]:
     """The steps that are in order, and what is wrong with the others."""
     problems: list[Problem] = []
@@ -606,6 +621,7 @@ def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...]
             with blamed(step.kind):
                 kind = kind_of(step.kind)
                 found = [*environment_problems(step, name), *kind.check(config, name)]
+                found += _named_problems(config, name)
                 work, hashed = ({}, "") if found else (kind.work(step), kind.source(step))
         except PluginError as error:
             found = [Problem(each.what, f"steps.{name}, {each.where}", each.hint) for each in error.problems]

@@ -67,6 +67,9 @@ def _function(call: Call, space: Workspace) -> Iterator[str]:
     signature = read_signature(file, name)
     given: dict[str, str] = {key: repr(value) for key, value in task.params.items()}
     given.update({key: f"read_file({path!r})" for key, path in call.needed.items()})
+    for key, paths in call.gathered.by_name.items():
+        reads = ", ".join(f"{name!r}: read_file({path!r})" for name, path in paths.items())
+        given[key] = f"{{{reads}}}"
     if task.names:
         by_name = dict(zip(task.names, call.images, strict=True))
         reads = ", ".join(f"{key!r}: {_reading(call, at)}" for at, key in enumerate(by_name))

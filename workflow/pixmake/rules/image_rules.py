@@ -33,6 +33,7 @@ from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
 from pixmake.plan.environments import conda_of, runs_python
 from pixmake.plan.kinds import shares_starts
+from pixmake.plan.loads import load_in
 from pixmake.plan.plan import (
     Job,
     Plan,
@@ -46,14 +47,21 @@ from pixmake.plan.plan import (
 from pixmake.plan.program_copy import leave_copies, program_files
 from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
-from pixmake.rules.cluster_node import allowed_rules, enter, enter_by_words, leave_plan, read_plan
+from pixmake.rules.cluster_node import (
+    allowed_rules,
+    enter,
+    enter_by_words,
+    is_started_by_another,
+    leave_plan,
+    read_plan,
+)
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
 from pixmake.rules.command_line import profile_problems
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.refusals import end_when_refused
-from pixmake.rules.snakemake_internals import keep_together
+from pixmake.rules.snakemake_internals import keep_together, prefix_of_module
 from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
 from pixmake.table.table import counted_notes
 
@@ -130,7 +138,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         return there
     enter_by_words(attempt_number())
     try:
-        if not rules:
+        if not is_started_by_another():
             problems = profile_problems()
             if problems:
                 raise PixmakeError(problems)
@@ -317,6 +325,23 @@ def use_storage(plan: Plan, workflow: Any) -> bool:
         raise SystemExit(1) from None
 
 
+def refuse_prefix(workflow: Any) -> None:
+    """See that a module that this project is leaves its paths as they are.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: it has a prefix, of which records, tables and what is settled would know nothing.
+    """
+    if key := prefix_of_module(workflow):
+        hint = 'say where results go by its config: {**config, "results": "…/results"}'
+        problem = Problem(
+            "is not for a project of pixmake, whose files name each other by their paths", key, hint
+        )
+        print(f"pixmake: module: {PixmakeError([problem])}", file=sys.stderr)
+        raise SystemExit(1)
+
+
 def require_deployment(plan: Plan, workflow: Any) -> None:
     """See that Snakemake was told to use the environments that steps name: it passes over them otherwise.
 
@@ -410,8 +435,23 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "plugins": plugins.leave_copies([step.kind]),
         "rule": planned.rule,
         "images_per_process": step.images_per_process,
+        **_load_limits(planned),
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
+
+
+def _load_limits(planned: PlannedStep) -> dict[str, Any]:
+    """How a step's models are loaded; nothing of a step without."""
+    step = planned.step
+    if not planned.work.get("load"):
+        return {}
+    which = one_line([planned.name, planned.work, step.params])
+    return {
+        "holder": hashlib.sha256(which.encode()).hexdigest()[:12],
+        "load_in": load_in(step),
+        "load_slots": step.load_slots,
+        "cpu_fallback": step.cpu_fallback,
+    }
 
 
 def keep_groups_together(plan: Plan, workflow: Any) -> None:

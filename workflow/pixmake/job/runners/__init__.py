@@ -2,7 +2,8 @@
 
 A module may have ``PRELOAD``, the modules that the warm process imports before the first image, and
 ``OPENS_FILES``, if its images are opened by their names: it gets local copies of those at URIs. It
-may have ``prepare(work)``, which reads there what every image of a step needs.
+may have ``prepare(work)``, which reads there what every image of a step needs, and
+``load(work, device, threads)``, which loads what does not cross a fork; see `pixmake.job.models`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MODULES = {
     kind: f"pixmake.job.runners.{kind}"
     for kind in (
         *("function", "plantcv", "script", "shell", "notebook", "split", "stitch"),
-        *("pixel_classification", "ilastik"),
+        *("pixel_classification", "onnx", "ilastik"),
     )
 }
 """The module of each kind of step that comes with pixmake; see `runner`."""
@@ -62,6 +63,8 @@ class Call:
     gathered: Gathered = field(default_factory=Gathered)
     """What the job has of several images, and the measurements of the needed steps."""
     limits: Limits = field(default_factory=Limits)
+    models: Mapping[str, Any] = field(default_factory=dict)
+    """What the step has loaded once, by name."""
 
     @property
     def parts(self) -> tuple[Part, ...]:
