@@ -30,6 +30,7 @@ HOMES = {
     "export": "export",
     "plugins": "plugins",
     "try": "try_",
+    "tune": "tune",
     "train": "train",
     "clean": "clean",
     # what rules run; no user needs them
