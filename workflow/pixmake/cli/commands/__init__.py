@@ -28,7 +28,9 @@ HOMES = {
     "diff": "diff",
     "crate": "crate",
     "export": "export",
+    "plugins": "plugins",
     "try": "try_",
+    "tune": "tune",
     "train": "train",
     "clean": "clean",
     # what rules run; no user needs them
