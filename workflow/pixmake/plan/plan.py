@@ -109,6 +109,25 @@ class PlannedStep:
 
 
 @dataclass(frozen=True)
+class _Same:
+    """What is the same for all jobs of a step, made once and not for each of a hundred thousand."""
+
+    kind: str
+    files: tuple[str, ...]
+    needs: Mapping[str, tuple[str, ...]]
+    """The files of the needed steps that have one job for one of this step's."""
+    needs_many: Mapping[str, tuple[str, ...]]
+    needs_all: Mapping[str, tuple[str, ...]]
+    has_members: bool
+    """Whether a job belongs to several images: see `Group.members`."""
+    changed: Versions
+    fails_if_broken: bool
+    """Whether an image with a broken header is a failed one."""
+    logs: str
+    """The folder of their logs."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Every job of a project. Steps stand after the steps that they need."""
 
@@ -179,11 +198,12 @@ class Plan:
                 continue
             failures = failures_to_retry(self.config.results, planned.name)
             names = shared.get(planned.name)
+            same = self._same(planned)
             left_out = (without or {}).get(planned.name, ())
             for group in self.levels.of(planned.name):
                 if group.id in left_out:
                     continue
-                job = self._job(planned, group, failures.get(group.id, 0), index)
+                job = self._job(planned, same, group, failures.get(group.id, 0), index)
                 yield planned, job if names is None else replace(job, group=names[group.id])
 
     def records(self, step: str) -> list[str]:
@@ -223,50 +243,69 @@ class Plan:
         record = record_path(results, step, job_id)
         return [record, *file_paths(results, step, self.config.steps[step], job_id)]
 
+    def _same(self, planned: PlannedStep) -> _Same:
+        step, steps = planned.step, self.config.steps
+        singles = [need for need in sorted(step.needs) if self._is_single(step, need)]
+        many = [need for need in sorted(step.needs) if need not in singles]
+        return _Same(
+            kind=step.kind,
+            files=tuple(step.files),
+            needs={need: tuple(steps[need].files) for need in singles},
+            needs_many={need: tuple(steps[need].files) for need in many},
+            needs_all={need: tuple(steps[need].files) for need in sorted(step.needs_all)},
+            has_members=step.terms is not None,
+            changed=self.changed.get(planned.name, {}),
+            fails_if_broken=self.config.images.broken_headers == "fail",
+            logs=f"{self.config.log_folder}/{planned.name}",
+        )
+
     def _job(
-        self, planned: PlannedStep, group: Group, failures: int, index: Mapping[str, Mapping[str, Group]]
+        self,
+        planned: PlannedStep,
+        same: _Same,
+        group: Group,
+        failures: int,
+        index: Mapping[str, Mapping[str, Group]],
     ) -> Job:
         step, results = planned.step, self.config.results
-        singles = [need for need in sorted(step.needs) if self._is_single(step, need)]
         needed: list[str] = []
-        for need in singles:
+        for need in same.needs:
             (one,) = self.levels.related(group, need, index)
             needed += self._results(need, one.id)
-        needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
+        needed += [gathered_path(results, need) for need in same.needs_all]
         members, gathered = "", list[str]()
-        changed = self.changed.get(planned.name, {}).get(group.id, {})
+        changed = same.changed.get(group.id)
         versions = ChainMap(changed, self.versions) if changed else self.versions
-        many = [need for need in sorted(step.needs) if need not in singles]
-        if step.terms is not None:
+        if same.has_members:
             of_each = {
                 need: [self._results(need, one.id) for one in self.levels.related(group, need, index)]
-                for need in many
+                for need in same.needs_many
             }
             gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
             images = [_image_of(each, versions) for each in group.members]
-            aligned = {need: need not in self.cohorts for need in many}
+            aligned = {need: need not in self.cohorts for need in same.needs_many}
             members = members_text(images, of_each, aligned, watched=planned.takes_images)
         task = Task(
             step=planned.name,
             id=group.id,
-            kind=step.kind,
+            kind=same.kind,
             work=planned.work,
             source=planned.source,
             metadata=group.metadata,
             written=group.written,
-            broken=self._broken(group),
+            broken=group.broken if same.fails_if_broken else "",
             params=step.params,
             names=group.names,
             images=group.paths,
             versions=tuple(versions.get(path, "") for path in group.paths)
-            if any(path in versions for path in group.paths)
+            if versions and any(path in versions for path in group.paths)
             else (),
             parts=group.parts,
-            needs={need: tuple(self.config.steps[need].files) for need in singles},
-            needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
+            needs=same.needs,
+            needs_all=same.needs_all,
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
-            needs_many={need: tuple(self.config.steps[need].files) for need in many},
-            files=tuple(step.files),
+            needs_many=same.needs_many,
+            files=same.files,
             python=step.python,
             failures=failures,
         )
@@ -278,13 +317,10 @@ class Plan:
             needed=tuple(needed),
             record=record,
             files=tuple(files),
-            log=f"{self.config.log_folder}/{planned.name}/{group.id}.log",
+            log=f"{same.logs}/{group.id}.log",
             gathered=tuple(gathered),
             members=members,
         )
-
-    def _broken(self, group: Group) -> str:
-        return group.broken if self.config.images.broken_headers == "fail" else ""
 
     def _is_single(self, step: Step, need: str) -> bool:
         """Whether a needed step has one job for each job of a step."""
@@ -399,6 +435,10 @@ def _no_garbage() -> Iterator[None]:
         yield
     finally:
         if searching:
+            if not gc.get_freeze_count():
+                # all that was made counts as old at once: else the next search walks every row
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -654,17 +694,22 @@ def collisions(plan: Plan) -> Iterator[Problem]:
                 what, f"{twin.where} and {group.where}", _telling_apart(twin, group), "ids are not unique"
             )
     yield from _cohort_collisions(plan)
-    names = {planned.name for planned in plan.steps}
-    own = own_rules(plan)
     rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
     for planned in plan.steps:
-        for group in plan.levels.of(planned.name):
+        start = f"{planned.name}_"
+        own = {name for name in own_rules(plan) if name.startswith(start)}
+        others = [
+            each.name
+            for each in plan.steps
+            if each is not planned and (start.startswith(f"{each.name}_") or each.name.startswith(start))
+        ]
+        for group in plan.levels.of(planned.name) if own or others else ():
             name = rule_name(planned.name, group.id)
             if name in own:
                 what = f"{planned.name} of {group.id} and a rule of pixmake's own are both {name}"
                 where = f"steps.{planned.name}"
                 yield Problem(what, where, "rename a step", f"rule names of {planned.name}")
-            for other in names - {planned.name}:
+            for other in others:
                 if name.startswith(f"{other}_") and name.removeprefix(other) in rules.get(other, groups):
                     what = f"{planned.name} of {group.id} and {other} make one rule name, {name}"
                     where = f"steps.{planned.name}"

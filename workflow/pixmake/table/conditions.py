@@ -156,7 +156,7 @@ class _Column:
             for texts in self.spellings[1:]:
                 found |= _truths(text == value for text in texts)
             return found
-        return _truths(number == value for number in self.numbers)
+        return _truths([number == value for number in self.numbers])
 
 
 def _texts_unlike(column: _Column, value: Number, hits: Rows) -> list[str]:

@@ -93,8 +93,13 @@ def place_of(path: str) -> Place:
     >>> place_of("plates/a.h5/volumes/raw"), place_of("a.czi")
     (Place(file='plates/a.h5', inside='volumes/raw'), Place(file='a.czi', inside=''))
     """
-    found = _INSIDE.match(path) if ".h" in path.lower() else None
+    found = _INSIDE.match(path) if may_go_on(path) else None
     return Place(found[1], found[2]) if found else Place(path)
+
+
+def may_go_on(path: str) -> bool:
+    """Whether a path, or one of several in one text, may go on inside of a file: most do not."""
+    return ".h" in path or ".H" in path
 
 
 def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
