@@ -9,7 +9,7 @@ import gc
 import hashlib
 import os
 from collections import ChainMap
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -357,8 +357,22 @@ def file_paths(results: str, name: str, step: Step, job_id: str) -> list[str]:
     return [f"{results}/{name}/{job_id}.{file}.{suffix.lstrip('.')}" for file, suffix in step.files.items()]
 
 
-def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
+def plan_project(
+    content: Mapping[str, Any],
+    files: Sequence[str | Path],
+    look: Callable[[Plan], Iterable[Problem]] | None = None,
+) -> Plan:
     """The plan of a project, from what its YAML files say.
+
+    Parameters
+    ----------
+    content
+        What they say.
+    files
+        The files, for messages.
+    look
+        Looks at what a plan does not look at by itself, such as the images: at the plan as far as it is in
+        order, so that what it finds is told with all else.
 
     Raises
     ------
@@ -369,28 +383,34 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     try:
         config = parse_config(content, files)
     except PixmakeError as error:
-        raise PixmakeError([*error.problems, *_further_problems(content, source, files)]) from None
-    return make_plan(config, source)
+        plan, further = _plan_in_order(content, source, files)
+        problems = [*error.problems, *further]
+    else:
+        plan, problems = _plan_of(config, source)
+    if plan is not None and look is not None:
+        problems += look(plan)
+    if problems or plan is None:
+        raise PixmakeError(problems)
+    return plan
 
 
-def _further_problems(
+def _plan_in_order(
     content: Mapping[str, Any], source: str, files: Sequence[str | Path]
-) -> tuple[Problem, ...]:
-    """What is wrong with steps, files, table and images, for a config that has problems of its own."""
+) -> tuple[Plan | None, list[Problem]]:
+    """The plan of what is in order in a config that has problems of its own, and what else is wrong."""
     configure(parse_storage(content))
     found = what_is_in_order(content)
     if found is None:
         images = parse_images(content)
-        return table_problems(images, source) if images else ()
+        return None, list(table_problems(images, source)) if images else []
     problems = _inconsistencies(found, content, files)
+    plan: Plan | None = None
     if not found.has_images:
         more = [*_planned_steps(found.config, source)[1], *_function_problems(found.config)]
-    elif found.config.images.checkpoint is not None:
-        more = list(_plan_of_containers(found.config, source)[1])
     else:
-        more = list(_plan_of_table(found.config, source)[1])
+        plan, more = _plan_of(found.config, source)
     follow = {f"steps.{name}" for name in found.cut}  # what they are not given, for a key that was misspelt
-    return (*problems, *(problem for problem in more if problem.where not in follow))
+    return plan, [*problems, *(problem for problem in more if problem.where not in follow)]
 
 
 def _inconsistencies(
@@ -416,14 +436,19 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
-    configure(config.reach())
-    with _no_garbage():
-        containers = config.images.checkpoint is not None
-        found = _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
-    plan, problems = found
+    plan, problems = _plan_of(config, source)
     if problems or plan is None:
         raise PixmakeError(problems)
     return plan
+
+
+def _plan_of(config: Config, source: str) -> tuple[Plan | None, list[Problem]]:
+    """The plan, as far as it is in order, and all that is wrong with it."""
+    configure(config.reach())
+    with _no_garbage():
+        if config.images.checkpoint is not None:
+            return _plan_of_containers(config, source)
+        return _plan_of_table(config, source)
 
 
 @contextmanager
