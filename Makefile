@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo example test test-slow test-package test-cluster soak check format docs bench clean \
+.PHONY: help install demo example test test-slow test-package test-cluster soak findings check format docs bench clean \
 	check-format check-style check-types check-rooms check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -36,9 +36,9 @@ example: $(INSTALLED) ## A plate in object storage: draw it, serve it, train, cl
 	$(BIN)/python examples/plate/run.py plate-example --cores $(CORES)
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not package" $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile -m "not slow and not package" $(ARGS)
 
-test-slow: $(INSTALLED) ## Run the tests that install PlantCV and others for themselves first
+test-slow: $(INSTALLED) ## Run the tests that take long, or install PlantCV and others for themselves first
 	$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 test-package: $(INSTALLED) ## Build the package and install it alone, in several environments
@@ -46,6 +46,9 @@ test-package: $(INSTALLED) ## Build the package and install it alone, in several
 
 soak: $(INSTALLED) ## Disturb runs at random, by seed, and compare what they leave: make soak TRIALS=200 SEED=1
 	$(BIN)/python -m tests.faults.trials --trials $(TRIALS) --seed $(SEED)
+
+findings: ## See whether libraries, formats and schedulers still do what findings/ says (installs each of them)
+	@failed=0; for finding in findings/*-*.sh; do bash $$finding || failed=1; done; exit $$failed
 
 test-cluster: $(INSTALLED) ## Start a real SLURM and a Grid Engine here (Debian, root) and run the tests that need them
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)

@@ -35,6 +35,8 @@ class Omero:
     public: bool = False
     fails_every: int = 0
     """Every so many requests it answers 503."""
+    retry_after: str = ""
+    """What it asks to wait then."""
     fails_always: str = ""
     """The path of which it answers 500."""
     sizes: dict[str, int] = field(default_factory=lambda: {"t": 1, "c": 2, "z": 1})
@@ -138,7 +140,8 @@ def application(server: Omero) -> Flask:
         if request.path == server.fails_always:
             return Response("Internal Server Error", 500)
         if server.fails_every and number % server.fails_every == 0:
-            return Response("Service Unavailable", 503)
+            asks = {"Retry-After": server.retry_after} if server.retry_after else {}
+            return Response("Service Unavailable", 503, asks)
         return None
 
     def refused() -> Any:

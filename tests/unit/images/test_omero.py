@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +26,8 @@ from tests.omeroserver import (
 from pixmake.base.errors import PixmakeError
 from pixmake.config.images import Images
 from pixmake.images.read import read_image
-from pixmake.images.remote import omero
+from pixmake.images.remote import objects, omero
+from pixmake.images.remote.objects import RemoteError
 from pixmake.table.groups import make_groups
 from pixmake.table.sources import read_images
 from pixmake.table.table import Table
@@ -231,3 +235,50 @@ def test_server_that_fails_now_and_then() -> None:
         table = read(server, dataset=DATASET)
         assert sorted(column(table, "image_id")) == [101, 102, 103, 104, 105]
         assert server.asked[f"/api/v0/m/datasets/{DATASET}/images/"] >= 4
+
+
+@pytest.mark.usefixtures("ben")
+@pytest.mark.parametrize("asked", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_a_busy_server_does_not_say_how_long_one_waits(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for an hour, or for years: it gets some seconds."""
+    monkeypatch.setattr(omero, "_LONGEST_PAUSE", 0.05)
+    begun = time.monotonic()
+    with omero_server(fails_every=5, retry_after=asked) as server:
+        assert len(read(server, dataset=DATASET).frame) == 5
+        assert server.asked.total() > 5
+    assert time.monotonic() - begun < 20
+
+
+def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that accepts and never answers: after some tries, together less than four minutes."""
+    longest = omero._TIMEOUT[0] + omero._TIMEOUT[1] + omero._LONGEST_PAUSE
+    assert longest * omero._SILENT_TRIES < 5 * 60 and omero._TIMEOUT[1] * omero._SILENT_TRIES < 4 * 60
+    monkeypatch.setattr(omero, "_TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(omero, "_PAUSE", 0)
+    begun = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as server:
+        client = omero.Client(f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(PixmakeError, match="does not answer in time"):
+            client.get("api/v0/m/datasets/")
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.usefixtures("ben")
+def test_an_answer_that_is_too_large(server: Omero, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A plane has a limit of its own, and that of all local copies; what came of it is not kept."""
+    path = omero.plane_uri(server.url, 102, 0, 0, None)
+    size = len(omero.fetch_plane(path))
+    objects.configure({"cache": str(tmp_path / "cache"), "cache_size": size - 1})
+    try:
+        with pytest.raises(
+            RemoteError, match=f"has {size} bytes, more than all local copies may have together"
+        ):
+            objects.local_file(path)
+    finally:
+        objects.configure({})
+    assert not [each for each in tmp_path.rglob("*") if each.is_file()]
+    monkeypatch.setattr(omero, "LARGEST_ANSWER", size - 1)
+    with pytest.raises(
+        PixmakeError, match=rf"render_image/102/0/0/: the answer has more than {size - 1} bytes"
+    ):
+        omero.fetch_plane(path)

@@ -43,6 +43,8 @@ UNDOCUMENTED = {
     "cleanup_metadata": "The metadata of temporary files outlive them",
     "sourcecache": "Rules cannot be read without running their workflow",
     "args_to_api": "A Snakefile cannot ask which options were given",
+    "path_modifier": "The prefix of a module is not told to its Snakefile",
+    "_prefix_replacements": "The prefix of a module is not told to its Snakefile",
 }
 """Attributes and names, and the heading of their entry in ``docs/upstream.md``."""
 
@@ -65,6 +67,18 @@ def options_given() -> dict[str, Any] | None:
         return None
     args, parser = frame.f_locals["args"], frame.f_locals["parser"]
     return {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
+
+
+def prefix_of_module(workflow: Any) -> str:
+    """The key of the module that is being read that changes the paths of its rules; empty if none does."""
+    modifier = workflow.modifier.path_modifier
+    while modifier is not None:
+        if modifier.prefix:
+            return "prefix"
+        if modifier._prefix_replacements is not None:
+            return "replace_prefix"
+        modifier = modifier.inner_modifier
+    return ""
 
 
 class Planned(Protocol):
@@ -188,6 +202,11 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
     dag = workflow.dag
     for job in dag.jobs:
         yield dag.jobid(job), job, bool(dag.needrun(job))
+
+
+def outputs_named(workflow: Any, name: str) -> list[str]:
+    """The outputs of all rules that have one of this name: asked while the DAG is made."""
+    return [str(path) for rule in workflow.rules if (path := getattr(rule.output, name, None)) is not None]
 
 
 def outputs_of(workflow: Any) -> tuple[list[str], list[str], list[str]]:

@@ -51,6 +51,8 @@ class Group:
     ``metadata`` has one, ``None`` where it says no more."""
     broken: str = ""
     """Why the header of one of its images cannot be read, if so."""
+    name: str = ""
+    """Of one image of a group, which belongs to a job of a step with `per` by itself: what it is called."""
 
     def key(self, term: str) -> Any:
         """What tells the groups of one term from those of another: its text, or a value that does as well."""

@@ -22,6 +22,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -44,14 +45,22 @@ PASSES = 3
 """How often a list is read that does not hold as many objects as the server has counted."""
 
 _TRIES = 5
+_SILENT_TRIES = 3
+"""How often a server is asked that accepts and says nothing: with `_TIMEOUT` some three minutes."""
 _PAUSE = 0.2
+"""Seconds before the second repetition of a request that failed; each further one waits twice as long."""
 _LONGEST_PAUSE = 20.0
 """Seconds that are waited before a request is sent again, whatever a busy server asks for."""
-"""Seconds before the second repetition of a request that failed; each further one waits twice as long."""
-_TIMEOUT = (10, 120)
+_TIMEOUT = (10, 60)
 """Seconds for connecting, and for the server's next word."""
+LARGEST_ANSWER = 1_000_000_000
+"""Bytes of an answer: a JPEG of more pixels than OpenCV decodes is smaller."""
+_PART = 65_536
+"""Bytes of an answer that are read at once."""
 _BUSY = (429, 500, 502, 503, 504)
 """Answers after which a server may be asked again."""
+_SILENT = "the server does not answer in time", "does it open in a browser?"
+_NOT_REACHED = "the server cannot be reached", "is the address right, and does it open in a browser?"
 _RENDER = "webgateway/render_image"
 _ADDRESS = "`server` is the address that stands before /webclient/ in the browser"
 
@@ -61,6 +70,25 @@ class OmeroError(PixmakeError):
 
     def __init__(self, what: str, where: str, hint: str = "") -> None:
         super().__init__([Problem(what, where, hint)])
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a server has answered, read to its end."""
+
+    status_code: int
+    reason: str
+    url: str
+    is_elsewhere: bool
+    """Whether the server sent us on before it answered."""
+    content: bytes
+
+    def json(self) -> Any:
+        """The content as JSON; ValueError if it is none."""
+        try:
+            return json.loads(self.content)
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
 
 
 class Client:
@@ -124,11 +152,9 @@ class Client:
 
     def fetch(self, path: str, query: Query = ()) -> bytes:
         """The bytes of an answer, e.g. of a picture."""
-        answer = self._asked(path, query)
-        content: bytes = answer.content
-        return content
+        return self._asked(path, query).content
 
-    def _asked(self, path: str, query: Query) -> Any:
+    def _asked(self, path: str, query: Query) -> _Answer:
         """An answer that is what was asked for; logs in, once, if the server wants it."""
         with self._lock:
             self._begin()
@@ -157,7 +183,7 @@ class Client:
             what = f"speaks version {', '.join(versions)} of the JSON API, pixmake speaks {VERSION}"
             raise OmeroError(what, self.server)
         # a server that sends us from http to https gets no password over http
-        base = str(answer.url).split("?")[0].removesuffix("/").removesuffix("/api")
+        base = answer.url.split("?")[0].removesuffix("/").removesuffix("/api")
         if urlsplit(base).hostname != urlsplit(self.server).hostname:
             raise OmeroError(f"sends us to {base}", self.server, "if that is right, write it as `server`")
         self._base = base
@@ -215,7 +241,7 @@ class Client:
         answer = self._send("GET", f"{self._base}/{path}")
         return self._checked(answer, path).json()
 
-    def _checked(self, answer: Any, path: str) -> Any:
+    def _checked(self, answer: _Answer, path: str) -> _Answer:
         """The answer, if it is one."""
         if answer.status_code == 404:
             raise OmeroError(*self._not_there(path))
@@ -236,26 +262,31 @@ class Client:
             return f"{os.environ[USER]} needs to be a member of the group that it belongs to"
         return f"to log in, set {USER} and {PASSWORD} in the environment, or {SESSION}"
 
-    def _send(self, method: str, url: str, **words: Any) -> Any:
+    def _send(self, method: str, url: str, **words: Any) -> _Answer:
         """Ask, again where the server is busy or the line breaks.
 
         Raises
         ------
         OmeroError
-            The server cannot be reached; the message never holds what was sent.
+            The server cannot be reached, or says too much; the message never holds what was sent.
         """
         errors = self._requests.exceptions
         try:
-            return self._session.request(method, url, timeout=_TIMEOUT, **words)
+            with self._session.request(method, url, timeout=_TIMEOUT, stream=True, **words) as answer:
+                content = bytearray()
+                for part in answer.iter_content(_PART):
+                    content += part
+                    if len(content) > LARGEST_ANSWER:
+                        what = f"{urlsplit(url).path}: the answer has more than {LARGEST_ANSWER:,} bytes"
+                        raise OmeroError(what, self.server)
+                status, reason, at = int(answer.status_code), str(answer.reason), str(answer.url)
+                return _Answer(status, reason, at, bool(answer.history), bytes(content))
         except errors.SSLError:
             what, hint = "its certificate is not trusted on this computer", "ask those who run the server"
         except errors.Timeout:
-            what, hint = "the server does not answer in time", "does it open in a browser?"
-        except errors.ConnectionError:
-            what, hint = (
-                "the server cannot be reached",
-                "is the address right, and does it open in a browser?",
-            )
+            what, hint = _SILENT
+        except errors.ConnectionError as error:
+            what, hint = _SILENT if _was_silent(error) else _NOT_REACHED
         except errors.RequestException as error:
             what, hint = f"the server cannot be asked: {type(error).__name__}", ""
         raise OmeroError(what, self.server, hint) from None
@@ -416,6 +447,7 @@ def _http_session() -> Any:
 
     again = Patient(
         total=_TRIES - 1,
+        read=_SILENT_TRIES - 1,
         backoff_factor=_PAUSE,
         status_forcelist=_BUSY,
         allowed_methods=None,
@@ -431,6 +463,13 @@ def _http_session() -> Any:
     return session
 
 
+def _was_silent(error: Exception) -> bool:
+    """Whether a connection was given up because the server had said nothing, each time it was asked."""
+    from urllib3.exceptions import ReadTimeoutError
+
+    return any(isinstance(getattr(cause, "reason", None), ReadTimeoutError) for cause in error.args)
+
+
 def _may_log_in() -> bool:
     return bool(os.environ.get(USER) or os.environ.get(SESSION))
 
@@ -439,19 +478,19 @@ def _pairs(query: Query) -> list[tuple[str, Any]]:
     return list(query.items()) if isinstance(query, Mapping) else list(query)
 
 
-def _is_refused(answer: Any) -> bool:
+def _is_refused(answer: _Answer) -> bool:
     """Whether the server wants a login, or another one: it says so, or sends to its page for that."""
-    return answer.status_code in (401, 403) or bool(answer.history and "/login" in urlsplit(answer.url).path)
+    return answer.status_code in (401, 403) or (answer.is_elsewhere and "/login" in urlsplit(answer.url).path)
 
 
-def _refusal(answer: Any, path: str) -> str:
+def _refusal(answer: _Answer, path: str) -> str:
     said = _message(answer)
-    if answer.history or said.lower() == "not logged in":
+    if answer.is_elsewhere or said.lower() == "not logged in":
         return f"/{path}: the server wants a login"
     return f"/{path}: no permission" + (f" (the server says {said!r})" if said else "")
 
 
-def _message(answer: Any) -> str:
+def _message(answer: _Answer) -> str:
     """The server's own words, in one line, if it has any."""
     try:
         said = str(answer.json()["message"])
@@ -460,7 +499,7 @@ def _message(answer: Any) -> str:
     return " ".join(said.split())[:300]
 
 
-def _shown(answer: Any) -> str:
+def _shown(answer: _Answer) -> str:
     said = _message(answer)
     return f"{answer.status_code} {answer.reason}" + (f": {said}" if said else "")
 
