@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -74,6 +75,9 @@ _SEVERAL = {suffix for each in FORMATS.values() if each.SEVERAL for suffix in ea
 _SINGLE = {suffix for each in FORMATS.values() if not each.SEVERAL for suffix in each.SUFFIXES}
 _PLAIN = {"bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *SLIDES}
 
+SMALL = 1 << 16
+"""Bytes of a file that is read as a whole before it is known what it is."""
+
 _INSIDE = re.compile(r"^(.+?\.(?:h5|hdf5|hdf|he5))/(.+)$", re.IGNORECASE)
 
 
@@ -125,6 +129,17 @@ def first_bytes(path: str, count: int = HEAD) -> bytes:
             return file.read(count)
     except (OSError, ValueError):
         return b""
+
+
+def start_of(path: str) -> tuple[bytes, bool]:
+    """The first bytes of a file, and whether they are all of it: a small one is opened and read but once."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(size if size <= SMALL else HEAD)
+            return head, len(head) == size
+    except (OSError, ValueError):
+        return b"", False
 
 
 def is_installed(found: FileFormat) -> bool:
