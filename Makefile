@@ -17,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo example test test-slow test-package test-cluster soak findings check format docs bench clean \
-	check-format check-style check-types check-rooms check-snakefmt check-schema lint
+	check-format check-style check-spelling check-types check-rooms check-snakefmt check-schema lint
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,13 +53,16 @@ findings: ## See whether libraries, formats and schedulers still do what finding
 test-cluster: $(INSTALLED) ## Start a real SLURM and a Grid Engine here (Debian, root) and run the tests that need them
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
 
-check: check-format check-style check-types check-rooms check-snakefmt lint check-schema docs ## Check format, style, types, rooms, rules, schema and docs
+check: check-format check-style check-spelling check-types check-rooms check-snakefmt lint check-schema docs ## Check format, style, spelling, types, rooms, rules, schema and docs
 
 check-format: $(INSTALLED)
 	$(BIN)/ruff format --check
 
 check-style: $(INSTALLED)
 	$(BIN)/ruff check
+
+check-spelling: $(INSTALLED)
+	$(BIN)/codespell
 
 check-types: $(INSTALLED)
 	$(BIN)/mypy

@@ -142,6 +142,10 @@ def test_zarr_by_a_template(server: Omero) -> None:
     table = read(server, dataset=DATASET, zarr="s3://bucket/{image_id}.zarr", split=["c"])
     assert column(table, "path")[:2] == ["s3://bucket/102.zarr", "s3://bucket/102.zarr"]
     assert column(table, "c")[:2] == [0, 1]
+    keys = {"dataset": DATASET, "zarr": "s3://bucket/{image_id}.zarr"}
+    ids = [group.id for group in make_groups(table, asked(server, split=["c"], **keys))]
+    assert ids[:2] == ["a_102_c0", "a_102_c1"]  # not of the bucket
+    assert ids[-4::2] == ["same_103_c0", "same_104_c0"]
     table = read(server, plate=PLATE, zarr="plates/{plate_id}.zarr/{row}/{column}/{field}")
     assert column(table, "path")[3] == "plates/7.zarr/A/2/1"
     said = problem(server, dataset=DATASET, zarr="{gene}.zarr")
@@ -235,6 +239,48 @@ def test_server_that_fails_now_and_then() -> None:
         table = read(server, dataset=DATASET)
         assert sorted(column(table, "image_id")) == [101, 102, 103, 104, 105]
         assert server.asked[f"/api/v0/m/datasets/{DATASET}/images/"] >= 4
+
+
+PAIRS = {101: [("cells", "17"), ("mean area", "85.2")], 102: [("cells", "3")]}
+
+
+def of_image(server: Omero, image: int) -> list[list[list[str]]]:
+    return [values for parent, values in server.written.values() if parent == image]
+
+
+@pytest.mark.usefixtures("ben")
+def test_key_value_pairs_are_written_once(server: Omero) -> None:
+    """In an annotation of ours, which is changed the next time; those of others stay."""
+    client = omero.connect(server.url)
+    assert list(omero.put_pairs(client, PAIRS)) == [101, 102]
+    forget()
+    server.expire()  # a new process, whose cookie holds no longer
+    assert list(omero.put_pairs(omero.connect(server.url), {101: [("cells", "18")]})) == [101]
+    assert of_image(server, 101) == [[["cells", "18"]]]
+    assert of_image(server, 102) == [[["cells", "3"]]]
+
+
+@pytest.mark.usefixtures("ben")
+def test_who_may_read_alone(server: Omero) -> None:
+    """Reads all there is; writing says what is missing, and is tried once."""
+    server.read_only = True
+    assert len(read(server, dataset=DATASET, split=["c"]).frame) == 10
+    client = omero.connect(server.url)
+    with pytest.raises(PixmakeError) as raised:
+        list(omero.put_pairs(client, PAIRS))
+    assert str(raised.value).replace(server.url, "SERVER") == (
+        "SERVER: ben may read image 101, but not annotate it (its group has to be read-annotate for that; "
+        "`pixmake export omero-csv` needs no permission)"
+    )
+    assert server.asked["/webclient/annotate_map/"] == 1
+
+
+def test_the_public_writes_nothing() -> None:
+    """Without a login it is not even asked."""
+    with omero_server(public=True) as server:
+        with pytest.raises(PixmakeError, match="the server wants a login"):
+            list(omero.put_pairs(omero.connect(server.url), PAIRS))
+        assert not server.asked["/webclient/annotate_map/"]
 
 
 @pytest.mark.usefixtures("ben")

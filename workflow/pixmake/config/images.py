@@ -72,8 +72,9 @@ class FileNames(Model):
     """A regular expression with a named group for each term, or with a group for each of
     `filename_metadata`; searched in the name without suffix, with a `/` in it in the path."""
 
-    unmatched: Literal["error", "skip"] = "error"
-    """What happens to a file whose name does not fit: an error, or it is left out and reported."""
+    unmatched: Literal["error", "skip", "keep"] = "error"
+    """What happens to a file whose name does not fit: an error, or it is left out, or it is kept with empty
+    terms; both are reported."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -32,6 +32,7 @@ from pixmake.config.base_model import Model
 from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.images import Images, image_inconsistencies
 from pixmake.config.load import Loader
+from pixmake.config.network import Network
 from pixmake.config.storage import Storage
 from pixmake.config.training import Training
 from pixmake.images.axes import NAMED
@@ -42,7 +43,7 @@ ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements",
 
 OWN_KINDS = (
     *("function", "plantcv", "script", "shell", "notebook", "stitch"),
-    *("pixel_classification", "ilastik"),
+    *("pixel_classification", "onnx", "ilastik"),
 )
 """The kinds of step that come with pixmake; see `KINDS`."""
 
@@ -277,6 +278,12 @@ class Step(Model):
 
     ilastik: Annotated[str, Field(pattern=r"^.+\.ilp$")] | None = None
     """A project of ilastik, run by an ilastik that is installed beside pixmake."""
+
+    onnx: Annotated[str, Field(pattern=r"^.+\.onnx$")] | None = None
+    """A network as a file of ONNX, which gives each pixel a class or a distance."""
+
+    network: Network | None = None
+    """What the network of an `onnx` step takes and gives."""
 
     program: str | None = None
     """The program that starts ilastik; default: `run_ilastik.sh`, or `ilastik`, on the PATH."""
@@ -712,7 +719,7 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 what = f"a param or a file of step {name!r} has this name, too"
                 yield (*at, "load", word), what, "rename one"
         for option in ("load_in", "load_slots", "cpu_fallback"):
-            if option in step.model_fields_set and not step.load:
+            if option in step.model_fields_set and not step.load and step.kind == "function":
                 yield (*at, option), f"{option} has no meaning without load", "which model is it about?"
         if step.load and step.load_in == "process" and (step.images_per_process or 1) > 1:
             what = "a process that loads models works on all images by itself"
@@ -765,9 +772,10 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 _OF_KINDS = {
     "images_per_process": ("function",),
     "load": ("function",),
-    "load_slots": ("function",),
-    "cpu_fallback": ("function",),
-    "axes": ("function", "notebook", "pixel_classification", "ilastik"),
+    "load_slots": ("function", "onnx"),
+    "cpu_fallback": ("function", "onnx"),
+    "axes": ("function", "notebook", "pixel_classification", "onnx", "ilastik"),
+    "network": ("onnx",),
     "args": ("script",),
     "measurements": ("script", "shell"),
     "training": ("pixel_classification",),
@@ -820,7 +828,7 @@ def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Pro
         what = f"{dotted}: {given!r} is not of the form FILE.py:FUNCTION"
         return Problem(what, where, "e.g. scripts/plants.py:measure")
     if kind == "string_pattern_mismatch" and keys[-1] in KINDS:
-        suffix = {"notebook": "ipynb", "ilastik": "ilp"}.get(str(keys[-1]), "py")
+        suffix = {"notebook": "ipynb", "ilastik": "ilp", "onnx": "onnx"}.get(str(keys[-1]), "py")
         return Problem(f"{dotted}: {given!r} is not a file *.{suffix}", where)
     if kind == "string_pattern_mismatch":
         what = f"{dotted}: {given!r} has characters that are not allowed"

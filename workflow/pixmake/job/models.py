@@ -153,18 +153,17 @@ def _load(task: Task, limits: Limits, threads: int) -> dict[str, Any]:
         device = device_of(limits)
     except LoadError as error:
         raise LoadError(f"{place}: {error}") from None
+    for name, loader in task.work["load"].items():
+        for path, sha256 in loader.get("files", {}).items():
+            _told(f"{place}.{name}", path, lambda path=path, sha256=sha256: _see_unchanged(path, sha256))
     plugins.use(limits.plugins)
     if (own := getattr(runner(task.kind), "load", None)) is not None:
-        models: dict[str, Any] = _told(
-            place, task.kind, lambda: own(task.work, device=device, threads=threads)
-        )
-        return models
+        (name,) = task.work["load"]
+        return {name: _told(place, task.kind, lambda: own(task.work, device=device, threads=threads))}
     found: dict[str, Any] = {}
     given = {"device": device, "threads": threads, **task.params}
     for name, loader in task.work["load"].items():
         at, what = f"{place}.{name}", loader["function"]
-        for path, sha256 in loader.get("files", {}).items():
-            _told(at, path, lambda path=path, sha256=sha256: _see_unchanged(path, sha256))
         function = _execute(at, what)
         asked, takes_any = asked_by(function)
         wanted = given if takes_any else {key: given[key] for key in given if key in asked}

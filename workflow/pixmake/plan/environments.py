@@ -36,5 +36,5 @@ def runs_python(step: Step) -> bool:
     """Whether the step's own work is done by a Python with packages of its own."""
     if step.kind in ADDED_KINDS:
         return knows(step.kind, "python")
-    kinds = ("function", "plantcv", "notebook", "pixel_classification")
+    kinds = ("function", "plantcv", "notebook", "pixel_classification", "onnx")
     return step.kind in kinds or step.runs.endswith(".py")

@@ -71,6 +71,8 @@ def load_work(step: Step) -> Mapping[str, Any]:
 
 def load_in(step: Step) -> str:
     """Where a step's models are loaded; ``auto``: by fork, unless it turns out that they must not be."""
+    if step.kind == "onnx":
+        return "process"
     if step.load_in != "auto":
         return step.load_in
     files = {_parts(function)[0] for function in (step.runs, *(each.function for each in step.load.values()))}

@@ -82,13 +82,13 @@ class _Named:
 
 
 class _Again:
-    """What is made again, as a text says it: one look at the begin of a run sees to all."""
+    """What is made again, as a text says it."""
 
     force = _Named("pixmake_again.force")
 
     def of(self, job: Job) -> dict[str, Any]:
-        """Nothing of an image's own rule."""
-        return {}
+        """A part of the ``input`` of each job's rule."""
+        return {"again": self.force}
 
 
 def _rule(name: str | None, directives: Sequence[Directive]) -> Iterator[str]:

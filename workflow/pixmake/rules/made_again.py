@@ -13,9 +13,16 @@ from pixmake.plan.plan import Job, Plan
 from pixmake.progress.log_handler import made_again
 from pixmake.rules.aggregate_rules import gathered, outcome
 from pixmake.rules.checkpoint_rules import any_rule
+from pixmake.rules.cluster_node import is_started_by_another
 from pixmake.rules.image_rules import collected, gatherings, records, see_room
 from pixmake.rules.settled_rules import Todo
-from pixmake.rules.snakemake_internals import draw_as, is_forced, outputs_named, runs_jobs
+from pixmake.rules.snakemake_internals import (
+    begin_jobs_at_once,
+    draw_as,
+    is_forced,
+    outputs_named,
+    runs_jobs,
+)
 from pixmake.rules.snakemake_internals import force as force_files
 
 
@@ -29,10 +36,12 @@ class Again:
     force: Callable[[Any], list[str]]
     """An input function without inputs. Snakemake calls it when it makes its DAG, before it looks at what
     needs to run: then all of these files are as those of ``--forcerun``."""
+    for_each: bool = False
+    """Whether the rule of each job calls it: where another Snakemake asks this one for some jobs."""
 
     def of(self, job: Job) -> dict[str, Callable[[Any], list[str]]]:
         """A part of the ``input`` of a job's rule: that of a broken one sees to itself."""
-        return {"again": self.force} if job.record in self.broken else {}
+        return {"again": self.force} if self.for_each or job.record in self.broken else {}
 
     def all_of(self, step: str, records: Any) -> Callable[[Any], list[str]]:
         """The ``input`` of a step's target: the records of all images, made again by ``--forcerun STEP``."""
@@ -56,6 +65,8 @@ def _step_of(plan: Plan) -> dict[str, str]:
 
 def what_is_made_again(todo: Todo, workflow: Any) -> Again:
     """What the run of this process has to make again; none on a cluster node."""
+    if is_started_by_another():
+        return _for_another(workflow)
     plan = todo.plan
     seen = _is_seen(workflow)
     of_many = _gathered(plan) if todo.by_state and not plan.is_slice else ()
@@ -90,6 +101,8 @@ def what_rules_make_again(workflow: Any, results: str, outcome: Sequence[str]) -
     outcome
         What is made of the records.
     """
+    if is_started_by_another():
+        return _for_another(workflow)
 
     @functools.cache
     def broken() -> dict[str, str]:
@@ -97,6 +110,16 @@ def what_rules_make_again(workflow: Any, results: str, outcome: Sequence[str]) -
         return broken_files(results, records_made, outcome) if _is_seen(workflow) else {}
 
     return Again(workflow, {}, lambda wildcards: _force(workflow, broken()))
+
+
+def _for_another(workflow: Any) -> Again:
+    """Nothing; in the moment in which it would be said, this Snakemake is spared its timers."""
+
+    def force(wildcards: Any) -> list[str]:
+        begin_jobs_at_once(workflow)
+        return []
+
+    return Again(workflow, {}, force, for_each=True)
 
 
 def _is_seen(workflow: Any) -> bool:

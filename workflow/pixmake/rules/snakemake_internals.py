@@ -18,6 +18,7 @@ SEEN_IN = ("9.27.1",)
 UNDOCUMENTED = {
     "_cores": "A core rests while the end of a job is booked",
     "subsample": "All ready jobs are reset before a sample is taken",
+    "scheduling_settings": "Each round of the scheduler asks for another one, for as long as the run lasts",
     "job_rate_limiter": "Each round of the scheduler asks for another one, for as long as the run lasts",
     "_user_kill": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
     "_open_jobs": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
@@ -115,6 +116,26 @@ def pace(workflow: Any) -> None:
         return
     scheduler.job_rate_limiter = None
     _sample(scheduler, cores)
+
+
+def begin_jobs_at_once(workflow: Any) -> None:
+    """Do the same for a Snakemake that another one has started: no handler is called there.
+
+    On a node each of those rounds is a thread that waits for a second, and as many are there as jobs have
+    ended in it: some schedulers count what each of them might use.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's, while the DAG is made: its scheduler will be made of these settings.
+    """
+    settings, cores = workflow.scheduling_settings, workflow.resource_settings.cores
+    limit = settings.max_jobs_per_timespan
+    if limit is None or (limit.max_jobs, limit.timespan) != DEFAULT_LIMIT:
+        return
+    settings.max_jobs_per_timespan = None
+    if settings.subsample is not None and cores is not None:
+        settings.subsample = max(settings.subsample, cores)
 
 
 def hand_over_more(workflow: Any, cores: int, ahead: int) -> None:

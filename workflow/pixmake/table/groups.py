@@ -270,8 +270,16 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
         if is_plane(path):
             return safe_id(plane_name(path))
         part = "" if table.parts is None else part_id(table.part(first))
+        if images.omero is not None:  # where its pixels lie says nothing of an image
+            return safe_id(_omero_name(cells, first) + part)
         return safe_id((os.path.splitext(path)[0] if table.is_plain else without_suffix(path)) + part)
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
+
+
+def _omero_name(cells: _Cells, row: int) -> str:
+    """What OMERO calls an image, and its id, since several may have one name."""
+    name = os.path.splitext(str(cells.columns["name"][row] or ""))[0] if "name" in cells.columns else ""
+    return "_".join(filter(None, (name or "omero", str(cells.columns["image_id"][row]))))
 
 
 def _lacks(cells: _Cells, rows: Sequence[int], columns: Sequence[str]) -> bool:

@@ -23,7 +23,7 @@ MODULES = {
     kind: f"pixmake.job.runners.{kind}"
     for kind in (
         *("function", "plantcv", "script", "shell", "notebook", "split", "stitch"),
-        *("pixel_classification", "ilastik"),
+        *("pixel_classification", "onnx", "ilastik"),
     )
 }
 """The module of each kind of step that comes with pixmake; see `runner`."""

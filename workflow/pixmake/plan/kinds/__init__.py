@@ -13,6 +13,7 @@ from pixmake.plan.kinds import (
     function,
     ilastik,
     notebook,
+    onnx,
     pixel_classification,
     plantcv,
     script,
@@ -72,6 +73,7 @@ KINDS: Mapping[str, Kind] = {
     "notebook": notebook,
     "stitch": stitch,
     "pixel_classification": pixel_classification,
+    "onnx": onnx,
     "ilastik": ilastik,
 }
 """Those that come with pixmake, by the key of a step that names them; see `kind_of`."""
