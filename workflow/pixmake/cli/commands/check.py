@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     from pixmake.plan.format_check import image_problems
     from pixmake.plan.own_readers import misread
     from pixmake.plan.plan import plan_project
+    from pixmake.project.installed_plugins import look_at_plugins
     from pixmake.table.table import Note, counted_notes
 
     unread: list[Note] = []
@@ -48,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in (*counted_notes([*plan.notes, *unread]), *told(broken_results(plan, ()))):
         print(f"  {line}", flush=True)
+    for _, problem in look_at_plugins():
+        if problem is not None:
+            print(f"  {problem}", flush=True)
     wrong = misread(plan.config, plan.groups)
     if wrong is not None:
         print(f"  {wrong}", flush=True)
