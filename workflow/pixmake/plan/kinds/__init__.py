@@ -52,6 +52,8 @@ NEEDED = ("READS", "RUNNER", "check", "check_images", "work", "source")
 
 - ``KEYS``: of the keys of a step that not all kinds know (``program``, ``axes``, ``python``, …), those that
   it has a use for. One with ``python`` runs in the step's own Python.
+- ``load`` in what ``work`` gives: a name, and ``{"files": {path: SHA-256}}``. What the function ``load`` of
+  its ``RUNNER`` returns is then loaded once, by serving processes, and is ``call.models[name]``.
 - ``SHARES_STARTS``: one start of its program works on many images; see `pixmake.job.runners.starts`.
 """
 
