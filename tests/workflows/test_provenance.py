@@ -162,6 +162,7 @@ def test_crate_is_valid(two_steps: Project, monkeypatch: pytest.MonkeyPatch, tmp
     rows = [{"path": f"p{number}.png", "plant": f"P{number}"} for number in range(4)]
     two_steps.list_images([*rows, {"path": str(elsewhere / "ü 4.png"), "plant": "P4"}])
     two_steps.snakemake()
+    assert two_steps.pixmake("verify", "--seed", "1").code == 0
     made = two_steps.pixmake("crate", "--license", "https://creativecommons.org/licenses/by/4.0/")
     assert made.code == 0, made.err
     content = json.loads((two_steps.folder / "ro-crate-metadata.json").read_text())
@@ -170,6 +171,11 @@ def test_crate_is_valid(two_steps: Project, monkeypatch: pytest.MonkeyPatch, tmp
     assert entities["images/p1.png"]["sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()
     assert (elsewhere / "ü 4.png").as_uri() in entities
     assert entities["#run"]["actionStatus"] == "http://schema.org/FailedActionStatus"
+    again = entities["#verification"]
+    assert again["actionStatus"] == "http://schema.org/CompletedActionStatus"
+    said = "1 of 5 images were run again (seed 1): all came out the same; which, and how, is in verified.json"
+    assert again["description"] == said
+    assert again["result"] == {"@id": "results/verified.json"}
     assert {"@id": "results/measurements.csv"} in entities["#run"]["result"]
 
     # the validator cannot read a folder whose name has a space

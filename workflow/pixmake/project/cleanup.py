@@ -20,6 +20,7 @@ from pixmake.plan.found_images import found_path
 from pixmake.plan.plan import GATHERED, Plan, PlannedStep, file_paths, gathering_rule
 from pixmake.plan.table_functions import made_files
 from pixmake.progress.status import project_parts
+from pixmake.results.crate import VERIFIED
 from pixmake.rules.aggregate_rules import gathered, page, targets
 from pixmake.rules.image_rules import collected, log_of
 from pixmake.rules.lock import is_running
@@ -137,6 +138,7 @@ def _of_project(config: Config, results: Path) -> Iterator[Path]:
     plan = Plan(config, (), steps, ())
     yield from map(Path, targets(plan))
     yield from (Path(file) for file in (gathered(plan), page(plan), found_path(config.results)))
+    yield results / VERIFIED
     functions = config.aggregate.all_functions
     for name, function in functions.items():
         for path in map(Path, made_files(config.results, name, function).values()):

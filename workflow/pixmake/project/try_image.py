@@ -25,9 +25,6 @@ from pixmake.rules.image_rules import inputs_of_several, words
 FOLDER = ".snakemake/pixmake/try"
 """Where a tried image's results lie, so that no run takes them for its own."""
 
-LOGS = f"{FOLDER}/logs"
-"""Where its logs lie."""
-
 
 @dataclass(frozen=True)
 class Tried:
@@ -57,7 +54,37 @@ def try_image(plan: Plan, job_id: str, step: str | None = None) -> Iterator[Trie
     PixmakeError
         There is no such image or step.
     """
-    return _run(_trial(plan, job_id, step))
+    for tried in _run(_trial(plan, [job_id], step)):
+        yield tried
+        if tried.record.error is not None:
+            return
+
+
+def run_again(plan: Plan, ids: Collection[str], folder: str) -> Iterator[Tried]:
+    """Run all steps of some images, one step after the other; one that fails ends nothing.
+
+    What they need of other images is taken from the results, where it would come out the same.
+
+    Parameters
+    ----------
+    plan
+        The project's plan.
+    ids
+        The images.
+    folder
+        Where all that they make comes to lie.
+    """
+    return _run(_trial(plan, ids, None, folder))
+
+
+def is_made_so(record: Record, job: Job) -> bool:
+    """Whether a record is what a job would make.
+
+    The task says all that decides a result, but for how often the job has failed and what it needs.
+    """
+    asked = json.loads(json.dumps(job.task.as_made()))
+    told = dict(record.origin.get("task", {}))
+    return bool({**asked, "failures": 0} == {**told, "failures": 0})
 
 
 def try_variant(
@@ -81,7 +108,7 @@ def try_variant(
     PixmakeError
         There is no such image or step, or it runs in an environment that Snakemake makes.
     """
-    trial = _trial(plan, job_id, step)
+    trial = _trial(plan, [job_id], step)
     if trial.by_snakemake:
         hint = "tune its function without `conda` and `container`, where its libraries are installed"
         raise PixmakeError([Problem("runs in an environment that Snakemake makes", f"steps.{step}", hint)])
@@ -90,7 +117,7 @@ def try_variant(
     for planned, job in trial.jobs:
         key = (planned.name, job.task.id)
         same = planned.name not in changed
-        if same and key not in done and trial.needs[key] <= reused and _reuse(trial.results, job):
+        if same and key not in done and trial.needs[key] <= reused and _reuse(trial, job):
             reused.add(key)
             done.add(key)
         elif not (same and key in done):
@@ -121,7 +148,7 @@ def write_notebook(plan: Plan, job_id: str, step: str | None = None) -> Path:
     PixmakeError
         There is no such image or step, a needed step failed, or the notebook is there already.
     """
-    trial = _trial(plan, job_id, step)
+    trial = _trial(plan, [job_id], step)
     last = max(
         number for number, (each, job) in enumerate(trial.jobs) if (each.name, job.task.id) in trial.own
     )
@@ -168,19 +195,19 @@ def _run(trial: _Trial) -> Iterator[Tried]:
         yield from _run_by_snakemake(trial)
         return
     reused: set[tuple[str, str]] = set()
+    gathered: set[str] = set()
     for planned, job in trial.jobs:
         key = (planned.name, job.task.id)
         is_own = key in trial.own
-        if not is_own and trial.needs[key] <= reused and _reuse(trial.results, job):
+        if not is_own and trial.needs[key] <= reused and _reuse(trial, job):
             reused.add(key)
             continue
-        for need in planned.step.needs_all:
-            write_gathered(trial.plan.records(need), gathered_path(FOLDER, need))
+        for need in {*planned.step.needs_all} - gathered:  # its jobs are all done by now
+            write_gathered(trial.plan.records(need), gathered_path(trial.folder, need))
+            gathered.add(need)
         tried = _run_one(planned, job)
         if is_own:
             yield tried
-            if tried.record.error is not None:
-                return
 
 
 def _run_one(planned: PlannedStep, job: Job) -> Tried:
@@ -196,22 +223,16 @@ def _run_one(planned: PlannedStep, job: Job) -> Tried:
     return Tried(read_record(job.record), job.record, job.log)
 
 
-def _reuse(results: str, job: Job) -> bool:
-    """Take what a run has made of another image, if it is what this job would make.
-
-    The task says all that decides a result, but for how often the job has failed and what it needs.
-    """
-    made = f"{results}/{job.record.removeprefix(f'{FOLDER}/')}"
+def _reuse(trial: _Trial, job: Job) -> bool:
+    """Take what a run has made of another image, if it is what this job would make."""
+    made, *files = (
+        f"{trial.results}/{path.removeprefix(f'{trial.folder}/')}" for path in (job.record, *job.files)
+    )
     try:
         record = read_record(made)
     except (OSError, ValueError):
         return False
-    asked = json.loads(json.dumps(job.task.as_made()))
-    told = dict(record.origin.get("task", {}))
-    if {**asked, "failures": 0} != {**told, "failures": 0}:
-        return False
-    files = [f"{results}/{path.removeprefix(f'{FOLDER}/')}" for path in job.files]
-    if not all(os.path.exists(path) for path in files):
+    if not is_made_so(record, job) or not all(os.path.exists(path) for path in files):
         return False
     for source, target in zip([made, *files], [job.record, *job.files], strict=True):
         remove(target)
@@ -226,7 +247,7 @@ def _run_by_snakemake(trial: _Trial) -> Iterator[Tried]:
     for _, job in own:
         Path(job.record).unlink(missing_ok=True)
     methods = ["conda", "apptainer"] if any(p.step.container for p, _ in trial.jobs) else ["conda"]
-    own_place = [f"results={FOLDER}", f"logs={LOGS}"]
+    own_place = [f"results={trial.folder}", f"logs={trial.folder}/logs"]
     words = ["--cores", "all", "--sdm", *methods, "--config", *own_place, "--quiet", "all"]
     command = [sys.executable, "-m", "snakemake", *words, "--", *(job.record for _, job in own)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -247,12 +268,14 @@ def _words(planned: PlannedStep, job: Job) -> list[str]:
 
 @dataclass(frozen=True)
 class _Trial:
-    """What it takes to try an image: jobs of its own, and what they need of others."""
+    """What it takes to try images: jobs of their own, and what they need of others."""
 
     plan: Plan
     """With results in a place of their own."""
     results: str
     """The folder of the project's results."""
+    folder: str
+    """That of the trial's."""
     jobs: list[tuple[PlannedStep, Job]]
     """Each after those that it needs."""
     own: frozenset[tuple[str, str]]
@@ -265,20 +288,24 @@ class _Trial:
         return any(planned.step.conda or planned.step.container for planned, _ in self.jobs)
 
 
-def _trial(plan: Plan, job_id: str, step: str | None) -> _Trial:
-    """The jobs of one image and all that they need, with their results in a place of their own."""
+def _trial(plan: Plan, ids: Collection[str], step: str | None, folder: str = FOLDER) -> _Trial:
+    """The jobs of some images and all that they need, with their results in a place of their own."""
     groups = {group.id: group for group in plan.groups}
-    if job_id not in groups:
-        raise PixmakeError([Problem(f"there is no image {job_id!r}", hint=nearest(job_id, groups))])
+    for job_id in ids:
+        if job_id not in groups:
+            raise PixmakeError([Problem(f"there is no image {job_id!r}", hint=nearest(job_id, groups))])
     names = [planned.name for planned in plan.steps]
     if step is not None and step not in names:
         raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, names))])
     levels, index = plan.levels, plan.levels.index()
     steps = {planned.name: planned.step for planned in plan.steps}
-    of_image = {name: levels.related(groups[job_id], name, index) for name in names}
+    of_images = {
+        name: [each for job_id in ids for each in levels.related(groups[job_id], name, index)]
+        for name in names
+    }
     asked = _needed(plan, step) if step else {name for name in names if steps[name].terms is None}
     needs: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
-    waiting = [(name, each) for name in names if name in asked for each in of_image[name]]
+    waiting = [(name, each) for name in names if name in asked for each in of_images[name]]
     while waiting:
         name, group = waiting.pop()
         if (name, group.id) in needs:
@@ -288,12 +315,12 @@ def _trial(plan: Plan, job_id: str, step: str | None) -> _Trial:
         needs[name, group.id] = frozenset((need, each.id) for need, each in found)
         waiting += found
     taken = tuple(planned for planned in plan.steps if planned.name in {name for name, _ in needs})
-    config = plan.config.model_copy(update={"results": FOLDER, "logs": LOGS})
+    config = plan.config.model_copy(update={"results": folder, "logs": f"{folder}/logs"})
     aside = replace(plan, config=config, steps=taken)
     jobs = [(planned, job) for planned, job in aside.jobs() if (planned.name, job.task.id) in needs]
     called = [name for name in asked if name not in index or name == step]
-    own = frozenset((name, each.id) for name in called for each in of_image[name])
-    return _Trial(aside, plan.config.results, jobs, own, needs)
+    own = frozenset((name, each.id) for name in called for each in of_images[name])
+    return _Trial(aside, plan.config.results, folder, jobs, own, needs)
 
 
 def _needed(plan: Plan, step: str) -> set[str]:

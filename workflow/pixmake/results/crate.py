@@ -5,6 +5,7 @@ It is made from ``provenance.json``, so that the two say the same.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mimetypes
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,11 @@ from pixmake.base.errors import MissingExtraError, PixmakeError, Problem
 from pixmake.base.files import written_whole
 
 METADATA = "ro-crate-metadata.json"
+
+VERIFIED = "verified.json"
+"""In the folder of results: what came of running some images again; see `pixmake.project.verify`."""
+
+VERIFIED_FORMAT = "pixmake verification 1"
 
 PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
@@ -89,7 +95,8 @@ def write_crate(results: str, words: Words) -> Path:
     action["instrument"], action["object"], action["result"] = workflow, used, made
     if people:
         action["agent"] = people[0]
-    crate.root_dataset["mentions"] = action
+    again = _verification(crate, results, workflow)
+    crate.root_dataset["mentions"] = [action, again] if again else action
     path = Path(METADATA)
     with written_whole(path) as temporary:
         content = crate.metadata.generate()
@@ -184,6 +191,35 @@ def _folder(crate: Any, path: str, step: str) -> Any:
 def _results(results: str) -> Iterable[str]:
     """The tables, the page and the provenance."""
     return sorted(str(path) for path in Path(results).glob("*") if path.is_file() and path.name[0] != ".")
+
+
+def _verification(crate: Any, results: str, workflow: Any) -> Any:
+    """What came of running some images again, if that was done."""
+    path = Path(results) / VERIFIED
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(told, dict) or told.get("format") != VERIFIED_FORMAT:
+        return None
+    differing = len({each["id"] for each in told["differences"]})
+    ran = f"{len(told['ids'])} of {told['images']} images were run again (seed {told['seed']})"
+    came = f"{differing} came out otherwise" if differing else "all came out the same"
+    provenance = hashlib.sha256(Path(f"{results}/provenance.json").read_bytes()).hexdigest()
+    since = "" if told["provenance"] == provenance else "; the results were written anew since"
+    content = {
+        "@id": "#verification",
+        "@type": "CreateAction",
+        "name": "Verification of the results",
+        "description": f"{ran}: {came}{since}; which, and how, is in {VERIFIED}",
+        "endTime": told["written"],
+        "actionStatus": f"http://schema.org/{'Failed' if differing else 'Completed'}ActionStatus",
+    }
+    if differing:
+        content["error"] = f"{differing} images came out otherwise"
+    action = crate.add_jsonld(content)
+    action["instrument"], action["result"] = workflow, crate.dereference(str(path))
+    return action
 
 
 def _action(crate: Any, told: Mapping[str, Any]) -> Any:

@@ -150,7 +150,8 @@ def lines(found: Differences) -> Iterator[str]:
         by = "" if mean is None else f", by {mean:+.4g} on average"
         yield f"{step} {name}: changed for {changed.images} of {found.compared} records{by}"
         for change in changed.examples:
-            yield f"  {change.id}: {_value(change.old)} → {_value(change.new)}{_share(change.relative)}"
+            values = f"{shown_value(change.old)} → {shown_value(change.new)}"
+            yield f"  {change.id}: {values}{_share(change.relative)}"
         if changed.images > len(changed.largest):
             yield f"  … and {changed.images - len(changed.largest)} more"
     for (step, before, after), number in sorted(found.statuses.items()):
@@ -209,12 +210,12 @@ def _compare_records(
         found.images.setdefault(f"{before.status} → {after.status} {step}", [])
         _keep(found.images[f"{before.status} → {after.status} {step}"], job_id)
         return
-    for change in _changes(before, after, tolerance):
+    for change in changes(before, after, tolerance):
         _count(found.measurements.setdefault((step, change.name), Changed()), change)
         each(change)
 
 
-def _changes(before: Record, after: Record, tolerance: Tolerance) -> Iterator[Change]:
+def changes(before: Record, after: Record, tolerance: Tolerance) -> Iterator[Change]:
     """What differs between two records of success: values, and what is known of them, such as units."""
     for name in dict.fromkeys([*before.measurements, *after.measurements]):
         old, new = (record.measurements.get(name, {}) for record in (before, after))
@@ -324,7 +325,8 @@ def _listed(examples: list[str], number: int) -> str:
     return ", ".join(examples) + (f" and {more} more" if more else "")
 
 
-def _value(value: Any) -> str:
+def shown_value(value: Any) -> str:
+    """A measured value for a person, shortened."""
     if value is None:
         return "nothing"
     text = f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

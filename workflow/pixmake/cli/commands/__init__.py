@@ -26,6 +26,7 @@ HOMES = {
     "scheduler": "scheduler",
     "explain": "explain",
     "diff": "diff",
+    "verify": "verify",
     "crate": "crate",
     "export": "export",
     "plugins": "plugins",
