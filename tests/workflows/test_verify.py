@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from tests.conftest import Project
 
 from pixmake.cli.command_line import main
 from pixmake.project.verify import sample_size
+from pixmake.results.history import history
 
 ANALYSIS = """\
 import os
@@ -48,6 +50,14 @@ def test_a_sample_comes_out_the_same_or_is_named(small: Project) -> None:
     assert early.err.startswith("pixmake: verify: no image is finished and as the config says")
     small.snakemake()
     before = small.tables(), small.started()
+    with contextlib.chdir(small.folder):
+        made = history("results", "p1")
+        assert [(each.step, each.status) for each in made] == [
+            ("find", "ok"),
+            ("noisy", "ok"),
+            ("share", "ok"),
+        ]
+        assert made[0].started == before[1]["find/p1"][:19]
 
     same = small.pixmake("verify", "--sample", "100%", "--seed", "7")
     assert same.out.splitlines() == [

@@ -93,13 +93,14 @@ def _look(path: str, step: str, job_id: str, size: int, mtime_ns: int) -> Known:
     try:
         content = read_content(path)
         if (content["step"], content["id"]) == (step, job_id) and content["status"] in ("ok", "failed"):
-            return Known(size, mtime_ns, content["status"], _digest(content), _images(content))
+            return Known(size, mtime_ns, content["status"], record_digest(content), _images(content))
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # no record, or one of another shape
     return Known(size, mtime_ns, "", b"", ())
 
 
-def _digest(content: Mapping[str, Any]) -> bytes:
+def record_digest(content: Mapping[str, Any]) -> bytes:
+    """The digest of the task that a record says it was made of; see `pixmake.job.task.task_digest`."""
     told = {key: content[key] for key in ("step", "id", "metadata", "images")}
     origin = content["origin"]
     return task_digest(

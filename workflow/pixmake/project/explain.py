@@ -18,7 +18,7 @@ from pixmake.plan.plan import Job, Plan
 from pixmake.progress.display import duration
 from pixmake.rules.checkpoint_rules import any_rule
 
-_WORDS = {
+WORDS = {
     "source": "the function, or what it uses, has changed",
     "kind": "another kind of work is named",
     "work": "other work is named",
@@ -197,15 +197,15 @@ def _changed_task(job: Job, record: Record) -> Iterator[str]:
         return
     if was.pop("failures", 0) != now.pop("failures", 0):
         yield "it failed" if record.status == "failed" else "pixmake retry asked for it"
-    yield from _changed("parameter", was.pop("params", {}), now.pop("params", {}))
+    yield from changed("parameter", was.pop("params", {}), now.pop("params", {}))
     versions = was.pop("versions", ()), now.pop("versions", ())
     if _plain(versions[0]) != _plain(versions[1]):
         yield from _changed_images(job, record)
     told = {**job.task.metadata, **job.task.written}
-    yield from _changed("metadata", {**record.metadata, **record.written}, _plain(told))
+    yield from changed("metadata", {**record.metadata, **record.written}, _plain(told))
     for key in sorted({*was, *now}):
         if _plain(was.get(key)) != _plain(now.get(key)):
-            yield _WORDS.get(key, f"its {key} has changed")
+            yield WORDS.get(key, f"its {key} has changed")
 
 
 def _changed_images(job: Job, record: Record) -> Iterator[str]:
@@ -222,7 +222,8 @@ def _changed_images(job: Job, record: Record) -> Iterator[str]:
                 yield f"an image has changed: {path}"
 
 
-def _changed(kind: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def changed(kind: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between named values, as a line each."""
     for name in dict.fromkeys([*was, *now]):
         if name not in now:
             yield f"{kind} {name} is not given any more; it was {was[name]!r}"

@@ -15,6 +15,7 @@ from pixmake.base.files import written_whole
 from pixmake.job.record import STORED, Record, failure_counts, note_failure, parse_record, read_content
 from pixmake.job.run import PREREQUISITE
 from pixmake.job.whole_records import UNREADABLE, Stamp, note_read, records_read, stamp
+from pixmake.results.history import Noted, note_made, noted
 from pixmake.results.image_counts import Counting, write_counts
 
 
@@ -33,21 +34,28 @@ def gather(records: Iterable[str], path: str | Path) -> int:
     """
     counting = Counting()
     results = str(Path(path).parent)
+    stored = bool(os.environ.get(STORED))
+    before = {} if stored else records_read(results)
     stamps: dict[str, Stamp] = {}
+    made: list[Noted] = []
     with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
         for record in records:
             stamps[record] = stamp(record)
             try:
                 content = read_content(record)
             except ValueError:
+                note_made(results, made)
                 note_read(results, {**records_read(results), **stamps, record: UNREADABLE})
                 raise
-            if content["error"] is not None and os.environ.get(STORED):
+            if not stored and tuple(before.get(record, ())) != stamps[record]:
+                made.append(noted(content))
+            if content["error"] is not None and stored:
                 _note_failure(content, record)
             lines.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
             counting.take(parse_record(content))
     write_counts(counting.counts(), results)
-    if not os.environ.get(STORED):
+    if not stored:
+        note_made(results, made)
         note_read(results, stamps)
     return len(stamps)
 

@@ -15,11 +15,16 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("result", metavar="ID", help="an image's id, or one of its files")
     command.add_argument("--step", metavar="STEP", help="only this step (default: all)")
+    command.add_argument(
+        "--history", action="store_true", help="which runs made it before, and of what; of an image's id"
+    )
     command.add_argument("--json", action="store_true", help="as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what made it."""
+    """Print what made it, or the times that it was made."""
+    if arguments.history:
+        return _history(arguments)
     from pixmake.config.models import read_config
     from pixmake.plan.plan import plan_project
     from pixmake.project.explain import as_content, explained, lines
@@ -30,4 +35,21 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps([as_content(each) for each in found], indent=1, ensure_ascii=False))
     else:
         print("\n\n".join("\n".join(lines(each)) for each in found))
+    return 0
+
+
+def _history(arguments: argparse.Namespace) -> int:
+    from pixmake.base.errors import PixmakeError, Problem
+    from pixmake.config.models import load_config
+    from pixmake.project.history_text import lines
+    from pixmake.results.history import history
+
+    made = history(load_config(arguments.config).results, arguments.result, arguments.step)
+    if not made:
+        hint = "it is noted when a run writes its tables; name an image's id"
+        raise PixmakeError([Problem(f"nothing is noted of {arguments.result!r}", "--history", hint)])
+    if arguments.json:
+        print(json.dumps([vars(each) for each in made], indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(lines(made)))
     return 0
