@@ -176,13 +176,7 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         facts=_facts(found),
         pictures=pictures,
         groups=[_group_table(step, rows) for step, rows in found.groups.items()],
-        files=[
-            [
-                (name, _relative(path, folder))
-                for name, path in [*_named(found.images[row]), *found.files[row]]
-            ]
-            for row in range(rows)
-        ],
+        files=_files(found, folder),
     )
 
 
@@ -375,12 +369,29 @@ def _named(images: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _pictures_of(files: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    return ((name, path) for name, path in files if Path(path).suffix.lstrip(".").lower() in IMAGES)
+    return ((name, path) for name, path in files if os.path.splitext(path)[1].lstrip(".").lower() in IMAGES)
 
 
-def _relative(path: str, folder: Path) -> str:
-    """A path as the page's own folder sees it; an address stays what it is."""
-    return path if "://" in path else os.path.relpath(path, folder).replace(os.sep, "/")
+def _files(found: _Collected, folder: Path) -> list[list[tuple[str, str]]]:
+    """Of each image the names and paths of its images and files, as the page's own folder sees them."""
+    folders: dict[str, str] = {}
+
+    def relative(path: str) -> str:
+        """An address stays what it is; a folder's way is found once for all of its files."""
+        if "://" in path:
+            return path
+        above, _, name = path.rpartition("/")
+        if not name or name in (".", ".."):
+            return os.path.relpath(path, folder).replace(os.sep, "/")
+        if above not in folders:
+            way = os.path.relpath(above or ("/" if path.startswith("/") else "."), folder)
+            folders[above] = "" if way == "." else f"{way.replace(os.sep, '/').rstrip('/')}/"
+        return f"{folders[above]}{name}"
+
+    return [
+        [(name, relative(path)) for name, path in [*_named(images), *files]]
+        for images, files in zip(found.images, found.files, strict=True)
+    ]
 
 
 def _step(
