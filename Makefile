@@ -16,8 +16,8 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo example test test-slow test-package test-cluster soak check format docs bench clean \
-	check-format check-style check-types check-rooms check-snakefmt check-schema lint
+.PHONY: help install demo example test test-slow test-package test-cluster soak findings check format docs bench clean \
+	check-format check-style check-spelling check-types check-rooms check-snakefmt check-schema lint
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,9 +36,9 @@ example: $(INSTALLED) ## A plate in object storage: draw it, serve it, train, cl
 	$(BIN)/python examples/plate/run.py plate-example --cores $(CORES)
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not package" $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile -m "not slow and not package" $(ARGS)
 
-test-slow: $(INSTALLED) ## Run the tests that install PlantCV and others for themselves first
+test-slow: $(INSTALLED) ## Run the tests that take long, or install PlantCV and others for themselves first
 	$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 test-package: $(INSTALLED) ## Build the package and install it alone, in several environments
@@ -47,16 +47,22 @@ test-package: $(INSTALLED) ## Build the package and install it alone, in several
 soak: $(INSTALLED) ## Disturb runs at random, by seed, and compare what they leave: make soak TRIALS=200 SEED=1
 	$(BIN)/python -m tests.faults.trials --trials $(TRIALS) --seed $(SEED)
 
+findings: ## See whether libraries, formats and schedulers still do what findings/ says (installs each of them)
+	@failed=0; for finding in findings/*-*.sh; do bash $$finding || failed=1; done; exit $$failed
+
 test-cluster: $(INSTALLED) ## Start a real SLURM and a Grid Engine here (Debian, root) and run the tests that need them
 	PIXMAKE_TEST_CLUSTER=1 $(BIN)/pytest -m cluster $(ARGS)
 
-check: check-format check-style check-types check-rooms check-snakefmt lint check-schema docs ## Check format, style, types, rooms, rules, schema and docs
+check: check-format check-style check-spelling check-types check-rooms check-snakefmt lint check-schema docs ## Check format, style, spelling, types, rooms, rules, schema and docs
 
 check-format: $(INSTALLED)
 	$(BIN)/ruff format --check
 
 check-style: $(INSTALLED)
 	$(BIN)/ruff check
+
+check-spelling: $(INSTALLED)
+	$(BIN)/codespell
 
 check-types: $(INSTALLED)
 	$(BIN)/mypy

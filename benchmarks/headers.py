@@ -6,12 +6,14 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from environments import REPOSITORY, environment, versions
 from frame import Aim, Benchmark, Contestant, main
-from measured import OURS, Case, Results
+from measured import OURS, Case, Measured, Results
+from measured import number as as_text
+from page import comparison
 
 AGAIN = f"{OURS}, once they are known"
 BIOIO = "bioio, file by file"
@@ -88,6 +90,16 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     ]
 
 
+def text(results: Results) -> str:
+    """The usual table, and what was read of each file."""
+
+    def read(each: Measured) -> str:
+        return as_text(1000 * each.median("read_mb") / int(each.case["images"]))
+
+    total: tuple[str, Callable[[Measured], str]] = ("MB read", lambda each: as_text(each.median("read_mb")))
+    return comparison(results, [total, ("kB read, image", read)])
+
+
 def aims(results: Results) -> list[Aim]:
     """At least three times as fast, the first time too."""
     theirs = results.of(BIOIO, images=10_000)
@@ -112,6 +124,7 @@ is read by any of them. Seconds count from when the libraries are imported.
     contestants=contestants,
     repeats=lambda case: 1,
     aims=aims,
+    text=text,
 )
 
 

@@ -18,6 +18,7 @@ SCRIPTS = (
     "sources",
     "headers",
     "tables",
+    "power_cut",
     "slurm",
     "pixel_classification",
 )

@@ -1,12 +1,14 @@
-"""A server on loopback that speaks as much of OMERO.web's API as its documentation describes and we ask.
+"""A server on loopback that speaks as much of OMERO.web's API as we ask.
 
-Written by OMERO's documentation of the JSON API, of webgateway and of the web client's annotations. It has a
-dataset of images, and a screen of a plate, both with tags and key-value pairs; it wants a login, or is
-public; it can forget its sessions, fail now and then, and it counts what it is asked.
+Its addresses, fields and refusals are those of the source of omero-web 5.31 and omero-marshal: the JSON API,
+webgateway, and the web client's annotations. It has a dataset of images, and a screen of a plate, both with
+tags and key-value pairs, and keeps those that are written; it wants a login, or is public; it can forget its
+sessions, fail now and then, and it counts what it is asked.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 import threading
 from collections import Counter
@@ -19,6 +21,8 @@ from typing import Any
 import cv2
 import numpy as np
 from flask import Flask, Response, jsonify, redirect, request
+
+from pixmake.images.remote.omero import NAMESPACE
 
 USER, PASSWORD, SESSION_KEY = "ben", "correct horse battery staple", "0b30ee4a-c0b2-4b0f-9c61-f48b31bcad8c"
 DATASET, SCREEN, PLATE, FORBIDDEN = 51, 3, 7, 99
@@ -35,12 +39,18 @@ class Omero:
     public: bool = False
     fails_every: int = 0
     """Every so many requests it answers 503."""
+    retry_after: str = ""
+    """What it asks to wait then."""
     fails_always: str = ""
     """The path of which it answers 500."""
     sizes: dict[str, int] = field(default_factory=lambda: {"t": 1, "c": 2, "z": 1})
     """Of the dataset's images."""
     unstable: bool = False
     """Of images of one name, those on the next page may be the same again, the first time they are asked."""
+    read_only: bool = False
+    """Whether who is logged in may read and not annotate."""
+    written: dict[int, tuple[int, list[list[str]]]] = field(default_factory=dict)
+    """Of each annotation that was written, its image and its pairs."""
     url: str = ""
     asked: Counter[str] = field(default_factory=Counter)
     """How often each path was asked for."""
@@ -59,7 +69,9 @@ class Omero:
         self.sessions.clear()
 
 
-def image(number: int, name: str, sizes: dict[str, int], *, channels: bool = False) -> dict[str, Any]:
+def image(
+    number: int, name: str, sizes: dict[str, int], *, channels: bool = False, annotate: bool = True
+) -> dict[str, Any]:
     """An image with its pixels, as omero-marshal writes it."""
 
     def length(value: float, unit: str) -> dict[str, Any]:
@@ -82,7 +94,10 @@ def image(number: int, name: str, sizes: dict[str, int], *, channels: bool = Fal
         "@type": "http://www.openmicroscopy.org/Schemas/OME/2016-06#Image",
         "Name": name,
         "AcquisitionDate": 1252939626000,
-        "omero:details": {},
+        "omero:details": {
+            "@type": "TBD#Details",
+            "permissions": {"@type": "TBD#Permissions", "canAnnotate": annotate, "canEdit": annotate},
+        },
         "Pixels": pixels,
     }
 
@@ -138,7 +153,8 @@ def application(server: Omero) -> Flask:
         if request.path == server.fails_always:
             return Response("Internal Server Error", 500)
         if server.fails_every and number % server.fails_every == 0:
-            return Response("Service Unavailable", 503)
+            asks = {"Retry-After": server.retry_after} if server.retry_after else {}
+            return Response("Service Unavailable", 503, asks)
         return None
 
     def refused() -> Any:
@@ -153,6 +169,7 @@ def application(server: Omero) -> Flask:
 
     def answer(content: Any, status: int = 200) -> Response:
         made = jsonify(content)
+        made.headers["X-OMERO-ApiVersion"] = "0.2"
         made.status_code = status
         if request.args.get("bsession") == SESSION_KEY:
             remember(made)
@@ -183,11 +200,16 @@ def application(server: Omero) -> Flask:
 
     @app.get("/api/v0/token/")
     def token() -> Any:
-        made = secrets.token_hex(16)
-        server.tokens.add(made)
-        response = answer({"data": made})
-        response.set_cookie("csrftoken", made)
+        # as Django does: one secret in the cookie, under another mask in each answer
+        secret = request.cookies.get("csrftoken") or secrets.token_hex(16)
+        server.tokens.add(secret)
+        response = answer({"data": secrets.token_hex(16) + secret})
+        response.set_cookie("csrftoken", secret)
         return response
+
+    def has_token() -> bool:
+        secret = request.cookies.get("csrftoken")
+        return secret in server.tokens and request.headers.get("X-CSRFToken", "").endswith(str(secret))
 
     @app.get("/api/v0/servers/")
     def servers() -> Any:
@@ -195,8 +217,7 @@ def application(server: Omero) -> Flask:
 
     @app.post("/api/v0/login/")
     def login() -> Any:
-        given = request.headers.get("X-CSRFToken")
-        if given not in server.tokens or request.cookies.get("csrftoken") != given:
+        if not has_token():
             return Response("CSRF verification failed", 403)
         form = request.form
         if (form.get("username"), form.get("password"), form.get("server")) != (USER, PASSWORD, "1"):
@@ -235,7 +256,10 @@ def application(server: Omero) -> Flask:
             f"plates/{PLATE}": plate,
             f"plates/{PLATE}/wells": bare,
             **{f"wells/{well['@id']}": well for well in wells(server)},
-            **{f"images/{n}": image(n, name, server.sizes, channels=True) for n, name in NAMES.items()},
+            **{
+                f"images/{n}": image(n, name, server.sizes, channels=True, annotate=not server.read_only)
+                for n, name in NAMES.items()
+            },
             "images/1": image(1, "field 0", {"t": 1, "c": 2, "z": 1}, channels=True),
         }
         if path.endswith(str(FORBIDDEN)):
@@ -261,7 +285,34 @@ def application(server: Omero) -> Flask:
                     for tag in said:
                         link = {**link, "id": len(made)}
                         made.append({"id": number, "class": "TagAnnotationI", "textValue": tag, "link": link})
-        return answer({"annotations": made, "experimenters": []})
+        own = server.written.items() if of_kind is MAPS else ()
+        for number, (parent, values) in own:
+            if str(parent) in request.args.getlist("image"):
+                link = {"id": 10_000 + number, "parent": {"id": parent, "class": "ImageI"}}
+                about = {"id": number, "class": "MapAnnotationI", "values": values, "link": link}
+                made.append({**about, "ns": NAMESPACE, "permissions": {"canEdit": not server.read_only}})
+        page, limit = int(request.args.get("page", 1)), int(request.args.get("limit", 20_000))
+        return answer({"annotations": made[(page - 1) * limit : page * limit], "experimenters": []})
+
+    @app.post("/webclient/annotate_map/")
+    def annotate_map() -> Any:
+        if not has_token():
+            return Response("<html>CSRF Error</html>", 403)
+        denied = refused()
+        if denied is not None:
+            return denied
+        if server.read_only:  # the web client's page for whatever went wrong
+            return Response("<html>SecurityViolation</html>", 500)
+        values = json.loads(request.form["mapAnnotation"])
+        numbers = [int(number) for number in request.form.getlist("annId")]
+        if not numbers:
+            assert request.form["ns"] == NAMESPACE
+            for parent in map(int, request.form.getlist("image")):
+                numbers.append(900 + len(server.written))
+                server.written[numbers[-1]] = parent, values
+        for number in numbers:
+            server.written[number] = server.written[number][0], values
+        return jsonify(annId=numbers)
 
     @app.get("/webgateway/render_image/<int:number>/<int:z>/<int:t>/")
     def render(number: int, z: int, t: int) -> Any:

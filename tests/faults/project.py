@@ -72,7 +72,7 @@ def command(entry: str) -> list[str]:
 def run(folder: Path, entry: str = "pixmake run") -> subprocess.CompletedProcess[str]:
     """A run that nothing disturbs."""
     return subprocess.run(
-        command(entry), cwd=folder, capture_output=True, text=True, timeout=1200, check=False
+        command(entry), cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
 
 

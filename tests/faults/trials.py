@@ -37,7 +37,8 @@ LEFT_SECONDS = 3.0
 END_SECONDS = 5.0
 """A run that is told to end has ended after so long."""
 DISK = 20 * 1024 * 1024
-PATIENCE = 1200.0
+PATIENCE = 300.0
+"""Seconds of a run after which it hangs."""
 
 
 @dataclass(frozen=True)
@@ -293,7 +294,7 @@ def _edit(folder: Path, trial: Trial) -> None:
 def expected(folder: Path) -> Mapping[str, str]:
     """What a run that nothing disturbs leaves."""
     folder.mkdir(parents=True)
-    make_project(folder)
+    make_project(folder, page=False)
     ended = run(folder)
     if ended.returncode:
         raise SystemExit(f"the project of the trials cannot be run: {ended.stderr[-2000:]}")

@@ -29,10 +29,10 @@ def test_the_first_change(tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "tests", tmp_path / "tests", ignore=ignored)
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     package = tmp_path / "workflow/pixmake"
-    key = key.removeprefix("class Images(_Model):\n")
+    key = key.removeprefix("class Images(Model):\n")
     changed(
         package / "config/images.py",
-        ("class Tile(_Model):", f"{model}\n\nclass Tile(_Model):"),
+        ("class Tile(Model):", f"{model}\n\nclass Tile(Model):"),
         ("    omero: Omero", f"{key}\n    omero: Omero"),
         ('"phenodata", "zarr"', '"phenodata", "listing", "zarr"'),
     )

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pixmake
-from pixmake.config.models import KINDS
+from pixmake.config.models import OWN_KINDS
 
 
 def test_examples_in_docstrings() -> None:
@@ -29,7 +29,7 @@ def test_what_runs_in_other_environments_needs_the_standard_library_alone() -> N
     """The rooms that run in a step's own Python import nothing that it may not have."""
     rooms = "job.record job.task job.run base.placeholders job.gathered base.python_calls job.warm_server "
     rooms += "job.rehearsal images.read job.client job.runners.programs "
-    rooms += " ".join(f"job.runners.{kind}" for kind in KINDS)
+    rooms += " ".join(f"job.runners.{kind}" for kind in OWN_KINDS)
     code = (
         "import sys; before = set(sys.modules)\n"
         f"for room in {rooms.split()!r}: __import__('pixmake.' + room)\n"

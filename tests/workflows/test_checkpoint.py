@@ -56,6 +56,7 @@ def values(project: Project, step: str) -> dict[str, dict[str, str]]:
     return {row["id"]: row for row in project.rows() if row["step"] == step}
 
 
+@pytest.mark.slow
 def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
     """One job a frame, with the video's metadata; a bad video fails alone; other frames are found again."""
     film(project.folder / "data/a.avi", 20)
@@ -102,6 +103,7 @@ def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
     assert "measure/a_frame000005" not in ran_since(project, before), "a frame that is the same stays"
 
 
+@pytest.mark.slow
 def test_example_of_the_page(project: Project) -> None:
     """What docs/checkpoints.md shows runs as it stands there; two images of one name are told."""
     follow("checkpoints.md", project)
@@ -130,6 +132,7 @@ def test_example_of_the_page(project: Project) -> None:
     assert project.snakemake().code == 0
 
 
+@pytest.mark.slow
 def test_config_of_another_name_reaches_the_nodes(project: Project) -> None:
     """On a node, too, a config that stands in place of the project's is the one that counts."""
     film(project.folder / "data/a.avi", 2)

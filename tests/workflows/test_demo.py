@@ -6,7 +6,11 @@ import csv
 import re
 import subprocess
 import sys
+from itertools import product
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from tests.conftest import REPOSITORY, Project
 
@@ -72,3 +76,28 @@ def test_what_the_readme_shows_works_in_a_new_project(demo: Project) -> None:
     tried = demo.pixmake("try", "images_A1_2024-03-04", "--config", "config/readme.yaml")
     assert tried.code == 0, tried.err
     assert "area = " in tried.out
+
+
+def test_beside_pictures_of_an_instrument(tmp_path: Path) -> None:
+    """`pixmake init .` beside a plate's images: check finds no problem, the run measures what is there."""
+    project = Project(tmp_path)
+    for column, channel in product((3, 4), (1, 2)):
+        pixels = np.random.default_rng(column).normal(300, 20, (64, 64)).astype(np.uint16)
+        cv2.circle(pixels, (30, 30), 4 * column, 1000 * channel, -1)
+        path = project.folder / f"Images/r02c{column:02d}f01p01-ch{channel}sk1fk1fl1.tiff"
+        path.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), pixels)
+    begun = project.pixmake("init", ".")
+    assert begun.code == 0, begun.err
+    assert begun.out.splitlines()[-1] == "next: pixmake check, pixmake try 02_03_01, then snakemake --cores 4"
+    checked = project.pixmake("check")
+    assert (checked.code, checked.err) == (0, ""), checked.err
+    done = project.snakemake()
+    assert done.code == 0, done.err
+    rows = {row["id"]: row for row in project.rows() if row["step"] == "measure"}
+    assert {name: (row["row"], row["column"], row["objects"]) for name, row in rows.items()} == {
+        "02_03_01": ("02", "03", "1"),
+        "02_04_01": ("02", "04", "1"),
+    }
+    assert float(rows["02_04_01"]["area"]) > float(rows["02_03_01"]["area"]) > 300
+    assert float(rows["02_03_01"]["brightness_2"]) > 1.5 * float(rows["02_03_01"]["brightness_1"])

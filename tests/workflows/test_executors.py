@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 from tests.conftest import Project
 
@@ -30,6 +31,7 @@ def test_settings_reach_the_rules(small: Project, tmp_path: Path) -> None:
     assert ended.last_words.endswith("there is no executor 'tow' (known: default)")
 
 
+@pytest.mark.slow
 def test_slices_give_the_tables_of_one_run(small: Project) -> None:
     """A table in slices gives the same tables, says how many failed, and does nothing twice."""
     small.write("images/p2.png", b"broken")

@@ -175,11 +175,14 @@ with tifffile.TiffWriter("a.tif") as file:
 (scene,) = slides.scenes("a.tif")
 part = slides.pixels("a.tif", 0, 0, (slice(10, 60), slice(20, 90), slice(0, 3)))
 small = slides.pixels("a.tif", 0, 1, (slice(100, 150), slice(30, 60), slice(0, 3)))
+edge = slides.pixels("a.tif", 0, 0, (slice(500, 530), slice(760, 780), slice(0, 3)))
 print(json.dumps({
     "levels": [list(level.shape) for level in scene.levels],
     "sizes": [level.pixel_size["x"] for level in scene.levels],
     "part": bool((part == full[10:60, 20:90, ::-1]).all()),
     "small": bool((small == full[::2, ::2][100:150, 30:60, ::-1]).all()),
+    "edge": bool((edge[:12, :8] == full[500:, 760:, ::-1]).all()),
+    "outside": bool(edge.any(axis=2)[12:].any() or edge.any(axis=2)[:, 8:].any()),
 }))
 """)
     assert found == {
@@ -187,6 +190,8 @@ print(json.dumps({
         "sizes": [[0.5, "micrometer"], [1.0, "micrometer"]],
         "part": True,
         "small": True,
+        "edge": True,
+        "outside": False,  # black
     }
 
 

@@ -89,6 +89,7 @@ def undisturbed(project: Project) -> tuple[bytes, bytes]:
     return project.tables()
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on(slow: Project) -> None:
     """After SIGKILL nothing runs on; `pixmake run` removes the lock and finishes what was not done."""
     process = start(slow)

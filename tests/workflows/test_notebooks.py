@@ -118,6 +118,7 @@ def test_functions_of_a_notebook(trial: Folder) -> None:
     assert printed(cells[4]).count("in a process") == 6
 
 
+@pytest.mark.slow
 def test_the_page_of_examples(tmp_path: Path) -> None:
     """The examples of docs/python.md are a notebook that runs in a new project."""
     make_project(tmp_path / "demo")

@@ -46,6 +46,11 @@ def test_plate(project: Project) -> None:
         assert lines[:2] == ["# header image,s,s,l,s,s,d", "Image,id,channel,c,cell_line,compound,mean"]
         assert lines[2] == f"1,omero_1_t0_c0_z0,DAPI,0,HeLa,,{float(rows[0]['mean'])}"
         assert "is there already" in project.pixmake("export", "omero-csv").err
+        sent = project.pixmake("export", "omero-pairs", environment=LOGIN)
+        assert (sent.code, sent.out) == (0, f"{server.url}: 10 of 10 images have their key-value pairs\n")
+        means = {int(row["image_id"]): row for row in rows if row["c"] == "1"}
+        image, values = server.written[900]
+        assert values[1] == [f"mean ({means[image]['id']})", str(float(means[image]["mean"]))]
     assert holding(project.folder, PASSWORD) == []
     for cookie in server.sessions:
         assert holding(project.folder, cookie) == []

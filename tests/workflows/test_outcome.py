@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
+import pytest
 from tests.conftest import Project
 
 SUMMARY = """\
@@ -57,6 +59,7 @@ def test_tables_and_functions(small: Project) -> None:
     assert {"report.html", "measurements.csv", "by_level.csv", "curve.svg"} <= names
 
 
+@pytest.mark.slow
 def test_only_what_a_change_touches(small: Project) -> None:
     """A changed function runs again with what needs it; no image runs again."""
     with_functions(small)
@@ -84,9 +87,20 @@ def test_a_function_that_fails_loses_no_table(small: Project) -> None:
 
 
 def test_compiled_text_does_the_same(small: Project) -> None:
-    """What `pixmake compile` prints makes the same files."""
+    """What `pixmake compile` prints makes the same files, and makes again what is damaged or lost."""
     with_functions(small)
     assert small.pixmake("compile", "-o", "plan.smk").code == 0
     ended = small.snakemake("-s", "plan.smk")
     assert ended.code == 0, ended.err
     assert (small.folder / "results/curve.svg").exists()
+    before, tables = small.started(), small.tables()
+    small.write("results/measure/p1.json", "")
+    (small.folder / "results/.records.jsonl").unlink()
+    shutil.rmtree(small.folder / ".snakemake/pixmake/listed", ignore_errors=True)
+    ended = small.snakemake("-s", "plan.smk")
+    assert ended.code == 0, ended.err
+    assert "pixmake: damaged, to be made again: results/measure/p1.json (it is empty)" in ended.err
+    assert "pixmake: 1 result is missing, to be made again" in ended.err
+    now = small.started()
+    assert {job for job in now if now[job] != before[job]} == {"measure/p1"}
+    assert small.tables() == tables

@@ -64,6 +64,7 @@ def configure(project: Project, steps: Mapping[str, object], **images: object) -
     project.configure(images={"table": "config/images.csv", "root": "images", **images}, steps=steps)
 
 
+@pytest.mark.slow
 def test_a_row_a_plane(planes: Project, ran_since: Callable[[Project, Mapping[str, str]], set[str]]) -> None:
     """Each job gets its plane as `yx` and the size of a pixel, a step over all times its planes one by one.
     A part that is not there, or does not have these axes, is told at once."""

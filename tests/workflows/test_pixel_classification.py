@@ -48,6 +48,7 @@ def spotted(tmp_path_factory: pytest.TempPathFactory, make_project: Callable[[Pa
     return project
 
 
+@pytest.mark.slow
 def test_from_strokes_to_objects(spotted: Project, ran_since: Callable[..., set[str]]) -> None:
     """Train, run: classes, areas and objects of each picture; one of another depth fails alone."""
     missing = spotted.pixmake("check")

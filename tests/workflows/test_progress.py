@@ -96,6 +96,7 @@ def test_live_display(two_steps: Project) -> None:
     assert written.rfind("\x1b[?25h") > written.rfind("\x1b[?25l")  # the cursor is back
 
 
+@pytest.mark.slow
 def test_lines_in_a_log(two_steps: Project) -> None:
     """Without a terminal: plain lines, at the end six; a resumed run counts what was done before."""
     ended = two_steps.snakemake()

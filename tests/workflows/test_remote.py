@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from tests.conftest import Project
 from tests.objectstore import KEY, SECRET, Bucket, WebFolder
 
@@ -121,6 +122,7 @@ def group(images):
 """
 
 
+@pytest.mark.slow
 def test_every_kind_of_step_gets_its_image(project: Project, web: WebFolder, bucket: Bucket) -> None:
     first, second = picture(40), picture(80)
     bucket.put("x y/a.png", first)
@@ -181,6 +183,7 @@ def test_every_kind_of_step_gets_its_image(project: Project, web: WebFolder, buc
     assert round(found["b"]["value"] / 40) == 2 and round(found["a"]["value"] / 40) == 1
 
 
+@pytest.mark.slow
 def test_planes_of_a_plate_read_their_chunks_alone(project: Project, bucket: Bucket) -> None:
     import zarr
 

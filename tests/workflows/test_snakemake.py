@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from tests import omezarr
-from tests.conftest import Project
+from tests.conftest import REPOSITORY, Project
 
 
 @pytest.fixture
@@ -81,6 +82,7 @@ def test_summary_report_and_deletion(two_steps: Project) -> None:
     assert [path for path in (two_steps.folder / "results").rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.slow
 def test_without_the_profile(two_steps: Project) -> None:
     """Snakemake's own defaults give the same tables, and a block of text for each image."""
     assert two_steps.snakemake().code == 0
@@ -193,3 +195,35 @@ def test_problems_stop_before_anything_runs(two_steps: Project) -> None:
         assert ended.code == 1
         assert [line for line in ended.err.splitlines() if not line.startswith("Using ")] == expected
     assert not (two_steps.folder / "results").exists()
+
+
+def test_page_for_those_who_know_snakemake(two_steps: Project) -> None:
+    """The workflow of docs/snakemake.md with a project as a module runs; `prefix` is refused in words."""
+    page = (REPOSITORY / "docs/snakemake.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (top,) = [block for block in blocks if "module trial" in block]
+    (own,) = [block for block in blocks if "rule ranking" in block]
+    (two_steps.folder / "Snakefile").rename(two_steps.folder / "pixmake.smk")
+    two_steps.write("Snakefile", top)
+    ended = two_steps.snakemake()
+    assert ended.code == 0, ended.err
+    assert (two_steps.folder / "top.txt").read_text().startswith("5 ")
+    assert (two_steps.folder / "trial/results/logs/find/p1.log").exists()
+    assert not (two_steps.folder / "results").exists()
+    again = two_steps.snakemake("-n")
+    assert "Nothing to be done" in again.err + again.out
+    for key, value in (("prefix", '"one"'), ("replace_prefix", '{"results/": "one/"}')):
+        two_steps.write(
+            "Snakefile", top.replace("    config:\n", f"    {key}:\n        {value}\n    config:\n")
+        )
+        refused = two_steps.snakemake("-n")
+        assert refused.code == 1
+        assert refused.last_words == (
+            f"pixmake: module: {key}: is not for a project of pixmake, "
+            "whose files name each other by their paths "
+            '(say where results go by its config: {**config, "results": "…/results"})'
+        )
+    two_steps.write("Snakefile", f'include: "pixmake.smk"\n\n\n{own}')
+    would = two_steps.snakemake("-n", "ranking")
+    assert would.code == 0, would.err + would.out
+    assert "1 × ranking" in would.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.conftest import Project
 
 ANALYSIS = """\
@@ -60,6 +61,7 @@ def test_what_cannot_be_imported_is_the_images_failure(small: Project) -> None:
         assert record["run"]["warm"]
 
 
+@pytest.mark.slow
 def test_libraries_keep_the_variables_that_they_set(small: Project) -> None:
     """Whatever a job's own environment is, as in a process that imports by itself (OpenCV sets one)."""
     analysis = (

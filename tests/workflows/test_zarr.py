@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy.ndimage import gaussian_filter
 from skimage.measure import label, regionprops
 from tests import omezarr
@@ -79,6 +80,7 @@ def make(project: Project, version: str = "0.4") -> dict[str, np.ndarray]:
     return fields
 
 
+@pytest.mark.slow
 def test_a_plate_in_tiles(
     project: Project, ran_since: Callable[[Project, Mapping[str, str]], set[str]]
 ) -> None:

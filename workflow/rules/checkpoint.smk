@@ -54,6 +54,7 @@ for step in plan.steps:
             pixmake_later.any_rule(step.name)
         input:
             **pixmake_later.inputs_of_any(plan, checkpoints, step.name),
+            again=pixmake_again.force,
         output:
             **pixmake_later.outputs_of_any(plan, step),
         log:

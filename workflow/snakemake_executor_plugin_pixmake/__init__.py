@@ -21,6 +21,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         self.in_groups: set[Any] = set()
         self.looks_ahead = not self.cores
         self.failed = False
+        self.unloaded = threading.Lock()
         self.not_begun: set[Any] = set()
         from pixmake.rules.ending import know_executor
 
@@ -216,13 +218,13 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     ) -> None:
         from pixmake.job import client
 
-        connection = client.connect(owner, words[2], environment)
+        connection = client.connect(owner, words[2], environment, client.holder_of(words))
         if connection is None:
             by_command()
             return
         with contextlib.closing(connection), self._turn(job):
             with self._known(connection):
-                reply = client.ask(connection, words, environment)
+                reply = client.ask(connection, words, environment) or self._died_loading(words)
             if self.cancelled:
                 raise SpawnedJobError
             if self.ends and not reply:
@@ -230,10 +232,27 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
                     return  # it was, in the moment in which it was to end
                 raise SpawnedJobError
             if reply:
+                if why := client.why_not_loaded(reply, words):
+                    self._end_unloaded(why)
+                    raise SpawnedJobError
                 if client.settle(owner, words, reply, lambda: _explained(words, reply, environment)):
                     raise SpawnedJobError
                 return
         by_command()
+
+    def _died_loading(self, words: list[str]) -> str:
+        from pixmake.job import client
+
+        return "" if self.cancelled or self.ends else client.died_loading(words)
+
+    def _end_unloaded(self, why: str) -> None:
+        """Say once why no image of a step can be worked on, and end the run."""
+        if self.unloaded.acquire(blocking=False):  # the jobs that run at one time learn it at one time
+            from pixmake.rules.snakemake_internals import begin_no_more
+
+            print(f"pixmake: {why}", file=sys.stderr, flush=True)
+            begin_no_more(self.workflow)
+            self.end_jobs()
 
 
 def _words(

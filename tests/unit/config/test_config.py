@@ -33,6 +33,24 @@ def problems(tmp_path: Path, text: str) -> list[str]:
     return [str(problem).replace(str(path), "config.yaml") for problem in raised.value.problems]
 
 
+@pytest.mark.parametrize(
+    ("text", "removed"),
+    [
+        (GOOD + "keep: results\n", True),
+        (GOOD, False),
+        (GOOD.replace("png", "csv") + "keep: results\n", False),
+        (GOOD.replace("{mask: png}", "{mask: png, cells: cells.TSV}") + "keep: failed\n", False),
+        (GOOD.replace("needs: [find]", "needs_all: [find]\n    per: all") + "keep: failed\n", False),
+    ],
+    ids=["masks", "all stay", "a table", "a mask and a table", "needed all at once"],
+)
+def test_files_that_are_removed_on_the_way(tmp_path: Path, text: str, removed: bool) -> None:
+    """Those that nothing but jobs of single images needs: not the tables of which one of all is made."""
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    assert load_config(path).is_temporary("find") == removed
+
+
 def test_defaults(tmp_path: Path) -> None:
     """A config needs a table and a step; all else has a default."""
     path = tmp_path / "config.yaml"

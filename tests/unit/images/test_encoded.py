@@ -88,3 +88,23 @@ def test_text_is_cut_short_by_its_numbers() -> None:
     assert not examined(whole[:-3]).is_whole
     assert examined(b"P3 1 1 255 7 8 9").is_whole
     assert not examined(b"P3 1 1 255 7 8").is_whole
+
+
+def test_colours_of_16_bits(tmp_path: Path) -> None:
+    """Of a PNG none is cut to 8."""
+    deep = np.random.default_rng(1).integers(0, 60000, (20, 31, 3)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "a.png"), deep)
+    found = read_image(tmp_path / "a.png")
+    assert found.dtype == np.uint16
+    assert np.array_equal(found, deep)
+
+
+def test_inks_of_a_jpeg_are_colours(tmp_path: Path) -> None:
+    """CMYK comes as blue, green, red, not as four inks."""
+    inks = np.zeros((16, 16, 4), np.uint8)
+    inks[..., 0], inks[:8, :, 1], inks[..., 3] = 200, 100, 30
+    picture = Image.fromarray(inks, "CMYK")
+    picture.save(tmp_path / "a.jpg", quality=100)
+    found = read_image(tmp_path / "a.jpg")
+    assert found.shape == (16, 16, 3)
+    assert np.abs(found.astype(int) - np.asarray(picture.convert("RGB"))[..., ::-1]).max() <= 4

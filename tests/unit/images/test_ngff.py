@@ -15,7 +15,7 @@ from ome_zarr_models import open_ome_zarr
 from tests import omezarr
 
 from pixmake.images import ngff
-from pixmake.images.axes import ImageError
+from pixmake.images.axes import Described, ImageError
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.read import describe, read_file, read_image, write_file
 from pixmake.images.remote.objects import configure
@@ -103,6 +103,7 @@ def test_what_is_no_image(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ImageError, match=why):
             ngff.describe(str(tmp_path / name))
+    assert not (tmp_path / "none.zarr").exists()
 
 
 def array(path: Path, form: Literal[2, 3], **more: Any) -> str:
@@ -237,3 +238,24 @@ def test_numbers_come_in_the_order_of_this_machine(tmp_path: Path, dtype: str) -
     assert describe(path).dtype == str(values.dtype.newbyteorder("="))
     np.save(tmp_path / "a.npy", values)
     assert read_file(tmp_path / "a.npy").dtype.isnative
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_smaller_levels_are_as_bright(dtype: str, tmp_path: Path) -> None:
+    """A level's pixels are rounded means of the full level's: measured on it, an image is not darker."""
+    image = np.random.default_rng(1).integers(0, 21, (2, 1100, 1300)).astype(dtype)
+    write_zarr(
+        image,
+        tmp_path / "image.zarr",
+        Source(described=Described("cyx", image.shape, dtype)),
+        name="filtered",
+    )
+    group = zarr.open_group(tmp_path / "image.zarr", mode="r")
+    multiscales: Any = group.attrs["ome"]["multiscales"]
+    levels = [np.asarray(group[each["path"]][:]) for each in multiscales[0]["datasets"]]
+    assert [level.shape for level in levels] == [(2, 1100 // n, 1300 // n) for n in (1, 2, 4, 8)]
+    assert [level.dtype for level in levels] == [image.dtype] * 4
+    assert [level.mean() for level in levels] == pytest.approx([image.mean()] * 4, abs=0.01)
+    blocks = image.reshape(2, 275, 4, 325, 4).mean((2, 4))
+    expected = np.round(blocks) if dtype != "float32" else blocks
+    assert np.allclose(levels[2], expected, atol=1e-5)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +26,8 @@ from tests.omeroserver import (
 from pixmake.base.errors import PixmakeError
 from pixmake.config.images import Images
 from pixmake.images.read import read_image
-from pixmake.images.remote import omero
+from pixmake.images.remote import objects, omero
+from pixmake.images.remote.objects import RemoteError
 from pixmake.table.groups import make_groups
 from pixmake.table.sources import read_images
 from pixmake.table.table import Table
@@ -138,6 +142,10 @@ def test_zarr_by_a_template(server: Omero) -> None:
     table = read(server, dataset=DATASET, zarr="s3://bucket/{image_id}.zarr", split=["c"])
     assert column(table, "path")[:2] == ["s3://bucket/102.zarr", "s3://bucket/102.zarr"]
     assert column(table, "c")[:2] == [0, 1]
+    keys = {"dataset": DATASET, "zarr": "s3://bucket/{image_id}.zarr"}
+    ids = [group.id for group in make_groups(table, asked(server, split=["c"], **keys))]
+    assert ids[:2] == ["a_102_c0", "a_102_c1"]  # not of the bucket
+    assert ids[-4::2] == ["same_103_c0", "same_104_c0"]
     table = read(server, plate=PLATE, zarr="plates/{plate_id}.zarr/{row}/{column}/{field}")
     assert column(table, "path")[3] == "plates/7.zarr/A/2/1"
     said = problem(server, dataset=DATASET, zarr="{gene}.zarr")
@@ -231,3 +239,92 @@ def test_server_that_fails_now_and_then() -> None:
         table = read(server, dataset=DATASET)
         assert sorted(column(table, "image_id")) == [101, 102, 103, 104, 105]
         assert server.asked[f"/api/v0/m/datasets/{DATASET}/images/"] >= 4
+
+
+PAIRS = {101: [("cells", "17"), ("mean area", "85.2")], 102: [("cells", "3")]}
+
+
+def of_image(server: Omero, image: int) -> list[list[list[str]]]:
+    return [values for parent, values in server.written.values() if parent == image]
+
+
+@pytest.mark.usefixtures("ben")
+def test_key_value_pairs_are_written_once(server: Omero) -> None:
+    """In an annotation of ours, which is changed the next time; those of others stay."""
+    client = omero.connect(server.url)
+    assert list(omero.put_pairs(client, PAIRS)) == [101, 102]
+    forget()
+    server.expire()  # a new process, whose cookie holds no longer
+    assert list(omero.put_pairs(omero.connect(server.url), {101: [("cells", "18")]})) == [101]
+    assert of_image(server, 101) == [[["cells", "18"]]]
+    assert of_image(server, 102) == [[["cells", "3"]]]
+
+
+@pytest.mark.usefixtures("ben")
+def test_who_may_read_alone(server: Omero) -> None:
+    """Reads all there is; writing says what is missing, and is tried once."""
+    server.read_only = True
+    assert len(read(server, dataset=DATASET, split=["c"]).frame) == 10
+    client = omero.connect(server.url)
+    with pytest.raises(PixmakeError) as raised:
+        list(omero.put_pairs(client, PAIRS))
+    assert str(raised.value).replace(server.url, "SERVER") == (
+        "SERVER: ben may read image 101, but not annotate it (its group has to be read-annotate for that; "
+        "`pixmake export omero-csv` needs no permission)"
+    )
+    assert server.asked["/webclient/annotate_map/"] == 1
+
+
+def test_the_public_writes_nothing() -> None:
+    """Without a login it is not even asked."""
+    with omero_server(public=True) as server:
+        with pytest.raises(PixmakeError, match="the server wants a login"):
+            list(omero.put_pairs(omero.connect(server.url), PAIRS))
+        assert not server.asked["/webclient/annotate_map/"]
+
+
+@pytest.mark.usefixtures("ben")
+@pytest.mark.parametrize("asked", ["3600", "Wed, 21 Oct 2099 07:28:00 GMT"])
+def test_a_busy_server_does_not_say_how_long_one_waits(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for an hour, or for years: it gets some seconds."""
+    monkeypatch.setattr(omero, "_LONGEST_PAUSE", 0.05)
+    begun = time.monotonic()
+    with omero_server(fails_every=5, retry_after=asked) as server:
+        assert len(read(server, dataset=DATASET).frame) == 5
+        assert server.asked.total() > 5
+    assert time.monotonic() - begun < 20
+
+
+def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that accepts and never answers: after some tries, together less than four minutes."""
+    longest = omero._TIMEOUT[0] + omero._TIMEOUT[1] + omero._LONGEST_PAUSE
+    assert longest * omero._SILENT_TRIES < 5 * 60 and omero._TIMEOUT[1] * omero._SILENT_TRIES < 4 * 60
+    monkeypatch.setattr(omero, "_TIMEOUT", (0.2, 0.2))
+    monkeypatch.setattr(omero, "_PAUSE", 0)
+    begun = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as server:
+        client = omero.Client(f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(PixmakeError, match="does not answer in time"):
+            client.get("api/v0/m/datasets/")
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.usefixtures("ben")
+def test_an_answer_that_is_too_large(server: Omero, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A plane has a limit of its own, and that of all local copies; what came of it is not kept."""
+    path = omero.plane_uri(server.url, 102, 0, 0, None)
+    size = len(omero.fetch_plane(path))
+    objects.configure({"cache": str(tmp_path / "cache"), "cache_size": size - 1})
+    try:
+        with pytest.raises(
+            RemoteError, match=f"has {size} bytes, more than all local copies may have together"
+        ):
+            objects.local_file(path)
+    finally:
+        objects.configure({})
+    assert not [each for each in tmp_path.rglob("*") if each.is_file()]
+    monkeypatch.setattr(omero, "LARGEST_ANSWER", size - 1)
+    with pytest.raises(
+        PixmakeError, match=rf"render_image/102/0/0/: the answer has more than {size - 1} bytes"
+    ):
+        omero.fetch_plane(path)

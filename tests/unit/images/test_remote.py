@@ -268,6 +268,22 @@ def test_an_object_larger_than_all_copies_may_be_is_refused(web: WebFolder, tmp_
     assert copies.count(tmp_path, 0) == 3_000
 
 
+def test_what_a_broken_download_has_booked_is_given_back(web: WebFolder, tmp_path: Path) -> None:
+    """After a failure there is as much room for local copies as before."""
+    uri = web.put("broken.bin", b"x" * 200_000)
+    remote.configure({"cache": str(tmp_path), "cache_size": 250_000, "retries": 0})
+    version = remote.version(uri)
+    remote.configure(None, {uri: str(version)})
+    web.traffic.cut_every = 1
+    with pytest.raises(RemoteError, match="cannot be read"):
+        remote.open_bytes(uri)
+    web.traffic.reset()
+    assert copies.count(tmp_path, 0) == 0
+    assert not list(tmp_path.rglob("*.part"))
+    assert len(remote.open_bytes(uri)) == 200_000
+    assert copies.count(tmp_path, 0) == 200_000
+
+
 def test_a_silent_server_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One that accepts and says nothing: after a stated time, whatever number of retries is left."""
     monkeypatch.setattr(remote, "SILENT_SECONDS", 0.2)

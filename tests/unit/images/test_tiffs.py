@@ -255,3 +255,38 @@ def test_files_that_are_not_whole(tmp_path: Path) -> None:
                 assert np.array_equal(plane, values[2])
                 outcomes.add("read")
         assert "told" in outcomes, json.dumps(name)
+
+
+def test_signed_numbers_of_imagej(tmp_path: Path) -> None:
+    """Stored with 32768 added, which a line notes; other calibrations of ImageJ's are of densities."""
+    signed = np.random.default_rng(0).integers(-30000, 30000, (2, 20, 30)).astype(np.int16)
+    stored = (signed.astype(np.int32) + 32768).astype(np.uint16)
+    said = "ImageJ=1.54f\nimages=2\nslices=2\ncf=0\nc0=-32768.0\nc1=1.0\nvunit=Gray Value\n"
+    stack, plane, density = tmp_path / "stack.tif", tmp_path / "plane.tif", tmp_path / "density.tif"
+    tifffile.imwrite(stack, stored, description=said, metadata=None, photometric="minisblack")
+    one = said.replace("images=2\nslices=2\n", "")
+    tifffile.imwrite(plane, stored[0], description=one, metadata=None, photometric="minisblack")
+    other = one.replace("c0=-32768.0", "c0=12.5")
+    tifffile.imwrite(density, stored[0], description=other, metadata=None, photometric="minisblack")
+    assert describe(stack).dtype == describe(plane).dtype == "int16"
+    assert np.array_equal(read_image(stack, None, "zyx"), signed)
+    part = {"z": 1, "y": 3, "height": 5, "x": 2, "width": 4}
+    assert np.array_equal(read_image(stack, part), signed[1, 3:8, 2:6])
+    assert np.array_equal(read_image(stack, {"page": 1}), signed[1])
+    assert np.array_equal(read_image(plane), signed[0])
+    assert np.array_equal(read_image(density), stored[0])
+
+
+def test_sizes_that_say_nothing_of_the_sample(tmp_path: Path) -> None:
+    """Inches are a printer's; what no unit stands beside is none, and nothing is ever said to be 1."""
+    values = np.zeros((20, 30), np.uint16)
+    for number, words in enumerate(
+        (
+            {},
+            {"resolution": (300, 300), "resolutionunit": "INCH"},
+            {"resolution": (2, 2), "resolutionunit": "NONE"},
+        )
+    ):
+        path = tmp_path / f"{number}.tif"
+        tifffile.imwrite(path, values, **words)
+        assert describe(path).pixel_size == {}

@@ -82,7 +82,7 @@ def test_no_mistake_follows_from_another(here: Path, content: dict[str, Any], li
 
 def test_one_mistake_is_one_line(here: Path) -> None:
     """It is told in full once, with how often it is there, and two of the other places."""
-    images = {"table": "t.csv", "group_by": ["plant"], "name_by": "camera"}
+    images = {"table": "t.csv", "group_by": ["plant"]}
     (here / "b.py").write_text("def f(images):\n    return {}\n")
     text = told(images=images, steps={"s": {"function": "b.py:f", "per": "camera"}})
     assert len(text.splitlines()) == 1

@@ -174,7 +174,7 @@ def test_where_each_key_goes(here: Path, keys: dict[str, Any], place: tuple[str,
         ({"filename_metadata": ["a", "a"]}, 'filename_metadata (["a", "a"]): with delimiter "_"'),
         ({"delimiter": "(a)"}, 'filename_metadata (["camera", "plantbarcode", "timestamp"]): with delimiter'),
         (
-            {"metadata_regex": {"dir1": "more"}},
+            {"metadata_regex": {"dir1": "mo.*e"}},
             'metadata_filters, metadata_regex (["dir1"]): PlantCV takes',
         ),
         ({"metadata_regex": {"camera": "("}}, 'metadata_regex.camera ("("): '),

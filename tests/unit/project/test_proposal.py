@@ -141,11 +141,15 @@ def test_a_proposal_is_a_project(tmp_path: Path) -> None:
     project.write("images/notes.txt", "")
     done = project.pixmake("inspect", "images", "-o", "config/config.yaml")
     assert done.code == 0, done.err
-    assert done.out.splitlines()[-4:] == [
+    assert done.out.splitlines()[-8:] == [
         "wrote config/config.yaml",
+        "wrote config/config.schema.json",
+        "wrote config/README.md",
         "wrote Snakefile",
         "wrote profiles/default/config.yaml",
+        "wrote README.md",
         "wrote scripts/measure.py",
+        "next: pixmake check, pixmake try NIR_0_0.png, then snakemake --cores 4",
     ]
     assert project.pixmake("check").out.startswith("config/config.yaml: no problem found. 11 images")
     again = project.pixmake("inspect", "images", "-o", "config/config.yaml")

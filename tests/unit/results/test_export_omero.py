@@ -17,7 +17,7 @@ from pixmake.base.errors import PixmakeError
 from pixmake.config.aggregate import Aggregate
 from pixmake.job.record import Record, write_record
 from pixmake.results.aggregate import write_tables
-from pixmake.results.export.omero import OmeroTable, omero_table
+from pixmake.results.export.omero import OmeroTable, omero_pairs, omero_table
 from pixmake.results.record_lines import gather
 
 FIRST = {
@@ -110,6 +110,27 @@ def test_objects_of_images(results: Path) -> None:
         "101,a,HeLa,nan,2,3.0",
         "102,b,,0.0,1,nan",
     ]
+
+
+def test_key_value_pairs(tmp_path: Path, results: Path) -> None:
+    """Measurements alone: what OMERO has is not sent back; of several rows of an image each says which."""
+    pairs, notes = omero_pairs(results)
+    assert pairs == {
+        101: [
+            ("segment_area", "10"),
+            ("bright", "0.5"),
+            ("ok", "true"),
+            ("count_area", "3.0"),
+            ("pixmake_shape", "round, or so"),
+        ],
+        102: [("segment_area", "12"), ("ok", "false")],
+    }
+    assert notes == ["left out, as a cell of OMERO's holds one value: hist"]
+    channels = [
+        Record(f"x_c{c}", "count", "ok", {**FIRST, "c": c, "path": f"x{c}"}, measured(n=c)) for c in (0, 1)
+    ]
+    again = results_of(tmp_path / "again", channels, {**FIRST, "c": 0})
+    assert omero_pairs(again)[0] == {101: [("n (x_c0)", "0"), ("n (x_c1)", "1")]}
 
 
 def test_what_cannot_be_exported(tmp_path: Path, results: Path) -> None:

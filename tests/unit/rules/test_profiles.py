@@ -570,6 +570,18 @@ def test_a_shell_is_said(name: str) -> None:
     assert "-S /bin/sh" in " ".join(schedulers.SCHEDULERS[name].submit(schedulers.job_need(PROPERTIES)))
 
 
+def test_a_snakemake_on_a_node_sets_little_memory_aside() -> None:
+    """Its script says so, behind what it needs; what the node says counts."""
+    said_by = "exec echo $OPENBLAS_NUM_THREADS $MALLOC_ARENA_MAX"
+    script = f"#!/bin/sh\n# properties = {json.dumps(PROPERTIES)}\n{said_by}\n"
+    changed = schedulers.with_few_threads(script)
+    assert schedulers.job_properties(changed) == schedulers.job_properties(script)
+    assert changed.startswith("#!/bin/sh\n# properties")
+    for given, said in (({}, "1 2\n"), ({"MALLOC_ARENA_MAX": "7"}, "1 7\n")):
+        done = subprocess.run(["sh", "-c", changed], env=given, capture_output=True, text=True, check=True)
+        assert done.stdout == said
+
+
 def test_what_a_profile_needs(tmp_path: Path) -> None:
     """One whose plugin is not here says what to install."""
     assert (

@@ -136,6 +136,54 @@ def test_wrong_steps(steps: dict[str, Any], images: dict[str, Any], expected: st
     assert expected in problems(steps, **images)
 
 
+def test_groups_apart(project: Path) -> None:
+    """The term of `name_by` in `per`: a job for each name; a group gets those of its names."""
+    grouped: dict[str, Any] = {"group_by": ["plant"], "name_by": "day"}
+    (project / FILE).write_text(
+        "def light(rows, images): ...\ndef whole(images, light): ...\ndef again(rows, light): ...\n"
+        "def of_all(light): ...\n"
+    )
+    made = plan(
+        {
+            "light": {"per": ["day", "treatment"]},
+            "whole": {"needs": ["light"]},
+            "again": {"needs": ["light", "whole"], "per": "day"},
+            "of_all": {"needs": ["light"], "per": "all"},
+        },
+        **grouped,
+    )
+    jobs = {(planned.name, job.task.id): job for planned, job in made.jobs()}
+    assert [key for key in jobs if key[0] == "light"] == [
+        ("light", f"{day}_{treatment}") for treatment in ("wet", "dry") for day in (2, 1)
+    ]
+    assert "B2.png" in jobs["light", "2_wet"].members
+    assert "B1.png" not in jobs["light", "2_wet"].members
+    whole = jobs["whole", "A"]
+    assert whole.needed == ("results/light/2_dry.json", "results/light/1_dry.json")
+    assert (whole.task.needs_named, whole.task.names) == ({"light": ("2", "1")}, ("2", "1"))
+    again = jobs["again", "2"]
+    assert again.gathered == (
+        *("results/light/2_wet.json", "results/light/2_dry.json"),
+        *("results/whole/B.json", "results/whole/A.json"),
+    )
+    assert len(jobs["of_all", "all"].gathered) == 4
+    with pytest.raises(PixmakeError) as raised:
+        plan_project(
+            {
+                "images": {"table": "images.csv", **grouped},
+                "steps": {
+                    "light": {"function": f"{FILE}:light", "per": "day"},
+                    "whole": {"shell": "true {images}", "needs": ["light"]},
+                },
+            },
+            ["config.yaml"],
+        )
+    assert [str(problem) for problem in raised.value.problems] == [
+        "steps.whole.needs: 'light' has a job for each day, so a group gets several results of it "
+        "(a `function` gets them by the names of its images)"
+    ]
+
+
 def test_empty_term(project: Path) -> None:
     """An image without a plant is told, or is a job of its own."""
     table = project / "images.csv"

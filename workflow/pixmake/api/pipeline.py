@@ -60,7 +60,8 @@ def step(
         What the step is called; default: the function's name.
     **settings
         The keys of a step in config.yaml: ``params``, ``files``, ``threads``, ``resources``, ``retries``,
-        ``timeout``, …
+        ``timeout``, … For ``load`` a function does as well as ``"FILE.py:NAME"``; one by itself loads the
+        argument ``model``.
 
     Examples
     --------
@@ -111,13 +112,33 @@ def steps_content(steps: Iterable[PipelineStep], folder: Path, scripts: str) -> 
             for key, needed in (("needs", each.needs), ("needs_all", each.needs_all)):
                 if needed:
                     keys[key] = [need.name for need in needed]
-            keys.update(plain(each.settings, f"step {name}"))
+            settings = dict(each.settings)
+            if load := settings.pop("load", None):
+                keys["load"] = _loaders(load, folder, scripts, f"step {name}: load")
+            keys.update(plain(settings, f"step {name}"))
         except PixmakeError as error:
             problems += error.problems
         content[name] = keys
     if problems:
         raise PixmakeError(dict.fromkeys(problems))
     return content
+
+
+def _loaders(load: Any, folder: Path, scripts: str, where: str) -> Any:
+    """`load` of a step as config.yaml has it, its functions by their files."""
+    if callable(load) or isinstance(load, str):
+        load = {"model": load}
+    if not isinstance(load, Mapping):
+        hint = "write load={'model': load_model}"
+        raise PixmakeError([Problem(f"{load!r} is neither a function nor a dict of them", where, hint)])
+    found: dict[str, Any] = {}
+    for name, loader in load.items():
+        whole = loader if isinstance(loader, Mapping) else {"function": loader}
+        given = plain({key: value for key, value in whole.items() if key != "function"}, where)
+        function = whole.get("function")
+        path = {} if function is None else {"function": function_path(function, folder, scripts)}
+        found[str(name)] = {**path, **given}
+    return found
 
 
 def images_content(images: Any, folder: Path, place: str, base: Path | None = None) -> dict[str, Any]:

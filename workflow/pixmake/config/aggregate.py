@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pixmake.config.base_model import Model
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
@@ -17,11 +19,7 @@ DATABASE = "tables.sqlite"
 PLANTCV = ("plantcv.json", "plantcv-single-value-traits.csv", "plantcv-multi-value-traits.csv")
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class TableFunction(_Model):
+class TableFunction(Model):
     """A function of the tables of all images, run once these are there."""
 
     function: Annotated[str, Field(pattern=FUNCTION)]
@@ -51,7 +49,7 @@ class TableFunction(_Model):
         return self.function.rpartition(":")[2]
 
 
-class Aggregate(_Model):
+class Aggregate(Model):
     """What is made of the records of all images."""
 
     tables: list[Literal["csv", "parquet", "sqlite"]] = ["csv"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from pixmake.config.base_model import Model
 
 KINDS = ("frames", "pages", "members", "function")
 """The keys of `Checkpoint` of which exactly one is given."""
@@ -18,11 +20,7 @@ TERMS = {
 """The columns that found images have besides those of their container."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class Frames(_Model):
+class Frames(Model):
     """Frames of a video."""
 
     every: Annotated[int, Field(gt=0)] | None = None
@@ -38,14 +36,14 @@ class Frames(_Model):
         return self
 
 
-class Pages(_Model):
+class Pages(Model):
     """Pages of a multi-page TIFF."""
 
     every: Annotated[int, Field(gt=0)] = 1
     """Every so many pages, the first one included."""
 
 
-class Members(_Model):
+class Members(Model):
     """Members of a zip or tar archive."""
 
     match: str | list[str] = []
@@ -58,7 +56,7 @@ class Members(_Model):
     """What all images of one archive may hold at most."""
 
 
-class Checkpoint(_Model):
+class Checkpoint(Model):
     """How images are found in the files that the source names: exactly one of the first four keys."""
 
     frames: Frames | None = None

@@ -11,7 +11,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     field_validator,
     model_validator,
@@ -19,6 +18,7 @@ from pydantic import (
 
 from pixmake.base.filename_terms import name_parser
 from pixmake.base.query import parse_query
+from pixmake.config.base_model import Model
 from pixmake.config.checkpoint import Checkpoint
 from pixmake.images.axes import NAMED
 from pixmake.images.formats import SEARCHED
@@ -42,11 +42,7 @@ def _listed(given: Any) -> Any:
     return given if isinstance(given, (list, tuple)) else [given]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class File(_Model):
+class File(Model):
     """A table in a file. A text alone is its `path`."""
 
     path: str
@@ -56,7 +52,7 @@ class File(_Model):
     """The sheet of an Excel file; default: the only one that is not empty."""
 
 
-class FileNames(_Model):
+class FileNames(Model):
     """What the names of image files say."""
 
     formats: Annotated[list[Format], Field(min_length=1)] = list(FORMATS)
@@ -76,8 +72,9 @@ class FileNames(_Model):
     """A regular expression with a named group for each term, or with a group for each of
     `filename_metadata`; searched in the name without suffix, with a `/` in it in the path."""
 
-    unmatched: Literal["error", "skip"] = "error"
-    """What happens to a file whose name does not fit: an error, or it is left out and reported."""
+    unmatched: Literal["error", "skip", "keep"] = "error"
+    """What happens to a file whose name does not fit: an error, or it is left out, or it is kept with empty
+    terms; both are reported."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -87,7 +84,7 @@ class FileNames(_Model):
         return self
 
 
-class Tile(_Model):
+class Tile(Model):
     """Squares that an image is cut into. A number alone is `size`."""
 
     size: Annotated[int, Field(gt=0)]
@@ -103,7 +100,7 @@ class Tile(_Model):
         return self
 
 
-class Cut(_Model):
+class Cut(Model):
     """Into which rows an image is cut."""
 
     split: list[Literal["t", "c", "z"]] = []
@@ -140,7 +137,7 @@ class Lemnatec(FileNames):
     """The folder that holds `SnapshotInfo.csv`."""
 
 
-class Phenodata(_Model):
+class Phenodata(Model):
     """A folder with a `metadata.json` of phenodata. A text alone is its `path`."""
 
     path: str
@@ -154,7 +151,7 @@ class Zarr(Cut):
     """An image, an HCS plate or one of its wells, or a folder of them; `….zarr`."""
 
 
-class Omero(_Model):
+class Omero(Model):
     """Images of an OMERO server. Who logs in is said by the environment, never here."""
 
     server: Annotated[str, Field(pattern=r"^https?://[^/@\s]+(/[^?#@\s]*)?$")]
@@ -193,7 +190,7 @@ class Omero(_Model):
         return kind, getattr(self, kind)
 
 
-class Join(_Model):
+class Join(Model):
     """Another table whose columns are added to the images' rows."""
 
     table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)]
@@ -216,7 +213,7 @@ class Join(_Model):
         return given
 
 
-class Range(_Model):
+class Range(Model):
     """Numbers or times between two bounds, both included."""
 
     min: int | float | datetime.datetime | datetime.date | str | None = None
@@ -226,7 +223,7 @@ class Range(_Model):
     """The most."""
 
 
-class Sample(_Model):
+class Sample(Model):
     """Some of the images. A number alone is `n`."""
 
     n: Annotated[int, Field(gt=0)]
@@ -236,7 +233,7 @@ class Sample(_Model):
     """Columns: so many for each of their values."""
 
 
-class Select(_Model):
+class Select(Model):
     """Which rows of the table to run; every condition must hold."""
 
     where: dict[str, Range | list[Scalar] | Scalar] = {}
@@ -301,7 +298,7 @@ def _array_axes(axes: str) -> str:
     return axes
 
 
-class Images(_Model):
+class Images(Model):
     """Where the images and their metadata come from: one source, and what is made of it."""
 
     table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)] | None = None

@@ -9,7 +9,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -19,34 +19,36 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    create_model,
     model_validator,
 )
 
+from pixmake.base import plugins
 from pixmake.base.attempts import at_attempt, expression_problem, is_expression
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.quantities import megabytes, minutes
 from pixmake.config.aggregate import Aggregate
+from pixmake.config.base_model import Model
 from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.images import Images, image_inconsistencies
+from pixmake.config.load import Loader
+from pixmake.config.network import Network
 from pixmake.config.storage import Storage
 from pixmake.config.training import Training
 from pixmake.images.axes import NAMED
+from pixmake.images.read import TABLES
 
 ARGUMENTS = ("image", "images", "path", "paths", "meta", "rows", "measurements", "missing")
 """What every analysis can ask for by name; a param or a file cannot be called so."""
 
-KINDS = (
+OWN_KINDS = (
     *("function", "plantcv", "script", "shell", "notebook", "stitch"),
-    *("pixel_classification", "ilastik"),
+    *("pixel_classification", "onnx", "ilastik"),
 )
-"""The kinds of step: the keys of which a step has exactly one."""
+"""The kinds of step that come with pixmake; see `KINDS`."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+(\.[A-Za-z0-9]+)*$")]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def _whole_number(given: Any) -> Any:
@@ -127,14 +129,14 @@ def _resource(given: Any) -> Any:
     return given
 
 
-class Resources(_Model):
+class Resources(Model):
     """What a job needs; any resource that Snakemake or a cluster profile knows may stand here.
 
     Each is a value, a list with a value for each attempt (the last one repeats), or an expression of
     `attempt`, e.g. `1000 * attempt`.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow")
 
     @model_validator(mode="before")
     @classmethod
@@ -213,7 +215,7 @@ def _as_json(given: Any) -> Any:
     return given
 
 
-class Executor(_Model):
+class Executor(Model):
     """Where jobs run, and with what: a step names one, and its own `threads` and `resources` win."""
 
     threads: Annotated[int, Field(gt=0)] | None = None
@@ -245,14 +247,15 @@ class Executor(_Model):
     """How long one cluster job should run, for `auto`; default: 20."""
 
 
-class Step(_Model):
+def _exactly_one(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = [{"required": [kind]} for kind in KINDS]
+
+
+class Step(Model):
     """One thing that is done to each image."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-        json_schema_extra={"oneOf": [{"required": [kind]} for kind in KINDS]},
+        json_schema_extra=_exactly_one,
     )
 
     function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")] | None = None
@@ -276,12 +279,32 @@ class Step(_Model):
     ilastik: Annotated[str, Field(pattern=r"^.+\.ilp$")] | None = None
     """A project of ilastik, run by an ilastik that is installed beside pixmake."""
 
+    onnx: Annotated[str, Field(pattern=r"^.+\.onnx$")] | None = None
+    """A network as a file of ONNX, which gives each pixel a class or a distance."""
+
+    network: Network | None = None
+    """What the network of an `onnx` step takes and gives."""
+
     program: str | None = None
     """The program that starts ilastik; default: `run_ilastik.sh`, or `ilastik`, on the PATH."""
 
     images_per_process: Annotated[int, Field(gt=0)] | None = None
     """How many images one process of a `function` works on, one after the other; default: 1. More are for
     work of some milliseconds; then what a library remembers of one image is there for the next."""
+
+    load: dict[Name, Loader] = {}
+    """What a `function` gets by name and is loaded once for all images, such as a model: a function each,
+    `FILE.py:NAME`, with the `files` that it reads."""
+
+    load_in: Literal["auto", "fork", "process"] = "auto"
+    """Where it is loaded: `fork`, in the process of which each image is a fork; `process`, in processes that
+    work on image after image, for what must not cross a fork; `auto`: by what is imported."""
+
+    load_slots: Annotated[int, Field(gt=0)] | None = None
+    """How many such processes there are at one time; default: as many as images are worked on, or GPUs."""
+
+    cpu_fallback: bool = False
+    """Whether the CPU does the work of a step with `load` where the GPU that it asks for is not there."""
 
     images_per_start: Annotated[int, Field(gt=0)] = 20
     """How many images one start of ilastik works on, which takes seconds by itself."""
@@ -373,10 +396,23 @@ class Step(_Model):
         return () if self.per == "all" else (self.per,) if isinstance(self.per, str) else tuple(self.per)
 
 
+ADDED_KINDS: Mapping[str, plugins.Entry] = plugins.free("kinds", Step.model_fields)
+"""The kinds of step that installed packages add, by their keys."""
+
+KINDS = (*OWN_KINDS, *ADDED_KINDS)
+"""The kinds of step: the keys of which a step has exactly one."""
+
+if not TYPE_CHECKING and ADDED_KINDS:
+    _fields = {
+        name: (str | None, Field(None, description=f"A kind of step that {entry.package} adds."))
+        for name, entry in ADDED_KINDS.items()
+    }
+    Step = create_model("Step", __base__=Step, __module__=__name__, __doc__=Step.__doc__, **_fields)
+
 DEFAULT_RESULTS, DEFAULT_LOGS = "results", "logs"
 
 
-class Config(_Model):
+class Config(Model):
     """A pixmake project: which images, which steps, and where the results go."""
 
     images: Images
@@ -434,7 +470,11 @@ class Config(_Model):
         needed = any(name in step.needs for step in self.steps.values())
         # a job that gets all images' files has no rule that depends on them
         for_all = any(name in step.needs_all for step in self.steps.values())
-        return self.keep != "all" and needed and not for_all
+        # nor has the table that is made of those of all images
+        tables = any(
+            suffix.rpartition(".")[2].lower() in TABLES for suffix in self.steps[name].files.values()
+        )
+        return self.keep != "all" and needed and not for_all and not tables
 
     def needed_files(self, step: Step) -> dict[str, str] | None:
         """The files of the steps that a step needs, with their suffixes.
@@ -670,11 +710,20 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
                 break
         if step.terms is not None and len(set(step.terms)) < len(step.terms):
             yield (*at, "per"), "a term stands twice", ""
-        for kind, words in (("param", step.params), ("file", step.files)):
-            for word in words:
+        for key, kind in (("params", "param"), ("files", "file"), ("load", "model")):
+            for word in getattr(step, key):
                 if word in ARGUMENTS or keyword.iskeyword(word):
-                    place = (*at, "params" if kind == "param" else "files", word)
-                    yield place, f"{word!r} has a meaning of its own", f"rename the {kind}"
+                    yield (*at, key, word), f"{word!r} has a meaning of its own", f"rename the {kind}"
+        for word in sorted(step.load):
+            if word in step.params or word in files or word in step.files:
+                what = f"a param or a file of step {name!r} has this name, too"
+                yield (*at, "load", word), what, "rename one"
+        for option in ("load_in", "load_slots", "cpu_fallback"):
+            if option in step.model_fields_set and not step.load and step.kind == "function":
+                yield (*at, option), f"{option} has no meaning without load", "which model is it about?"
+        if step.load and step.load_in == "process" and (step.images_per_process or 1) > 1:
+            what = "a process that loads models works on all images by itself"
+            yield (*at, "images_per_process"), what, "remove it"
         for option in meaningless(step):
             what = f"{option} has no meaning for a step of kind {step.kind}"
             yield (*at, option), what, f"it belongs to: {', '.join(_OF_KINDS[option])}"
@@ -689,7 +738,17 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
 
 def meaningless(step: Step) -> list[str]:
     """The keys that a step gives and that its kind does not know."""
-    return [option for option, kinds in _OF_KINDS.items() if getattr(step, option) and step.kind not in kinds]
+    return [option for option in _OF_KINDS if getattr(step, option) and not knows(step.kind, option)]
+
+
+def knows(kind: str, option: str) -> bool:
+    """Whether a kind of step has a use for one of the keys that not all kinds know."""
+    if kind in OWN_KINDS:
+        return kind in _OF_KINDS[option]
+    try:
+        return option in getattr(plugins.load(ADDED_KINDS[kind]), "KEYS", ())
+    except plugins.PluginError:
+        return True  # told where the step is checked
 
 
 def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
@@ -712,7 +771,11 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 
 _OF_KINDS = {
     "images_per_process": ("function",),
-    "axes": ("function", "notebook", "pixel_classification", "ilastik"),
+    "load": ("function",),
+    "load_slots": ("function", "onnx"),
+    "cpu_fallback": ("function", "onnx"),
+    "axes": ("function", "notebook", "pixel_classification", "onnx", "ilastik"),
+    "network": ("onnx",),
     "args": ("script",),
     "measurements": ("script", "shell"),
     "training": ("pixel_classification",),
@@ -756,14 +819,16 @@ def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Pro
     dotted = _dotted(keys)
     where = _place(places, keys, default)
     if kind == "extra_forbidden":
-        return Problem(f"unknown key {dotted}", where, nearest(str(keys[-1]), _known_keys(keys, top)))
+        known = _known_keys(keys, top)
+        group = {("steps", 3): "kinds", ("images", 2): "sources"}.get((str(keys[0]), len(keys)), "")
+        return Problem(f"unknown key {dotted}", where, plugins.unknown_hint(group, str(keys[-1]), known))
     if kind == "missing":
         return Problem(f"the key {dotted} is missing", _place(places, keys[:-1], default))
     if kind == "string_pattern_mismatch" and keys[-1] == "function":
         what = f"{dotted}: {given!r} is not of the form FILE.py:FUNCTION"
         return Problem(what, where, "e.g. scripts/plants.py:measure")
     if kind == "string_pattern_mismatch" and keys[-1] in KINDS:
-        suffix = {"notebook": "ipynb", "ilastik": "ilp"}.get(str(keys[-1]), "py")
+        suffix = {"notebook": "ipynb", "ilastik": "ilp", "onnx": "onnx"}.get(str(keys[-1]), "py")
         return Problem(f"{dotted}: {given!r} is not a file *.{suffix}", where)
     if kind == "string_pattern_mismatch":
         what = f"{dotted}: {given!r} has characters that are not allowed"

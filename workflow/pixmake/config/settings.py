@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
+from pixmake.config.base_model import Model
 from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.models import Executor, Keys, Name, explain, key_lines
 from pixmake.config.parsl import imported, is_parsl, no_toml
@@ -27,10 +28,8 @@ FILES = ("settings.yaml", "settings.yml", "settings.toml")
 """What a file of settings is called in one of the folders."""
 
 
-class Settings(BaseModel):
+class Settings(Model):
     """What applies to every project on a machine."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     cores: Annotated[int, Field(gt=0)] | Literal["all"] | None = None
     """The cores that `pixmake run` uses if its command line does not say."""

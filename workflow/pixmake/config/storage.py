@@ -6,7 +6,9 @@ import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator
+
+from pixmake.config.base_model import Model
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?", re.IGNORECASE)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
@@ -21,13 +23,11 @@ def _bytes(given: Any) -> Any:
     raise ValueError(f"{given!r} is no size such as `20GB`")
 
 
-class Storage(BaseModel):
+class Storage(Model):
     """How images at `s3://`, `gs://`, `https://` and `http://` are reached.
 
     Credentials do not belong here: they come from the environment or from a profile.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     endpoint_url: str | None = None
     """The address of an S3 server that is not Amazon's, e.g. `https://minio.example.org`."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pixmake.classifier.terms import SCALES, FeatureName
+from pixmake.config.base_model import Model
 
 
-class Training(BaseModel):
+class Training(Model):
     """What `pixmake train` learns a pixel classifier from, and how."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     labels: str | None = None
     """A folder of label images, named as the images that they belong to: 0 where nothing is said, 1 for

@@ -1,6 +1,6 @@
 """Writes results as OME-Zarr: all resolution levels, with the axes and pixel sizes of the image they are of.
 
-The levels are made by `ome-zarr`, block by block, so that an array on disk may be larger than the memory.
+The levels are made block by block, and written by `ome-zarr`: an array on disk may be larger than the memory.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def write_zarr(array: Any, path: str | Path, source: Source | None = None, *, na
         import dask.array
         from ome_zarr.format import format_from_version
         from ome_zarr.scale import Methods
-        from ome_zarr.writer import add_metadata, write_image
+        from ome_zarr.writer import add_metadata, write_image, write_multiscale
     except ImportError:
         raise ImageError("writing OME-Zarr needs ome-zarr: pip install 'pixmake[zarr]'") from None
     if 0 in array.shape:
@@ -85,20 +85,21 @@ def write_zarr(array: Any, path: str | Path, source: Source | None = None, *, na
     blocks, axes = blocks.transpose(order), "".join(axes[n] for n in order)
     sizes = _pixel_sizes(axes, blocks.shape, source.described)
     version = format_from_version(source.version if source.version in ("0.4", "0.5") else VERSION)
+    said: dict[str, Any] = {
+        "fmt": version,
+        "axes": axes,
+        "name": name,
+        "scale": {axis: sizes[axis][0] if axis in sizes else 1.0 for axis in axes},
+        "axes_units": {axis: unit for axis, (_, unit) in sizes.items() if unit},
+        "storage_options": {"chunks": _chunks(axes, blocks.shape)},
+    }
+    factors = _factors(axes, blocks.shape)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on axes without a pixel size
-        write_image(
-            blocks,
-            str(path),
-            fmt=version,
-            axes=axes,
-            name=name,
-            scale={axis: sizes[axis][0] if axis in sizes else 1.0 for axis in axes},
-            axes_units={axis: unit for axis, (_, unit) in sizes.items() if unit},
-            scale_factors=_factors(axes, blocks.shape),
-            method=Methods.NEAREST if is_label else Methods.LOCAL_MEAN,
-            storage_options={"chunks": _chunks(axes, blocks.shape)},
-        )
+        if is_label:
+            write_image(blocks, str(path), scale_factors=factors, method=Methods.NEAREST, **said)
+        else:
+            write_multiscale(_levels(blocks, axes, len(factors)), str(path), **said)
     if is_label:
         label: dict[str, Any] = {"version": version.version}
         if source.path:
@@ -166,6 +167,24 @@ def _factors(axes: str, shape: Sequence[int]) -> list[int]:
         factors.append(factor)
         factor *= 2
     return factors
+
+
+def _levels(blocks: Any, axes: str, count: int) -> list[Any]:
+    """The image and smaller ones: means of 2 × 2 pixels, of 4 × 4, and so on.
+
+    They are rounded, once: ome-zarr's own are cut to whole numbers, each level darker than the one before.
+    """
+    import dask.array
+    import numpy as np
+
+    coarsen: Any = dask.array.coarsen  # it has no types
+    halved = {n: 2 for n, axis in enumerate(axes) if axis in "yx"}
+    levels, means = [blocks], blocks
+    for _ in range(count):
+        means = coarsen(np.mean, means, halved, trim_excess=True)
+        whole = means.round() if blocks.dtype.kind in "biu" else means
+        levels.append(whole.astype(blocks.dtype).rechunk(_chunks(axes, means.shape)))
+    return levels
 
 
 def _pixel_sizes(axes: str, shape: Sequence[int], image: Described) -> dict[str, tuple[float, str]]:

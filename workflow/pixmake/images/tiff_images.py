@@ -46,6 +46,8 @@ class TiffImage:
     """Whether the last axis is that of the colours of a pixel, red first."""
     is_whole: bool = False
     """Whether it is read as a whole, since tifffile does not say how its pages make its array."""
+    is_signed: bool = False
+    """Whether its values are stored with 32768 added."""
 
 
 def image_of(file: Any, directory: Directory, level: int, page: int | None, path: str) -> TiffImage:
@@ -63,6 +65,13 @@ def image_of(file: Any, directory: Directory, level: int, page: int | None, path
     ImageError
         There is none, or no such level or page, or it has neither grey values nor colours.
     """
+    image = _image(file, directory, level, page, path)
+    if not tiff_tags.has_signed_values(directory):
+        return image
+    return replace(image, is_signed=True, described=replace(image.described, dtype="int16"))
+
+
+def _image(file: Any, directory: Directory, level: int, page: int | None, path: str) -> TiffImage:
     if page is not None:
         if not 0 <= page < len(file.pages):
             raise ImageError(

@@ -35,6 +35,14 @@ def pixels_of(image: TiffImage, index: tuple[int | slice, ...], path: str) -> Ar
     """
     import numpy as np
 
+    array = _stored(image, index, path)
+    # adding or taking away half of all values turns over their first bit
+    return (array ^ np.uint16(0x8000)).view(np.int16) if image.is_signed else array
+
+
+def _stored(image: TiffImage, index: tuple[int | slice, ...], path: str) -> Array:
+    import numpy as np
+
     if image.is_whole:
         return _whole(image, index, path)
     taken = (*index[:-1], slice(None)) if image.is_colour else index

@@ -342,6 +342,18 @@ def speaks_of_more(directory: Directory) -> bool:
     return len(description) == _LONGEST
 
 
+def has_signed_values(directory: Directory) -> bool:
+    """Whether the values are ImageJ's signed ones: 16 bits with 32768 added, which it notes by a line."""
+    description = directory.description
+    if not description.startswith(b"ImageJ=") or directory.tags.get(BITS, ()) != (16,):
+        return False
+    said = dict(re.findall(rb"^(c[01])=(-?[0-9.]+)\s*$", description, re.MULTILINE))
+    try:
+        return (float(said[b"c0"]), float(said[b"c1"])) == (-32768, 1)
+    except (KeyError, ValueError):
+        return False
+
+
 def why_not_opencv(directory: Directory) -> str:
     """Why OpenCV is not to decode a TIFF, in words that go on from `has` or `is`; empty if it is to.
 
@@ -359,6 +371,8 @@ def wrong_in_opencv(directory: Directory) -> Iterator[str]:
         yield "planes beyond its first page"
     if {33628, 33629} & directory.tags.keys():
         yield "the planes of a MetaMorph stack"
+    if has_signed_values(directory):
+        yield "signed numbers of ImageJ's"
     if one(SUBFILE) and SUB_IFDS in directory.tags:
         yield "a preview first, and the image in a SubIFD"
     yield from _wrong_pixels(directory)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
-_DONE, _TOLD, _REPLACED, _FAILED = 64, 65, 66, 67  # as in run.py
+_DONE, _TOLD, _REPLACED, _FAILED, _UNLOADED = 64, 65, 66, 67, 68  # as in run.py
+
+_LOADED, _NOT_LOADED = b"pixmake: loaded in ", b"pixmake: not loaded: "  # as in models.py
 
 _FOLDER = 0o040000
 """A folder in which nobody else may do anything, as `stat` has it."""
@@ -40,13 +42,15 @@ def main(owner: int, words: list[str]) -> int:
         return 1  # Snakemake was killed in the moment in which it started this
     reply = ""
     if warm:
-        connection = connect(owner, words[2], os.environ)
+        connection = connect(owner, words[2], os.environ, holder_of(words))
         if connection is not None:
-            reply = ask(connection, words, os.environ)
+            reply = ask(connection, words, os.environ) or died_loading(words)
     if os.getppid() != owner:
         return 1  # Snakemake has gone: nothing is started in its absence
     if not reply:
         reply = str(_worker().run_plain(words, owner))
+    if why := why_not_loaded(reply, words):
+        return _end_unloaded(owner, words, why)
     return settle(owner, words, reply, lambda: _worker().explain(words, reply))
 
 
@@ -58,6 +62,50 @@ def settle(owner: int, words: list[str], reply: str, explain: "Callable[[], int]
     if status == _REPLACED:
         os.kill(owner, 9)  # whatever this Snakemake does from now on is another one's work
     return 0 if status in (_DONE, _FAILED) else 1
+
+
+def holder_of(words: list[str]) -> str:
+    """What tells the warm process of a step that loads models from others; nothing of all other steps."""
+    return words[1].partition('"holder":"')[2].partition('"')[0]
+
+
+def died_loading(words: list[str]) -> str:
+    """The answer in place of a warm process that ended while it loaded a step's models, if that was so."""
+    if not holder_of(words):
+        return ""
+    log = _load_log(words)
+    try:
+        with open(log, "rb+") as file:
+            if _LOADED in file.read():
+                return ""
+            file.write(_NOT_LOADED + b"the process that loads was killed, or crashed\n")
+    except OSError:
+        return ""
+    return f"{_UNLOADED} 0 0 0 0"
+
+
+def why_not_loaded(reply: str, words: list[str]) -> str:
+    """Why the models of a job's step could not be loaded, if this is its answer, and not an analysis's."""
+    if int(reply.split(" ", 1)[0] or 0) != _UNLOADED or not holder_of(words):
+        return ""
+    try:
+        with open(_load_log(words), "rb") as file:
+            _, found, said = file.read().rpartition(_NOT_LOADED)
+    except OSError:
+        return ""
+    return f"{said.decode('utf-8', 'replace').strip()}; see {_load_log(words)}" if found else ""
+
+
+def _load_log(words: list[str]) -> str:
+    return f"{os.path.dirname(words[4])}.load.log"
+
+
+def _end_unloaded(owner: int, words: list[str], why: str) -> int:
+    """Say why no image of a step can be worked on, and have its Snakemake end."""
+    sys.stderr.write(f"pixmake: {why}\n")
+    if "PIXMAKE_SUBMISSION" not in os.environ:
+        os.kill(owner, 15)
+    return 1
 
 
 def is_ours(status: int, words: list[str]) -> bool:
@@ -74,17 +122,23 @@ def is_ours(status: int, words: list[str]) -> bool:
     return status == _REPLACED and "PIXMAKE_SUBMISSION" in os.environ
 
 
-def connect(owner: int, python: str, environment: "Mapping[str, str]") -> "_socket.socket | None":
-    """A connection to the warm process, which is started if there is none; nothing if it cannot be."""
+def connect(
+    owner: int, python: str, environment: "Mapping[str, str]", holder: str = ""
+) -> "_socket.socket | None":
+    """A connection to the warm process, which is started if there is none; nothing if it cannot be.
+
+    A step that loads models has one of its own, see `holder_of`.
+    """
     home = folder()
     if not home:
         return None
     address = f"{home}/{owner}.{started(owner)}.{_digest(python)}.{_threads(environment)}"
+    address += f".{holder}" if holder else ""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(address)
     except OSError:
-        if not _worker().start_template(address, owner, python, _threads(environment)):
+        if not _worker().start_template(address, owner, python, _threads(environment), holder):
             return None
         connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         try:

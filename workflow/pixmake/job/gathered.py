@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -43,8 +43,12 @@ class Gathered:
     """What they were when the plan was made, of those that have changed or are at URIs."""
     files: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files of needed steps, by name."""
+    by_name: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The files of needed steps that have a job for each image of this job's group: by name, then by the
+    image's name."""
     results: Mapping[str, Any] = field(default_factory=dict)
-    """By needed step: the values that it measured, or where it has several jobs a list of rows."""
+    """By needed step: the values that it measured; where it has several jobs a list of rows, or by the
+    names of a group's images the values of each."""
     measurements: tuple[Row, ...] = ()
     """The rows of all needed steps as they will stand in ``measurements.csv``."""
     missing: tuple[str, ...] = ()
@@ -89,6 +93,38 @@ def gather_single(records: Mapping[str, Record], gathered: Gathered) -> Gathered
     rows = tuple(measurement_row(record) for record in records.values())
     values = {step: _values(record) for step, record in records.items()}
     return _plus(gathered, results=values, measurements=rows)
+
+
+def named_results(names: Sequence[str], paths: Sequence[str]) -> dict[str, tuple[Record, Sequence[str]]]:
+    """The record of a step's job for each image of a group, and its files.
+
+    Parameters
+    ----------
+    names
+        What the images are called.
+    paths
+        Of each, in their order: its record, then its files.
+    """
+    each = len(paths) // len(names)
+    parts = {name: paths[number * each : (number + 1) * each] for number, name in enumerate(names)}
+    return {name: (read_record(record), files) for name, (record, *files) in parts.items()}
+
+
+def gather_named(
+    step: str,
+    found: Mapping[str, tuple[Record, Sequence[str]]],
+    files: Sequence[str],
+    gathered: Gathered,
+) -> Gathered:
+    """Add the results of a needed step that has a job for each image of a group; see `named_results`."""
+    paths = {
+        file: {name: written[number] for name, (_, written) in found.items()}
+        for number, file in enumerate(files)
+    }
+    rows = tuple(measurement_row(record) for record, _ in found.values())
+    values = {name: _values(record) for name, (record, _) in found.items()}
+    added = _plus(gathered, results={step: values}, measurements=rows)
+    return replace(added, by_name={**gathered.by_name, **paths})
 
 
 def gather_members(path: str | Path, files: Mapping[str, Sequence[str]]) -> Gathered:
@@ -229,11 +265,8 @@ def _plus(
     measurements: Sequence[Row],
     missing: tuple[str, ...] = (),
 ) -> Gathered:
-    return Gathered(
-        rows=gathered.rows,
-        images=gathered.images,
-        parts=gathered.parts,
-        versions=gathered.versions,
+    return replace(
+        gathered,
         files={**gathered.files, **(files or {})},
         results={**gathered.results, **results},
         measurements=(*gathered.measurements, *measurements),

@@ -44,9 +44,9 @@ def look() -> Found:
         sys.path[:],
         frozenset(sys.modules),
         (sys.stdin, sys.stdout, sys.stderr),
-        _file_mask(),
+        file_mask(),
         (numpy.geterr(), numpy.get_printoptions()) if (numpy := sys.modules.get("numpy")) else None,
-        _held_mb(),
+        held_mb(),
     )
 
 
@@ -68,7 +68,7 @@ def _put_back(found: Found, mem_mb: int | None) -> bool:
         not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
     ):
         return False
-    if mem_mb and _held_mb() - found.held > mem_mb * MOST_KEPT:
+    if mem_mb and held_mb() - found.held > mem_mb * MOST_KEPT:
         return False
     new = [name for name in list(sys.modules) if name not in found.modules]
     mine = own(new)
@@ -94,7 +94,8 @@ def _put_back(found: Found, mem_mb: int | None) -> bool:
     return True
 
 
-def _held_mb() -> float:
+def held_mb() -> float:
+    """MB of memory that this process has, where the system tells."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[5]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     except OSError:  # not on this platform, where there is no limit either
@@ -111,7 +112,8 @@ def _has_children() -> bool:
     return True
 
 
-def _file_mask() -> int:
+def file_mask() -> int:
+    """The mask of new files."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

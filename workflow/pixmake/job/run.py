@@ -20,6 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pixmake.base import plugins
 from pixmake.base.files import duplicate, make_blank, remove
 from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
@@ -27,7 +28,7 @@ from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import program
+from pixmake.job import models, program, runners
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -35,7 +36,9 @@ from pixmake.job.gathered import (
     PrerequisiteError,
     gather_all,
     gather_members,
+    gather_named,
     gather_single,
+    named_results,
     needed_files,
     watched_images,
 )
@@ -46,7 +49,7 @@ from pixmake.job.record import (
     read_record,
     write_record,
 )
-from pixmake.job.runners import MODULES, Call
+from pixmake.job.runners import Call
 from pixmake.job.task import Limits, Task, parse_limits, parse_task
 
 DONE = 64
@@ -60,6 +63,9 @@ REPLACED = 66
 
 FAILED = 67
 """Exit status: the record is there, and says that the image failed."""
+
+UNLOADED = 68
+"""Exit status: what the step loads once could not be loaded; that was told, and there is no record."""
 
 PREREQUISITE = "PrerequisiteFailed"
 """The failure of a job whose needed step failed; it counts with that one."""
@@ -87,7 +93,7 @@ class Job:
     files: Mapping[str, str]
     images: tuple[str, ...]
     needed: Mapping[str, Sequence[str]]
-    """Of each needed step its record, then its files."""
+    """Of each needed step its record, then its files; of one in `Task.needs_named` those of each name."""
     gathered: Mapping[str, str]
     """Of each step of which the job has all: the file that `gathering.write_gathered` wrote."""
 
@@ -100,7 +106,8 @@ def parse_job(words: Sequence[str]) -> Job:
     needed: dict[str, list[str]] = {}
     gathered = {step: inputs.pop() for step in reversed(list(task.needs_all))}
     for step in reversed(list(task.needs)):
-        cut = len(inputs) - 1 - len(task.needs[step])
+        jobs = len(task.needs_named.get(step, ("",)))
+        cut = len(inputs) - jobs * (1 + len(task.needs[step]))
         needed[step] = inputs[cut:]
         inputs = inputs[:cut]
     named = dict(zip(task.files, files, strict=False))
@@ -143,9 +150,10 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
     Returns
     -------
     int
-        `DONE`, `FAILED`, `TOLD` or `REPLACED`.
+        `DONE`, `FAILED`, `TOLD`, `REPLACED` or `UNLOADED`.
     """
     begun, process = begin(warm=warm, again=again), os.getpid()
+    plugins.use(job.limits.plugins)
     key = _key(job) if kept.on_node() else ""
     if key:
         if kept.replaced():
@@ -164,6 +172,9 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         write_record(record, job.record)
         if key:
             kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
+    except models.LoadError as error:
+        models.tell(models.load_log(job.log), error)
+        return UNLOADED
     except PrerequisiteError as error:
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, begun))
@@ -191,7 +202,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     if job.task.broken:
         raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
-    runner = import_module(MODULES[job.task.kind])
+    runner = runners.runner(job.task.kind)
     program.begin(job.limits.program)
     program.see_unchanged()
     with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
@@ -210,7 +221,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         written=job.task.written,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
-        run={**_run(job, begun), **outcome.run},
+        run={**_run(job, begun), **models.facts(job.task, job.limits), **outcome.run},
         images=job.images,
         origin=made_of,
     )
@@ -228,13 +239,14 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
     """A job as the module of its kind gets it."""
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
-        needed.update(zip(files, job.needed[step][1:], strict=False))
+        if step not in job.task.needs_named:
+            needed.update(zip(files, job.needed[step][1:], strict=False))
     versions = {**dict(zip(job.images, job.task.versions, strict=False)), **gathered.versions}
     remote.configure(
         job.limits.storage, {path: versions[path] for path in filter(remote.is_remote, versions)}
     )
     images = job.images
-    if getattr(import_module(MODULES[job.task.kind]), "OPENS_FILES", False):
+    if getattr(runners.runner(job.task.kind), "OPENS_FILES", False):
         images, gathered = _opened_by_name(images, gathered)
     return Call(
         job.task,
@@ -246,13 +258,14 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
         job.log,
         gathered,
         job.limits,
+        models.models_for(job.task, job.limits, threads),
     )
 
 
-def preloads(kind: str) -> Sequence[str]:
-    """The modules that every job of a kind of step needs."""
-    runner = import_module(MODULES[kind])
-    return getattr(runner, "PRELOAD", ())
+def preloads(job: Job) -> Sequence[str]:
+    """The modules that every job of the job's kind needs."""
+    plugins.use(job.limits.plugins)
+    return getattr(runners.runner(job.task.kind), "PRELOAD", ())
 
 
 def _opened_by_name(images: tuple[str, ...], gathered: Gathered) -> tuple[tuple[str, ...], Gathered]:
@@ -266,6 +279,7 @@ def prepare(job: Job) -> None:
 
     See `pixmake.job.runners`.
     """
+    plugins.use(job.limits.plugins)
     program.begin(job.limits.program)
     remote.prepare(job.task.images)
     if any(map(is_zarr, job.images)):
@@ -277,7 +291,7 @@ def prepare(job: Job) -> None:
     if any(map(needs_tifffile, job.images)):
         with contextlib.suppress(ImportError):
             import_module("tifffile")
-    runner = import_module(MODULES[job.task.kind])
+    runner = runners.runner(job.task.kind)
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)
     if "cv2" in sys.modules:
@@ -434,12 +448,18 @@ def gathered_for(job: Job) -> Gathered:
         return gathered
     if task.members:
         gathered = gather_members(Path(MEMBERS) / f"{task.members}.json", task.needs_many)
-    records = {step: read_record(paths[0]) for step, paths in job.needed.items()}
-    for step, record in records.items():
+    single = {
+        step: read_record(paths[0]) for step, paths in job.needed.items() if step not in task.needs_named
+    }
+    named = {step: named_results(names, job.needed[step]) for step, names in task.needs_named.items()}
+    of_names = [(step, record) for step, found in named.items() for record, _ in found.values()]
+    for step, record in [*single.items(), *of_names]:
         if record.status == "failed":
             whom = "for this image" if record.id == task.id else f"for {record.id}"
             raise PrerequisiteError(f"step {step} failed {whom}")
-    gathered = gather_single(records, gathered)
+    gathered = gather_single(single, gathered)
+    for step, found in named.items():
+        gathered = gather_named(step, found, task.needs[step], gathered)
     for step, path in job.gathered.items():
         gathered = gather_all(path, step, gathered)
     if gathered.missing:
@@ -532,7 +552,8 @@ def _kept_inputs(job: Job) -> dict[str, str]:
     base = job.log.removesuffix("log")
     return {
         path: base + os.path.basename(path).removeprefix(Path(record).name.removesuffix("json"))
-        for record, *paths in job.needed.values()
+        for step, (record, *paths) in job.needed.items()
+        if step not in job.task.needs_named
         for path in paths
     }
 

@@ -18,10 +18,6 @@ LOST_ATTEMPTS = 1
 """How often a job is sent again that ended without a word, since its node or cluster job was lost."""
 
 
-STARTS = ("ilastik",)
-"""The kinds of step of which one start of a program works on many images."""
-
-
 @dataclass(frozen=True)
 class Task:
     """What decides a job's result; a change of any part of it runs the job again.
@@ -52,6 +48,8 @@ class Task:
     """How often this job has failed for good; see `records.failure_counts`."""
     needs_all: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The files, by name, of each step of which this job has all; see `pixmake.job.gathered`."""
+    needs_named: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of which of ``needs`` there is a job for each image of this job's group, and the names of these."""
     members: str = ""
     """The name of the list of images of a job of a step with `per`."""
     needs_many: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -135,8 +133,18 @@ class Limits:
     """Hash of what else Snakemake compares of the job's rule: its command, its environment or container."""
     program: str = ""
     """The list of what the step runs as it was when the run began; see `pixmake.job.program`."""
+    plugins: str = ""
+    """The copies of what other packages add, as far as it runs in jobs; see `pixmake.base.plugins`."""
     images_per_process: int = 1
     """How many images a process of the warm one works on, this one among them."""
+    holder: str = ""
+    """Of a step that loads models: what tells its warm process from those of other steps."""
+    load_in: str = "auto"
+    """Where models are loaded: ``fork``, ``process``; ``auto`` is by fork unless that turns out not to do."""
+    load_slots: int = 0
+    """How many serving processes there are at one time; 0: as many as images are worked on."""
+    cpu_fallback: bool = False
+    """Whether a model that was to be on a GPU may be on the CPU."""
 
     @property
     def is_lost(self) -> bool:
@@ -154,7 +162,7 @@ def parse_task(text: str) -> Task:
     content = json.loads(text)
     for key in ("names", "files", "parts", "images", "versions"):
         content[key] = tuple(content.get(key, ()))
-    for key in ("needs", "needs_all", "needs_many"):
+    for key in ("needs", "needs_all", "needs_many", "needs_named"):
         content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}
     return Task(**{"work": {}, "source": "", "metadata": {}, **content})
 

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pixmake.job.run import Job
 
-DONE, TOLD, FAILED = 64, 65, 67  # as in run.py
+DONE, TOLD, FAILED, UNLOADED = 64, 65, 67, 68  # as in run.py
 START_SECONDS = 60
 STOP_SECONDS = 10
 OWNER_POLL_SECONDS = 0.5
@@ -57,8 +57,13 @@ _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "GOTO")
 # --- what the client calls -------------------------------------------------------------------------
 
 
-def start_template(address: str, owner: int, python: str, threads: str) -> bool:
+def start_template(address: str, owner: int, python: str, threads: str, holder: str = "") -> bool:
     """Start the warm process that listens at an address, unless another client just did.
+
+    Parameters
+    ----------
+    holder
+        Not empty if it is one of a step of its own, which loads models: see `pixmake.job.holder`.
 
     Returns
     -------
@@ -77,7 +82,8 @@ def start_template(address: str, owner: int, python: str, threads: str) -> bool:
         if lock.read() or not _alive(owner):
             return False
         _sweep(os.path.dirname(address))
-        command = [_interpreter(python), str(_HERE / "warm_server.py"), "serve", address, str(owner)]
+        how = "hold" if holder else "serve"
+        command = [_interpreter(python), str(_HERE / "warm_server.py"), how, address, str(owner)]
         try:
             process = subprocess.Popen(
                 command,
@@ -106,8 +112,8 @@ def run_plain(words: list[str], owner: int) -> str:
         What the warm process would have answered.
     """
     command = [_interpreter(words[2]), str(_HERE / "warm_server.py"), "child"]
-    _adopt_strays()
-    others = set(_own_children())
+    adopt_strays()
+    others = set(own_children())
     try:
         process = subprocess.Popen(
             command,
@@ -122,17 +128,17 @@ def run_plain(words: list[str], owner: int) -> str:
         process.stdin.write(json.dumps(words).encode())
         process.stdin.close()
     limits = json.loads(words[1])
-    child = _Child(process.pid, None, limits.get("timeout"), mem_mb=_memory(limits, int(words[3])))
+    child = Child(process.pid, None, limits.get("timeout"), mem_mb=_memory(limits, int(words[3])))
     while process.returncode is None:
         if os.getppid() != owner:
-            _kill_child(process.pid)
+            kill_child(process.pid)
         child.kill_if_late()
         child.kill_if_large()
         ended, status, usage = os.wait4(process.pid, os.WNOHANG)
         if ended:
             process.returncode = status
-            _kill_group(process.pid)
-            _kill_strays(others)
+            kill_group(process.pid)
+            kill_strays(others)
             return child.reply(status, usage)
         time.sleep(0.005)
     return ""
@@ -147,7 +153,7 @@ def explain(words: list[str], reply: str) -> int:
         As that of `job.run_job`.
     """
     status, killed, seconds, cpu, maxrss, *said = reply.split(" ", 5)
-    _load_package()
+    load_package()
     job_room = importlib.import_module("pixmake.job.run")
     records = importlib.import_module("pixmake.job.record")
     job = job_room.parse_job(words)
@@ -188,7 +194,7 @@ def _memory(limits: dict[str, Any], attempt: int) -> int | None:
     """What a job may have at an attempt, in MB; the package is loaded only where there is a limit."""
     if not limits.get("mem_mb"):
         return None
-    _load_package()
+    load_package()
     allowed: int | None = importlib.import_module("pixmake.job.task").at_this(limits["mem_mb"], attempt)
     return allowed
 
@@ -204,14 +210,28 @@ def run_child(words: list[str]) -> int:
     words
         The rule's command: task, limits, interpreter, attempt, log, outputs, inputs.
     """
-    _redirect(words[4])
-    _load_package()
-    return _run(importlib.import_module("pixmake.job.run").parse_job(words))
+    redirect(words[4])
+    load_package()
+    job = importlib.import_module("pixmake.job.run").parse_job(words)
+    models = importlib.import_module("pixmake.job.models")
+    if not models.has_models(job.task):
+        return run_within_limits(job)
+    importlib.import_module("pixmake.job.gpus").claim_devices(job.limits.gpu)
+    # before there is a limit of memory, which is the image's
+    if not models.load_first(job, threads_here()):
+        return UNLOADED
+    return run_within_limits(job, claims=False)
 
 
-def _redirect(log_file: str) -> None:
-    """Have nothing to read, and write to a log."""
-    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+def threads_here() -> int:
+    """How many threads libraries are held to in this process."""
+    return int(os.environ.get("OMP_NUM_THREADS", "1"))
+
+
+def redirect(log_file: str, *, keep: bool = False) -> None:
+    """Have nothing to read, and write to a log, with ``keep`` behind what is there."""
+    fresh = 0 if keep else os.O_TRUNC
+    log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | fresh, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for target, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, target)
@@ -219,7 +239,9 @@ def _redirect(log_file: str) -> None:
         os.close(spare)
 
 
-def _run(job: Job, *, warm: bool = False, again: bool = False, learned: int | None = None) -> int:
+def run_within_limits(
+    job: Job, *, warm: bool = False, again: bool = False, learned: int | None = None, claims: bool = True
+) -> int:
     """Run a job within its limits.
 
     Parameters
@@ -230,14 +252,17 @@ def _run(job: Job, *, warm: bool = False, again: bool = False, learned: int | No
         Whether it has worked on another image before.
     learned
         A file descriptor to which the names of newly imported modules are written.
+    claims
+        Whether it is to claim the devices that it asks for, which this process may have by now.
     """
     # only for the first image: to look at each name copies a fifth of all memory that an image's process does
     before = set() if learned is None else set(sys.modules)
     _limit_memory(job.limits.mem_mb)
-    if job.limits.gpu:
+    if job.limits.gpu and claims:
         importlib.import_module("pixmake.job.gpus").claim_devices(job.limits.gpu)
-    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
-    status = importlib.import_module("pixmake.job.run").run_job(job, threads=threads, warm=warm, again=again)
+    status = importlib.import_module("pixmake.job.run").run_job(
+        job, threads=threads_here(), warm=warm, again=again
+    )
     if learned is not None and status == DONE:
         names = [name for name in sys.modules if name not in before]
         shared = importlib.import_module("pixmake.job.runners.imports").shared
@@ -283,9 +308,9 @@ def _run_several(job: Job, link: socket.socket) -> int:
             if not words:
                 return DONE
             job = jobs.parse_job(words)
-            _redirect(job.log)
+            redirect(job.log)
         with warnings.catch_warnings():
-            status = _run(job, warm=True, again=number > 0)
+            status = run_within_limits(job, warm=True, again=number > 0)
         if status != DONE or not reuse.put_back(found, job.limits.mem_mb):
             break
     return status
@@ -296,7 +321,7 @@ def _next_job(link: socket.socket) -> list[str]:
     buffer = bytearray()
     try:
         link.sendall(str(time.process_time()).encode())
-        while (text := _whole(buffer)) is None:
+        while (text := whole_text(buffer)) is None:
             part = link.recv(1 << 20)
             if not part:
                 return []
@@ -306,7 +331,13 @@ def _next_job(link: socket.socket) -> list[str]:
     return text.split("\0")
 
 
-def _whole(buffer: bytearray) -> str | None:
+def message(text: str) -> bytes:
+    """A text as it goes through a socket: see `whole_text`."""
+    content = text.encode("utf-8", "surrogateescape")
+    return len(content).to_bytes(8, "big") + content
+
+
+def whole_text(buffer: bytearray) -> str | None:
     """What was sent, once all of it is there: eight bytes say how long it is."""
     if len(buffer) < 8 or len(buffer) - 8 < int.from_bytes(buffer[:8], "big"):
         return None
@@ -317,7 +348,7 @@ def _whole(buffer: bytearray) -> str | None:
 
 
 @dataclass(eq=False)
-class _Child:
+class Child:
     """The process of one image, as its parent sees it."""
 
     pid: int
@@ -343,9 +374,10 @@ class _Child:
         self.deadline = self.started + self.timeout if self.timeout else None
 
     def kill_if_late(self) -> None:
+        """Kill it if its time is over."""
         if self.deadline and time.monotonic() > self.deadline and not self.killed:
             self.killed = LATE
-            _kill_child(self.pid)
+            kill_child(self.pid)
 
     def kill_if_large(self) -> None:
         """Kill it if all its processes have more memory than it may have; looked at now and then."""
@@ -354,9 +386,10 @@ class _Child:
         self.looked = time.monotonic()
         if importlib.import_module("pixmake.job.memory").exceeds(self.pid, self.mem_mb):
             self.killed = LARGE
-            _kill_child(self.pid)
+            kill_child(self.pid)
 
     def reply(self, status: int, usage: object) -> str:
+        """What its client is answered when it has ended."""
         code = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - self.started
         cpu = usage.ru_utime + usage.ru_stime - self.cpu  # type: ignore[attr-defined]
@@ -364,14 +397,14 @@ class _Child:
         return f"{code} {self.killed or IN_TIME} {seconds:.4f} {cpu:.4f} {rss}"
 
 
-class _Template:
+class Template:
     """The warm process: its socket, its owner, and the images' processes that run now."""
 
     def __init__(self, address: str, owner: int) -> None:
         self.address = address
         self.owner = owner
-        self.children: dict[int, _Child] = {}
-        self.waiting: list[_Child] = []
+        self.children: dict[int, Child] = {}
+        self.waiting: list[Child] = []
         """Those that are done with one image and may have another, the longest first."""
         self.folder = ""
         self.environment = ""
@@ -390,6 +423,7 @@ class _Template:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self.selector.register(self.woken, selectors.EVENT_READ, self._reap)
         self.gone = False
+        self.idle_seconds: float = IDLE_SECONDS
         self.watches_owner = self._watch_owner()
 
     def serve(self) -> None:
@@ -401,16 +435,20 @@ class _Template:
                 for child in self.children.values():
                     child.kill_if_late()
                     child.kill_if_large()
-                while self.waiting and self.waiting[0].started + IDLE_SECONDS < time.monotonic():
+                while self.waiting and self.waiting[0].started + self.idle_seconds < time.monotonic():
                     self._end(self.waiting.pop(0))
                 if not self.watches_owner and not _alive(self.owner):
                     self.gone = True
         finally:
             self.server.close()
-            _kill_everything(self._pids())
-            for name in (self.address, f"{self.address}.lock"):
-                with contextlib.suppress(OSError):
-                    os.unlink(name)
+            self.clean_up()
+
+    def clean_up(self) -> None:
+        """End all images' processes, and leave no socket behind."""
+        _kill_everything(self._pids())
+        for name in (self.address, f"{self.address}.lock"):
+            with contextlib.suppress(OSError):
+                os.unlink(name)
 
     def _watch_owner(self) -> bool:
         try:
@@ -428,7 +466,7 @@ class _Template:
     def _patience(self) -> float | None:
         deadlines = [c.deadline for c in self.children.values() if c.deadline and not c.killed]
         deadlines += [c.looked + MEMORY_SECONDS for c in self.children.values() if c.mem_mb and not c.killed]
-        deadlines += [child.started + IDLE_SECONDS for child in self.waiting[:1]]
+        deadlines += [child.started + self.idle_seconds for child in self.waiting[:1]]
         wait = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
         if self.watches_owner:
             return wait
@@ -453,7 +491,7 @@ class _Template:
             self._client_gone(client)
             return
         buffer += part
-        text = _whole(buffer)
+        text = whole_text(buffer)
         if text is not None:
             buffer.clear()
             self._begin(client, text)
@@ -465,7 +503,7 @@ class _Template:
         for child in self.children.values():
             if child.client is client:
                 child.client = None
-                _kill_child(child.pid)
+                kill_child(child.pid)
 
     def _begin(self, client: socket.socket, text: str) -> None:
         """Hand a job to a process that waits for one, or fork; or only prepare for jobs of its step."""
@@ -495,7 +533,7 @@ class _Template:
             os.close(writer)
         if there is not None:
             there.close()
-        self.children[pid] = _Child(
+        self.children[pid] = Child(
             pid,
             client,
             job.limits.timeout,
@@ -511,9 +549,8 @@ class _Template:
         for child in [child for child in self.waiting if child.setting == setting]:
             self.waiting.remove(child)
             assert child.link is not None
-            content = command.encode("utf-8", "surrogateescape")
             try:
-                child.link.sendall(len(content).to_bytes(8, "big") + content)
+                child.link.sendall(message(command))
             except OSError:  # it was killed meanwhile
                 self._end(child)
                 continue
@@ -532,7 +569,7 @@ class _Template:
         if not told or child is None:
             self._close(link)
             return
-        _kill_strays(set(self._pids()))
+        kill_strays(set(self._pids()))
         self._answer(child, f"{DONE} {IN_TIME} 0 0 0")
         if child.killed or child.client is None:  # killed in this moment: it gets no other image
             child.client = None
@@ -544,11 +581,11 @@ class _Template:
         """All images' processes: those that work, and those that wait for an image."""
         return [*self.children, *(child.pid for child in self.waiting)]
 
-    def _end(self, child: _Child) -> None:
+    def _end(self, child: Child) -> None:
         """End a process that waits for an image."""
         self._close(child.link)
-        _kill_child(child.pid)
-        _kill_strays(set(self._pids()))
+        kill_child(child.pid)
+        kill_strays(set(self._pids()))
 
     def _close(self, link: socket.socket | None) -> None:
         if link is not None and link.fileno() >= 0:
@@ -578,7 +615,7 @@ class _Template:
             jobs = importlib.import_module("pixmake.job.run")
             # what cannot be read, an image's process tells of
             with self._importing(), contextlib.suppress(BaseException), _within(job.limits.timeout):
-                _import_quietly(jobs.preloads(job.task.kind))
+                import_quietly(jobs.preloads(job))
                 jobs.prepare(job)
         return what
 
@@ -598,15 +635,15 @@ class _Template:
         status = 70
         try:
             os.setsid()
-            _end_with_parent()
-            _adopt_strays()  # what it leaves to itself stays with it, and ends with it
+            end_with_parent()
+            adopt_strays()  # what it leaves to itself stays with it, and ends with it
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             for key in list(self.selector.get_map().values()):
                 os.close(key.fd)
             self.selector.close()
-            _redirect(job.log)
-            status = _run_several(job, link) if link else _run(job, warm=True, learned=writer)
+            redirect(job.log)
+            status = _run_several(job, link) if link else run_within_limits(job, warm=True, learned=writer)
         except BaseException:
             import traceback
 
@@ -626,19 +663,19 @@ class _Template:
                 continue
             if not ended:
                 continue
-            _kill_group(child.pid)
+            kill_group(child.pid)
             self._close(child.link)
             if child.pid not in self.children:
                 self.waiting.remove(child)
             else:
                 del self.children[child.pid]
                 replies.append((child, child.reply(status, usage)))
-        _kill_strays(set(self._pids()))  # before anyone hears of the end: what is left may still write
+        kill_strays(set(self._pids()))  # before anyone hears of the end: what is left may still write
         for child, reply in replies:
             self._answer(child, reply)
             self._learn(child)
 
-    def _answer(self, child: _Child, reply: str) -> None:
+    def _answer(self, child: Child, reply: str) -> None:
         if child.client is None:
             return
         self.selector.unregister(child.client)
@@ -646,7 +683,7 @@ class _Template:
             child.client.sendall(reply.encode())
         child.client.close()
 
-    def _learn(self, child: _Child) -> None:
+    def _learn(self, child: Child) -> None:
         """Import what the first image of an analysis had to import by itself."""
         if child.learned is None:
             return
@@ -659,7 +696,7 @@ class _Template:
         names = told.rpartition("\n")[0].split()
         if names:
             with self._importing():
-                _import_quietly(names)
+                import_quietly(names)
 
 
 @contextlib.contextmanager
@@ -682,7 +719,7 @@ def _within(timeout: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _import_quietly(names: Iterable[str]) -> None:
+def import_quietly(names: Iterable[str]) -> None:
     """Import modules for all images to come; what cannot be imported, an image's process tells of."""
     for name in names:
         if name not in sys.modules:
@@ -690,11 +727,12 @@ def _import_quietly(names: Iterable[str]) -> None:
                 importlib.import_module(name)
 
 
-def serve(address: str, owner: int) -> None:
-    """Be the warm process at an address, until the owner has gone."""
-    _adopt_strays()
-    _load_package()
-    template = _Template(address, owner)
+def serve(address: str, owner: int, *, hold: bool = False) -> None:
+    """Be the warm process at an address, until the owner has gone; with ``hold`` that of a step's models."""
+    adopt_strays()
+    load_package()
+    make = importlib.import_module("pixmake.job.holder").Holder if hold else Template
+    template = make(address, owner)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -707,26 +745,27 @@ def serve(address: str, owner: int) -> None:
 # --- processes -------------------------------------------------------------------------------------
 
 
-def _kill_child(pid: int) -> None:
+def kill_child(pid: int) -> None:
     """Kill a process that is not reaped yet, even before it leads its group, and its children."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    _kill_group(pid)
+    kill_group(pid)
 
 
-def _kill_group(leader: int) -> None:
+def kill_group(leader: int) -> None:
+    """Kill a process that leads a group, and its group."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 
 
-def _kill_strays(known: set[int]) -> None:
+def kill_strays(known: set[int]) -> None:
     """Kill what an image's process left behind in a group of its own; Linux hands it to us.
 
     With each that ends we get its children. One that does not end, as it waits for a disk that does not
     answer, is left to the next call.
     """
     end = time.monotonic() + STRAY_SECONDS
-    while strays := [pid for pid in _own_children() if pid not in known]:
+    while strays := [pid for pid in own_children() if pid not in known]:
         for pid in strays:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGKILL)
@@ -742,11 +781,11 @@ def _kill_everything(known: list[int]) -> None:
     pids = known
     while pids and time.monotonic() < end:
         for pid in pids:
-            _kill_child(pid)
+            kill_child(pid)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
         time.sleep(0.005)
-        pids = _own_children()
+        pids = own_children()
 
 
 def _pipe() -> tuple[int, int]:
@@ -766,21 +805,22 @@ def _read_now(pipe: int) -> str:
     return found.decode(errors="replace")
 
 
-def _own_children() -> list[int]:
+def own_children() -> list[int]:
+    """The processes of which this one is the parent, where the system tells."""
     try:
         return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
     except OSError:
         return []
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have the kernel kill this process when its parent ends."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
             _prctl()(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def _adopt_strays() -> None:
+def adopt_strays() -> None:
     """Become the parent of processes whose own parent, an image's process, has ended."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
@@ -885,7 +925,7 @@ def _interpreter(python: str) -> str:
     return sys.executable if python == "-" else python
 
 
-def _load_package() -> None:
+def load_package() -> None:
     """Make `pixmake` importable here without its neighbours in another environment."""
     if "pixmake" in sys.modules:
         return
@@ -899,13 +939,17 @@ def _load_package() -> None:
 
 
 def main(words: list[str]) -> int:
-    """``serve ADDRESS OWNER``; ``child`` or ``explain REPLY``, with a job as JSON on standard input."""
+    """``serve`` or ``hold ADDRESS OWNER``, ``load LINK``; ``child``, ``explain REPLY`` with a job as JSON."""
     # this file's own folder must not be where `import config` looks
     sys.path[:] = [entry for entry in sys.path if not entry or Path(entry).resolve() != _HERE]
     faulthandler.enable(sys.stderr)  # to wherever file descriptor 2 leads, in an image's process to its log
-    if words[0] == "serve":
-        serve(words[1], int(words[2]))
+    if words[0] in ("serve", "hold"):
+        serve(words[1], int(words[2]), hold=words[0] == "hold")
         return 0
+    if words[0] == "load":
+        load_package()
+        served: int = importlib.import_module("pixmake.job.serving").serve_images(int(words[1]))
+        return served
     job = json.loads(sys.stdin.buffer.read())
     if words[0] == "explain":
         try:
@@ -914,8 +958,8 @@ def main(words: list[str]) -> int:
             what = error.filename or "no record can be written"
             print(f"pixmake: {what}: {error.strerror}", file=sys.stderr)
             return 1
-    _end_with_parent()
-    _adopt_strays()
+    end_with_parent()
+    adopt_strays()
     return run_child(job)
 
 

@@ -207,7 +207,7 @@ def local_modules(file: str) -> set[Path]:
     waiting = [Path(file)]
     while waiting:
         current = waiting.pop()
-        for name in _imported(current):
+        for name in imported_names(current):
             for folder in (current.parent, Path(file).parent, Path()):
                 base = folder.joinpath(*name.split("."))
                 for candidate in (base.with_suffix(".py"), base / "__init__.py"):
@@ -217,7 +217,8 @@ def local_modules(file: str) -> set[Path]:
     return found
 
 
-def _imported(file: Path) -> set[str]:
+def imported_names(file: Path) -> set[str]:
+    """The modules that a file imports, anywhere in it, by their whole names."""
     try:
         module = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, OSError):

@@ -1,26 +1,43 @@
 """Results that a run has to make again though nothing tells Snakemake so.
 
 It takes a result that is there for finished, and one that is missing for needless as long as what was made
-of it is there: so a damaged record would stay, and what was lost with the process that made it, too.
+of it is there: so a damaged record would stay, and what was lost with the process that made it, too. What
+gathers the results of many jobs does not name each of them (`pixmake.rules.settled_rules`), so that these
+have changed behind its back is seen here as well.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError
-from pixmake.job.whole_records import records_read, why_broken
+from pixmake.job.whole_records import Stamp, records_read, why_broken
+from pixmake.plan.file_states import Stamps, made_of, state_of
 from pixmake.plan.found_images import found_path, found_plan
 from pixmake.plan.plan import Plan, gathered_path
 
 MISSING = "it is missing"
+CHANGED = "what it is made of has changed"
 MOST_NAMED = 3
 """Damaged results that are named; the others are counted."""
 
 
-def broken_results(plan: Plan, outcome: Iterable[str]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Gathered:
+    """A file that a rule makes of the results of many jobs, and keeps the state of them."""
+
+    path: str
+    rule: str
+    of: Sequence[str]
+    """What it is made of."""
+
+
+def broken_results(
+    plan: Plan, outcome: Iterable[str], gathered: Iterable[Gathered] = (), stamps: Stamps | None = None
+) -> dict[str, str]:
     """What is to be made again, with the reason of each.
 
     Parameters
@@ -29,48 +46,67 @@ def broken_results(plan: Plan, outcome: Iterable[str]) -> dict[str, str]:
         The project's.
     outcome
         What is made of all records; it is missing only if it was there once.
+    gathered
+        What is made of the results of many jobs, and has to be made of them as they are.
+    stamps
+        The files as they were found, if they were looked at before.
     """
-    gathered = records_read(plan.config.results)
-    outcome = list(outcome)
-    missing = [path for path in outcome if not os.path.exists(path)]
+    results, stamps = plan.config.results, stamps or Stamps()
+    read = records_read(results)
     found: dict[str, str] = {}
     for part in _parts(plan):
-        for step, job_id, record in _records(part):
-            if _is_known_to_be_whole(part, step, job_id):
-                continue
-            why = why_broken(record, gathered.get(record))
-            if why or (record in gathered and not os.path.exists(record)):
-                found[record] = why or MISSING
-        found.update(dict.fromkeys(_lost_gatherings(part), MISSING))
-    if gathered or len(missing) < len(outcome):
-        found.update(dict.fromkeys(missing, MISSING))
-    return found
+        found |= _broken_records(_doubtful_records(part), read)
+        found |= dict.fromkeys(_lost_gatherings(part), MISSING)
+    for each in gathered:
+        if os.path.exists(each.path) and made_of(results, each.rule) != state_of(each.of, stamps):
+            found[each.path] = CHANGED
+    return found | _lost(outcome, read)
+
+
+def broken_files(results: str, records: Iterable[str], outcome: Iterable[str]) -> dict[str, str]:
+    """What is to be made again where there is no plan, of all records and of all that is made of them."""
+    read = records_read(results)
+    return _broken_records(records, read) | _lost(outcome, read)
 
 
 def told(broken: Mapping[str, str]) -> list[str]:
     """What is made again, and why, in a line or two."""
-    damaged = [f"{path} ({why})" for path, why in broken.items() if why != MISSING]
+    damaged = [f"{path} ({why})" for path, why in broken.items() if why not in (MISSING, CHANGED)]
     lines = []
     if damaged:
         more = f" and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
         lines.append(f"damaged, to be made again: {', '.join(damaged[:MOST_NAMED])}{more}")
-    lost = len(broken) - len(damaged)
+    lost = list(broken.values()).count(MISSING)
     if lost:
         lines.append(f"{lost} {'result is' if lost == 1 else 'results are'} missing, to be made again")
     return lines
 
 
-def _is_known_to_be_whole(plan: Plan, step: str, job_id: str) -> bool:
-    known = plan.known.get(step, {}).get(job_id)
-    return known is not None and known.status != ""
+def _broken_records(records: Iterable[str], read: Mapping[str, Stamp]) -> dict[str, str]:
+    """Records that cannot be used, or are gone though tables were made of them."""
+    found = {}
+    for record in records:
+        why = why_broken(record, read.get(record))
+        if why or (record in read and not os.path.exists(record)):
+            found[record] = why or MISSING
+    return found
 
 
-def _records(plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """Of each job its step, its id and its record."""
+def _lost(outcome: Iterable[str], read: Mapping[str, Stamp]) -> dict[str, str]:
+    """What is made of all records and is not there, though it was."""
+    outcome = list(outcome)
+    missing = [path for path in outcome if not os.path.exists(path)]
+    return dict.fromkeys(missing, MISSING) if read or len(missing) < len(outcome) else {}
+
+
+def _doubtful_records(plan: Plan) -> Iterator[str]:
+    """The records of all jobs but those that the index of records knows to be whole."""
     for planned in plan.steps:
+        known = plan.known.get(planned.name, {})
         ids = (group.id for group in plan.levels.of(planned.name))
         for job_id, record in zip(ids, plan.records(planned.name), strict=True):
-            yield planned.name, job_id, record
+            if job_id not in known or not known[job_id].status:
+                yield record
 
 
 def _lost_gatherings(plan: Plan) -> Iterator[str]:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 from pixmake.base.errors import Problem
-from pixmake.config.models import Step
+from pixmake.config.models import ADDED_KINDS, Step, knows
 
 FILES = (".yaml", ".yml")
 
@@ -34,6 +34,7 @@ def conda_of(step: Step) -> str | None:
 
 def runs_python(step: Step) -> bool:
     """Whether the step's own work is done by a Python with packages of its own."""
-    return step.kind in ("function", "plantcv", "notebook", "pixel_classification") or step.runs.endswith(
-        ".py"
-    )
+    if step.kind in ADDED_KINDS:
+        return knows(step.kind, "python")
+    kinds = ("function", "plantcv", "notebook", "pixel_classification", "onnx")
+    return step.kind in kinds or step.runs.endswith(".py")

@@ -6,7 +6,6 @@ Standard library only: what gathers is a process of its own, and starts fast.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterable
@@ -54,22 +53,10 @@ def state_of(paths: Iterable[str], stamps: Stamps) -> str:
     return digest.hexdigest()
 
 
-def remembered(results: str, rule: str, paths: Iterable[str], stamps: Stamps) -> str:
-    """The state of what a rule gathers, as the rule is told it.
-
-    As long as the files are those of which the rule last made its output, it is told what it was told then,
-    although they were not made yet at that time. So Snakemake, which compares what rules are told, makes the
-    output anew when the files have changed behind its back, and not after each run.
-    """
-    state = state_of(paths, stamps)
-    told, made = _recall(results, rule)
-    return told if made == state else state
-
-
-def remember(results: str, rule: str, told: str, made: str) -> None:
-    """Note of what a rule has made its output, and what it was told."""
+def remember(results: str, rule: str, made: str) -> None:
+    """Note of what a rule has made its output: see `state_of`."""
     with written_whole(_memory(results, rule)) as temporary:
-        temporary.write_text(json.dumps([told, made]), encoding="utf-8")
+        temporary.write_text(made, encoding="utf-8")
 
 
 def marker(results: str, step: str) -> str:
@@ -78,17 +65,11 @@ def marker(results: str, step: str) -> str:
 
 
 def made_of(results: str, rule: str) -> str:
-    """The state of what a rule last made its output of."""
-    return _recall(results, rule)[1]
-
-
-def _recall(results: str, rule: str) -> tuple[str, str]:
-    """What `remember` has noted."""
+    """The state of what a rule last made its output of; empty if that is not known."""
     try:
-        told, made = json.loads(_memory(results, rule).read_bytes())
-        return str(told), str(made)
-    except (OSError, ValueError, TypeError):
-        return "", ""
+        return _memory(results, rule).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def _memory(results: str, rule: str) -> Path:

@@ -17,6 +17,7 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import rule_name
+from pixmake.base.plugins import PluginError
 from pixmake.config.images import Images
 from pixmake.config.in_order import InOrder, what_is_in_order
 from pixmake.config.models import (
@@ -44,13 +45,13 @@ from pixmake.plan.environments import environment_problems
 from pixmake.plan.executors import Placement, place_steps
 from pixmake.plan.image_versions import Images as SeenImages
 from pixmake.plan.image_versions import Versions
-from pixmake.plan.kinds import KINDS, takes_images
+from pixmake.plan.kinds import blamed, kind_of, takes_images
 from pixmake.plan.record_index import Known, known_records
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
 from pixmake.table.groups import Group, make_grouping, unknown_columns
 from pixmake.table.look_alikes import compared_columns, look_alike_notes
-from pixmake.table.per_groups import Levels, make_levels
+from pixmake.table.per_groups import Index, Levels, by_name, make_levels
 from pixmake.table.row_sum import RowSum, row_sum
 from pixmake.table.selection import SelectionStep, selection_steps
 from pixmake.table.sources import read_images
@@ -243,15 +244,14 @@ class Plan:
         """The steps whose results other jobs get all at once."""
         return [p.name for p in self.steps if any(p.name in each.step.needs_all for each in self.steps)]
 
-    def _job(
-        self, planned: PlannedStep, group: Group, failures: int, index: Mapping[str, Mapping[str, Group]]
-    ) -> Job:
+    def _job(self, planned: PlannedStep, group: Group, failures: int, index: Index) -> Job:
         step, results = planned.step, self.config.results
         singles = [need for need in sorted(step.needs) if self._is_single(step, need)]
+        named = [need for need in singles if self._is_named(step, need)]
         needed: list[str] = []
         for need in singles:
-            (one,) = self.levels.related(group, need, index)
-            needed += self.results_of(need, one.id)
+            for one in self.levels.related(group, need, index):
+                needed += self.results_of(need, one.id)
         needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
         members, gathered = "", list[str]()
         changed = self.changed.get(planned.name, {}).get(group.id, {})
@@ -283,6 +283,7 @@ class Plan:
             else (),
             parts=group.parts,
             needs={need: tuple(self.config.steps[need].files) for need in singles},
+            needs_named=dict.fromkeys(named, group.names),
             needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
             needs_many={need: tuple(self.config.steps[need].files) for need in many},
@@ -306,8 +307,12 @@ class Plan:
     def _broken(self, group: Group) -> str:
         return group.broken if self.config.images.broken_headers == "fail" else ""
 
+    def _is_named(self, step: Step, need: str) -> bool:
+        """Whether a needed step has a job for each image of a step's groups."""
+        return step.terms is None and by_name(self.config.images, self.config.steps[need])
+
     def _is_single(self, step: Step, need: str) -> bool:
-        """Whether a needed step has one job for each job of a step."""
+        """Whether a needed step has one job for each job of a step, or for each of its images."""
         theirs = self.config.steps[need].terms
         return step.terms is None or (theirs is not None and set(theirs) <= set(step.terms))
 
@@ -610,6 +615,17 @@ def select_images(images: Images, table: Table, config: str = "") -> SelectedIma
     return SelectedImages(there, table, steps)
 
 
+def _named_problems(config: Config, name: str) -> Iterator[Problem]:
+    """What only a function can get: a result for each image of its group."""
+    step = config.steps[name]
+    for need in step.needs if step.terms is None and step.kind != "function" else ():
+        if need in config.steps and by_name(config.images, config.steps[need]):
+            what = (
+                f"{need!r} has a job for each {config.images.name_by}, so a group gets several results of it"
+            )
+            yield Problem(what, f"steps.{name}.needs", "a `function` gets them by the names of its images")
+
+
 def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...], list[Problem]]:
     """The steps that are in order, and what is wrong with the others."""
     problems: list[Problem] = []
@@ -621,8 +637,14 @@ def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...]
         problems += error.problems
     for name in _in_order(config):
         step = config.steps[name]
-        kind = KINDS[step.kind]
-        found = [*environment_problems(step, name), *kind.check(config, name)]
+        try:
+            with blamed(step.kind):
+                kind = kind_of(step.kind)
+                found = [*environment_problems(step, name), *kind.check(config, name)]
+                found += _named_problems(config, name)
+                work, hashed = ({}, "") if found else (kind.work(step), kind.source(step))
+        except PluginError as error:
+            found = [Problem(each.what, f"steps.{name}, {each.where}", each.hint) for each in error.problems]
         problems += found
         if not found:
             planned.append(
@@ -630,9 +652,9 @@ def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...]
                     name=name,
                     placement=placements.get(name, Placement()),
                     step=step,
-                    source=kind.source(step),
+                    source=hashed,
                     keeps_going=config.keeps_going(step),
-                    work={**kind.work(step), **config.said_of_arrays()},
+                    work={**work, **config.said_of_arrays()},
                     takes_images=takes_images(step),
                     temporary=config.is_temporary(name),
                     keep=config.keep,
@@ -732,8 +754,12 @@ def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
 
 def _kind_problems(plan: Plan) -> Iterator[Problem]:
     for planned in plan.steps:
-        kind = KINDS[planned.step.kind]
-        yield from kind.check_images(planned.step, planned.name, plan.levels.of(planned.name))
+        kind = kind_of(planned.step.kind)
+        try:
+            with blamed(planned.step.kind):
+                yield from kind.check_images(planned.step, planned.name, plan.levels.of(planned.name))
+        except PluginError as error:
+            yield from error.problems
 
 
 def _file_collisions(plan: Plan, planned: PlannedStep) -> Iterator[Problem]:

@@ -24,10 +24,10 @@ def program_files(work: Mapping[str, Any]) -> list[str]:
         What its jobs are told; see `pixmake.job.task.Task`.
     """
     file = work.get("script") or work.get("notebook") or str(work.get("function", "")).rpartition(":")[0]
-    if not file:
-        return []
-    modules = sorted(map(str, local_modules(file))) if file.endswith(".py") else []
-    return [file, *modules]
+    loaders = [each.get("function", "").rpartition(":")[0] for each in work.get("load", {}).values()]
+    files = dict.fromkeys(each for each in (file, *loaders) if each)
+    modules = {str(module) for each in files if each.endswith(".py") for module in local_modules(each)}
+    return [*files, *sorted(modules - set(files))]
 
 
 def leave_copies(files: Iterable[str]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
-import os
 import re
 import sys
 import threading
@@ -23,7 +22,7 @@ from pixmake.base.files import NO_ROOM
 from pixmake.base.ids import rule_name
 from pixmake.job.record import Failure, read_record
 from pixmake.job.run import PREREQUISITE
-from pixmake.job.whole_records import why_broken
+from pixmake.plan.broken import CHANGED, MISSING
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now
 from pixmake.progress.tally import BEGIN, Tally, Work
@@ -48,6 +47,9 @@ PATIENCE = 10.0
 
 LONGEST_REASON = 200
 """Letters of a failure's reason that are shown."""
+
+made_again: dict[str, str] = {}
+"""What Snakemake is told to make again, and why; see `pixmake.plan.broken`."""
 
 _HEAD = 1024
 """Bytes of a record in which its status stands."""
@@ -122,10 +124,9 @@ class Reporter:
             reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
             if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
                 reason = "failed before"
-            elif reason == _FORCED and not all(map(os.path.exists, record.output)):
-                reason = _MISSING  # see `pixmake.plan.broken`
-            elif reason == _FORCED and work is not None and why_broken(work.record):
-                reason = "its result is damaged"
+            elif reason == _FORCED:
+                whys = [made_again[path] for path in record.output if path in made_again]
+                reason = _AGAIN.get(whys[0], "its result is damaged") if whys else reason
             self.reasons.setdefault(step, Counter())[reason] += 1
             if work is None:
                 self.others.add(step)
@@ -280,6 +281,7 @@ _REASONS = {
     "Code has changed since last execution": "pixmake or its rule has changed",
     _FORCED: "asked for",
 }
+_AGAIN = {MISSING: _MISSING, CHANGED: CHANGED}
 _STATUS = re.compile(rb'"status": ?"(ok|failed)"')
 
 

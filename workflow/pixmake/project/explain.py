@@ -10,7 +10,7 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.images.fingerprint import fingerprint
-from pixmake.job.record import Record, read_record
+from pixmake.job.record import Record, parse_record, read_content
 from pixmake.plan.containers import SPLIT
 from pixmake.plan.found_images import found_path, found_plan
 from pixmake.plan.image_versions import GONE
@@ -162,7 +162,7 @@ def as_content(explained: Explained) -> dict[str, Any]:
 def _explain(job: Job, needed: list[Explained], container: Explained | None = None) -> Explained:
     target = job.record if job.rule == any_rule(job.task.step) else job.rule
     try:
-        record = read_record(job.record)
+        record = parse_record(read_content(job.record))
     except FileNotFoundError:
         return Explained(job, None, target, ("there is no result yet",))
     except (ValueError, OSError) as error:

@@ -328,15 +328,16 @@ def _states(config: Config, groups: tuple[Group, ...], columns: Sequence[str]) -
 
     A job of a step with ``per`` is one of each of its images.
     """
-    index = make_levels(config, groups, columns).index()
+    levels = make_levels(config, groups, columns)
+    index = levels.index()
     states = {group.id: DONE for group in groups}
     for step in config.steps:
         there, failed = record_ids(config.results, step), set(failed_ids(config, step))
         for group in groups:
-            job = index[step][group.id].id if step in index else group.id
-            if job in failed:
+            jobs = {job.id for job in levels.related(group, step, index)}
+            if jobs & failed:
                 states[group.id] = FAILED
-            elif job not in there and states[group.id] == DONE:
+            elif not jobs <= there and states[group.id] == DONE:
                 states[group.id] = KEPT
     return states
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.placeholders import fill_command, fill_word
 from pixmake.base.python_calls import replace_calls
 from pixmake.images.remote.objects import is_remote, settings
@@ -43,6 +44,9 @@ def notebook_of(call: Call) -> dict[str, Any]:
         first = next((n for n, cell in enumerate(made["cells"]) if "parameters" in _tags(cell)), -1)
         made["cells"].insert(first + 1, _code(_assigned(parameters)))
         return made
+    if call.task.kind not in _CELLS:
+        what = f"a step of kind {call.task.kind} has no text that a notebook could run"
+        raise PixmakeError([Problem(what, f"steps.{call.task.step}", f"one of: {', '.join(_CELLS)}")])
     cells = [_code(text) for text in _CELLS[call.task.kind](call, space)]
     title = f"# {call.task.step} of {call.task.id}\n\nWritten by `pixmake try`: paths start from this folder."
     markdown = {"cell_type": "markdown", "metadata": {}, "source": title}
@@ -63,6 +67,9 @@ def _function(call: Call, space: Workspace) -> Iterator[str]:
     signature = read_signature(file, name)
     given: dict[str, str] = {key: repr(value) for key, value in task.params.items()}
     given.update({key: f"read_file({path!r})" for key, path in call.needed.items()})
+    for key, paths in call.gathered.by_name.items():
+        reads = ", ".join(f"{name!r}: read_file({path!r})" for name, path in paths.items())
+        given[key] = f"{{{reads}}}"
     if task.names:
         by_name = dict(zip(task.names, call.images, strict=True))
         reads = ", ".join(f"{key!r}: {_reading(call, at)}" for at, key in enumerate(by_name))

@@ -6,7 +6,7 @@ import ast
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,25 +18,15 @@ from pixmake.base.filename_terms import NameMismatch, name_parser, without_suffi
 from pixmake.base.values import TIMESTAMP
 from pixmake.config.images import FORMATS, Images
 from pixmake.config.models import Config, Keys, parse_config
-from pixmake.config.text import as_yaml, write_new
+from pixmake.config.text import as_yaml
 from pixmake.images import ngff
 from pixmake.images.axes import PLANES, is_zarr
 from pixmake.images.remote.objects import is_remote
+from pixmake.project.naming_schemes import CHANNEL, PLACES, THUMBNAIL, Scheme, in_folders, scheme_of
+from pixmake.project.starter import Starter, is_starter, starter
 from pixmake.table.sources import read_images
 from pixmake.table.sources.directory import NO_FORMAT, TWIN
 from pixmake.table.table import PATH, Table, located
-
-STARTER = "scripts/measure.py:measure"
-"""The function of a project that has none yet."""
-
-STARTER_TEXT = '''\
-"""A first analysis, for you to change."""
-
-
-def measure(image):
-    """Mean brightness of an image: an array, H × W (grey) or H × W × 3 (colour, in the order BGR)."""
-    return {"mean": float(image.mean())}
-'''
 
 ENOUGH = 0.8
 """The part of all names that a template has to fit to be proposed."""
@@ -64,6 +54,21 @@ _IMAGE_TYPES = {
     "DEPTH",
 }
 _VIEWS = {"SV", "TV", "TOP", "SIDE", "FRONT", "BACK", "LEFT", "RIGHT"}
+_TREATMENTS = {
+    *("CONTROL", "CTRL", "CTL", "MOCK", "UNTREATED", "TREATED", "DMSO", "DROUGHT", "WATERED", "WELLWATERED"),
+    *("DRY", "WET", "HEAT", "COLD", "SALT", "NACL", "SHADE", "STRESS", "NITROGEN", "LOWN", "HIGHN"),
+}
+_GENOTYPES = {
+    *("WT", "WILDTYPE", "MUTANT", "COL", "COL-0", "COL0", "LER", "LER-0", "LER-1", "WS", "WS-2", "WS-4"),
+    *("CVI", "CVI-0", "BUR-0", "BAY-0", "SHA", "TSU-0", "BLA-1", "C24", "EDI-0", "NIPPONBARE", "B73", "MO17"),
+}
+"""Words of which one among a term's values says what the term is."""
+
+_COUNTED = re.compile(
+    r"(plant|pot|tray|experiment|exp|replicate|rep|line|block|chamber|plate)(?=[A-Z]?\d)", re.I
+)
+"""Words before a number or a place, such as in plantA07."""
+
 _LEMNATEC = {"z": "zoom", "h": "lifter", "g": "gain", "e": "exposure"}
 _DATES = ("%Y-%m-%d", "%Y%m%d", "%Y.%m.%d", "%Y_%m_%d", "%d.%m.%Y", "%d-%m-%Y")
 _TIMES = ("%H-%M-%S", "%H%M%S", "%H.%M.%S", "%H_%M_%S", "%Hh%Mm%Ss", "%H-%M", "%H%M", "%Hh%M")
@@ -85,6 +90,8 @@ class Proposal:
     """What that says."""
     table: Table
     """The images that it takes."""
+    starter: Starter | None = None
+    """The functions of its steps, where the project has none of its own."""
 
 
 def source_of(folder: str | Path) -> str:
@@ -118,15 +125,16 @@ def propose_config(source: str, project: Path) -> Proposal:
         (): ["Proposed by `pixmake inspect`: change it, and check it with `pixmake check`."]
     }
     found: dict[str, Any] = {"path": source}
+    if kind == "directory" and Path(source).resolve() == project.resolve():
+        found["recursive"] = False
+        comments["images", kind, "recursive"] = ["what a run writes lies below this folder, too"]
     lenient = {"unmatched": "skip"} if kind in ("directory", "lemnatec") else {}
     table = read_images(Images.model_validate({kind: {**found, **lenient}}))
     paths = [path for path in table.cells[PATH] if path is not None]
-    template = guess_template(paths[:: max(1, len(paths) // _SAMPLE)]) if kind == "directory" else None
-    if template is not None:
-        named = read_images(Images.model_validate({kind: {**found, "template": template, **lenient}}))
-        if len(named) >= ENOUGH * len(paths):
-            table, found["template"] = named, template
-            comments["images", kind, "template"] = list(_described(table, len(paths)))
+    named = _named(found, paths) if kind == "directory" else None
+    if named is not None:
+        table, comments["images", kind, named.scheme.key] = named.table, list(_described(named, len(paths)))
+        found[named.scheme.key] = named.scheme.names
     if kind == "zarr" and (split := _planes(located(paths[0], table.root))):
         found["split"] = split
         table = read_images(Images.model_validate({kind: found}))
@@ -139,12 +147,91 @@ def propose_config(source: str, project: Path) -> Proposal:
     if kind == "table" and (root := _root(source, paths)) != ".":
         images["root"] = root
         table = replace(table, root=root)
-    if kind != "zarr" and _stems_repeat(paths):
+    if named is not None and named.scheme.timestamp_format:
+        images["timestamp_format"] = named.scheme.timestamp_format
+    own = _own_step(project)
+    channels = [] if own is not None else _channels(table)
+    grouping = _fields(table) if channels else []
+    if grouping:
+        images |= {"group_by": grouping, "name_by": CHANNEL}
+        comments["images", "group_by"] = ["the channels of one field are measured together"]
+    elif kind != "zarr" and _stems_repeat(paths):
         images["id"] = "{path}"
         comments["images", "id"] = ["some names differ in nothing but their suffix"]
-    function = _own_function(project) or STARTER
-    content = {"images": images, "steps": {function.rpartition(":")[2]: {"function": function}}}
-    return Proposal(as_yaml(content, comments), parse_config(content), table)
+    start = starter(project, channels if grouping else ()) if own is None else None
+    content = {"images": images, "steps": own if start is None else start.steps}
+    return Proposal(as_yaml(content, comments), parse_config(content), table, start)
+
+
+@dataclass(frozen=True)
+class _Named:
+    """How the names of a folder's files are taken apart, and the table that this gives."""
+
+    scheme: Scheme
+    table: Table
+
+
+def _named(found: Mapping[str, Any], paths: Sequence[str]) -> _Named | None:
+    """What names say, if that can be guessed: by an instrument's scheme, or else by a template."""
+    pictures = [path for path in paths if not THUMBNAIL.search(path)] or list(paths)
+    some = pictures[:: max(1, len(pictures) // _SAMPLE)]
+    scheme = guess_scheme(some)
+    if scheme is None:
+        template = guess_template(some)
+        scheme = None if template is None else Scheme("", "template", template)
+    if scheme is None:
+        return None
+    asked: dict[str, Any] = {"directory": {**found, scheme.key: scheme.names, "unmatched": "skip"}}
+    if scheme.timestamp_format:
+        asked["timestamp_format"] = scheme.timestamp_format
+    table = read_images(Images.model_validate(asked))
+    return _Named(scheme, table) if len(table) >= ENOUGH * len(pictures) else None
+
+
+def guess_scheme(paths: Sequence[str]) -> Scheme | None:
+    """The scheme of an instrument that names follow, with what their folders say; or ``None``.
+
+    Parameters
+    ----------
+    paths
+        Image files, with ``/`` between folders; some of them are enough.
+    """
+    split = [_parts(path) for path in paths]
+    scheme = scheme_of([stem for _, stem in split], ENOUGH)
+    if scheme is None or len({len(folders) for folders, _ in split}) > 1:
+        return scheme
+    columns = [list(dict.fromkeys(column)) for column in zip(*(folders for folders, _ in split), strict=True)]
+    if all(len(values) == 1 for values in columns):
+        return scheme
+    pieces, taken = [], set(scheme.terms)
+    for number, values in enumerate(columns, start=1):
+        mark, name = _folder_term(values, taken, f"folder{number}")
+        taken.add(name)
+        pieces.append((mark, name))
+    return in_folders(scheme, pieces)
+
+
+def _folder_term(values: Sequence[str], taken: Set[str], fallback: str) -> tuple[str, str]:
+    """What stands before the term that a folder says, and its name; no name for one that all files are in."""
+    if len(values) == 1:
+        return values[0], ""
+    for mark, name in (("TimePoint_", "time"), ("ZStep_", "plane")):
+        if name not in taken and all(re.fullmatch(rf"{mark}\d+", value) for value in values):
+            return mark, name
+    return "", fallback if "plate" in taken else "plate"
+
+
+def _channels(table: Table) -> list[str]:
+    """The texts of the channels, if there are several."""
+    texts = table.texts(CHANNEL) if CHANNEL in table.columns else []
+    found = sorted({text for text in texts if text is not None})
+    return found if len(found) > 1 else []
+
+
+def _fields(table: Table) -> list[str]:
+    """The terms that tell one field from another: all places, and times and planes if there are several."""
+    others = [name for name in table.columns if name not in (PATH, CHANNEL)]
+    return [name for name in others if name in PLACES or len(set(table.keys(name))) > 1]
 
 
 def guess_template(paths: Sequence[str]) -> str | None:
@@ -173,15 +260,6 @@ def guess_template(paths: Sequence[str]) -> str | None:
         return None
     template = _template(rows, depth, delimiter)
     return template if template and _fits(template, paths) else None
-
-
-def write_starter(project: Path) -> list[str]:
-    """Write the starting function where the project has no function yet; returns what was written."""
-    file = STARTER.rpartition(":")[0]
-    if _own_function(project) is not None or (project / file).exists():
-        return []
-    write_new(STARTER_TEXT, project / file)
-    return [f"wrote {file}"]
 
 
 def _parts(path: str) -> tuple[tuple[str, ...], str]:
@@ -253,6 +331,12 @@ def _term(values: Sequence[str], fallback: str, *, both: bool, lemnatec: bool) -
         return "", "rotation"
     if len(prefix) > 2 and re.fullmatch(r"[A-Za-z]+", prefix):
         return prefix, prefix.lower()
+    if word := _counted(values):
+        return word, word.lower()
+    if any(value.upper() in _TREATMENTS for value in values):
+        return "", "treatment"
+    if any(value.upper() in _GENOTYPES for value in values):
+        return "", "genotype"
     if len(values) == 1 and values[0].isalpha():
         return values[0], "" if not fallback.startswith("folder") else fallback
     if len(values) > 1 and all(re.fullmatch(r"[A-P]\d{1,2}", value) for value in values):
@@ -267,6 +351,12 @@ def _prefix(values: Sequence[str]) -> str:
         return ""
     follows = re.compile(rf"{found[1]}\d+").fullmatch
     return found[1] if all(follows(value) for value in values) else ""
+
+
+def _counted(values: Sequence[str]) -> str:
+    """The word that all values begin with, if a number or a place such as A07 follows it."""
+    found = _COUNTED.match(values[0])
+    return found[1] if found and all(value[: found.end()] == found[0] for value in values) else ""
 
 
 def _all_in(values: Sequence[str], known: set[str]) -> bool:
@@ -343,9 +433,13 @@ def _fits(template: str, paths: Sequence[str]) -> bool:
     return fitting >= ENOUGH * len(paths)
 
 
-def _described(table: Table, count: int) -> Iterator[str]:
+def _described(named: _Named, count: int) -> Iterator[str]:
+    table, instrument = named.table, named.scheme.instrument
     example = table.cells[PATH][0]
-    yield f"Guessed from {count} names such as {example}; call the terms what they are:"
+    if instrument:
+        yield f"Names as {instrument} writes them, such as {example}:"
+    else:
+        yield f"Guessed from {count} names such as {example}; call the terms what they are:"
     for column in table.columns[1:]:
         values = set(table.cells[column].tolist())
         shown = ", ".join(str(value) for value in sorted(values, key=_as_sorted)[:4])
@@ -381,16 +475,18 @@ def _stems_repeat(paths: Sequence[str]) -> bool:
     return len({os.path.splitext(path)[0] for path in paths}) < len(paths)
 
 
-def _own_function(project: Path) -> str | None:
-    """``FILE.py:NAME`` of the first function in ``scripts/`` that needs an image and nothing else."""
+def _own_step(project: Path) -> dict[str, Any] | None:
+    """The first function in ``scripts/`` that needs an image and nothing else, as a step of its name."""
     for file in sorted((project / "scripts").glob("*.py")):
         try:
             content = ast.parse(file.read_bytes())
         except (SyntaxError, ValueError, OSError):
             continue
+        if is_starter(content):
+            continue
         for node in content.body:
             if isinstance(node, ast.FunctionDef) and _takes_an_image(node.args):
-                return f"scripts/{file.name}:{node.name}"
+                return {node.name: {"function": f"scripts/{file.name}:{node.name}"}}
     return None
 
 

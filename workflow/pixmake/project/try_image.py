@@ -229,10 +229,10 @@ def _trial(plan: Plan, job_id: str, step: str | None) -> _Trial:
         raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, names))])
     levels, index = plan.levels, plan.levels.index()
     steps = {planned.name: planned.step for planned in plan.steps}
-    of_image = {name: index[name][job_id] if name in index else groups[job_id] for name in names}
+    of_image = {name: levels.related(groups[job_id], name, index) for name in names}
     asked = _needed(plan, step) if step else {name for name in names if steps[name].terms is None}
     needs: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
-    waiting = [(name, of_image[name]) for name in names if name in asked]
+    waiting = [(name, each) for name in names if name in asked for each in of_image[name]]
     while waiting:
         name, group = waiting.pop()
         if (name, group.id) in needs:
@@ -245,7 +245,8 @@ def _trial(plan: Plan, job_id: str, step: str | None) -> _Trial:
     config = plan.config.model_copy(update={"results": FOLDER, "logs": LOGS})
     aside = replace(plan, config=config, steps=taken)
     jobs = [(planned, job) for planned, job in aside.jobs() if (planned.name, job.task.id) in needs]
-    own = frozenset((name, of_image[name].id) for name in asked if name not in index or name == step)
+    called = [name for name in asked if name not in index or name == step]
+    own = frozenset((name, each.id) for name in called for each in of_image[name])
     return _Trial(aside, plan.config.results, jobs, own, needs)
 
 

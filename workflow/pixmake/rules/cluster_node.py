@@ -141,6 +141,11 @@ def allowed_rules(words: Sequence[str] | None = None) -> list[str]:
     return words_after("--allowed-rules", words)
 
 
+def is_started_by_another(words: Sequence[str] | None = None) -> bool:
+    """Whether this Snakemake was started by another one, for some of its jobs: on a node, or beside it."""
+    return _option("--mode", sys.argv if words is None else words) in ("remote", "subprocess")
+
+
 def attempt(words: Sequence[str] | None = None) -> int:
     """Which attempt at a cluster job this is."""
     return int(_option("--attempt", sys.argv if words is None else words) or 1)

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pixmake import rules
-from pixmake.plan.plan import Plan
+from pixmake.plan.plan import Job, Plan
 from pixmake.rules import aggregate_rules, checkpoint_rules, image_rules
-from pixmake.rules.made_again import Again
 from pixmake.rules.run_handlers import run_facts
 from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import Directive, rules_in
@@ -31,6 +30,11 @@ pixmake_rules.attend_run(
     workflow,
 {facts}
 )
+pixmake_again = pixmake_rules.what_rules_make_again(
+    workflow,
+    {results!r},
+    {made},
+)
 
 
 """
@@ -41,7 +45,9 @@ def as_text(plan: Plan) -> Iterator[str]:
     from snakemake.io import directory, temp
 
     facts = "\n".join(f"    {name}={value!r}," for name, value in vars(run_facts(plan)).items())
-    yield _HEAD.format(facts=facts)
+    gathered = [each.output for each in image_rules.gatherings(plan)]
+    made = _text([*gathered, *aggregate_rules.outcome(plan)], 5)
+    yield _HEAD.format(facts=facts, results=plan.config.results, made=made)
     runs = {}
     for planned in plan.steps:
         name = f"run_{planned.name}"
@@ -53,9 +59,10 @@ def as_text(plan: Plan) -> Iterator[str]:
     yield from _rule("all", [("default_target", (True,), {}), ("input", aggregate_rules.targets(plan), {})])
     names = {
         "plan": plan,
-        "todo": Todo(plan),
+        # all that rules gather is their input: so the text needs no file beside it
+        "todo": Todo(plan, by_state=False),
         "pixmake_run": runs,
-        "pixmake_again": Again(None, {}, lambda wildcards: []),
+        "pixmake_again": _Again(),
         "pixmake_later": checkpoint_rules,
         "pixmake_rules": rules,
         "checkpoints": None,
@@ -72,6 +79,16 @@ class _Named:
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+
+class _Again:
+    """What is made again, as a text says it."""
+
+    force = _Named("pixmake_again.force")
+
+    def of(self, job: Job) -> dict[str, Any]:
+        """A part of the ``input`` of each job's rule."""
+        return {"again": self.force}
 
 
 def _rule(name: str | None, directives: Sequence[Directive]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pixmake.job.memory import tree
+from pixmake.rules.cluster_node import is_started_by_another
 from pixmake.rules.snakemake_internals import begin_no_more
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,8 +49,12 @@ _known = _Known()
 
 
 def listen() -> None:
-    """Be the one to whom signals are told from now on, unless another program runs Snakemake in itself."""
-    if _known.listens or not _is_snakemake():
+    """Be the one to whom signals are told from now on, unless another program runs Snakemake in itself.
+
+    Not where another Snakemake has started this one, such as on a cluster's node: that one tells it to end,
+    and a thread costs memory that some schedulers count before it is used (Grid Engine's `h_vmem`).
+    """
+    if _known.listens or not _is_snakemake() or is_started_by_another():
         return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

@@ -17,6 +17,7 @@ from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pixmake.base import plugins
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder, why_not_writable, written_whole
@@ -28,10 +29,12 @@ from pixmake.images.read import TABLES
 from pixmake.job import finished_results as kept
 from pixmake.job.client import ACTIVATED, CONTAINED
 from pixmake.job.gathered import MEMBERS
-from pixmake.job.task import LOST_ATTEMPTS, STARTS, one_line
+from pixmake.job.task import LOST_ATTEMPTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
 from pixmake.plan.environments import conda_of, runs_python
+from pixmake.plan.kinds import shares_starts
+from pixmake.plan.loads import load_in
 from pixmake.plan.plan import (
     Job,
     Plan,
@@ -45,14 +48,21 @@ from pixmake.plan.plan import (
 from pixmake.plan.program_copy import leave_copies, program_files
 from pixmake.rules import ending
 from pixmake.rules import object_storage as stored
-from pixmake.rules.cluster_node import allowed_rules, enter, enter_by_words, leave_plan, read_plan
+from pixmake.rules.cluster_node import (
+    allowed_rules,
+    enter,
+    enter_by_words,
+    is_started_by_another,
+    leave_plan,
+    read_plan,
+)
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
 from pixmake.rules.command_line import profile_problems
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.refusals import end_when_refused
-from pixmake.rules.snakemake_internals import keep_together
+from pixmake.rules.snakemake_internals import keep_together, prefix_of_module
 from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
 from pixmake.table.table import counted_notes
 
@@ -129,7 +139,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         return there
     enter_by_words(attempt_number())
     try:
-        if not rules:
+        if not is_started_by_another():
             problems = profile_problems()
             if problems:
                 raise PixmakeError(problems)
@@ -316,6 +326,23 @@ def use_storage(plan: Plan, workflow: Any) -> bool:
         raise SystemExit(1) from None
 
 
+def refuse_prefix(workflow: Any) -> None:
+    """See that a module that this project is leaves its paths as they are.
+
+    Raises
+    ------
+    SystemExit
+        With status 1: it has a prefix, of which records, tables and what is settled would know nothing.
+    """
+    if key := prefix_of_module(workflow):
+        hint = 'say where results go by its config: {**config, "results": "…/results"}'
+        problem = Problem(
+            "is not for a project of pixmake, whose files name each other by their paths", key, hint
+        )
+        print(f"pixmake: module: {PixmakeError([problem])}", file=sys.stderr)
+        raise SystemExit(1)
+
+
 def require_deployment(plan: Plan, workflow: Any) -> None:
     """See that Snakemake was told to use the environments that steps name: it passes over them otherwise.
 
@@ -361,7 +388,7 @@ def batches_of(plan: Plan, planned: PlannedStep) -> str:
         The file with the batches as JSON: of each image its path, its part and the version of an object.
     """
     step = planned.step
-    if step.kind not in STARTS or step.images_per_start == 1:
+    if not shares_starts(step.kind) or step.images_per_start == 1:
         return ""
     images = [
         [path, dict(part), version]
@@ -395,20 +422,36 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "attempts": attempts,
         "keep_going": planned.keeps_going,
         "keep": planned.keep,
-        "timeout": None if step.kind in STARTS else step.timeout,
+        "timeout": None if shares_starts(step.kind) else step.timeout,
         "mem_mb": memory if len(set(memory)) > 1 else memory[0],
     }
-    each = step.timeout if step.kind in STARTS else None
+    each = step.timeout if shares_starts(step.kind) else None
     more = {
         "gpu": gpu,
         "each_timeout": each,
         "batches": batches,
         "storage": planned.storage,
         "program": planned.program,
+        "plugins": plugins.leave_copies([step.kind]),
         "rule": planned.rule,
         "images_per_process": step.images_per_process,
+        **_load_limits(planned),
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
+
+
+def _load_limits(planned: PlannedStep) -> dict[str, Any]:
+    """How a step's models are loaded; nothing of a step without."""
+    step = planned.step
+    if not planned.work.get("load"):
+        return {}
+    which = one_line([planned.name, planned.work, step.params])
+    return {
+        "holder": hashlib.sha256(which.encode()).hexdigest()[:12],
+        "load_in": load_in(step),
+        "load_slots": step.load_slots,
+        "cpu_fallback": step.cpu_fallback,
+    }
 
 
 def keep_groups_together(plan: Plan, workflow: Any) -> None:

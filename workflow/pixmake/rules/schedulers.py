@@ -328,6 +328,12 @@ SCHEDULERS: Mapping[str, Scheduler] = {
 """Every scheduler that `cluster-generic` is used for, by the name that `pixmake scheduler` takes."""
 
 
+FOR_SNAKEMAKE = {"OPENBLAS_NUM_THREADS": 1, "MALLOC_ARENA_MAX": 2}
+"""The environment of a Snakemake on a node. NumPy, which some of its plugins import, else starts a thread for
+each core of the node, of 42 MB each, and each thread of Python's reserves 64 MB or more. The commands of
+rules are told their number of threads by Snakemake."""
+
+
 def submit(name: str, script: str, flags: Sequence[str] = ()) -> str:
     """Submit the script of one of Snakemake's jobs.
 
@@ -355,6 +361,7 @@ def submit(name: str, script: str, flags: Sequence[str] = ()) -> str:
     properties = job_properties(text)
     need = job_need(properties, flags)
     Path(LOGS).mkdir(parents=True, exist_ok=True)
+    Path(script).write_text(with_few_threads(text), encoding="utf-8")
     words = [*scheduler.submit(need), script]
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -367,6 +374,17 @@ def submit(name: str, script: str, flags: Sequence[str] = ()) -> str:
         _refused(scheduler, f"{name} refused the job {need.name}: {said}", said)
     note_submission(submission_of(script_jobs(text)), name, found[1], os.path.relpath(need.log))
     return found[1]
+
+
+def with_few_threads(script: str) -> str:
+    """A script of Snakemake's whose Snakemake sets little memory aside, unless a node says otherwise.
+
+    See `FOR_SNAKEMAKE`; where a scheduler counts virtual memory, a thread that has done nothing yet may be
+    one too many.
+    """
+    head, line, rest = re.split(r"^(# properties.*\n)", script, maxsplit=1, flags=re.MULTILINE)
+    exports = "".join(f'export {name}="${{{name}:-{value}}}"\n' for name, value in FOR_SNAKEMAKE.items())
+    return head + line + exports + rest
 
 
 def _refused(scheduler: Scheduler, told: str, said: str, hint: str = "") -> NoReturn:

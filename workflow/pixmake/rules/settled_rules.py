@@ -2,8 +2,8 @@
 
 A rule that gathers cannot depend on a list that changes with what has a rule: Snakemake would make its output
 anew after each run. So it depends on one file a step, which a rule makes once those jobs of the step are done
-that have a rule, and which is gone afterwards; and it is told the state of what it gathers, see
-`pixmake.plan.file_states.remembered`: if that has changed, it needs that file, and so those jobs.
+that have a rule, and which is gone afterwards. What has changed behind its back is seen by
+`pixmake.plan.broken`, which has its output made again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import written_whole
-from pixmake.plan.file_states import marker, remembered
+from pixmake.plan.file_states import marker
 from pixmake.plan.plan import Job, Plan, PlannedStep
 from pixmake.plan.settled import NOTHING, Standing, standing
 from pixmake.progress.log_handler import MADE
@@ -69,7 +69,7 @@ class Todo:
     plan: Plan
     found: Standing = NOTHING
     by_state: bool = True
-    """Whether rules that gather are told the state of what they gather; else all of it is their input."""
+    """Whether what rules gather is known by its state; else all of it is their input."""
 
     def jobs(self, *, over_several: bool | None = None) -> Iterator[tuple[PlannedStep, Job]]:
         """The jobs that get a rule; see `pixmake.plan.plan.Plan.jobs`."""
@@ -105,15 +105,13 @@ class Todo:
         if not self.by_state:
             return {}
         results = self.plan.config.results
-        state = remembered(results, rule, [*read, *also], self.found.stamps)
         content = json.dumps({"results": results, "rule": rule, "read": read, "also": also})
-        return {"listed": _listed(results, rule, content), "state": state}
+        return {"listed": _listed(results, rule, content)}
 
     def gather(self, words: str, names: str = "input") -> str:
         """The command of a rule that gathers."""
         if self.by_state:
-            listed = "--listed {params.listed:q} --state {params.state:q}"
-            return f"{{params.pixmake}} {words} {listed} 2> {{log:q}}"
+            return f"{{params.pixmake}} {words} --listed {{params.listed:q}} 2> {{log:q}}"
         return f"printf '%s\\n' {{{names}:q}} | {{params.pixmake}} {words} 2> {{log:q}}"
 
     def _marker(self, step: str) -> str:

@@ -18,6 +18,7 @@ SEEN_IN = ("9.27.1",)
 UNDOCUMENTED = {
     "_cores": "A core rests while the end of a job is booked",
     "subsample": "All ready jobs are reset before a sample is taken",
+    "scheduling_settings": "Each round of the scheduler asks for another one, for as long as the run lasts",
     "job_rate_limiter": "Each round of the scheduler asks for another one, for as long as the run lasts",
     "_user_kill": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
     "_open_jobs": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
@@ -43,6 +44,8 @@ UNDOCUMENTED = {
     "cleanup_metadata": "The metadata of temporary files outlive them",
     "sourcecache": "Rules cannot be read without running their workflow",
     "args_to_api": "A Snakefile cannot ask which options were given",
+    "path_modifier": "The prefix of a module is not told to its Snakefile",
+    "_prefix_replacements": "The prefix of a module is not told to its Snakefile",
 }
 """Attributes and names, and the heading of their entry in ``docs/upstream.md``."""
 
@@ -65,6 +68,18 @@ def options_given() -> dict[str, Any] | None:
         return None
     args, parser = frame.f_locals["args"], frame.f_locals["parser"]
     return {name: value for name, value in vars(args).items() if value != parser.get_default(name)}
+
+
+def prefix_of_module(workflow: Any) -> str:
+    """The key of the module that is being read that changes the paths of its rules; empty if none does."""
+    modifier = workflow.modifier.path_modifier
+    while modifier is not None:
+        if modifier.prefix:
+            return "prefix"
+        if modifier._prefix_replacements is not None:
+            return "replace_prefix"
+        modifier = modifier.inner_modifier
+    return ""
 
 
 class Planned(Protocol):
@@ -101,6 +116,26 @@ def pace(workflow: Any) -> None:
         return
     scheduler.job_rate_limiter = None
     _sample(scheduler, cores)
+
+
+def begin_jobs_at_once(workflow: Any) -> None:
+    """Do the same for a Snakemake that another one has started: no handler is called there.
+
+    On a node each of those rounds is a thread that waits for a second, and as many are there as jobs have
+    ended in it: some schedulers count what each of them might use.
+
+    Parameters
+    ----------
+    workflow
+        Snakemake's, while the DAG is made: its scheduler will be made of these settings.
+    """
+    settings, cores = workflow.scheduling_settings, workflow.resource_settings.cores
+    limit = settings.max_jobs_per_timespan
+    if limit is None or (limit.max_jobs, limit.timespan) != DEFAULT_LIMIT:
+        return
+    settings.max_jobs_per_timespan = None
+    if settings.subsample is not None and cores is not None:
+        settings.subsample = max(settings.subsample, cores)
 
 
 def hand_over_more(workflow: Any, cores: int, ahead: int) -> None:
@@ -188,6 +223,11 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
     dag = workflow.dag
     for job in dag.jobs:
         yield dag.jobid(job), job, bool(dag.needrun(job))
+
+
+def outputs_named(workflow: Any, name: str) -> list[str]:
+    """The outputs of all rules that have one of this name: asked while the DAG is made."""
+    return [str(path) for rule in workflow.rules if (path := getattr(rule.output, name, None)) is not None]
 
 
 def outputs_of(workflow: Any) -> tuple[list[str], list[str], list[str]]:

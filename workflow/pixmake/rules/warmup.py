@@ -66,8 +66,9 @@ def _warm_up(planned: PlannedStep, job: Job, cores: int | None) -> None:
 
     threads = min(planned.placement.threads, cores or planned.placement.threads)
     environment = worker.command_environment(str(threads))
-    connection = client.connect(os.getpid(), interpreter(planned.step), environment)
+    asked = words(planned, job)
+    connection = client.connect(os.getpid(), asked[2], environment, client.holder_of(asked))
     if connection is None:
         return  # the first image finds out, too
     with contextlib.closing(connection):
-        client.ask(connection, words(planned, job), environment, prepare=True)
+        client.ask(connection, asked, environment, prepare=True)

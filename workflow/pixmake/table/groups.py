@@ -52,6 +52,8 @@ class Group:
     ``metadata`` has one, ``None`` where it says no more."""
     broken: str = ""
     """Why the header of one of its images cannot be read, if so."""
+    name: str = ""
+    """Of one image of a group, which belongs to a job of a step with `per` by itself: what it is called."""
 
     def key(self, term: str) -> Any:
         """What tells the groups of one term from those of another: its text, or a value that does as well."""
@@ -240,8 +242,16 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
         path = str(cells.columns[PATH][first])
         if is_plane(path):
             return safe_id(plane_name(path))
+        if images.omero is not None:  # where its pixels lie says nothing of an image
+            return safe_id(_omero_name(cells, first) + part_id(cells.table.part(first)))
         return safe_id(without_suffix(path) + part_id(cells.table.part(first)))
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
+
+
+def _omero_name(cells: _Cells, row: int) -> str:
+    """What OMERO calls an image, and its id, since several may have one name."""
+    name = os.path.splitext(str(cells.columns["name"][row] or ""))[0] if "name" in cells.columns else ""
+    return "_".join(filter(None, (name or "omero", str(cells.columns["image_id"][row]))))
 
 
 def _lacks(cells: _Cells, rows: Sequence[int], columns: Sequence[str]) -> bool:

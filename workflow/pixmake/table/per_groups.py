@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.ids import safe_id
-from pixmake.config.models import Config
+from pixmake.config.images import Images
+from pixmake.config.models import Config, Step
 from pixmake.images.axes import is_zarr
 from pixmake.table.groups import Group, without_suffix
 from pixmake.table.table import PATH
+
+Index = Mapping[str, Mapping[tuple[str, str], "Group"]]
+"""See `Levels.index`."""
 
 ALL = "all"
 """The id of the one job of a step with ``per: all``."""
@@ -33,19 +37,29 @@ class Levels:
         """The jobs of a step."""
         return self.cohorts.get(step, self.groups)
 
-    def related(self, job: Group, need: str, index: Mapping[str, Mapping[str, Group]]) -> list[Group]:
-        """The jobs of a needed step that share an image with a job, in its order."""
+    def related(self, job: Group, need: str, index: Index) -> list[Group]:
+        """The jobs of a needed step that share an image with a job, in its order.
+
+        For a group whose images belong to different jobs (`by_name`): a job for each of its names.
+        """
         members = job.members or (job,)
         if need not in self.cohorts:
             return list(members)
-        return list({id(found): found for found in (index[need][each.id] for each in members)}.values())
+        cohorts = index[need]
+        found = (cohorts[key] for each in members for key in _keys(each) if key in cohorts)
+        return list({id(cohort): cohort for cohort in found}.values())
 
-    def index(self) -> dict[str, dict[str, Group]]:
-        """The cohort of each image, by the cohort's step and the image's id."""
+    def index(self) -> dict[str, dict[tuple[str, str], Group]]:
+        """The cohort of each image, by the cohort's step, the image's id and, if apart, its name."""
         return {
-            step: {member.id: cohort for cohort in cohorts for member in cohort.members}
+            step: {(member.id, member.name): cohort for cohort in cohorts for member in cohort.members}
             for step, cohorts in self.cohorts.items()
         }
+
+
+def by_name(images: Images, step: Step) -> bool:
+    """Whether images of one group belong to different jobs of a step: `per` has the term of `name_by`."""
+    return images.name_by is not None and images.name_by in (step.terms or ())
 
 
 def make_levels(config: Config, groups: Sequence[Group], columns: Sequence[str]) -> Levels:
@@ -68,13 +82,49 @@ def make_levels(config: Config, groups: Sequence[Group], columns: Sequence[str])
         ]
         if unknown:
             continue
-        wrong = list(_unusable(groups, step.terms, where, own=config.images.empty_group == "own"))
+        members = (
+            [each for group in groups for each in _alone(group)] if by_name(config.images, step) else groups
+        )
+        wrong = list(_unusable(members, step.terms, where, own=config.images.empty_group == "own"))
         problems += wrong
         if not wrong:
-            cohorts[name] = tuple(_cohorts(groups, step.terms))
+            cohorts[name] = tuple(_cohorts(members, step.terms))
     if problems:
         raise PixmakeError(problems)
     return Levels(tuple(groups), cohorts)
+
+
+def _keys(group: Group) -> Iterator[tuple[str, str]]:
+    """Under which keys of `Levels.index` the cohorts of an image or of a group may be."""
+    yield group.id, ""
+    for name in (group.name,) if group.name else group.names:
+        yield group.id, name
+
+
+def _alone(group: Group) -> Iterator[Group]:
+    """The images of a group, each by itself."""
+    for number, (name, path) in enumerate(zip(group.names, group.paths, strict=True)):
+        yield replace(
+            group,
+            paths=(path,),
+            names=(),
+            name=name,
+            metadata={
+                term: said
+                for term, value in group.metadata.items()
+                if (said := _at(value, number)) is not None
+            },
+            written={
+                term: said for term, text in group.written.items() if (said := _at(text, number)) is not None
+            },
+            rows=group.rows[number : number + 1],
+            parts=group.parts[number : number + 1],
+        )
+
+
+def _at(value: Any, number: int) -> Any:
+    """What a group says of one of its images: a list has an entry for each."""
+    return value[number] if isinstance(value, list) else value
 
 
 def _cohorts(groups: Iterable[Group], terms: Sequence[str]) -> Iterator[Group]:

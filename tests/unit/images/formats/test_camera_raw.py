@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,17 @@ from pixmake.images.read import describe_part, read_image
 MOSAIC = np.random.default_rng(0).integers(100, 4000, (64, 96)).astype(np.uint16)
 
 
-def write_dng(path: Path, mosaic: np.ndarray, orientation: int = 1) -> Path:
-    """A DNG as cameras write it: a thumbnail first, the mosaic (red, green; green, blue) behind it."""
+def write_dng(
+    path: Path,
+    mosaic: np.ndarray,
+    orientation: int = 1,
+    area: Sequence[int] = (),
+    crop: tuple[int, int, int, int] | None = None,
+) -> Path:
+    """A DNG as cameras write it: a thumbnail first, the mosaic (red, green; green, blue) behind it.
+
+    Its active area is top, left, bottom, right; its default crop is left and top in that, width and height.
+    """
     matrix = [number for diagonal in (1, 0, 0, 0, 1, 0, 0, 0, 1) for number in (diagonal, 1)]
     neutral = [5000, 10000, 10000, 10000, 6000, 10000]
     with tifffile.TiffWriter(path) as file:
@@ -39,8 +49,12 @@ def write_dng(path: Path, mosaic: np.ndarray, orientation: int = 1) -> Path:
             ],
         )
         pattern = [(33421, 3, 2, [2, 2], True), (33422, 1, 4, bytes([0, 1, 1, 2]), True)]
-        white = [(50717, 3, 1, 4095, True)]
-        file.write(mosaic, photometric=32803, subfiletype=0, metadata=None, extratags=pattern + white)
+        more = [(50717, 3, 1, 4095, True)]
+        if area:
+            more.append((50829, 4, 4, area, True))
+        if crop:
+            more += [(50719, 4, 2, crop[:2], True), (50720, 4, 2, crop[2:], True)]
+        file.write(mosaic, photometric=32803, subfiletype=0, metadata=None, extratags=pattern + more)
     return path
 
 
@@ -76,6 +90,15 @@ def test_it_is_upright(tmp_path: Path) -> None:
     path = write_dng(tmp_path / "a.dng", MOSAIC, orientation=6)
     assert read_image(path).shape == describe_part(path, {}).shape == (96, 64, 3)
     assert np.array_equal(read_image(path, {}, "yx"), MOSAIC)
+
+
+def test_the_active_area(tmp_path: Path) -> None:
+    """What is masked from light beside it is no part of either; the default crop is not applied."""
+    pytest.importorskip("rawpy")
+    path = write_dng(tmp_path / "a.dng", MOSAIC, area=(4, 8, 60, 90), crop=(10, 10, 40, 20))
+    assert [scene.at().shape for scene in formats.scenes(str(path))] == [(56, 82, 3), (56, 82)]
+    assert np.array_equal(read_image(path, {}, "yx"), MOSAIC[4:60, 8:90])
+    assert read_image(path).shape == (56, 82, 3)
 
 
 def test_blue_comes_first(tmp_path: Path) -> None:

@@ -51,6 +51,27 @@ def test_slope_and_intercept_are_applied(tmp_path: Path) -> None:
     assert np.array_equal(halves, STORED / 2)
 
 
+def test_large_and_negative_values(tmp_path: Path) -> None:
+    """60000 does not wrap; of 12 bits with a sign, those above are none of the value."""
+    large = np.full((20, 30), 60000, np.uint16)
+    path = write(tmp_path / "a.dcm", large, RescaleSlope=1, RescaleIntercept=-24)
+    assert np.array_equal(read_image(path), np.full((20, 30), 59976))
+    signed = (STORED.astype(np.int16) - 2000).clip(-2048, 2047)
+    path = write(tmp_path / "b.dcm", signed, BitsStored=12, HighBit=11, PixelRepresentation=1)
+    assert read_image(path).dtype == np.int16
+    assert np.array_equal(read_image(path), signed)
+
+
+def test_monochrome1_stays_as_it_is_stored(tmp_path: Path) -> None:
+    """That 0 is to be shown white says nothing of what was measured: values are the same in both."""
+    for name in ("MONOCHROME1", "MONOCHROME2"):
+        path = write(tmp_path / f"{name}.dcm", STORED, PhotometricInterpretation=name)
+        assert np.array_equal(read_image(path), STORED)
+        scaled = {"RescaleSlope": 2, "RescaleIntercept": 5}
+        path = write(tmp_path / f"{name}.dcm", STORED, PhotometricInterpretation=name, **scaled)
+        assert np.array_equal(read_image(path), 2 * STORED.astype(int) + 5)
+
+
 def test_pixel_sizes(tmp_path: Path) -> None:
     """The distance of rows stands first; none where the file says none."""
     path = write(tmp_path / "a.dcm", STORED, PixelSpacing=[0.5, 0.25])

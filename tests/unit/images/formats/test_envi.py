@@ -67,6 +67,13 @@ def test_either_file_names_the_cube(tmp_path: Path, name: str) -> None:
     assert np.array_equal(read_image(tmp_path / "cube.hdr"), CUBE)
 
 
+def test_a_name_without_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where default bands are counted from 1, too: which are shown says nothing of what is read."""
+    monkeypatch.chdir(tmp_path)
+    write(Path("cube"), more="default bands = {7, 2, 1}\n")
+    assert np.array_equal(read_image("cube"), CUBE)
+
+
 def test_a_header_with_the_whole_name(tmp_path: Path) -> None:
     """``cube.raw.hdr``."""
     path = write(tmp_path / "cube.raw")

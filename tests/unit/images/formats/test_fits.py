@@ -48,6 +48,21 @@ def test_scale_and_blank(tmp_path: Path) -> None:
     assert describe_part(scaled, {}).dtype == str(read_image(scaled).dtype) == "float32"
 
 
+@pytest.mark.parametrize(("dtype", "floating"), [("uint16", "float32"), ("uint32", "float64")])
+def test_blanks_of_unsigned_numbers(tmp_path: Path, dtype: str, floating: str) -> None:
+    """Astropy leaves them as numbers; ``BLANK`` is that of the stored value."""
+    values = VALUES.astype(dtype)
+    path = tmp_path / "a.fits"
+    hdu = fits.PrimaryHDU(values)
+    hdu.header["BLANK"] = int(values[4, 5]) - hdu.header["BZERO"]
+    hdu.writeto(path)
+    found = read_image(path)
+    assert found.dtype == describe_part(path, {}).dtype == floating
+    assert np.array_equal(np.isnan(found), values == values[4, 5])
+    assert np.array_equal(found[~np.isnan(found)], values[values != values[4, 5]])
+    assert np.isnan(read_image(path, {"y": 4, "height": 1, "x": 5, "width": 1})).all()
+
+
 def test_extensions_are_scenes(tmp_path: Path) -> None:
     """By name; tables are none, and an empty primary one is none."""
     path = str(tmp_path / "a.fits")

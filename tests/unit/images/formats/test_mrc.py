@@ -70,6 +70,14 @@ def test_types(tmp_path: Path, dtype: str) -> None:
     assert np.array_equal(found, values)
 
 
+def test_bytes_are_written_as_16_bits(tmp_path: Path) -> None:
+    """MRC has no bytes without a sign: mrcfile writes larger numbers, of the same values."""
+    values = (40 * np.abs(VOLUME)).astype(np.uint8)
+    found = read_image(write(tmp_path / "a.mrc", values))
+    assert found.dtype == np.uint16
+    assert np.array_equal(found, values)
+
+
 def test_a_transform_is_no_image(tmp_path: Path) -> None:
     """Complex numbers are refused in words."""
     path = write(tmp_path / "a.mrc", VOLUME.astype(np.complex64))

@@ -32,6 +32,36 @@ def add(commands: Commands) -> None:
         "(default: the first of image, well, name that the images have)",
     )
     add_output(omero, default="omero.csv")
+    summary = "Write the measurements to OMERO, as key-value pairs of its images (by its web client)."
+    pairs = systems.add_parser("omero-pairs", help=summary, description=summary)
+    pairs.set_defaults(run=_omero_pairs)
+    pairs.add_argument("--config", default=CONFIG, metavar="FILE", help="the project's config (%(default)s)")
+    pairs.add_argument(
+        "--step", action="append", default=[], metavar="STEP", help="only this step, may be repeated (all)"
+    )
+
+
+def _omero_pairs(arguments: argparse.Namespace) -> int:
+    from pixmake.base.errors import PixmakeError, Problem
+    from pixmake.config.models import load_config
+    from pixmake.images.remote.omero import connect, put_pairs
+    from pixmake.results.export.omero import omero_pairs
+
+    config = load_config(arguments.config)
+    if config.images.omero is None:
+        hint = "`pixmake export omero-csv` finds images by their names, too"
+        raise PixmakeError([Problem("the images are not those of an OMERO server", arguments.config, hint)])
+    pairs, notes = omero_pairs(config.results, steps=arguments.step)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    server = config.images.omero.server
+    done = 0
+    try:
+        for _ in put_pairs(connect(server), pairs):
+            done += 1
+    finally:
+        print(f"{server}: {done} of {len(pairs)} images have their key-value pairs")
+    return 0
 
 
 def _omero(arguments: argparse.Namespace) -> int:

@@ -6,9 +6,13 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pixmake.base.errors import listed
 from pixmake.cli.commands.options import CONFIG, Commands, add_command, add_output
+
+if TYPE_CHECKING:
+    from pixmake.project.proposal import Proposal
 
 
 def add(commands: Commands) -> None:
@@ -23,7 +27,7 @@ def add(commands: Commands) -> None:
         help="a folder of images, or a table, that has no config: one is proposed (default: the config's)",
     )
     command.add_argument("--csv", metavar="DIR", help="write there every image with its status, as CSV")
-    add_output(command, "write the proposed config there, with a first analysis beside it", default=None)
+    add_output(command, "write the proposed config there, and all else that a first run needs", default=None)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,22 +51,18 @@ def run(arguments: argparse.Namespace) -> int:
         for name in write_tables(inspection, arguments.csv):
             print(f"wrote {name}", flush=True)
     if proposal is not None:
-        _offer(proposal.text, arguments)
+        _offer(proposal, arguments)
     if inspection.problems:
         print(f"pixmake: a run would stop here: {listed(inspection.problems, 12)}", file=sys.stderr)
     return 1 if inspection.problems else 0
 
 
-def _offer(text: str, arguments: argparse.Namespace) -> None:
-    from pixmake.config.text import write_new
-    from pixmake.project.folder import complete_project
-    from pixmake.project.proposal import write_starter
+def _offer(proposal: Proposal, arguments: argparse.Namespace) -> None:
+    from pixmake.project.start import write_start
 
     if arguments.output is None:
-        print(
-            f"\na config for these images (`-o {CONFIG}` writes it, and a first analysis):\n\n{text}", end=""
-        )
+        what = f"`-o {CONFIG}` writes it, and all else that a first run needs"
+        print(f"\na config for these images ({what}):\n\n{proposal.text}", end="")
         return
-    write_new(text, arguments.output, force=arguments.force)
-    for line in [f"wrote {arguments.output}", *complete_project(Path()), *write_starter(Path())]:
+    for line in write_start(proposal, arguments.output, force=arguments.force):
         print(line, flush=True)

@@ -43,9 +43,8 @@ def add_output(
 
 
 def add_listed(command: argparse.ArgumentParser) -> None:
-    """Add the options that tell what a rule gathers; without them it is named on standard input."""
+    """Add the option that tells what a rule gathers; without it that is named on standard input."""
     command.add_argument("--listed")
-    command.add_argument("--state", default="")
 
 
 @contextmanager
@@ -59,4 +58,4 @@ def listed(arguments: argparse.Namespace) -> Iterator[list[str]]:
     content = json.loads(Path(arguments.listed).read_bytes())
     made = state_of([*content["read"], *content["also"]], Stamps())  # before it is read
     yield content["read"]
-    remember(content["results"], content["rule"], arguments.state, made)
+    remember(content["results"], content["rule"], made)

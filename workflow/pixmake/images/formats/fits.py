@@ -44,7 +44,12 @@ def pixels(path: str, scene: int, level: int, region: Region) -> Array:
     with _opened(path) as file:
         hdu = _images(file)[scene]
         array = np.asarray(hdu.section[region])
-        return array.astype(_dtype(hdu), copy=False)
+        made = array.astype(_dtype(hdu), copy=False)
+        if (
+            _is_unsigned(hdu.header) and "BLANK" in hdu.header
+        ):  # astropy leaves it out where numbers are unsigned
+            made[array == hdu.header["BLANK"] + hdu.header["BZERO"]] = np.nan
+        return made
 
 
 def _opened(path: str) -> Any:
@@ -71,9 +76,14 @@ def _dtype(hdu: Any) -> str:
     bits, zero, scale = header["BITPIX"], header.get("BZERO", 0), header.get("BSCALE", 1)
     if bits < 0:
         return f"float{-bits}"
-    unsigned = {16: 2**15, 32: 2**31, 64: 2**63}
-    if scale == 1 and bits in unsigned and zero == unsigned[bits]:
+    if "BLANK" not in header and _is_unsigned(header):
         return f"uint{bits}"
-    if scale == 1 and zero == 0 and "BLANK" not in header:
+    if "BLANK" not in header and scale == 1 and zero == 0:
         return "uint8" if bits == 8 else f"int{bits}"
     return "float32" if bits <= 16 else "float64"
+
+
+def _is_unsigned(header: Any) -> bool:
+    """Whether numbers are stored with half of all taken away, as FITS has no unsigned ones but bytes."""
+    bits = header["BITPIX"]
+    return bits in (16, 32, 64) and header.get("BSCALE", 1) == 1 and header.get("BZERO", 0) == 2 ** (bits - 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.images.formats import still
@@ -31,20 +30,15 @@ def recognises(head: bytes, path: str) -> bool:
 
 def scenes(path: str) -> Sequence[Scene]:
     """The picture; its frames if there are several."""
-    return [Scene((still.described(*_decoded(path)),))]
+    return still.scenes(_decoded(path))
 
 
 def pixels(path: str, scene: int, level: int, region: Region) -> Array:
     """All of it is decoded."""
-    return _decoded(path)[0][region].copy()
+    return still.pixels(_decoded(path), region)
 
 
-def _decoded(path: str) -> tuple[Array, bool]:
-    """The pixels, and whether they are several frames."""
+def _decoded(path: str) -> still.Still:
     import imagecodecs
-    import numpy as np
 
-    content = Path(path).read_bytes()
-    array = np.asarray(imagecodecs.jpegxl_decode(content))
-    frames = array.ndim > 2 and np.asarray(imagecodecs.jpegxl_decode(content, index=0)).ndim < array.ndim
-    return still.blue_first(array, colours=array.ndim > 2 + frames), frames
+    return still.decoded(path, imagecodecs.jpegxl_decode)

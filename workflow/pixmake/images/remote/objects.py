@@ -424,9 +424,7 @@ def _booked(uri: str) -> Iterator[Any]:
 
         def see(self, size: int) -> None:
             """Give up if so many bytes are too many."""
-            if size > access.cache_size:
-                what = f"has {size:,} bytes, more than all local copies may have together"
-                raise RemoteError(f"{uri}: {what} (storage.cache_size)")
+            _see_size(uri, size)
 
         def book(self, size: int) -> None:
             """Count so many bytes."""
@@ -440,9 +438,16 @@ def _booked(uri: str) -> Iterator[Any]:
         copies.count(folder, -booked.booked)
 
 
+def _see_size(uri: str, size: int) -> None:
+    if size > _STATE.access.cache_size:
+        what = f"has {size:,} bytes, more than all local copies may have together"
+        raise RemoteError(f"{uri}: {what} (storage.cache_size)")
+
+
 def _copy_of_plane(uri: str) -> copies.Copy:
     """A file of what an OMERO server renders now: it has no version that could be asked for."""
     content = fetch_plane(uri)
+    _see_size(uri, len(content))
 
     def write(path: str) -> None:
         with open(path, "wb") as file:

@@ -2,7 +2,8 @@
 
 What is asked is what OMERO's documentation calls the JSON API (``/api/v0/``), its annotations
 (``/webclient/api/annotations/``) and its rendered planes (``/webgateway/render_image/``). Nothing of OMERO's
-own needs to be installed.
+own needs to be installed. Writing goes through the web client (``/webclient/annotate_map/``), which is no
+public API: each of these was held against the source of omero-web 5.31.
 
 Standard library only at import: planes are fetched in whatever Python environment a step runs in. There it
 needs the package ``requests``.
@@ -22,6 +23,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -44,14 +46,24 @@ PASSES = 3
 """How often a list is read that does not hold as many objects as the server has counted."""
 
 _TRIES = 5
+_SILENT_TRIES = 3
+"""How often a server is asked that accepts and says nothing: with `_TIMEOUT` some three minutes."""
 _PAUSE = 0.2
+"""Seconds before the second repetition of a request that failed; each further one waits twice as long."""
 _LONGEST_PAUSE = 20.0
 """Seconds that are waited before a request is sent again, whatever a busy server asks for."""
-"""Seconds before the second repetition of a request that failed; each further one waits twice as long."""
-_TIMEOUT = (10, 120)
+_TIMEOUT = (10, 60)
 """Seconds for connecting, and for the server's next word."""
+LARGEST_ANSWER = 1_000_000_000
+"""Bytes of an answer: a JPEG of more pixels than OpenCV decodes is smaller."""
+_PART = 65_536
+"""Bytes of an answer that are read at once."""
 _BUSY = (429, 500, 502, 503, 504)
 """Answers after which a server may be asked again."""
+_NOT_TAKEN = (429, 503)
+"""Answers after which a server has done nothing, so that a form may be sent again, too."""
+_SILENT = "the server does not answer in time", "does it open in a browser?"
+_NOT_REACHED = "the server cannot be reached", "is the address right, and does it open in a browser?"
 _RENDER = "webgateway/render_image"
 _ADDRESS = "`server` is the address that stands before /webclient/ in the browser"
 
@@ -61,6 +73,25 @@ class OmeroError(PixmakeError):
 
     def __init__(self, what: str, where: str, hint: str = "") -> None:
         super().__init__([Problem(what, where, hint)])
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a server has answered, read to its end."""
+
+    status_code: int
+    reason: str
+    url: str
+    is_elsewhere: bool
+    """Whether the server sent us on before it answered."""
+    content: bytes
+
+    def json(self) -> Any:
+        """The content as JSON; ValueError if it is none."""
+        try:
+            return json.loads(self.content)
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
 
 
 class Client:
@@ -77,6 +108,8 @@ class Client:
         self._base = self.server
         self._requests = _requests()
         self._session = _http_session()
+        self._once = _http_session(_NOT_TAKEN, read=0)
+        self._once.cookies = self._session.cookies
         self._lock = threading.RLock()
         self._begun = False
         self._logins = 0
@@ -124,11 +157,43 @@ class Client:
 
     def fetch(self, path: str, query: Query = ()) -> bytes:
         """The bytes of an answer, e.g. of a picture."""
-        answer = self._asked(path, query)
-        content: bytes = answer.content
-        return content
+        return self._asked(path, query).content
 
-    def _asked(self, path: str, query: Query) -> Any:
+    def post(self, path: str, form: Query) -> Any:
+        """What the server answers to a form, as JSON has it. It is done once, or not at all.
+
+        Raises
+        ------
+        OmeroError
+            The server cannot be reached, or refuses.
+        """
+        with self._lock:
+            self._begin()
+        if not _may_log_in():
+            raise OmeroError(f"/{path}: the server wants a login", self.server, self._hint())
+        answer = self._posted(path, form)
+        if _is_refused(answer):  # and so has done nothing
+            with self._lock:
+                self._log_in()
+            answer = self._posted(path, form)
+        if _is_refused(answer):
+            raise OmeroError(_refusal(answer, path), self.server, self._hint())
+        try:
+            return self._checked(answer, path).json()
+        except ValueError:
+            raise OmeroError(f"/{path}: the answer is no JSON", self.server, _ADDRESS) from None
+
+    def _posted(self, path: str, form: Query) -> _Answer:
+        """The answer to a form, which needs a token of its session."""
+        words = {"data": _pairs(form), "headers": self._token()}
+        return self._send("POST", f"{self._base}/{path}", once=True, **words)
+
+    def _token(self) -> dict[str, str]:
+        """The headers that Django wants of who changes something; its cookie comes with the token."""
+        token = self._json(f"api/v{VERSION}/token/")["data"]
+        return {"X-CSRFToken": token, "Referer": f"{self._base}/"}
+
+    def _asked(self, path: str, query: Query) -> _Answer:
         """An answer that is what was asked for; logs in, once, if the server wants it."""
         with self._lock:
             self._begin()
@@ -157,7 +222,7 @@ class Client:
             what = f"speaks version {', '.join(versions)} of the JSON API, pixmake speaks {VERSION}"
             raise OmeroError(what, self.server)
         # a server that sends us from http to https gets no password over http
-        base = str(answer.url).split("?")[0].removesuffix("/").removesuffix("/api")
+        base = answer.url.split("?")[0].removesuffix("/").removesuffix("/api")
         if urlsplit(base).hostname != urlsplit(self.server).hostname:
             raise OmeroError(f"sends us to {base}", self.server, "if that is right, write it as `server`")
         self._base = base
@@ -186,7 +251,7 @@ class Client:
         if not password:
             what = f"{USER} is set in the environment, but {PASSWORD} is not"
             raise OmeroError(what, self.server, f"read -rs {PASSWORD}; export {PASSWORD}")
-        token = self._json(f"api/v{VERSION}/token/")["data"]
+        headers = self._token()
         servers = self._json(f"api/v{VERSION}/servers/")["data"]
         form = {"username": user, "password": password, "server": servers[0]["id"] if servers else 1}
         answer = self._send(
@@ -194,7 +259,7 @@ class Client:
             f"{self._base}/api/v{VERSION}/login/",
             data=form,
             allow_redirects=False,
-            headers={"X-CSRFToken": token, "Referer": f"{self._base}/"},
+            headers=headers,
         )
         if answer.status_code != 200:
             said = _message(answer)
@@ -215,7 +280,7 @@ class Client:
         answer = self._send("GET", f"{self._base}/{path}")
         return self._checked(answer, path).json()
 
-    def _checked(self, answer: Any, path: str) -> Any:
+    def _checked(self, answer: _Answer, path: str) -> _Answer:
         """The answer, if it is one."""
         if answer.status_code == 404:
             raise OmeroError(*self._not_there(path))
@@ -236,26 +301,32 @@ class Client:
             return f"{os.environ[USER]} needs to be a member of the group that it belongs to"
         return f"to log in, set {USER} and {PASSWORD} in the environment, or {SESSION}"
 
-    def _send(self, method: str, url: str, **words: Any) -> Any:
-        """Ask, again where the server is busy or the line breaks.
+    def _send(self, method: str, url: str, *, once: bool = False, **words: Any) -> _Answer:
+        """Ask, again where the server is busy or the line breaks, unless once is what was asked for.
 
         Raises
         ------
         OmeroError
-            The server cannot be reached; the message never holds what was sent.
+            The server cannot be reached, or says too much; the message never holds what was sent.
         """
         errors = self._requests.exceptions
+        session = self._once if once else self._session
         try:
-            return self._session.request(method, url, timeout=_TIMEOUT, **words)
+            with session.request(method, url, timeout=_TIMEOUT, stream=True, **words) as answer:
+                content = bytearray()
+                for part in answer.iter_content(_PART):
+                    content += part
+                    if len(content) > LARGEST_ANSWER:
+                        what = f"{urlsplit(url).path}: the answer has more than {LARGEST_ANSWER:,} bytes"
+                        raise OmeroError(what, self.server)
+                status, reason, at = int(answer.status_code), str(answer.reason), str(answer.url)
+                return _Answer(status, reason, at, bool(answer.history), bytes(content))
         except errors.SSLError:
             what, hint = "its certificate is not trusted on this computer", "ask those who run the server"
         except errors.Timeout:
-            what, hint = "the server does not answer in time", "does it open in a browser?"
-        except errors.ConnectionError:
-            what, hint = (
-                "the server cannot be reached",
-                "is the address right, and does it open in a browser?",
-            )
+            what, hint = _SILENT
+        except errors.ConnectionError as error:
+            what, hint = _SILENT if _was_silent(error) else _NOT_REACHED
         except errors.RequestException as error:
             what, hint = f"the server cannot be asked: {type(error).__name__}", ""
         raise OmeroError(what, self.server, hint) from None
@@ -332,6 +403,62 @@ def annotations_of(client: Client, kind: str, parent: str, ids: Sequence[int]) -
                 break
 
 
+NAMESPACE = "pixmake/measurements"
+"""What tells our key-value pairs from those of others."""
+
+
+def put_pairs(client: Client, pairs: Mapping[int, Sequence[tuple[str, str]]]) -> Iterator[int]:
+    """Have images hold key-value pairs, each in one annotation of ours, in place of what it held before.
+
+    Parameters
+    ----------
+    client
+        The server.
+    pairs
+        For each image's id, its keys and values.
+
+    Yields
+    ------
+    int
+        The id of each image that holds them now.
+
+    Raises
+    ------
+    OmeroError
+        The server refuses, or who is logged in may read an image and not annotate it.
+    """
+    ours: dict[int, int] = {}
+    for each in annotations_of(client, "map", "image", list(pairs)):
+        if each.get("ns") == NAMESPACE and each.get("permissions", {}).get("canEdit"):
+            ours.setdefault(each["link"]["parent"]["id"], each["id"])
+    for image, said in pairs.items():
+        form: list[tuple[str, Any]] = [("image", image), ("ns", NAMESPACE)]
+        form.append(("mapAnnotation", json.dumps([list(pair) for pair in said])))
+        if image in ours:
+            form.append(("annId", ours[image]))
+        try:
+            client.post("webclient/annotate_map/", form)
+        except OmeroError:
+            _see_permission(client, image)
+            raise
+        yield image
+
+
+def _see_permission(client: Client, image: int) -> None:
+    """See that who is logged in may annotate an image: where not, the web client answers with an error 500.
+
+    Raises
+    ------
+    OmeroError
+        They may not.
+    """
+    details = client.get(f"api/v{VERSION}/m/images/{image}/")["data"].get("omero:details", {})
+    if details.get("permissions", {}).get("canAnnotate") is False:
+        who = os.environ.get(USER) or "this session"
+        hint = "its group has to be read-annotate for that; `pixmake export omero-csv` needs no permission"
+        raise OmeroError(f"{who} may read image {image}, but not annotate it", client.server, hint)
+
+
 _IDS = 100
 """Objects named in one address, so that it stays below what servers take."""
 _ANNOTATIONS = 5000
@@ -402,8 +529,16 @@ def _requests() -> Any:
     return requests
 
 
-def _http_session() -> Any:
-    """A session of `requests` that keeps its connections and asks again where that may help."""
+def _http_session(busy: Sequence[int] = _BUSY, read: int = _SILENT_TRIES - 1) -> Any:
+    """A session of `requests` that keeps its connections and asks again where that may help.
+
+    Parameters
+    ----------
+    busy
+        The answers after which it does.
+    read
+        How often it does where all was sent, and nothing came.
+    """
     requests = _requests()
     from urllib3.util.retry import Retry
 
@@ -416,8 +551,9 @@ def _http_session() -> Any:
 
     again = Patient(
         total=_TRIES - 1,
+        read=read,
         backoff_factor=_PAUSE,
-        status_forcelist=_BUSY,
+        status_forcelist=busy,
         allowed_methods=None,
         raise_on_status=False,
         respect_retry_after_header=True,
@@ -431,6 +567,13 @@ def _http_session() -> Any:
     return session
 
 
+def _was_silent(error: Exception) -> bool:
+    """Whether a connection was given up because the server had said nothing, each time it was asked."""
+    from urllib3.exceptions import ReadTimeoutError
+
+    return any(isinstance(getattr(cause, "reason", None), ReadTimeoutError) for cause in error.args)
+
+
 def _may_log_in() -> bool:
     return bool(os.environ.get(USER) or os.environ.get(SESSION))
 
@@ -439,19 +582,19 @@ def _pairs(query: Query) -> list[tuple[str, Any]]:
     return list(query.items()) if isinstance(query, Mapping) else list(query)
 
 
-def _is_refused(answer: Any) -> bool:
+def _is_refused(answer: _Answer) -> bool:
     """Whether the server wants a login, or another one: it says so, or sends to its page for that."""
-    return answer.status_code in (401, 403) or bool(answer.history and "/login" in urlsplit(answer.url).path)
+    return answer.status_code in (401, 403) or (answer.is_elsewhere and "/login" in urlsplit(answer.url).path)
 
 
-def _refusal(answer: Any, path: str) -> str:
+def _refusal(answer: _Answer, path: str) -> str:
     said = _message(answer)
-    if answer.history or said.lower() == "not logged in":
+    if answer.is_elsewhere or said.lower() == "not logged in":
         return f"/{path}: the server wants a login"
     return f"/{path}: no permission" + (f" (the server says {said!r})" if said else "")
 
 
-def _message(answer: Any) -> str:
+def _message(answer: _Answer) -> str:
     """The server's own words, in one line, if it has any."""
     try:
         said = str(answer.json()["message"])
@@ -460,7 +603,7 @@ def _message(answer: Any) -> str:
     return " ".join(said.split())[:300]
 
 
-def _shown(answer: Any) -> str:
+def _shown(answer: _Answer) -> str:
     said = _message(answer)
     return f"{answer.status_code} {answer.reason}" + (f": {said}" if said else "")
 

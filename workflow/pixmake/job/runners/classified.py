@@ -66,6 +66,26 @@ def leave(
     return Outcome({name: measured(name, value) for name, value in found.items()})
 
 
+def leave_distances(call: Call, distances: Any, axes: str) -> Outcome:
+    """Write distances as a file of the step, and measure them.
+
+    Parameters
+    ----------
+    distances
+        Channels × (depth ×) height × width.
+    axes
+        Of a channel.
+    """
+    source, single = source_of(call), len(distances) == 1
+    for name, output in call.outputs.items():
+        with written_whole(output) as temporary:
+            _write(
+                distances[0] if single else distances, temporary, name, axes if single else f"c{axes}", source
+            )
+    found = {"distance_max": float(distances.max()), "distance_mean": float(distances.mean())}
+    return Outcome({name: measured(name, value) for name, value in found.items()})
+
+
 def _areas(labels: Any, classes: Sequence[str]) -> dict[str, Any]:
     """Of each class how many pixels it has, and their share of the image."""
     import numpy as np

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ def run(call: Call) -> Outcome:
     settle(call)
     file, _, name = call.task.work["function"].rpartition(":")
     with back_afterwards():
-        function = getattr(load_module(file), name)
+        function = getattr(load_module(file, once="load" in call.task.work), name)
         returned = function(**arguments(function, call))
     if returned is None:
         returned = {}
@@ -59,8 +60,27 @@ def run(call: Call) -> Outcome:
     return Outcome({key: measured(key, value) for key, value in found.items()})
 
 
-def load_module(file: str) -> ModuleType:
-    """A user's file as a module, able to import what lies beside it; in a package as a part of that."""
+_executed: dict[str, ModuleType] = {}
+"""The files of steps with `load`, by their real paths: executed once in a process, and what it forks."""
+
+
+def load_module(file: str, *, once: bool = False) -> ModuleType:
+    """A user's file as a module, able to import what lies beside it; in a package as a part of that.
+
+    Parameters
+    ----------
+    once
+        Whether it is executed only if this process, or the one that it was forked from, has not yet.
+    """
+    if not once:
+        return _execute(file)
+    path = os.path.realpath(file)
+    if path not in _executed:
+        _executed[path] = _execute(file)
+    return _executed[path]
+
+
+def _execute(file: str) -> ModuleType:
     found = _found(file)
     if found.folder not in sys.path:
         sys.path.insert(0, found.folder)
@@ -107,9 +127,15 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     asked, takes_any = asked_by(function)
     task = call.task
     given: dict[str, Any] = dict(task.params)
+    if "load" in task.work:  # a param may be the loader's alone
+        given = {name: value for name, value in given.items() if takes_any or name in asked}
+        given |= call.models
     for name, path in call.needed.items():
         if takes_any or name in asked:
             given[name] = read_file(path)
+    for name, paths in call.gathered.by_name.items():
+        if takes_any or name in asked:
+            given[name] = {image: read_file(path) for image, path in paths.items()}
     for name, value in several(call).items():
         if name in asked and name not in given:
             given[name] = value

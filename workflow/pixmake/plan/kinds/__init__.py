@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
-from pixmake.base.errors import Problem
-from pixmake.config.models import Config, Step
+from pixmake.base import plugins
+from pixmake.base.errors import PixmakeError, Problem
+from pixmake.config.models import ADDED_KINDS, Config, Step
 from pixmake.plan.kinds import (
     function,
     ilastik,
     notebook,
+    onnx,
     pixel_classification,
     plantcv,
     script,
@@ -21,7 +24,15 @@ from pixmake.table.groups import Group
 
 
 class Kind(Protocol):
-    """The functions of each module here."""
+    """What each module here has, and each that a package adds (``pixmake.kinds``)."""
+
+    @property
+    def READS(self) -> str:
+        """How the work gets its images: one of `DECODED`, `OPENED`, `OTHERWISE`."""
+
+    @property
+    def RUNNER(self) -> str:
+        """The module that does the work; see `pixmake.job.runners`."""
 
     def check(self, config: Config, name: str) -> Iterator[Problem]:
         """What is wrong with a step, by what its config and its files say."""
@@ -36,6 +47,24 @@ class Kind(Protocol):
         """A hash of what is run, and of what that uses from the project; empty if `work` says it all."""
 
 
+NEEDED = ("READS", "RUNNER", "check", "check_images", "work", "source")
+"""The names that each kind has. One that a package adds may have more:
+
+- ``KEYS``: of the keys of a step that not all kinds know (``program``, ``axes``, ``python``, …), those that
+  it has a use for. One with ``python`` runs in the step's own Python.
+- ``SHARES_STARTS``: one start of its program works on many images; see `pixmake.job.runners.starts`.
+"""
+
+DECODED = "decoded"
+"""pixmake decodes them, so it has to know their format."""
+
+OPENED = "opened"
+"""What the step runs gets paths, and opens them by itself."""
+
+OTHERWISE = "otherwise"
+"""The kind sees to it by itself, or it depends on the step."""
+
+
 KINDS: Mapping[str, Kind] = {
     "function": function,
     "plantcv": plantcv,
@@ -44,16 +73,51 @@ KINDS: Mapping[str, Kind] = {
     "notebook": notebook,
     "stitch": stitch,
     "pixel_classification": pixel_classification,
+    "onnx": onnx,
     "ilastik": ilastik,
 }
-"""By the key of a step that names it; its other half, which does the work, is in `pixmake.job.runners`."""
+"""Those that come with pixmake, by the key of a step that names them; see `kind_of`."""
+
+
+def kind_of(name: str) -> Kind:
+    """A kind of step by its key.
+
+    Raises
+    ------
+    PluginError
+        It is of a package that cannot be used.
+    """
+    if name in KINDS:
+        return KINDS[name]
+    found: Kind = plugins.load(ADDED_KINDS[name], NEEDED)
+    return found
+
+
+@contextmanager
+def blamed(name: str) -> Iterator[None]:
+    """Whatever a kind that a package adds raises as a `PluginError` that names the package."""
+    try:
+        yield
+    except PixmakeError:
+        raise
+    except Exception as error:
+        if name not in ADDED_KINDS:
+            raise
+        told = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise plugins.PluginError([plugins.refuse(ADDED_KINDS[name], told)]) from error
+
+
+def shares_starts(name: str) -> bool:
+    """Whether one start of a kind's program works on many images."""
+    known = name in KINDS or name in ADDED_KINDS
+    return known and bool(getattr(kind_of(name), "SHARES_STARTS", False))
 
 
 def decodes_images(step: Step) -> bool:
     """Whether a job has its images decoded, so that pixmake has to know their format."""
     if step.kind == "function":
         return function.decodes_images(step)
-    return step.kind == "pixel_classification"
+    return kind_of(step.kind).READS == DECODED
 
 
 def takes_images(step: Step) -> bool:
@@ -65,4 +129,4 @@ def opens_images(step: Step) -> bool:
     """Whether what a step runs gets the paths of its images, and opens them by itself."""
     if step.kind == "function":
         return function.opens_images(step)
-    return step.kind in ("plantcv", "script", "shell", "notebook")
+    return kind_of(step.kind).READS == OPENED

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pixmake.base.errors import Problem, nearest
 from pixmake.classifier.terms import OBJECT_PROPERTIES, PROPERTIES
@@ -17,11 +17,18 @@ FILES = {
 }
 """The files that such a step can write, and as what."""
 
+DISTANCES = {"distances": _ARRAYS}
+"""The files of a step whose network gives distances."""
+
 PARAMS = ("objects", "properties", "min_area")
 
 
 def check_step(
-    config: Config, name: str, classes: Sequence[str] = (), dimensions: int | None = None
+    config: Config,
+    name: str,
+    classes: Sequence[str] = (),
+    dimensions: int | None = None,
+    files: Mapping[str, Sequence[str]] = FILES,
 ) -> Iterator[Problem]:
     """What is wrong with the files and params of a step.
 
@@ -31,6 +38,8 @@ def check_step(
         The names of the classes, if they are known.
     dimensions
         2 for planes, 3 for volumes, if that is known.
+    files
+        What it can write, and as what.
     """
     step, where = config.steps[name], f"steps.{name}"
     if config.images.group_by:
@@ -40,10 +49,10 @@ def check_step(
         yield Problem(what, f"{where}.{step.kind}", "leave out group_by, or use a function")
     for file, suffix in step.files.items():
         place = f"{where}.files.{file}"
-        if file not in FILES:
-            yield Problem(f"a step of kind {step.kind} has no file {file!r}", place, nearest(file, FILES))
-        elif suffix.lstrip(".") not in FILES[file]:
-            hint = f"as one of: {', '.join(FILES[file])}"
+        if file not in files:
+            yield Problem(f"a step of kind {step.kind} has no file {file!r}", place, nearest(file, files))
+        elif suffix.lstrip(".") not in files[file]:
+            hint = f"as one of: {', '.join(files[file])}"
             yield Problem(f"{file} cannot be written as {suffix}", place, hint)
         elif dimensions == 3 and suffix.lstrip(".") == "png":
             yield Problem("a png holds no volume", place, "use tif, npy or zarr")

@@ -9,13 +9,18 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.config.models import ARGUMENTS, Config, Step
 from pixmake.plan.analysis import Signature, read_signature, source_hash
+from pixmake.plan.loads import asked_by_loaders, load_problems, load_work
 from pixmake.plan.type_hints import misfit
 from pixmake.table.groups import Group
+
+READS = "otherwise"
+RUNNER = "pixmake.job.runners.function"
 
 
 def check(config: Config, name: str) -> Iterator[Problem]:
     """The file, the function, and its arguments against what a job can give."""
     step = config.steps[name]
+    yield from load_problems(config, name)
     try:
         signature = read_signature(*_function(step), f"steps.{name}.function")
     except PixmakeError as error:
@@ -31,7 +36,8 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
 
 def work(step: Step) -> Mapping[str, Any]:
     """The function's file and name."""
-    return {"function": step.function, **({"axes": step.axes} if step.axes else {})}
+    more = {"axes": step.axes, "load": load_work(step)}
+    return {"function": step.function, **{key: value for key, value in more.items() if value}}
 
 
 def source(step: Step) -> str:
@@ -65,11 +71,19 @@ def _function(step: Step) -> tuple[str, str]:
 def _argument_problems(config: Config, name: str, signature: Signature) -> Iterator[Problem]:
     step = config.steps[name]
     files = config.needed_files(step)
-    given = {*step.params, *_given(config, step, files or ())}
+    given = {*step.params, *step.load, *_given(config, step, files or ())}
+    of_loaders = asked_by_loaders(step)
     for argument in signature.positional_only:
         what = f"{step.function}: its argument {argument!r} is positional-only"
         yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
+    for model in step.load:
+        if not signature.accepts(model):
+            known = [x for x in (*signature.required, *signature.optional) if x not in ARGUMENTS]
+            what = f"{step.function} has no argument {model!r}"
+            yield Problem(what, f"steps.{name}.load", nearest(model, known))
     for param in step.params:
+        if param in of_loaders and not signature.accepts(param):
+            continue
         if not signature.accepts(param):
             known = [x for x in (*signature.required, *signature.optional) if x not in ARGUMENTS]
             what = f"{step.function} has no argument {param!r}"

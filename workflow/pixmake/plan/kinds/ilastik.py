@@ -17,6 +17,10 @@ from pixmake.job.runners.ilastik import LEAST_RAM_MB, RAM_SHARE
 from pixmake.plan.kinds import classified
 from pixmake.table.groups import Group
 
+READS = "otherwise"
+RUNNER = "pixmake.job.runners.ilastik"
+SHARES_STARTS = True
+
 PROGRAMS = ("run_ilastik.sh", "ilastik")
 """What starts ilastik, where no step says so."""
 

@@ -14,6 +14,9 @@ from pixmake.config.models import Config, Step
 from pixmake.plan.analysis import file_problems
 from pixmake.table.groups import Group
 
+READS = "opened"
+RUNNER = "pixmake.job.runners.notebook"
+
 GIVEN = (
     *("id", "meta", "needs", "files", "result", "threads", "image", "images", "rows", "measurements"),
     *("part", "parts", "axes"),

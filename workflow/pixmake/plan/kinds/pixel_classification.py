@@ -14,6 +14,9 @@ from pixmake.config.models import Config, Step
 from pixmake.plan.kinds import classified
 from pixmake.table.groups import Group
 
+READS = "decoded"
+RUNNER = "pixmake.job.runners.pixel_classification"
+
 
 def check(config: Config, name: str) -> Iterator[Problem]:
     """The classifier's file, the files that are to be written, and how objects are to be measured."""

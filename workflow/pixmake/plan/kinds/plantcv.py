@@ -10,6 +10,9 @@ from pixmake.config.models import Config, Step
 from pixmake.plan.analysis import file_hash, file_problems
 from pixmake.table.groups import Group
 
+READS = "opened"
+RUNNER = "pixmake.job.runners.plantcv"
+
 OPTIONS = ("outdir", "result", "names", "writeimg", "checkpoint", "tmpfile", "images")
 """PlantCV's own options, which a param cannot be."""
 

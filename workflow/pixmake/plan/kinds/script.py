@@ -12,6 +12,9 @@ from pixmake.plan.analysis import file_hash, file_problems
 from pixmake.plan.kinds import templates
 from pixmake.table.groups import Group
 
+READS = "opened"
+RUNNER = "pixmake.job.runners.script"
+
 SUFFIXES = (".py", ".r", ".sh", ".bash")
 """Of scripts for which it is known what runs them; any other starts with ``#!``."""
 

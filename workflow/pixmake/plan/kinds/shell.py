@@ -11,6 +11,9 @@ from pixmake.config.models import Config, Step
 from pixmake.plan.kinds import templates
 from pixmake.table.groups import Group
 
+READS = "opened"
+RUNNER = "pixmake.job.runners.shell"
+
 
 def check(config: Config, name: str) -> Iterator[Problem]:
     """The placeholders, and the files that the command is not told to write."""

@@ -15,6 +15,9 @@ from pixmake.images.stitch import GridError, Region, cores
 from pixmake.table.groups import Group
 from pixmake.table.table import PATH
 
+READS = "otherwise"
+RUNNER = "pixmake.job.runners.stitch"
+
 PARAMS = {"least_shared": float, "label": str}
 """What can stand in `params`, and its type; see `pixmake.job.runners.stitch`."""
 

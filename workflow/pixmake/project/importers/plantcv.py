@@ -17,17 +17,22 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.filename_terms import has_format
 from pixmake.base.values import TIMESTAMP, parse_time
-from pixmake.config.images import Images
+from pixmake.config.images import FORMATS, Directory, Images
 from pixmake.config.models import ARGUMENTS
 from pixmake.config.text import as_yaml
 from pixmake.project.importers.dask import LOCAL, put_cluster
 from pixmake.project.importers.draft import Draft, settle
 from pixmake.project.proposal import source_of
+from pixmake.table.sources.directory import read_names
+from pixmake.table.sources.folders import listed_files
 from pixmake.table.table import PATH
 
 ALL_FORMATS = "all"
 AUTOMATIC_NAMES = "auto"
+_LABEL = "camera_label"
+"""PlantCV's name for the tile of a snapshot: its file without suffix."""
 
 Scalar = str | int | float | bool | None
 
@@ -168,6 +173,8 @@ def _naming(given: PlantCVConfig, draft: Draft, kind: str) -> dict[str, Any]:
     """How the names of the files are read."""
     terms = given.filename_metadata
     if not terms:
+        if kind == "directory" and (used := _numbered(given)) and len(given.delimiter) == 1:
+            return {"pattern": _parts(max(used) + 1, given.delimiter)}
         if kind == "directory":
             what = "PlantCV calls the parts of the names metadata_0, metadata_1, …; here they are not split. "
             draft.note(
@@ -187,11 +194,11 @@ def _naming(given: PlantCVConfig, draft: Draft, kind: str) -> dict[str, Any]:
     else:
         # the groups count in PlantCV, whatever they are called
         naming["pattern"] = re.sub(r"(?<!\\)\(\?P<\w+>", "(", given.delimiter)
-    if given.metadata_filters:
+    if given.metadata_filters and not all(_is_of_path(term) for term in given.metadata_filters):
         # PlantCV keeps such a file with empty terms, which no filter lets through
         naming["unmatched"] = "skip"
     try:
-        Images.model_validate({kind: {"path": given.input_dir, **naming}})
+        images = Images.model_validate({kind: {"path": given.input_dir, **naming}})
     except ValidationError as error:
         why = error.errors()[0]["msg"].removeprefix("Value error, ")
         draft.note(
@@ -200,7 +207,43 @@ def _naming(given: PlantCVConfig, draft: Draft, kind: str) -> dict[str, Any]:
             f"with delimiter {json.dumps(given.delimiter)}: {why}",
         )
         return {}
+    if "unmatched" not in naming and images.directory is not None and _has_misfits(images.directory, given):
+        naming["unmatched"] = "skip" if _asks_names(given) else "keep"
     return naming
+
+
+def _numbered(given: PlantCVConfig) -> set[int]:
+    """Which parts of names, by their numbers, are asked for where none has a name of its own."""
+    columns = [given.groupby] if isinstance(given.groupby, str) else given.groupby
+    asked = (*given.metadata_filters, *given.metadata_regex, *columns, given.group_name)
+    return {int(found[1]) for term in asked if (found := re.fullmatch(r"metadata_(\d{1,3})", term))}
+
+
+def _parts(count: int, delimiter: str) -> str:
+    """A regular expression of names of any number of parts; those that a name lacks are empty."""
+    one = f"[^{re.escape(delimiter)}]*"
+    inner = ""
+    for number in reversed(range(1, count)):
+        inner = f"(?:{re.escape(delimiter)}(?P<metadata_{number}>{one}){inner})?"
+    return f"^(?P<metadata_0>{one}){inner}"
+
+
+def _asks_names(given: PlantCVConfig) -> bool:
+    """Whether a file without terms would be in no group, or be left out."""
+    columns = [given.groupby] if isinstance(given.groupby, str) else given.groupby
+    return "filepath" not in columns or not all(_is_of_path(term) for term in given.metadata_regex)
+
+
+def _has_misfits(asked: Directory, given: PlantCVConfig) -> bool:
+    """Whether there are files now whose names do not fit: PlantCV keeps those, with empty terms."""
+    if not os.path.isdir(asked.path):
+        return False
+    formats = [given.imgformat] if isinstance(given.imgformat, str) else given.imgformat
+    formats = list(FORMATS) if formats == [ALL_FORMATS] else formats
+    found = [
+        path for path in listed_files(asked.path, given.include_all_subdirs, []) if has_format(path, formats)
+    ]
+    return bool(read_names(found, asked, asked.path)[2])
 
 
 def _selection(given: PlantCVConfig, kind: str, draft: Draft) -> None:
@@ -209,14 +252,13 @@ def _selection(given: PlantCVConfig, kind: str, draft: Draft) -> None:
     ):
         draft.put(("images", "timestamp_format"), given.timestampformat, "timestampformat")
     select = ("images", "select")
-    places = {term: place for term in given.metadata_filters if (place := _place(term)) is not None}
-    if places and kind == "directory":
-        expressions = [_at_place(place, given.metadata_filters[term]) for term, place in places.items()]
+    of_path = _of_path(given, kind)
+    if of_path:
+        expressions = list(of_path.values())
         together = "".join(f"(?={each})" for each in expressions) if len(expressions) > 1 else expressions[0]
-        named = ", ".join(f"metadata_filters.{term}" for term in places)
-        draft.put((*select, "match", PATH), together, named)
+        draft.put((*select, "match", PATH), together, ", ".join(of_path))
     for term, wanted in given.metadata_filters.items():
-        if term in places and kind == "directory":
+        if f"metadata_filters.{term}" in of_path:
             continue
         values = [
             _filter_value(term, value, kind) for value in (wanted if isinstance(wanted, list) else [wanted])
@@ -224,17 +266,60 @@ def _selection(given: PlantCVConfig, kind: str, draft: Draft) -> None:
         value = values[0] if len(values) == 1 else values
         draft.put((*select, "where", _column(term, kind)), value, f"metadata_filters.{term}")
     for term, expression in given.metadata_regex.items():
+        if f"metadata_regex.{term}" in of_path:
+            continue
         draft.put((*select, "match", _column(term, kind)), expression, f"metadata_regex.{term}")
     for ours, theirs in (("start", "start_date"), ("end", "end_date")):
         date = getattr(given, theirs)
         if date is not None:
             draft.put((*select, ours), _time(date, given.timestampformat), theirs)
-    terms = {*given.metadata_regex, *(given.metadata_filters if kind != "directory" else ())}
-    of_paths = {term for term in terms if _place(term) is not None}
-    strange = sorted(of_paths | ({"camera_label"} & {*given.metadata_filters, *given.metadata_regex}))
-    if strange:
+    told = {f"metadata_{how}.{term}" for how, terms in _asked(given) for term in terms if _is_of_path(term)}
+    strange = sorted({name.partition(".")[2] for name in told - of_path.keys()})
+    if strange and kind != "phenodata":
         what = "PlantCV takes them from the path; here, a `template` or a `pattern` with a / reads folders"
         draft.note("metadata_filters, metadata_regex", strange, what)
+
+
+def _asked(given: PlantCVConfig) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield "filters", given.metadata_filters
+    yield "regex", given.metadata_regex
+
+
+def _is_of_path(term: str) -> bool:
+    """Whether PlantCV takes a term from the path of an image, not from its name or a table."""
+    return term == _LABEL or _place(term) is not None
+
+
+def _of_path(given: PlantCVConfig, kind: str) -> dict[str, str]:
+    """What is asked of parts of paths, as a regular expression of the whole path for each key."""
+    found: dict[str, str | None] = {}
+    for term, wanted in given.metadata_filters.items():
+        place = _place(term)
+        if term == _LABEL and kind == "lemnatec":
+            found[f"metadata_filters.{term}"] = _at_place(-1, wanted, suffix=r"\.[^./]*")
+        elif place is not None:
+            found[f"metadata_filters.{term}"] = _at_place(place, wanted)
+    for term, expression in given.metadata_regex.items():
+        place = _place(term)
+        if place is not None and "filepath" not in given.metadata_regex:
+            found[f"metadata_regex.{term}"] = _in_place(place, expression)
+    return {key: each for key, each in found.items() if each is not None}
+
+
+def _in_place(place: int, expression: str) -> str | None:
+    """A regular expression of paths with one at a place; none if it cannot be told from what is around it."""
+    begins, ends = expression.startswith("^"), re.search(r"(?<!\\)\$$", expression) is not None
+    inner = expression[1 if begins else 0 : -1 if ends else None]
+    plain = re.sub(r"\\.|\[\^", "", inner)
+    # an anchor inside, or one that holds for the first or last of several alternatives alone
+    if re.search(r"[\^$/]", plain) or ("|" in plain and (begins or ends)):
+        return None
+    middle = ("" if begins else "[^/]*?") + f"(?:{inner})"
+    if place < 0:
+        return f"^(.*/)?(?=[^/]*$){middle}" + ("$" if ends else "")
+    if "." in plain or re.search(r"\\[DSW]|\[\^", inner):  # might go on into the next folder
+        return None
+    return f"^{'[^/]+/' * place}{middle}" + ("(/|$)" if ends else "")
 
 
 def _place(term: str) -> int | None:
@@ -246,11 +331,11 @@ def _place(term: str) -> int | None:
     return None if found is None else int(found[2]) - (found[1] == "dir")
 
 
-def _at_place(place: int, wanted: Scalar | list[Scalar]) -> str:
-    """A regular expression of paths with one of these texts at a place."""
+def _at_place(place: int, wanted: Scalar | list[Scalar], suffix: str = "") -> str:
+    """A regular expression of paths with one of these texts, and what may follow it, at a place."""
     values = "|".join(re.escape(str(value)) for value in (wanted if isinstance(wanted, list) else [wanted]))
     one = f"({values})" if "|" in values else values
-    return f"^(.*/)?{one}$" if place < 0 else f"^{'[^/]+/' * place}{one}(/|$)"
+    return f"^(.*/)?{one}{suffix}$" if place < 0 else f"^{'[^/]+/' * place}{one}(/|$)"
 
 
 def _grouping(given: PlantCVConfig, kind: str, draft: Draft) -> None:

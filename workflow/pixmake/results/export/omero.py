@@ -113,6 +113,44 @@ def omero_table(
     )
 
 
+def omero_pairs(
+    results: str | Path, *, steps: Sequence[str] = ()
+) -> tuple[dict[int, list[tuple[str, str]]], list[str]]:
+    """The measurements of a run as key-value pairs of OMERO's images, and notes of what was left out.
+
+    Where several rows are about one image, such as its channels, a key has the row's id behind its name.
+
+    Parameters
+    ----------
+    results
+        The folder of results.
+    steps
+        Measurements of these steps only; default: of all.
+
+    Raises
+    ------
+    PixmakeError
+        There are no results yet, or the images have no ids of OMERO.
+    """
+    table = omero_table(results, by="image", steps=steps)
+    described = _read(results, "columns")
+    terms = set(_renamed({str(term): [] for term in described["column"][described["kind"] == "term"]}))
+    rows: dict[int, list[tuple[Any, ...]]] = {}
+    for row in table.rows:
+        rows.setdefault(row[0], []).append(row)
+    at = table.columns.index(_ID)
+    pairs = {
+        image: [
+            (name if len(said) == 1 else f"{name} ({row[at]})", _cell(value, type_))
+            for row in said
+            for name, type_, value in zip(table.columns[1:], table.types[1:], row[1:], strict=True)
+            if name not in terms and name != _ID and value is not None
+        ]
+        for image, said in rows.items()
+    }
+    return {image: said for image, said in pairs.items() if said}, list(table.notes)
+
+
 def _read(results: str | Path, name: str) -> pd.DataFrame:
     try:
         frame = read_table(results, name)

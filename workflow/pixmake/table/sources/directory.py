@@ -111,7 +111,8 @@ def read_names(
     Returns
     -------
     tuple
-        The cells of each column, for the paths that fit; their positions; a note for each that does not.
+        The cells of each column, for the paths that fit or are kept; their positions; a note for each that
+        does not fit.
     """
     parser = parser_of(asked)
     if parser is None:
@@ -122,7 +123,11 @@ def read_names(
             rows.append(parser.cells(path))
             fitting.append(position)
         except NameMismatch as error:
-            unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail, left_out=True))
+            stays = asked.unmatched == "keep"
+            unfit.append(Note(error.why, os.path.join(folder, path), detail=error.detail, left_out=not stays))
+            if stays:
+                rows.append([None] * len(parser.columns))
+                fitting.append(position)
     return {name: [row[n] for row in rows] for n, name in enumerate(parser.columns)}, fitting, unfit
 
 

@@ -59,9 +59,9 @@ def read(images: Images) -> Table:
     files = {snapshot: _files(folder, snapshot, asked.formats) for snapshot in {x.snapshot for x in tiles}}
     problems += _unclear(tiles, files, found.numbers, info)
     notes += _unlisted(folder, tiles, files)
-    paths = [_path(tile, files[tile.snapshot]) for tile in tiles]
+    paths = [_path(tile, files[tile.snapshot], asked.formats) for tile in tiles]
     names, fitting, unfit = _names(images, paths, folder)
-    notes += [note for note in unfit if asked.unmatched == "skip" or parser_of(asked) is None]
+    notes += [note for note in unfit if asked.unmatched != "error" or parser_of(asked) is None]
     if asked.unmatched == "error" and parser_of(asked) is not None:
         problems += unmatched_problems(unfit)
     own = {name: cells for name, cells in columns.items() if name not in (ID, TILES)}
@@ -136,10 +136,11 @@ def _files(folder: str, snapshot: str, formats: Sequence[str]) -> dict[str, list
     return files
 
 
-def _path(tile: _Tile, files: Mapping[str, Sequence[str]]) -> str:
-    """The tile's file; without a suffix if there is none, which is then told as missing."""
+def _path(tile: _Tile, files: Mapping[str, Sequence[str]], formats: Sequence[str]) -> str:
+    """The tile's file. One that is missing has the suffix of the format, if there is but one, else none."""
     found = files.get(tile.name)
-    return f"snapshot{tile.snapshot}/{found[0] if found else tile.name}"
+    missing = f"{tile.name}.{formats[0].lstrip('.')}" if len(formats) == 1 else tile.name
+    return f"snapshot{tile.snapshot}/{found[0] if found else missing}"
 
 
 def _unclear(
@@ -185,8 +186,9 @@ def _names(
         except NameMismatch as error:
             why = error.why if own else "has a name that is not LemnaTec's: its terms are empty"
             detail = error.detail if own else ""
-            unfit.append(Note(why, os.path.join(folder, path), detail=detail, left_out=own is not None))
-            if own is None:
+            stays = own is None or asked.unmatched == "keep"
+            unfit.append(Note(why, os.path.join(folder, path), detail=detail, left_out=not stays))
+            if stays:
                 rows.append([None] * len(parser.columns))
                 fitting.append(position)
     names = {name: [row[n] for row in rows] for n, name in enumerate(parser.columns)}

@@ -1,0 +1,202 @@
+"""What a step loads once: which process has it, and what becomes of that process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+
+from pixmake.job import client, warm_server
+from pixmake.job.record import Record, read_record
+from pixmake.job.task import Task
+
+CELLS = """\
+import importlib, os, subprocess, sys, threading, time
+
+def load(device, threads):
+    return {"device": device, "threads": threads, "pid": os.getpid()}
+
+def load_torch():
+    importlib.import_module("torch")  # no import statement: nobody can know it before
+    return {"pid": os.getpid()}
+
+def load_beside():
+    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    return {"pid": os.getpid()}
+
+def load_slowly(count="loads.txt"):
+    with open(count, "a") as file:
+        file.write(".")
+    time.sleep(1)
+    return {"pid": os.getpid()}
+
+def load_nothing():
+    os._exit(7)
+
+def measure(image, model, seconds=0):
+    time.sleep(seconds)
+    subprocess.Popen(["sleep", "947"], start_new_session=True)
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return {"own": os.getpid(), "devices": devices, **{f"of_{key}": value for key, value in model.items()}}
+
+def together(image, model, folder):
+    os.makedirs(folder, exist_ok=True)
+    open(f"{folder}/{os.getpid()}", "w").close()
+    while len(os.listdir(folder)) < 2:
+        time.sleep(0.01)
+    return measure(image, model)
+
+def swap(image, model):
+    seen = {"folder": os.getcwd(), "mark": os.environ.get("MARK", ""), "out": sys.stdout is sys.__stdout__}
+    os.environ["MARK"] = "x"; os.umask(0o077); sys.path.insert(0, "/x"); sys.stdout = sys.stderr
+    return {**seen, "own": os.getpid(), "paths": len(sys.path)}
+"""
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project's folder with an image, and a library `torch` that does nothing."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("logs/s", "results/s", "scripts"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "scripts/cells.py").write_text(CELLS)
+    (tmp_path / "scripts/torch.py").write_text("def set_num_threads(count): pass\n")
+    cv2.imwrite("a.png", np.full((4, 4, 3), 9, np.uint8))
+    return tmp_path
+
+
+@pytest.fixture
+def run_job(folder: Path) -> Run:
+    """Runs a job of a step with `load`: its record, or why there is none."""
+
+    def run(
+        loader: str, job_id: str = "a", function: str = "measure", params: Any = None, **limits: Any
+    ) -> Record | str:
+        load = {"model": {"function": f"scripts/cells.py:{loader}"}}
+        work = {"function": f"scripts/cells.py:{function}", "load": load}
+        task = Task("s", job_id, "function", work, "-", {}, images=("a.png",), params=params or {})
+        own = hashlib.sha256(f"{folder}{loader}{limits}".encode()).hexdigest()[:12]
+        given = json.dumps({"holder": own, **limits}, separators=(",", ":"))
+        files = f"logs/s/{job_id}.log", f"results/s/{job_id}.json"
+        words = [task.as_json(), given, "-", "1", *files]
+        connection = client.connect(os.getpid(), "-", dict(os.environ), client.holder_of(words))
+        assert connection is not None
+        reply = client.ask(connection, words, dict(os.environ)) or client.died_loading(words)
+        connection.close()
+        why = client.why_not_loaded(reply, words)
+        if not why:
+            client.settle(os.getpid(), words, reply, lambda: warm_server.explain(words, reply))
+        return why or read_record(files[1])
+
+    return run  # the process that holds the model ends with this one
+
+
+def value(record: Record, name: str) -> Any:
+    return record.measurements[name]["value"]
+
+
+def test_by_fork_each_image_has_a_process_of_its_own(run_job: Run) -> None:
+    records = [run_job("load", load_in="fork") for _ in range(3)]
+    assert len({value(each, "of_pid") for each in records}) == 1
+    assert len({value(each, "own") for each in records}) == 3
+
+
+@pytest.mark.parametrize("loader", ["load_torch", "load_beside"])
+def test_what_does_not_cross_a_fork_is_served(run_job: Run, loader: str) -> None:
+    """Once it is seen that `torch` is there, or a thread that goes on, images are no forks any more."""
+    records = [run_job(loader) for _ in range(3)]
+    assert len({value(each, "own") for each in records}) == 1
+    assert value(records[0], "own") == value(records[0], "of_pid")
+
+
+def test_an_image_finds_what_the_first_one_found(run_job: Run) -> None:
+    """Folder, variables, streams and paths; and what it started has ended."""
+    found = [run_job("load", function="swap", load_in="process").measurements for _ in range(3)]
+    assert found[0] == found[1] == found[2]
+    run_job("load", load_in="process")
+    left = [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "947"]]
+    assert left == []
+
+
+def test_a_serving_process_that_is_killed_is_started_again(run_job: Run) -> None:
+    """Between images nobody notices, at work that image alone fails, while it loads it is tried again."""
+    first = value(run_job("load_slowly", load_in="process"), "own")
+    os.kill(first, signal.SIGKILL)
+    second = value(run_job("load_slowly", load_in="process"), "own")
+    assert second != first
+    threading.Timer(1, os.kill, (second, signal.SIGKILL)).start()
+    failed = run_job("load_slowly", load_in="process", params={"seconds": 30})
+    assert failed.error is not None
+    assert failed.error.message == "its process was killed by SIGKILL (signal 9)"
+    loads = Path("loads.txt").stat().st_size
+
+    def kill_while_it_loads() -> None:
+        while Path("loads.txt").stat().st_size == loads:
+            time.sleep(0.01)
+        of_this = [
+            each for each in psutil.Process().children(recursive=True) if "load" in each.cmdline()[-2:]
+        ]
+        for each in of_this:
+            each.kill()
+
+    killer = threading.Thread(target=kill_while_it_loads)
+    killer.start()
+    # of other limits: a holder of its own
+    assert run_job("load_slowly", load_in="process", load_slots=1).status == "ok"
+    killer.join()
+    assert Path("loads.txt").stat().st_size == loads + 2
+
+
+@pytest.mark.parametrize("load_in", ["fork", "process"])
+def test_a_load_that_ends_its_process_is_told(run_job: Run, load_in: str) -> None:
+    said = run_job("load_nothing", load_in=load_in)
+    assert "the process that load" in said
+    assert said.endswith("; see logs/s.load.log")
+    assert run_job("load_nothing", load_in=load_in) == said
+
+
+def test_there_are_no_more_serving_processes_than_slots(run_job: Run) -> None:
+    """Of four images at one time two are worked on; each serving process sees one device of two."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "0,1"
+    try:
+        for limits, most in (({"load_slots": 2, "timeout": 20}, 2), ({"gpu": 1}, 2)):
+            found: list[Record] = []
+
+            def work(job_id: str, found: list[Record] = found, limits: Any = limits) -> None:
+                params = {"folder": f"of {len(limits)}"}
+                found.append(run_job("load", job_id, "together", load_in="process", params=params, **limits))
+
+            threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+            assert len({value(each, "own") for each in found}) == most
+            devices = {(value(each, "devices"), value(each, "of_device")) for each in found}
+            assert devices == ({("0", "cuda"), ("1", "cuda")} if "gpu" in limits else {("0,1", "cpu")})
+            assert {each.run.get("device") for each in found} == {"cuda" if "gpu" in limits else None}
+    finally:
+        del os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def test_the_cpu_works_in_place_of_a_gpu_only_if_it_may(
+    run_job: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    what = "the step asks for 1 GPU(s), and 0 can be seen here; `cpu_fallback: true` lets the CPU do the work"
+    assert run_job("load", gpu=1) == f"steps.s.load: {what}; see logs/s.load.log"
+    record = run_job("load", gpu=1, cpu_fallback=True)
+    assert value(record, "of_device") == record.run["device"] == "cpu"

@@ -1,0 +1,45 @@
+"""Docs lead where they say, and what they show is a config."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.conftest import REPOSITORY
+
+from pixmake.config.models import Config
+
+PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(REPOSITORY.glob("docs/*.md"))]
+BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.M | re.S)
+
+
+def _anchors(page: Path) -> set[str]:
+    heads = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """To a file, and to a heading of it."""
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", page.read_text())):
+        file, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        target = page.parent / file if file else page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in _anchors(target)):
+            lost.append(link)
+    assert lost == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_configs_that_pages_show(page: Path) -> None:
+    """Each block of YAML is YAML; one with images and steps is a config that pixmake takes."""
+    for indent, language, text in BLOCK.findall(page.read_text()):
+        if language != "yaml":
+            continue
+        shown = yaml.safe_load(re.sub(f"^{indent}", "", text, flags=re.M).replace("…", "0"))
+        if isinstance(shown, dict) and {"images", "steps"} <= shown.keys():
+            Config.model_validate(shown)

@@ -1,0 +1,155 @@
+"""What a step loads once (`load`): shared by all its images, each as apart as without."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from tests.conftest import Project
+
+COUNT = 6
+
+CELLS = """\
+import os
+import time
+
+executed = []
+print("the module runs")
+executed.append(os.getpid())
+
+
+def load_model(weight, device, threads):
+    print("loading")
+    time.sleep(0.3)
+    return {"weight": weight, "device": device, "threads": threads, "pid": os.getpid(), "seen": []}
+
+
+def load_table(path="models/table.txt"):
+    return open(path).read().split()
+
+
+def measure(image, path, model, table, bad=""):
+    name = os.path.basename(path)
+    print("here is", name)
+    model["seen"].append(name)
+    if name.startswith(bad or "-"):
+        BAD
+    return {
+        "value": model["weight"] * float(image.mean()),
+        "loaded_by": model["pid"],
+        "own": os.getpid(),
+        "executed_by": executed[0],
+        "seen": len(model["seen"]),
+        "words": len(table),
+        "device": model["device"],
+        "threads": model["threads"],
+    }
+"""
+
+
+def set_up(project: Project, bad: str = "raise ValueError('bad')", **step: Any) -> None:
+    project.write("scripts/cells.py", CELLS.replace("BAD", bad))
+    project.write("models/table.txt", "a b c")
+    for number in range(COUNT):
+        project.draw(f"images/p{number}.png", level=20 * number)
+    project.list_images([{"path": f"p{number}.png"} for number in range(COUNT)])
+    load = {
+        "model": "scripts/cells.py:load_model",
+        "table": {"function": "scripts/cells.py:load_table", "files": ["models/table.txt"]},
+    }
+    measure = {"function": "scripts/cells.py:measure", "load": load, "params": {"weight": 2}, **step}
+    project.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": measure, "other": {"function": "scripts/analysis.py:measure"}},
+    )
+
+
+def found(project: Project, name: str) -> list[Any]:
+    records = [project.record("measure", f"p{number}") for number in range(COUNT)]
+    return [each["measurements"][name]["value"] for each in records if each["status"] == "ok"]
+
+
+def failures(project: Project) -> dict[str, str]:
+    ids = [row["id"] for row in project.rows("failures.csv")]
+    return {each: project.record("measure", each)["error"]["type"] for each in ids}
+
+
+def test_a_model_is_loaded_once_and_each_image_has_it_as_it_was(
+    project: Project, ran_since: Callable[[Project, Mapping[str, str]], set[str]]
+) -> None:
+    """By fork: one load, one process an image; a changed model file runs its step again, and no other."""
+    set_up(project, threads=2)
+    ended = project.snakemake()
+    assert ended.code == 0, ended.err
+    assert len(set(found(project, "loaded_by"))) == 1
+    assert found(project, "executed_by") == found(project, "loaded_by")
+    assert len(set(found(project, "own"))) == COUNT
+    assert found(project, "seen") == [1] * COUNT
+    assert set(found(project, "device")) == {"cpu"}
+    assert set(found(project, "threads")) == {2}
+    log = (project.folder / "logs/measure.load.log").read_text()
+    assert log.count("the module runs") == log.count("loading\n") == 1
+    assert (project.folder / "logs/measure/p0.log").read_text() == "here is p0.png\n"
+    before = project.started()
+    assert project.snakemake().code == 0
+    assert ran_since(project, before) == set()
+    project.write("models/table.txt", "a b c d")
+    assert project.snakemake().code == 0
+    assert ran_since(project, before) == {f"measure/p{number}" for number in range(COUNT)}
+    assert set(found(project, "words")) == {4}
+    files = project.record("measure", "p0")["origin"]["task"]["work"]["load"]["table"]["files"]
+    assert len(files["models/table.txt"]) == 64
+
+
+def test_a_load_that_fails_is_told_once_and_ends_the_run(project: Project) -> None:
+    """Within five seconds, without a record of any image; what other steps have done stays."""
+    for load_in in ("fork", "process"):
+        set_up(project, load_in=load_in, retries=2)
+        loader = CELLS.replace("time.sleep(0.3)", "raise OSError('no weights here')")
+        project.write("scripts/cells.py", loader)
+        begun = time.monotonic()
+        ended = project.snakemake()
+        assert time.monotonic() - begun < 15
+        assert ended.code == 1
+        assert ended.err.count("no weights here") == 1, ended.err
+        what = "pixmake: steps.measure.load.model: scripts/cells.py:load_model: OSError: no weights here"
+        assert f"{what}; see logs/measure.load.log" in ended.err
+        assert not list((project.folder / "results").glob("measure/*.json"))
+        assert not (project.folder / "results/.failures").exists()
+        assert "Traceback" in (project.folder / "logs/measure.load.log").read_text()
+
+
+def test_a_serving_process_works_on_image_after_image(project: Project) -> None:
+    """What it loaded stays; each image has its own log, its record its own facts."""
+    set_up(project, load_in="process", load_slots=1)
+    ended = project.snakemake()
+    assert ended.code == 0, ended.err
+    assert len(set(found(project, "own"))) == 1
+    assert found(project, "own") == found(project, "loaded_by") == found(project, "executed_by")
+    assert sorted(found(project, "seen")) == [1, 2, 3, 4, 5, 6]
+    assert (project.folder / "logs/measure/p3.log").read_text() == "here is p3.png\n"
+    assert project.record("measure", "p3")["run"]["cpu_seconds"] < 0.3
+
+
+BAD = {
+    "p0": ("raise ValueError('bad')", "ValueError"),
+    "p1": ("os.abort()", "CrashError"),
+    "p2": ("os._exit(68)", "CrashError"),  # what the warm process answers where nothing could be loaded
+    "p3": ("time.sleep(900)", "TimeoutError"),
+    "p4": ("bytearray(3_000_000_000)", "MemoryError"),
+}
+
+
+@pytest.mark.parametrize("load_in", ["fork", "process"])
+def test_an_image_fails_alone(project: Project, load_in: str) -> None:
+    """Whatever an image does to its process, the others are measured, from a model that is loaded anew."""
+    bad = "\n".join(f"        if name == '{name}.png': {code}" for name, (code, _) in BAD.items())
+    more = {"timeout": 3, "resources": {"mem_mb": 500}}
+    set_up(project, f"pass\n{bad}", load_in=load_in, params={"weight": 2, "bad": "p"}, **more)
+    ended = project.snakemake()
+    assert ended.code == 1, ended.err
+    assert failures(project) == {name: kind for name, (_, kind) in BAD.items()}
+    assert project.record("measure", "p5")["status"] == "ok"
+    assert (project.folder / "logs/measure/p1.log").read_text().startswith("here is p1.png\n")

@@ -1,0 +1,140 @@
+"""Packages that add to pixmake, in whole runs: they come with every job, and a faulty one is named."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from tests.conftest import Project
+from tests.plugins import install
+
+KIND = '''\
+"""Counts pixels below a level: frost is dark in infrared."""
+
+from pixmake.base.errors import Problem
+
+READS = "decoded"
+RUNNER = "frost.run"
+KEYS = ("axes", "python")
+
+
+def check(config, name):
+    if not config.steps[name].runs.isdigit():
+        yield Problem(f"{config.steps[name].runs!r} is no level", f"steps.{name}.frost", "a number, e.g. 90")
+
+
+def check_images(step, name, groups):
+    return iter(())
+
+
+def work(step):
+    return {"level": int(step.runs), **({"axes": step.axes} if step.axes else {})}
+
+
+def source(step):
+    return ""
+'''
+RUN = '''\
+"""The work of a step of kind frost."""
+
+from pixmake.images.read import read_image
+from pixmake.job.runners import Outcome
+from pixmake.job.runners.measurements import measured
+
+
+def run(call):
+    image = read_image(call.images[0], call.parts[0], call.axes)
+    if image.max() > 250:
+        raise ValueError("the sun was in the picture")
+    return Outcome({"frost": measured("frost", int((image < call.task.work["level"]).sum()))})
+'''
+CONFIG = {
+    "images": {"table": "config/images.csv", "root": "images"},
+    "steps": {"cold": {"frost": "90", "axes": "yx"}},
+    "aggregate": {"report": False},
+    "max_failures": 1,
+}
+FILES = {"frost/__init__.py": "", "frost/kind.py": KIND, "frost/run.py": RUN}
+
+
+@pytest.fixture
+def field(project: Project) -> Project:
+    """A project whose step is of a kind that a package adds; the package is on Python's path."""
+    install(project.folder / "site", "field-kinds", {"kinds.frost": "frost.kind"}, FILES)
+    for name, level in (("a", 80), ("b", 100), ("sun", 240)):
+        project.draw(f"images/{name}.png", level, (24, 32))
+    project.list_images([{"path": f"{name}.png"} for name in ("a", "b", "sun")])
+    project.configure(**CONFIG)
+    return project
+
+
+def environment(project: Project) -> dict[str, str]:
+    return {"PYTHONPATH": str(project.folder / "site"), "XDG_CACHE_HOME": str(project.folder / "cache")}
+
+
+def test_a_kind_of_step_of_a_package(field: Project) -> None:
+    """It is checked, runs in each job from its copy, fails alone, and stands in the record."""
+    told = environment(field)
+    checked = field.pixmake("check", environment=told)
+    assert checked.code == 0, checked.err
+    ended = field.snakemake(environment=told)
+    assert ended.code == 0, ended.err
+    rows = {row["id"]: row["frost"] for row in field.rows()}
+    assert int(rows["a"]) > 0 and rows["b"] == "0" and len(rows) == 2
+    (failed,) = field.rows("failures.csv")
+    assert (failed["id"], failed["message"]) == ("sun", "the sun was in the picture")
+    again = field.snakemake("-n", environment=told)
+    assert "1 × cold: failed before" in again.out, again.out
+
+
+def test_an_interpreter_without_the_package(field: Project) -> None:
+    """A job works from the copy that the run began with, in whatever Python its step names."""
+    text = f'#!/bin/sh\nunset PYTHONPATH\nexec {sys.executable} "$@"\n'
+    field.write("bin/python", text).chmod(0o755)
+    field.configure(**{**CONFIG, "steps": {"cold": {"frost": "90", "axes": "yx", "python": "bin/python"}}})
+    ended = field.snakemake(environment=environment(field))
+    assert ended.code == 0, ended.err
+    assert [row["id"] for row in field.rows() if row["frost"]] == ["a", "b"], field.rows("failures.csv")
+
+
+@pytest.mark.parametrize(
+    ("step", "package", "expected"),
+    [
+        ({"frost": "much"}, KIND, "steps.cold.frost: 'much' is no level (a number, e.g. 90)"),
+        ({"frost": "90", "program": "x"}, KIND, "program has no meaning for a step of kind frost"),
+        ({"frots": "90"}, KIND, "unknown key steps.cold.frots (did you mean 'frost'?)"),
+        (
+            {"frost": "90"},
+            "import away\n",
+            "steps.cold, field-kinds 1.0 (kind of step frost): cannot be used: importing frost.kind failed: "
+            "ModuleNotFoundError: No module named 'away' (mend or uninstall it: pip uninstall field-kinds)",
+        ),
+        ({"frost": "90"}, "def (\n", "importing frost.kind failed: SyntaxError"),
+        (
+            {"frost": "90"},
+            KIND.replace(".isdigit()", ".digits()"),
+            "cannot be used: AttributeError: 'str' object has no attribute 'digits'",
+        ),
+        (
+            {"cellprofiler": "a.cppipe"},
+            KIND,
+            "unknown key steps.cold.cellprofiler (install it with: pip install pixmake-cellprofiler)",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told(step: dict[str, str], package: str, expected: str, field: Project) -> None:
+    """With the package's name where it is the package's fault, and what to install where nothing is there."""
+    (field.folder / "site/frost/kind.py").write_text(package)
+    field.configure(**{**CONFIG, "steps": {"cold": step}})
+    checked = field.pixmake("check", environment=environment(field))
+    assert checked.code == 1
+    assert expected in checked.err and "Traceback" not in checked.err, checked.err
+
+
+def test_a_faulty_package_that_nobody_asks_for(field: Project) -> None:
+    """The rest goes on."""
+    files = {"bad.py": "1 / 0\n"}
+    points = {"kinds.bad": "bad"}
+    install(field.folder / "site", "bad", points, files)
+    ended = field.snakemake(environment=environment(field))
+    assert ended.code == 0, ended.err
