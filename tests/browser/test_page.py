@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tests.conftest as shared
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from scipy import special, stats
 
 from pixmake.results.report import write_report
 
@@ -236,6 +238,340 @@ def timed(page: Page, action: str) -> float:
     }})"""
     took: float = page.evaluate(script)
     return took
+
+
+def page_of(folder: Path, records: list[dict[str, Any]], **project: Any) -> Path:
+    """The page of records, which no run has made."""
+    with (folder / "records.jsonl").open("w") as lines:
+        for record in records:
+            whole = {
+                "status": "ok",
+                "metadata": {},
+                "measurements": {},
+                "error": None,
+                "images": [],
+                **record,
+            }
+            lines.write(json.dumps(whole) + "\n")
+    known = {"results": "results", "terms": [], "steps": {}, "tables": [], **project}
+    write_report(folder / "records.jsonl", known, folder / "report.html", folder / "kept")
+    return folder / "report.html"
+
+
+def growth(astray: bool = False) -> list[dict[str, Any]]:
+    """Records of 24 plants, two genotypes by two treatments, on five dates; one of them may stop growing."""
+    random = np.random.default_rng(0)
+    records = []
+    for number in range(24):
+        genotype, treatment = ("Col-0", "dwf4")[number % 2], ("control", "drought")[number // 2 % 2]
+        rate = 0.6 - 0.15 * (genotype == "dwf4") - 0.1 * (treatment == "drought")
+        for date in range(5):
+            size = 7 + rate * (min(date, 2) if astray and number == 5 else date)
+            terms = {"plant": f"P{number:02}", "genotype": genotype, "treatment": treatment}
+            terms |= {"timestamp": f"2024-03-{4 + 3 * date:02}T{9 + number // 12:02}:{number % 12:02}:00"}
+            area = {"value": round(float(np.exp(size + 0.03 * random.normal()))), "unit": "pixels"}
+            height = {"value": float(np.exp(size / 2 + 0.03 * random.normal())), "unit": "mm"}
+            record = {"id": f"P{number:02}_{date}", "step": "measure", "metadata": terms}
+            records.append({**record, "measurements": {"area": area, "height": height}})
+    return records
+
+
+def test_outliers_are_those_that_python_found(page: Page, tmp_path: Path) -> None:
+    """A plant that stops growing is called, the growth of others is not; the basis is said."""
+    opened(page, page_of(tmp_path, growth(astray=True)), "plots")
+    found = page.evaluate("[...outliers(columns.get('area'))].map(([row, z]) => [data.ids[row], z])")
+    assert {row.partition("_")[0] for row, _ in found} == {"P05"}
+    assert page.evaluate("Object.keys(data.outliers.area.rows).length") == len(found)
+    expect(page.locator("#outlier-basis")).to_contain_text(
+        "level of its own plant and its group’s curve over timestamp (treatment × genotype), as ratios"
+    )
+    page.evaluate("showView('overview')")
+    expect(page.locator("#view-overview")).to_contain_text("its group’s curve over timestamp")
+
+
+def test_too_little_to_judge_is_said(page: Page, tmp_path: Path) -> None:
+    """Of two plants a group none is called an outlier, and why is said."""
+    some = [record for record in growth() if int(record["metadata"]["plant"][1:]) < 8]
+    opened(page, page_of(tmp_path, some))
+    expect(page.locator("#view-overview")).to_contain_text("outliers: too little to judge")
+    page.evaluate("showView('plots')")
+    expect(page.locator("#outlier-basis")).to_contain_text("it takes 4 of plant in a group")
+
+
+def test_growth_is_compared_as_scipy_does(page: Page, tmp_path: Path) -> None:
+    """Means, bands and effects of groups at the last date are those of SciPy; other dates have no part."""
+    records = growth()
+    opened(page, page_of(tmp_path, records), "growth")
+    lines = page.evaluate(
+        "compared(columns.get('area'), visible, columns.get('treatment'), columns.get('genotype'), "
+        "Math.max(...data.design.steps))"
+    )
+    last = [record for record in records if record["id"].endswith("_4")]
+    found = {(line["panel"], line["group"]): line for line in lines}
+    assert len(found) == 4
+    for genotype in ("Col-0", "dwf4"):
+        groups = {
+            treatment: np.array(
+                [
+                    record["measurements"]["area"]["value"]
+                    for record in last
+                    if (record["metadata"]["genotype"], record["metadata"]["treatment"])
+                    == (genotype, treatment)
+                ],
+                float,
+            )
+            for treatment in ("control", "drought")
+        }
+        for treatment, values in groups.items():
+            interval = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+            line = found[genotype, treatment]
+            assert (line["n"], line["reference"]) == (6, "control")
+            assert line["mean"] == pytest.approx([values.mean(), *interval], rel=1e-8)
+        effect = found[genotype, "drought"]["effect"]
+        for name, statistic in {"difference": difference, "ratio": ratio, "hedges": hedges}.items():
+            samples = (groups["drought"], groups["control"])
+            assert effect[name][0] == pytest.approx(statistic(*samples), rel=1e-8)
+            if name == "hedges":
+                freedom = len(samples[0]) + len(samples[1]) - 2
+                correction = np.exp(special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2))
+                correction /= np.sqrt(freedom / 2)
+                given = effect[name][0] / correction
+                half = stats.norm.ppf(0.975) * correction * np.sqrt(12 / 36 + given**2 / 24)
+                expected = [effect[name][0] - half, effect[name][0] + half]
+                assert effect[name][1:] == pytest.approx(expected, rel=1e-8)
+                continue
+            drawn = stats.bootstrap(
+                samples, statistic, method="percentile", vectorized=False, n_resamples=4000, rng=1
+            ).confidence_interval
+            assert effect[name][1:] == pytest.approx(
+                [drawn.low, drawn.high], abs=0.1 * (drawn.high - drawn.low)
+            )
+    assert found["Col-0", "control"]["effect"] is None
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """The difference of two means."""
+    return float(one.mean() - other.mean())
+
+
+def ratio(one: np.ndarray, other: np.ndarray) -> float:
+    """The ratio of two means."""
+    return float(one.mean() / other.mean())
+
+
+def hedges(one: np.ndarray, other: np.ndarray) -> float:
+    """Hedges' g with its exact correction for small samples."""
+    freedom = len(one) + len(other) - 2
+    pooled = ((len(one) - 1) * one.var(ddof=1) + (len(other) - 1) * other.var(ddof=1)) / freedom
+    logarithm = special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2)
+    return float(difference(one, other) / np.sqrt(pooled) * np.exp(logarithm) / np.sqrt(freedom / 2))
+
+
+def test_growth_of_a_subject(page: Page, tmp_path: Path) -> None:
+    """The slider compares at another date; a click on a line shows that plant's pictures in time."""
+    opened(page, page_of(tmp_path, growth()), "growth")
+    view = page.locator("#view-growth")
+    expect(view.get_by_role("heading", name="Groups at 2024-03-16")).to_be_visible()
+    expect(view.get_by_role("heading", name="genotype: dwf4")).to_be_visible()
+    page.get_by_label("Date at which groups are compared").press("ArrowLeft")
+    expect(view.get_by_role("heading", name="Groups at 2024-03-13")).to_be_visible()
+    place = page.evaluate(
+        """() => {
+            const element = document.querySelector('#view-growth .chart');
+            const drawn = charts.get(element);
+            const all = drawn.getOption().series;
+            const series = all.findIndex((each) => each.data?.[2]?.subject !== undefined);
+            const box = element.getBoundingClientRect();
+            const [x, y] = drawn.convertToPixel({ seriesIndex: series }, all[series].data[2].value);
+            return [box.x + x, box.y + y];
+        }"""
+    )
+    page.mouse.click(*place)
+    strip = view.locator("#subject")
+    expect(strip.locator(".shot")).to_have_count(5)
+    expect(strip.locator(".shot .id").first).to_have_text("2024-03-04")
+    assert page.evaluate("document.querySelector('#subject h2').textContent").startswith("P")
+
+
+def test_a_point_is_what_one_says(page: Page, tmp_path: Path) -> None:
+    """Images, or plants that a step with `per` measures: counts, filters, table, gallery and plots follow."""
+    records = growth()
+    for number in range(24):
+        terms = {
+            key: value
+            for key, value in records[5 * number]["metadata"].items()
+            if key in ("plant", "genotype", "treatment")
+        }
+        rate = {"growth_rate": {"value": 0.1 + number / 100, "unit": "1/d"}}
+        records.append({"id": terms["plant"], "step": "rate", "metadata": terms, "measurements": rate})
+    steps = {"measure": {"function": "a.py:measure"}, "rate": {"function": "a.py:rate", "per": "plant"}}
+    file = page_of(tmp_path, records, steps=steps, over_several=["rate"])
+    opened(page, file, "images")
+    expect(page.locator("#shown")).to_have_text("120 images")
+    page.get_by_label("What a point is").select_option("plant (24)")
+    expect(page.locator("#shown")).to_have_text("24 plants")
+    expect(page.locator("#gallery .shot")).to_have_count(24)
+    expect(page.locator("#gallery .value").first).to_contain_text("growth_rate 0.1 1/d")
+    expect(page.get_by_role("tab", name="Growth")).to_be_hidden()
+    page.get_by_role("tab", name="Plots").click()
+    expect(page.get_by_role("img", name="Distribution of growth_rate (1/d) in 24 plants")).to_be_visible()
+    page.locator("#add-filter").select_option("genotype")
+    page.get_by_label("dwf4").uncheck()
+    expect(page.locator("#shown")).to_have_text("12 of 24 plants")
+    page.get_by_role("tab", name="Table").click()
+    expect(page.locator(".tabulator-row")).to_have_count(12)
+    # what is seen can be sent: the address alone brings another browser to the same
+    address = page.evaluate("location.href")
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_function(READY)
+    expect(page.locator("#shown")).to_have_text("12 of 24 plants")
+    expect(page.locator(".tabulator-row")).to_have_count(12)
+    page.evaluate("openPicture(visible[0])")
+    expect(page.locator("#picture")).to_contain_text("snakemake --cores 1 results/rate/P00.json")
+
+
+def test_only_plants_are_measured(page: Page, tmp_path: Path) -> None:
+    """Where no step runs for each image, the page is of what the steps measure, and none is missing."""
+    records = [
+        {"id": f"w{n}", "step": "s", "metadata": {"well": f"A{n}"}, "measurements": {"x": {"value": n}}}
+        for n in range(1, 7)
+    ]
+    steps = {"s": {"function": "a.py:f", "per": "well"}}
+    opened(page, page_of(tmp_path, records, steps=steps, over_several=["s"]))
+    expect(page.locator("#about")).to_have_text("6 wells, 6 done, 0 failed")
+    expect(page.locator("#view-overview .tile").filter(has_text="measurements")).to_contain_text("1")
+
+
+PLATE = {
+    "steps": {"measure": {"function": "a.py:f", "per": ["plate", "well"]}},
+    "over_several": ["measure"],
+    "controls": {"column": "role", "positive": "drug", "negative": "vehicle"},
+}
+
+
+def plate() -> list[dict[str, Any]]:
+    """Records of two plates of 96 wells: controls in the outer columns, the edge of the second one lower."""
+    records = []
+    for name in ("one", "two"):
+        for well in range(96):
+            row, column = "ABCDEFGH"[well // 12], well % 12 + 1
+            role = {1: "drug", 12: "vehicle"}.get(column, "sample")
+            value = {"drug": 20, "vehicle": 100, "sample": 60}[role] + (well * 7 % 5 - 2)
+            if name == "two" and row in "AH" and role == "sample":
+                value *= 0.8
+            terms = {"plate": name, "well": f"{row}{column:02}", "role": role}
+            values = {"signal": {"value": value}, "cells": {"value": 100 + well % 7}}
+            records.append(
+                {"id": f"{name}_{row}{column}", "step": "measure", "metadata": terms, "measurements": values}
+            )
+    return records
+
+
+def test_plates(page: Page, tmp_path: Path) -> None:
+    """A map a plate, whole as the plate is; Z' as counted by hand, and the edge that lies lower, are said."""
+    records = plate()
+    opened(page, page_of(tmp_path, records, **PLATE), "plates")
+    view = page.locator("#view-plates")
+    expect(view.get_by_role("img", name="Median of signal at each of 96 positions")).to_have_count(2)
+    quality = page.evaluate("data.plates.quality.signal")
+    for line in quality:
+        of = {
+            role: [
+                record["measurements"]["signal"]["value"]
+                for record in records
+                if (record["metadata"]["plate"], record["metadata"]["role"]) == (line["plate"], role)
+            ]
+            for role in ("drug", "vehicle")
+        }
+        expected = 1 - 3 * (np.std(of["drug"], ddof=1) + np.std(of["vehicle"], ddof=1)) / abs(
+            np.mean(of["drug"]) - np.mean(of["vehicle"])
+        )
+        assert line["z_prime"] == pytest.approx(expected)
+    assert abs(quality[0]["edge"]) < 0.05
+    assert quality[1]["edge"] == pytest.approx(-0.2, abs=0.05)
+    expect(view.get_by_role("region", name="Quality of the plates")).to_contain_text("two")
+    view.get_by_label("Measurement").select_option("cells")
+    expect(view.get_by_role("img", name="Median of cells at each of 96 positions")).to_have_count(2)
+
+
+def test_plots_are_saved(page: Page, tmp_path: Path) -> None:
+    """Each plot as SVG, PNG and CSV, and as a table in its place; the filtered rows as CSV."""
+    opened(page, page_of(tmp_path, growth()), "plots")
+    for words, suffix, begin in (
+        ("save as SVG", "svg", b"<svg"),
+        ("save as PNG", "png", b"\x89PNG"),
+        ("save its data as CSV", "csv", b"from,to,control,drought"),
+    ):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Distribution: {words}").click()
+        content = Path(download.value.path()).read_bytes()
+        assert download.value.suggested_filename == f"Distribution.{suffix}"
+        assert content.startswith(begin)
+    page.get_by_role("button", name="By group: show its data as a table").click()
+    expect(page.get_by_role("region", name="By group, as a table")).to_contain_text("control")
+    page.locator("#add-filter").select_option("treatment")
+    page.get_by_label("drought").uncheck()
+    page.keyboard.press("Escape")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save these rows as CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert len(lines) == 61
+    assert lines[0].startswith("id,state,plant,genotype,treatment,timestamp,area,height")
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "start"),
+    [
+        ([3, 4, 5, 5, 9], 1, 3),
+        (list(range(0, 1000, 3)), 50, 0),
+        ([0.13, 0.2, 0.31, 0.48], 0.1, 0.1),
+        ([7, 7, 7], 1, 7),
+    ],
+)
+def test_bins_are_round(page: Page, tmp_path: Path, values: list[float], width: float, start: float) -> None:
+    """Edges of bins are round, and whole numbers have no gaps between them that are not in the data."""
+    records = [
+        {"id": f"i{n}", "step": "s", "measurements": {"x": {"value": value}}}
+        for n, value in enumerate(values)
+    ]
+    opened(page, page_of(tmp_path, records))
+    least, most, integers = min(values), max(values), all(isinstance(each, int) for each in values)
+    found = page.evaluate("given => binsOf(...given)", [least, most, len(values), integers])
+    assert found["width"] == pytest.approx(width)
+    assert found["start"] == pytest.approx(start)
+    assert found["start"] + found["bins"] * found["width"] > most
+
+
+def test_on_a_phone(browser: Browser, tmp_path: Path) -> None:
+    """At 390 pixels the header takes a tenth, all views fit, and two pictures stand in a row."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
+    page = opened(context.new_page(), page_of(tmp_path, growth()), "images")
+    assert page.evaluate("document.querySelector('.top').offsetHeight") <= 84
+    last = page.get_by_role("tab", name="Run").bounding_box()
+    assert last is not None
+    assert last["x"] + last["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    tops = [page.locator("#gallery .shot").nth(place).bounding_box() for place in range(3)]
+    assert tops[0] is not None
+    assert tops[1] is not None
+    assert tops[2] is not None
+    assert tops[0]["y"] == tops[1]["y"] < tops[2]["y"]
+    context.close()
+
+
+def test_an_image_with_very_many_measurements(page: Page, tmp_path: Path) -> None:
+    """100,000 measurements of one image do not keep the rest from opening; how many are left out is said."""
+    records = growth()
+    records[0]["measurements"] = {
+        **records[0]["measurements"],
+        **{f"m{n}": {"value": n} for n in range(100_000)},
+    }
+    file = page_of(tmp_path, records)
+    assert file.stat().st_size < 10_000_000
+    opened(page, file)
+    expect(page.locator("#view-overview .tile").filter(has_text="measurements")).to_contain_text("100,002")
+    assert page.evaluate("columns.has('area') && columns.has('height')")
 
 
 MARK = "<img src=x onerror=mark()>"

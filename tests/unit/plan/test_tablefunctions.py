@@ -193,3 +193,11 @@ def test_nothing_returned_is_told(folder: Path) -> None:
             growth={},
             both={"function": "scripts/tables.py:both", "needs": ["growth"], "files": {"wanted": "csv"}},
         )
+
+
+def test_controls_of_a_column_that_is_not_there_are_told(folder: Path) -> None:
+    """The page cannot say how well controls are told apart that no column marks."""
+    controls = {"column": "rle", "positive": "a", "negative": "b"}
+    whole = config().model_copy(update={"aggregate": Aggregate.model_validate({"controls": controls})})
+    with pytest.raises(PixmakeError, match=re.escape("no metadata term 'rle' (did you mean 'role'?)")):
+        plan_functions(whole, ["plant", "role"])

@@ -49,6 +49,19 @@ class TableFunction(Model):
         return self.function.rpartition(":")[2]
 
 
+class Controls(Model):
+    """Which wells of a plate are controls."""
+
+    column: str
+    """A metadata term that says so."""
+
+    positive: str
+    """Its value for positive controls."""
+
+    negative: str
+    """Its value for negative controls."""
+
+
 class Aggregate(Model):
     """What is made of the records of all images."""
 
@@ -63,6 +76,9 @@ class Aggregate(Model):
 
     report: bool = True
     """Make the page `report.html`."""
+
+    controls: Controls | None = None
+    """Which wells of a plate are controls: the page then says how well they are told apart (Z')."""
 
     function: Annotated[str, Field(pattern=FUNCTION)] | None = None
     """Short for an entry of `functions` that has the function's name and nothing else to say."""

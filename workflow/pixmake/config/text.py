@@ -66,7 +66,7 @@ def printable(text: str) -> str:
 def _entry(keys: Keys, value: Any, comments: Mapping[Keys, Sequence[str]], indent: str) -> Iterator[str]:
     for text in comments.get(keys, ()):
         yield _comment(text, indent)
-    head = f"{indent}{_inline(str(keys[-1]))}:"
+    head = f"{indent}{inline(str(keys[-1]))}:"
     commented = any(key[: len(keys)] == keys and key != keys for key in comments)
     if isinstance(value, Mapping) and value and (commented or len(keys) < INLINE or not _fits(value, head)):
         yield head
@@ -74,19 +74,20 @@ def _entry(keys: Keys, value: Any, comments: Mapping[Keys, Sequence[str]], inden
             yield from _entry((*keys, str(key)), below, comments, f"{indent}  ")
     elif isinstance(value, (list, tuple)) and value and not _fits(value, head):
         yield head
-        yield from (f"{indent}  - {_inline(item)}" for item in value)
+        yield from (f"{indent}  - {inline(item)}" for item in value)
     else:
-        yield f"{head} {_inline(value)}"
+        yield f"{head} {inline(value)}"
 
 
 def _fits(value: Any, head: str) -> bool:
     """Whether a mapping or a list is easy to read in one line."""
     items = value.values() if isinstance(value, Mapping) else value
     nested = any(isinstance(item, (Mapping, list, tuple)) for item in items)
-    return not nested and len(head) + len(_inline(value)) < WIDTH
+    return not nested and len(head) + len(inline(value)) < WIDTH
 
 
-def _inline(value: Any) -> str:
+def inline(value: Any) -> str:
+    """A value as YAML in one line."""
     text = yaml.dump(
         value,
         Dumper=_OneLine,

@@ -113,6 +113,10 @@ def _problems(config: Config, terms: list[str] | None) -> Iterator[Problem]:
     if "parquet" in config.aggregate.tables and find_spec("pyarrow") is None:
         hint = "install it with: pip install 'pixmake[parquet]'"
         yield Problem("parquet needs the package pyarrow, which is not installed", "aggregate.tables", hint)
+    controls = config.aggregate.controls
+    if controls is not None and terms is not None and controls.column not in terms:
+        what, at = f"there is no metadata term {controls.column!r}", "aggregate.controls.column"
+        yield Problem(what, at, nearest(controls.column, terms))
     functions = config.aggregate.all_functions
     yield from _file_problems(config, functions)
     for name, function in functions.items():

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,52 @@ def try_image(plan: Plan, job_id: str, step: str | None = None) -> Iterator[Trie
         There is no such image or step.
     """
     return _run(_trial(plan, job_id, step))
+
+
+def try_variant(
+    plan: Plan, job_id: str, step: str, changed: Collection[str], done: set[tuple[str, str]]
+) -> list[Tried]:
+    """Run a step for one image, and those that it needs: each once, unless what it is made of changes.
+
+    Parameters
+    ----------
+    plan
+        The project's plan, with other params for some steps.
+    job_id, step
+        The image, and the last step to run.
+    changed
+        The steps with other params, and all that need them.
+    done
+        The jobs that were run for an earlier variant; those of this one are added.
+
+    Raises
+    ------
+    PixmakeError
+        There is no such image or step, or it runs in an environment that Snakemake makes.
+    """
+    trial = _trial(plan, job_id, step)
+    if trial.by_snakemake:
+        hint = "tune its function without `conda` and `container`, where its libraries are installed"
+        raise PixmakeError([Problem("runs in an environment that Snakemake makes", f"steps.{step}", hint)])
+    reused: set[tuple[str, str]] = set()
+    told = []
+    for planned, job in trial.jobs:
+        key = (planned.name, job.task.id)
+        same = planned.name not in changed
+        if same and key not in done and trial.needs[key] <= reused and _reuse(trial.results, job):
+            reused.add(key)
+            done.add(key)
+        elif not (same and key in done):
+            for need in planned.step.needs_all:
+                write_gathered(trial.plan.records(need), gathered_path(FOLDER, need))
+            _run_one(planned, job)
+            done.add(key)
+        tried = Tried(read_record(job.record), job.record, job.log)
+        if key in trial.own:
+            told.append(tried)
+            if tried.record.error is not None:
+                break
+    return told
 
 
 def write_notebook(plan: Plan, job_id: str, step: str | None = None) -> Path:

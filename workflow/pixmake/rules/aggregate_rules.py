@@ -137,6 +137,7 @@ def report_project(plan: Plan) -> str:
                 for function in plan.functions
             ],
             "tables": tables_,
+            **({"controls": config.aggregate.controls.model_dump()} if config.aggregate.controls else {}),
             **({"storage": config.reach()} if config.reach() else {}),
         }
     )

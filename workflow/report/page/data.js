@@ -10,14 +10,27 @@ async function readData() {
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'));
   data = await new Response(unpacked).json();
   document.getElementById('data').remove();
+  takeLevel(data.first);
+}
+
+/** Let a point be what a level says: an image, or what a step with `per` measures. */
+function takeLevel(place) {
+  const level = data.levels[place];
+  Object.assign(data, level, { level: place, empty: new Set(level.empty), failuresOf: new Map(), odd: null, searchTexts: null });
+  columns.clear();
   for (const column of data.columns) columns.set(column.key, column);
-  data.empty = new Set(data.empty);
-  data.failuresOf = new Map();
   for (const failure of data.failures) {
+    if (failure.level !== place) continue;
     if (!data.failuresOf.has(failure.row)) data.failuresOf.set(failure.row, []);
     data.failuresOf.get(failure.row).push(failure);
   }
 }
+
+/** So many points, in words. */
+const many = (count) => `${whole.format(count)} ${count === 1 ? data.noun : data.nouns}`;
+
+/** Small picture, outline, large copy, whether it is damaged. */
+const pictureOf = (row, level = data.level) => data.pictures[data.levels[level].shown[row]] ?? ['', '', '', 0];
 
 const ofKind = (kind) => data.columns.filter((column) => column.kind === kind);
 const isNumeric = (column) => column.type === 'number' || column.type === 'time';
@@ -35,9 +48,10 @@ const collator = new Intl.Collator('en', { numeric: true, sensitivity: 'base' })
 function groupings() {
   const likely = ['treatment', 'condition', 'genotype', 'dose', 'group', 'line', 'camera'];
   const rank = (column) => (likely.indexOf(column.key.toLowerCase()) + likely.length + 1) % (likely.length + 1);
+  const of = (column) => (data.design.factors.indexOf(column.key) + 100) % 100;
   return ofKind('term')
     .filter((column) => column.type !== 'time' && distinct(column).length > 1 && distinct(column).length <= 20)
-    .sort((a, b) => rank(a) - rank(b));
+    .sort((a, b) => of(a) - of(b) || rank(a) - rank(b));
 }
 
 /** Columns that can be a time axis, the timestamp first. */
@@ -50,10 +64,10 @@ function timeAxes() {
 
 const DAY = 86400000;
 
-/** Where a row stands on a time axis; where there are many times, on which day. */
+/** Where a row stands on a time axis; where times of one day are one date, on which day. */
 function stepped(axis) {
   const all = distinct(axis);
-  const byDay = axis.type === 'time' && all.length > 40 && all.at(-1) - all[0] > 3 * DAY;
+  const byDay = axis.type === 'time' && (axis.key === data.design.time ? data.design.daily : all.length > 40 && all.at(-1) - all[0] > 3 * DAY);
   // the middle of the images' hours, so that a line runs through its points
   const hours = byDay ? median(Float64Array.from(axis.values.filter((value) => value !== null), (value) => value % DAY).sort()) : 0;
   return byDay ? (row) => (axis.values[row] === null ? null : Math.floor(axis.values[row] / DAY) * DAY + hours) : (row) => axis.values[row];
@@ -64,7 +78,7 @@ function positions() {
   const find = (pattern) => ofKind('term').find((column) => pattern.test(column.key) && distinct(column).length <= 500);
   const row = find(/(^|[_ ])row$/i);
   const column = find(/(^|[_ ])col(umn)?$/i);
-  const plate = ofKind('term').find((each) => /^plate$/i.test(each.key) && distinct(each).length > 1 && distinct(each).length <= 500) ?? null;
+  const plate = ofKind('term').find((each) => /^plate([_ ]?(id|name|no|barcode))?$/i.test(each.key) && distinct(each).length > 1 && distinct(each).length <= 500) ?? null;
   if (row && column) return { of: (index) => [row.values[index], column.values[index]], keys: [row.key, column.key], plate };
   const well = ofKind('term').find((each) => distinct(each).length > 3
     && distinct(each).every((value) => /^[A-Za-z]{1,2}0*\d{1,2}$/.test(value)) && /well|position|pos|pot/i.test(each.key));
@@ -73,7 +87,7 @@ function positions() {
     const [, letters, digits] = /^([A-Za-z]+)0*(\d+)$/.exec(value);
     return [value, [letters.toUpperCase(), Number(digits)]];
   }));
-  return { of: (index) => parsed.get(well.values[index]) ?? [null, null], keys: [well.key], plate };
+  return { of: (index) => parsed.get(well.values[index]) ?? [null, null], keys: [well.key], plate, wells: /well/i.test(well.key) };
 }
 
 const LETTERS = /^[A-Z]{1,2}$/;
@@ -121,53 +135,28 @@ function median(sorted) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** Which images lie far from the others of their treatment and time: |robust z| > 3.5, by the median's deviation. */
+/** Which images lie far from what their subject and group lead one to expect, and how many robust deviations: as the data say. */
 function outliers(column) {
-  if (column.outliers) return column.outliers;
-  column.outliers = new Map();
-  const axis = timeAxes()[0];
-  const group = groupings()[0];
-  const inGroup = (row) => group?.values[row];
-  const atTime = axis && stepped(axis);
-  for (const keys of [[inGroup, atTime], [inGroup], []]) {
-    const cells = new Map();
-    column.values.forEach((value, row) => {
-      if (value === null) return;
-      const cell = keys.map((key) => key?.(row)).join('\u0000');
-      if (!cells.has(cell)) cells.set(cell, []);
-      cells.get(cell).push(row);
-    });
-    const large = [...cells.values()].filter((rows) => rows.length >= 8);
-    if (large.length < cells.size / 2) continue; // too few in a cell to say what is usual there
-    for (const rows of large) markOutliers(column, rows);
-    break;
-  }
+  column.outliers ??= new Map(Object.entries(data.outliers[column.key]?.rows ?? {}).map(([row, z]) => [Number(row), z]));
   return column.outliers;
 }
 
-function markOutliers(column, rows) {
-  const middle = median(Float64Array.from(rows, (row) => column.values[row]).sort());
-  const spread = median(Float64Array.from(rows, (row) => Math.abs(column.values[row] - middle)).sort());
-  if (spread === 0) return;
-  for (const row of rows) {
-    const z = (0.6745 * (column.values[row] - middle)) / spread;
-    if (Math.abs(z) > 3.5) column.outliers.set(row, z);
-  }
-}
+/** What outliers of a column were compared with, or why there are none. */
+const outlierBasis = (column) => data.outliers[column.key]?.basis ?? '';
 
 /** The outliers of all measurements: by row, how far off in the measurement where it is most. */
 function allOutliers() {
-  if (data.outliers) return data.outliers;
-  data.outliers = new Map();
+  if (data.odd) return data.odd;
+  data.odd = new Map();
   for (const column of measurements()) {
     for (const [row, z] of outliers(column)) {
-      if (Math.abs(z) > Math.abs(data.outliers.get(row)?.z ?? 0)) data.outliers.set(row, { z, column });
+      if (Math.abs(z) > Math.abs(data.odd.get(row)?.z ?? 0)) data.odd.set(row, { z, column });
     }
   }
-  return data.outliers;
+  return data.odd;
 }
 
-/** How many of a hundred images have less. */
+/** How many of a hundred points have less. */
 function percentile(column, value) {
   column.sorted ??= Float64Array.from(column.values.filter((each) => each !== null)).sort();
   let low = 0;
@@ -201,9 +190,9 @@ function address(name) {
 }
 
 /** The file itself in place of a small picture: a browser shows also a part of a damaged one. */
-function wholePicture(row) {
+function wholePicture(row, level) {
   const none = () => make('span', { class: 'none' }, 'no picture could be read');
-  const path = data.files[row][0]?.[1];
+  const path = data.levels[level].files[row][0]?.[1];
   if (!path || !SHOWN.test(path)) return none();
   const image = make('img', { src: encoded(path), alt: '', loading: 'lazy', decoding: 'async' });
   const stack = make('span', { class: 'stack' }, image);
@@ -212,9 +201,9 @@ function wholePicture(row) {
 }
 
 /** A small picture with its outline over it. */
-function smallPicture(row) {
-  const [small, outline, , damaged] = data.pictures[row];
-  if (!small) return damaged ? wholePicture(row) : make('span', { class: 'none' }, 'no picture');
+function smallPicture(row, level = data.level) {
+  const [small, outline, , damaged] = pictureOf(row, level);
+  if (!small) return damaged ? wholePicture(row, level) : make('span', { class: 'none' }, 'no picture');
   return make('span', { class: 'stack' },
     make('img', { src: address(small), alt: '', loading: 'lazy', decoding: 'async' }),
     outline && make('img', { src: address(outline), alt: '', class: 'outline', loading: 'lazy', decoding: 'async' }));

@@ -5,7 +5,7 @@ let visible = [];
 const listeners = [];
 
 const STATES = {
-  all: ['All images', () => true],
+  all: ['All', () => true],
   done: ['Done', (row) => data.states[row] === 'done'],
   failed: ['Failed', (row) => data.states[row] !== 'done'],
   empty: ['Measured nothing', (row) => data.empty.has(row)],
@@ -31,9 +31,10 @@ function applyFilters() {
   for (let row = 0; row < data.ids.length; row++) if (tests.every((test) => test(row))) visible.push(row);
   sortRows(visible);
   const [all, some] = [data.ids.length, visible.length];
-  document.getElementById('shown').textContent = some === all ? `${whole.format(all)} images` : `${whole.format(some)} of ${whole.format(all)} images`;
+  document.getElementById('shown').textContent = some === all ? many(all) : `${whole.format(some)} of ${many(all)}`;
   document.getElementById('reset').hidden = !(words.length || state.filters.size || state.state !== 'all');
   for (const listener of listeners) listener();
+  writeAddress();
 }
 
 function sortRows(rows) {
@@ -68,6 +69,33 @@ function makeFilters() {
   states.addEventListener('change', () => { state.state = states.value; applyFilters(); });
   const add = document.getElementById('add-filter');
   const sort = document.getElementById('sort');
+  fillFilters(add, sort);
+  add.addEventListener('change', () => { if (add.value) addFilter(add.value); add.value = ''; });
+  sort.addEventListener('change', () => { state.sort = sort.value; applyFilters(); });
+  const direction = document.getElementById('direction');
+  direction.addEventListener('click', () => {
+    state.descending = !state.descending;
+    sayDirection();
+    applyFilters();
+  });
+  document.getElementById('reset').addEventListener('click', resetFilters);
+  document.getElementById('save-rows').addEventListener('click', () => saveText(`${data.title || 'results'} ${data.nouns}.csv`, asCsv(filteredRows())));
+  document.getElementById('filters').addEventListener('submit', (event) => event.preventDefault());
+  document.addEventListener('click', (event) => {
+    for (const chip of document.querySelectorAll('.chip[open]')) if (!chip.contains(event.target)) chip.open = false;
+  });
+}
+
+function sayDirection() {
+  const direction = document.getElementById('direction');
+  direction.textContent = state.descending ? '↓' : '↑';
+  direction.setAttribute('aria-pressed', state.descending);
+}
+
+/** What can be filtered and sorted by, at this level. */
+function fillFilters(add, sort) {
+  add.replaceChildren(option('', '+ Filter by …'));
+  sort.replaceChildren();
   sort.append(option('', 'as in the table'), option('id', 'id'));
   for (const [kind, text] of [['term', 'Metadata'], ['measurement', 'Measurements'], ['run', 'Run']]) {
     const some = ofKind(kind);
@@ -75,20 +103,6 @@ function makeFilters() {
     add.append(make('optgroup', { label: text }, ...some.map((column) => option(column.key, column.key))));
     sort.append(make('optgroup', { label: text }, ...some.map((column) => option(column.key, column.key))));
   }
-  add.addEventListener('change', () => { if (add.value) addFilter(add.value); add.value = ''; });
-  sort.addEventListener('change', () => { state.sort = sort.value; applyFilters(); });
-  const direction = document.getElementById('direction');
-  direction.addEventListener('click', () => {
-    state.descending = !state.descending;
-    direction.textContent = state.descending ? '↓' : '↑';
-    direction.setAttribute('aria-pressed', state.descending);
-    applyFilters();
-  });
-  document.getElementById('reset').addEventListener('click', resetFilters);
-  document.getElementById('filters').addEventListener('submit', (event) => event.preventDefault());
-  document.addEventListener('click', (event) => {
-    for (const chip of document.querySelectorAll('.chip[open]')) if (!chip.contains(event.target)) chip.open = false;
-  });
 }
 
 function resetFilters() {

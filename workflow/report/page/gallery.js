@@ -19,7 +19,7 @@ function card(row, value) {
       make('span', { class: 'value', title: words }, words || '\u00a0')));
 }
 
-const oddWords = (z) => `${number.format(Number(Math.abs(z).toPrecision(2)))} deviations ${z > 0 ? 'above' : 'below'} the others`;
+const oddWords = (z) => `${number.format(Number(Math.abs(z).toPrecision(2)))} deviations ${z > 0 ? 'above' : 'below'} what is usual`;
 
 function makeGallery(view) {
   const grid = make('div', { class: 'gallery', id: 'gallery' });
@@ -29,7 +29,7 @@ function makeGallery(view) {
   const value = make('select', {}, ...ofKind('measurement').concat(ofKind('term'), ofKind('run')).map((column) => option(column.key, column.key)));
   gallery.value = value.value;
   value.addEventListener('change', () => { gallery.value = value.value; draw(); });
-  const hasOutlines = data.pictures.some(([, outline]) => outline);
+  const hasOutlines = data.ids.some((_, row) => pictureOf(row)[1]);
   view.append(make('div', { class: 'controls' },
     hasOutlines && make('label', {}, outlines, 'Outlines of masks'),
     value.options.length > 0 && make('label', {}, 'Show ', value)), grid, pages);
@@ -40,7 +40,7 @@ function makeGallery(view) {
     const column = columns.get(state.sort) ?? columns.get(gallery.value);
     const rows = visible.slice(gallery.page * PAGE, (gallery.page + 1) * PAGE);
     grid.replaceChildren(...rows.map((row) => card(row, column)));
-    if (!rows.length) grid.replaceChildren(make('p', { class: 'empty' }, 'No image is like that. Reset the filters to see all.'));
+    if (!rows.length) grid.replaceChildren(make('p', { class: 'empty' }, `No ${data.noun} is like that. Reset the filters to see all.`));
     pages.replaceChildren(...(count > 1 ? pager(count, draw) : []));
   };
   grid.addEventListener('keydown', (event) => moveInGrid(event, grid));

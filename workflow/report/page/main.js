@@ -5,6 +5,8 @@ const VIEWS = {
   failures: ['Failures', makeFailures, false],
   images: ['Images', makeGallery, true],
   table: ['Table', makeTable, true],
+  growth: ['Growth', makeGrowth, true],
+  plates: ['Plates', makePlates, true],
   plots: ['Plots', makePlots, true],
   run: ['Run', makeRun, false],
 };
@@ -13,7 +15,7 @@ const stale = new Set();
 let current = null;
 
 function showView(name, focus = true) {
-  if (!VIEWS[name] || !document.getElementById(`tab-${name}`)) name = 'overview';
+  if (!VIEWS[name] || document.getElementById(`tab-${name}`)?.hidden !== false) name = 'overview';
   current = name;
   for (const view of document.querySelectorAll('.view')) view.hidden = view.id !== `view-${name}`;
   for (const tab of document.querySelectorAll('.views button')) {
@@ -23,7 +25,7 @@ function showView(name, focus = true) {
   }
   document.getElementById('filters').hidden = !VIEWS[name][2];
   drawView(name);
-  if (location.hash !== `#${name}`) history.replaceState(null, '', `#${name}`);
+  writeAddress();
   if (focus) window.scrollTo({ top: 0 });
 }
 
@@ -40,20 +42,59 @@ function makeTabs() {
   const failed = data.failures.length;
   for (const [name, [text]] of Object.entries(VIEWS)) {
     if (name === 'failures' && !failed) continue;
-    const count = name === 'failures' ? make('span', { class: 'count bad' }, whole.format(failed)) : name === 'images' ? make('span', { class: 'count' }, whole.format(data.ids.length)) : null;
-    tabs.append(make('button', { type: 'button', role: 'tab', id: `tab-${name}`, 'aria-controls': `view-${name}`, onclick: () => showView(name) }, text, count && ' ', count));
+    const count = name === 'failures' ? make('span', { class: 'count bad' }, whole.format(failed)) : name === 'images' ? make('span', { class: 'count', id: 'count' }, whole.format(data.ids.length)) : null;
+    tabs.append(make('button', { type: 'button', role: 'tab', hidden: !offered(name), id: `tab-${name}`, 'aria-controls': `view-${name}`, onclick: () => showView(name) }, text, count && ' ', count));
     const view = document.getElementById(`view-${name}`);
     view.setAttribute('role', 'tabpanel');
     view.setAttribute('aria-labelledby', `tab-${name}`);
   }
   tabs.addEventListener('keydown', (event) => {
-    const all = [...tabs.children];
+    const all = [...tabs.children].filter((tab) => !tab.hidden);
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
     const next = all[(all.indexOf(document.activeElement) + step + all.length) % all.length];
     next.focus();
     next.click();
   });
+}
+
+/** Whether there is something to see in a view, at this level. */
+const offered = (name) => ({ growth: hasGrowth, plates: hasPlates })[name]?.() ?? true;
+
+/** Have a view made anew when it is shown next. */
+function forget(name) {
+  const view = document.getElementById(`view-${name}`);
+  for (const [element, drawn] of charts) if (view.contains(element)) { drawn.dispose(); charts.delete(element); }
+  view.replaceChildren();
+  made.delete(name);
+  stale.delete(name);
+}
+
+/** The switch that says what a point is, where there is more than one answer. */
+function makeLevels() {
+  const select = document.getElementById('level');
+  select.append(...data.levels.map((level, place) => option(place, `${level.name} (${whole.format(level.ids.length)})`)));
+  select.value = data.level;
+  select.addEventListener('change', () => useLevel(Number(select.value)));
+  select.parentElement.hidden = data.levels.length < 2;
+}
+
+/** Let a point be something else: counts, filters and all views begin anew. */
+function useLevel(place) {
+  takeLevel(place);
+  document.getElementById('level').value = place;
+  document.getElementById('count').textContent = whole.format(data.ids.length);
+  for (const name of [...made.keys()]) forget(name);
+  for (const name of Object.keys(VIEWS)) {
+    const tab = document.getElementById(`tab-${name}`);
+    if (tab) tab.hidden = !offered(name);
+  }
+  growing.subject = null;
+  Object.assign(state, { sort: '', descending: false });
+  sayDirection();
+  fillFilters(document.getElementById('add-filter'), document.getElementById('sort'));
+  resetFilters();
+  if (current) showView(current, false);
 }
 
 function isDark() {
@@ -64,7 +105,7 @@ function isDark() {
 /** Draw again what has colours of its own. */
 function repaint() {
   charts.forEach((drawn, element) => { if (!element.isConnected) { drawn.dispose(); charts.delete(element); } });
-  for (const name of made.keys()) if (['overview', 'plots'].includes(name)) stale.add(name);
+  for (const name of made.keys()) if (['overview', 'plots', 'growth', 'plates'].includes(name)) stale.add(name);
   drawView(current);
 }
 
@@ -77,17 +118,18 @@ async function main() {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
   await readData();
   makeTabs();
+  makeLevels();
   makeFilters();
   makePictureDialog();
   listeners.push(() => {
+    if (reading) return;
     for (const [name, [, , filtered]] of Object.entries(VIEWS)) if (filtered && made.has(name)) stale.add(name);
     if (current && VIEWS[current][2]) drawView(current);
   });
-  applyFilters();
   document.querySelector('main > .loading').remove();
   document.getElementById('main').removeAttribute('aria-busy');
-  showView(location.hash.slice(1) || 'overview', false);
-  window.addEventListener('hashchange', () => { if (location.hash.slice(1) !== current) showView(location.hash.slice(1)); });
+  readAddress();
+  window.addEventListener('hashchange', readAddress);
   document.addEventListener('keydown', (event) => {
     if (event.key !== '/' || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || document.getElementById('picture').open) return;
     event.preventDefault();
@@ -95,7 +137,7 @@ async function main() {
     document.getElementById('search').focus();
   });
   window.addEventListener('beforeprint', () => {
-    for (const name of ['overview', 'plots', 'run']) {
+    for (const name of ['overview', 'growth', 'plates', 'plots', 'run'].filter(offered)) {
       document.getElementById(`view-${name}`).hidden = false;
       drawView(name);
     }

@@ -16,12 +16,12 @@ function makeOverview(view) {
     view.append(pair);
     const panel = (heading, note, parent) => {
       const element = make('div', { class: 'chart' });
-      const all = make('button', { type: 'button', class: 'link', onclick: () => showView('plots') }, 'all plots');
-      parent.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), all), element));
+      const all = make('button', { type: 'button', class: 'link', onclick: () => showView(axis && hasGrowth() && /over time/.test(heading) ? 'growth' : 'plots') }, 'more');
+      parent.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), plotTools(element, heading), all), element));
       return element;
     };
     if (axis) {
-      const element = panel(`${measured[0].key} over time`, group ? `by ${group.key}; a point an image, lines are medians` : '', pair);
+      const element = panel(`${measured[0].key} over time`, group ? `by ${group.key}; a point is one ${data.noun}, lines are medians` : '', pair);
       later.push(() => drawPoints(element, axis, measured[0], group, rows, true));
     }
     const where = positions();
@@ -29,8 +29,10 @@ function makeOverview(view) {
       const element = panel(`${measured[0].key} by position`, `median by ${where.keys.join(' and ')}`, pair);
       later.push(() => drawPlate(element, measured[0], rows, where));
     } else {
-      const element = panel(`${measured[0].key} by ${group?.key ?? 'image'}`, 'median, quartiles, whiskers', pair);
-      later.push(() => drawBoxes(element, measured[0], group, rows));
+      // dates are never pooled: a box of all of them would show growth, not a difference
+      const last = lastDate(measured[0]);
+      const element = panel(`${measured[0].key} by ${group?.key ?? data.noun}`, `median, quartiles, whiskers${last === null ? '' : `, on ${dateWords(last)}`}`, pair);
+      later.push(() => drawBoxes(element, measured[0], group, last === null ? rows : rows.filter((row) => data.design.steps[row] === last)));
     }
   }
   view.append(...data.parts.map(part));
@@ -42,9 +44,16 @@ function makeOverview(view) {
       grid.append(make('div', {}, make('h3', {}, title(column)), element));
       later.push(() => drawDistribution(element, column, group, rows, true));
     }
-    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Distributions'), make('p', {}, 'a click on a bar shows its images')), grid));
+    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Distributions'), make('p', {}, `a click on a bar shows its ${data.nouns}`)), grid));
   }
   return () => { for (const draw of later) draw(); };
+}
+
+/** The last date at which something was measured; none where there is no time axis. */
+function lastDate(column) {
+  let last = null;
+  data.design.steps.forEach((step, row) => { if (step !== null && column.values[row] !== null && (last === null || step > last)) last = step; });
+  return last;
 }
 
 function tiles(failed) {
@@ -53,32 +62,53 @@ function tiles(failed) {
   const odd = allOutliers().size;
   const tile = (value, words, kind, onclick) => make(onclick ? 'button' : 'div', { class: `tile ${kind ?? ''}`, type: onclick ? 'button' : null, onclick }, make('b', {}, value), make('span', {}, words));
   return make('div', { class: 'tiles' },
-    tile(whole.format(data.ids.length), 'images'),
+    ...designTiles(tile),
+    tile(whole.format(data.ids.length), data.nouns),
     tile(whole.format(done), 'done', '', () => showOnly({}, 'done')),
     tile(whole.format(failed), 'failed', failed ? 'bad' : '', failed ? () => showOnly({}, 'failed') : null),
     data.empty.size ? tile(whole.format(data.empty.size), 'measured nothing', 'warn', () => showOnly({}, 'empty')) : null,
-    tile(whole.format(odd), 'outliers', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
-    tile(whole.format(ofKind('measurement').length + Object.keys(data.several).length), 'measurements'),
+    tile(judged() ? whole.format(odd) : '–', judged() ? 'outliers' : 'outliers: too little to judge', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
+    tile(whole.format(ofKind('measurement').length + Object.keys(data.several).length + data.left_out), 'measurements'),
     tile(duration(seconds), 'of computing'),
     data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`, 'long'));
 }
+
+/** The experiment as one speaks of it: 12 plants, 5 dates, 3 genotypes × 2 treatments. */
+function designTiles(tile) {
+  const { subject, subjects, steps, factors, time } = data.design;
+  const count = (values) => new Set(values.filter((value) => value !== null)).size;
+  const plural = (word, n) => (n === 1 || word.endsWith('s') ? word : `${word}s`);
+  const named = (key) => (key === 'plantbarcode' ? 'plant' : key.replaceAll('_', ' '));
+  const found = [];
+  const individuals = count(subjects);
+  if (subject.length && !(data.terms.length && data.terms.at(-1) === subject[0] && individuals === data.ids.length)) found.push(tile(whole.format(individuals), plural(named(subject[0]), individuals)));
+  if (time) { const dates = count(steps); found.push(tile(whole.format(dates), dates === 1 ? 'date' : 'dates')); }
+  if (factors.length) {
+    const counted = factors.map((key) => distinct(columns.get(key)).length);
+    found.push(tile(counted.join(' × '), factors.map((key, index) => plural(named(key), counted[index])).join(' × ')));
+  }
+  return found;
+}
+
+/** Whether there was enough of any measurement to say what is usual. */
+const judged = () => measurements().some((column) => data.outliers[column.key]?.judged);
 
 /** The strip of those that lie farthest from the others. */
 function oddStrip() {
   const odd = [...allOutliers()].sort(([, a], [, b]) => Math.abs(b.z) - Math.abs(a.z)).slice(0, 12);
   if (!odd.length) return [];
   return [make('section', { class: 'card' },
-    make('header', {}, make('h2', {}, 'Worth a look'), make('p', {}, 'farthest from the other images of their treatment and time: more than 3.5 robust deviations'), make('span', { class: 'grow' }),
+    make('header', {}, make('h2', {}, 'Worth a look'), make('p', {}, `farthest from what is usual: ${outlierBasis(odd[0][1].column)}`), make('span', { class: 'grow' }),
       make('button', { type: 'button', class: 'link', onclick: () => showOnly({}, 'outliers') }, 'all outliers')),
     make('div', { class: 'strip' }, ...odd.map(([row, { column }]) => card(row, column))))];
 }
 
-/** Some images, from all over the table. */
+/** Some of the points, from all over the table. */
 function imageStrip() {
   const count = Math.min(10, data.ids.length);
   const rows = Array.from({ length: count }, (_, index) => Math.floor((index * data.ids.length) / count));
   return [make('section', { class: 'card' },
-    make('header', {}, make('h2', {}, 'Images'), make('span', { class: 'grow' }), make('button', { type: 'button', class: 'link', onclick: () => showView('images') }, 'all images')),
+    make('header', {}, make('h2', {}, 'Pictures'), make('span', { class: 'grow' }), make('button', { type: 'button', class: 'link', onclick: () => showView('images') }, `all ${data.nouns}`)),
     make('div', { class: 'strip' }, ...rows.map((row) => card(row, ofKind('measurement')[0]))))];
 }
 
@@ -131,20 +161,26 @@ function failuresCard(most, onOverview) {
 }
 
 function failedWords() {
-  const images = data.states.filter((each) => each === 'failed').length;
   const groups = data.failures.filter((failure) => failure.row < 0).length;
-  return [images && `${whole.format(images)} ${images === 1 ? 'image' : 'images'}`, groups && `${whole.format(groups)} ${groups === 1 ? 'group' : 'groups'}`].filter(Boolean).join(' and ') + ' failed';
+  const levels = data.levels.map((level) => [level, level.states.filter((each) => each === 'failed').length]).filter(([, count]) => count);
+  return [...levels.map(([level, count]) => `${whole.format(count)} ${count === 1 ? level.noun : level.nouns}`), groups && `${whole.format(groups)} ${groups === 1 ? 'group' : 'groups'}`].filter(Boolean).join(' and ') + ' failed';
 }
 
 function failureRow(failure) {
   return make('article', { class: 'fail' },
     failure.row < 0 ? make('span', { class: 'frame' }, make('span', { class: 'none' }, 'several images'))
-      : make('button', { type: 'button', class: 'frame', 'data-row': failure.row, 'aria-label': `Open ${failure.id}`, onclick: () => openPicture(failure.row) }, smallPicture(failure.row)),
-    make('div', {}, make('h3', {}, failure.row < 0 ? failure.id : make('button', { type: 'button', class: 'link', onclick: () => openPicture(failure.row) }, failure.id), make('span', { class: 'quiet' }, `step ${failure.step}`)), ...reason(failure, false)));
+      : make('button', { type: 'button', class: 'frame', 'data-row': failure.row, 'aria-label': `Open ${failure.id}`, onclick: () => openFailure(failure) }, smallPicture(failure.row, failure.level)),
+    make('div', {}, make('h3', {}, failure.row < 0 ? failure.id : make('button', { type: 'button', class: 'link', onclick: () => openFailure(failure) }, failure.id), make('span', { class: 'quiet' }, `step ${failure.step}`)), ...reason(failure, false)));
+}
+
+/** A failure's picture, at the level that it belongs to. */
+function openFailure(failure) {
+  if (failure.level !== data.level) useLevel(failure.level);
+  openPicture(failure.row);
 }
 
 function makeFailures(view) {
-  view.append(data.failures.length ? failuresCard(FAILURES_A_PAGE, false) : make('p', { class: 'empty' }, 'No image failed.'));
+  view.append(data.failures.length ? failuresCard(FAILURES_A_PAGE, false) : make('p', { class: 'empty' }, 'Nothing failed.'));
   return () => {};
 }
 
@@ -165,9 +201,12 @@ function makeRun(view) {
     make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Steps')), make('div', { class: 'scroll' }, steps)),
     make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'When, where, with what')),
       make('table', { class: 'plain-table' }, make('tbody', {}, ...pairs.filter(([, value]) => value).map(([name, value]) => make('tr', {}, make('th', { scope: 'row' }, name), make('td', {}, value)))))),
-    make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Files')), make('ul', {}, ...data.project.tables.map((path) => make('li', {}, make('a', { href: encoded(path) }, path))))));
+    make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Files')), make('ul', {}, ...ownFiles().map((path) => make('li', {}, make('a', { href: encoded(path) }, path))))));
   return () => {};
 }
+
+/** The tables of the run, and what functions of the project made. */
+const ownFiles = () => [...new Set([...data.project.tables, ...data.parts.map((each) => each.path).filter(Boolean)])];
 
 const asText = (value) => (value && Object.keys(value).length ? Object.entries(value).map(([key, each]) => `${key}: ${typeof each === 'object' ? JSON.stringify(each) : each}`).join(', ') : '');
 

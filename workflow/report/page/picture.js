@@ -45,8 +45,8 @@ function viewer(row) {
       make('span', { class: 'grow' }),
       choice,
       place >= 0 && make('span', { class: 'quiet' }, `${whole.format(place + 1)} of ${whole.format(visible.length)}`),
-      make('button', { type: 'button', class: 'plain', 'aria-label': 'Previous image', disabled: place <= 0, onclick: () => go(-1) }, '←'),
-      make('button', { type: 'button', class: 'plain', 'aria-label': 'Next image', disabled: place < 0 || place === visible.length - 1, onclick: () => go(1) }, '→'),
+      make('button', { type: 'button', class: 'plain', 'aria-label': `Previous ${data.noun}`, disabled: place <= 0, onclick: () => go(-1) }, '←'),
+      make('button', { type: 'button', class: 'plain', 'aria-label': `Next ${data.noun}`, disabled: place < 0 || place === visible.length - 1, onclick: () => go(1) }, '→'),
       close),
     stage,
     make('aside', {}, ...facts(row)));
@@ -54,20 +54,22 @@ function viewer(row) {
 
 /** A choice of the image and of the pictures that its steps made; the first is shown. */
 function pictureChoice(row, stage) {
-  const [small, outline, large] = data.pictures[row];
+  const [small, outline, large] = pictureOf(row);
   const pictures = [];
   data.files[row].forEach(([name, path], index) => {
-    if (SHOWN.test(path)) pictures.push({ name, url: encoded(path), outline: index === 0 });
-    else if (index === 0 && large) pictures.push({ name, url: address(large), outline: true });
+    // a point without a picture of its own shows those of its images, each with its outline
+    const [, itsOutline, itsLarge] = index === 0 ? [small, outline, large] : name === data.levels[0].ids[data.members[row]?.[index]] ? pictureOf(data.members[row][index], 0) : [];
+    if (SHOWN.test(path)) pictures.push({ name, url: encoded(path), outline: itsOutline });
+    else if (itsLarge) pictures.push({ name, url: address(itsLarge), outline: itsOutline });
   });
   const show = (picture) => {
-    if (!picture) { stage.replaceChildren(make('p', { class: 'empty' }, 'This image cannot be shown here.')); return; }
+    if (!picture) { stage.replaceChildren(make('p', { class: 'empty' }, 'This picture cannot be shown here.')); return; }
     const image = make('img', { src: picture.url, alt: `${data.ids[row]}: ${picture.name}` });
     image.addEventListener('error', () => {
-      if (small && image.getAttribute('src') !== address(small) && picture.outline) image.src = address(small);
+      if (small && image.getAttribute('src') !== address(small) && picture === pictures[0]) image.src = address(small);
       else stage.replaceChildren(make('p', { class: 'empty' }, `${picture.name} cannot be shown: `, make('a', { href: picture.url }, picture.url.slice(0, 200))));
     });
-    const stack = make('span', { class: 'stack', title: 'Full size, or fit' }, image, picture.outline && outline && make('img', { src: address(outline), alt: '', class: 'outline' }));
+    const stack = make('span', { class: 'stack', title: 'Full size, or fit' }, image, picture.outline && make('img', { src: address(picture.outline), alt: '', class: 'outline' }));
     stack.addEventListener('click', () => { stage.classList.toggle('fit'); stage.classList.toggle('full'); });
     stage.replaceChildren(stack);
   };
@@ -93,10 +95,16 @@ function facts(row) {
   }
   const files = data.files[row];
   parts.push(make('section', {}, make('h3', {}, 'Files'), ...files.map(([name, path]) => make('div', {}, `${name}: `, make('a', { href: encoded(path) }, path.split('/').at(-1))))));
-  const steps = data.steps.map((step) => step.name);
+  const steps = ownSteps();
   const again = data.states[row] === 'done' ? `pixmake retry ${data.ids[row]}\nsnakemake --cores 1 ${record(steps.at(-1), row)}` : `snakemake --cores 1 ${record(steps.at(-1), row)}`;
   parts.push(make('section', {}, make('h3', {}, 'Run it again'), copied(again)));
   return parts;
+}
+
+/** The steps that have a job for each point of this level. */
+function ownSteps() {
+  const terms = (step) => [step.settings.per ?? []].flat().filter((term) => term !== 'all').join('\u0000');
+  return data.steps.filter((step) => terms(step) === data.terms.join('\u0000')).map((step) => step.name);
 }
 
 const record = (step, row) => `${data.project.results}/${step}/${data.ids[row]}.json`;
@@ -107,7 +115,7 @@ function valueRow(column, row) {
   const cell = make('td', { class: z === undefined ? null : 'odd', title: z === undefined ? null : oddWords(z) }, withUnit(column, value));
   if (column.kind === 'measurement' && column.type === 'number') {
     const place = percentile(column, value);
-    cell.append(make('span', { class: 'rank', title: `${Math.round(place)} % of the images have less` }, make('i', { style: `left: ${place}%` })));
+    cell.append(make('span', { class: 'rank', title: `${Math.round(place)} % of the ${data.nouns} have less` }, make('i', { style: `left: ${place}%` })));
   }
   return make('tr', {}, make('th', { scope: 'row' }, column.key), cell);
 }

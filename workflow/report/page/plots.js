@@ -24,7 +24,7 @@ function chart(element, options, clicked) {
     axisLabel: { color: quiet, hideOverlap: true, ...each.axisLabel },
   }));
   drawn.clear();
-  drawn.setOption({
+  const given = {
     animation: false, color: COLOURS, textStyle: { color: css('--text'), fontFamily: getComputedStyle(document.body).fontFamily },
     grid: { left: 62, right: 20, top: options.legend ? 38 : 16, bottom: 48 },
     aria: { enabled: true, label: { description: options.words } },
@@ -32,12 +32,26 @@ function chart(element, options, clicked) {
     legend: options.legend && { top: 2, left: 'center', type: 'scroll', itemWidth: 14, itemHeight: 9, textStyle: { color: css('--text') }, pageTextStyle: { color: quiet }, pageIconColor: quiet, ...options.legend },
     tooltip: { backgroundColor: css('--raised'), borderColor: css('--line-strong'), textStyle: { color: css('--text'), fontSize: 13 }, confine: true, ...options.tooltip },
     xAxis: axis(options.xAxis), yAxis: axis(options.yAxis),
-  });
+  };
+  drawn.setOption(given);
+  drawn.given = given;
+  drawn.tableOf = options.table;
   drawn.off('click');
   drawn.on('click', clicked ?? ((event) => { if (event.data?.row !== undefined) openPicture(event.data.row); }));
   element.setAttribute('role', 'img');
   element.setAttribute('aria-label', options.words);
   return drawn;
+}
+
+/** Bins with round edges: 1, 2 or 5 times a power of ten wide, of whole numbers at least 1. */
+function binsOf(least, most, count, integers) {
+  if (!(most > least)) return { start: integers ? least : least - 0.5, width: 1, bins: 1 };
+  const raw = (most - least) / Math.max(6, Math.min(40, Math.sqrt(count) * 1.6));
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const round = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= raw * 0.999);
+  const width = integers ? Math.max(1, Math.round(round)) : round;
+  const start = Math.floor(least / width + 1e-9) * width;
+  return { start, width, bins: Math.floor((most - start) / width + 1e-9) + 1 };
 }
 
 /** Rows by the value of a term, in the order of its values; all in one without a term. */
@@ -53,9 +67,8 @@ function drawDistribution(element, column, group, rows, low) {
   const some = rows.filter((row) => column.values[row] !== null);
   let [least, most] = [Infinity, -Infinity];
   for (const row of some) { least = Math.min(least, column.values[row]); most = Math.max(most, column.values[row]); }
-  const bins = most > least ? Math.max(6, Math.min(40, Math.round(Math.sqrt(some.length) * 1.6))) : 1;
-  const width = (most - least) / bins || 1;
-  const binOf = (value) => Math.min(bins - 1, Math.floor((value - least) / width));
+  const { start, width, bins } = binsOf(least, most, some.length, some.every((row) => Number.isInteger(column.values[row])));
+  const binOf = (value) => Math.min(bins - 1, Math.floor((value - start) / width + 1e-9));
   COLOURS = isDark() ? ON_DARK : ON_LIGHT;
   const groups = grouped(some, group);
   const series = groups.map(([name, members], index) => {
@@ -63,20 +76,23 @@ function drawDistribution(element, column, group, rows, low) {
     for (const row of members) counts[binOf(column.values[row])]++;
     return { name, type: 'bar', stack: 'all', barCategoryGap: '6%', data: counts, itemStyle: { color: COLOURS[index % COLOURS.length] } };
   });
-  const edge = (index) => shown({ ...column, type: 'number' }, Number((least + index * width).toPrecision(4)));
+  const edge = (index) => shown({ ...column, type: 'number' }, Number((start + index * width).toPrecision(6)));
+  const whichBin = (index) => (width === 1 && Number.isInteger(start) && some.every((row) => Number.isInteger(column.values[row])) ? edge(index) : `${edge(index)} to ${edge(index + 1)}`);
   chart(element, {
-    words: `Distribution of ${title(column)} in ${some.length} images, from ${edge(0)} to ${edge(bins)}`,
+    table: () => [['from', 'to', ...groups.map(([name]) => name || data.nouns)], ...Array.from({ length: bins }, (_, index) => [start + index * width, start + (index + 1) * width, ...series.map((each) => each.data[index])])],
+    words: `Distribution of ${title(column)} in ${many(some.length)}, from ${edge(0)} to ${edge(bins)}`,
     legend: groups.length > 1 && !low ? { data: groups.map(([name]) => name) } : undefined,
-    tooltip: { trigger: 'axis', axisPointer: { type: 'shadow' }, formatter: (items) => [`${edge(items[0].dataIndex)} to ${edge(items[0].dataIndex + 1)}`, ...items.filter((item) => item.value).map((item) => `${item.marker}${escaped(item.seriesName || 'images')}: ${item.value}`)].join('<br>') },
+    tooltip: { trigger: 'axis', axisPointer: { type: 'shadow' }, formatter: (items) => [whichBin(items[0].dataIndex), ...items.filter((item) => item.value).map((item) => `${item.marker}${escaped(item.seriesName || data.nouns)}: ${item.value}`)].join('<br>') },
     xAxis: { type: 'category', data: Array.from({ length: bins }, (_, index) => edge(index)), name: low ? '' : title(column), axisTick: { show: false } },
-    yAxis: { type: 'value', name: low ? '' : 'images', nameGap: 42, minInterval: 1, splitNumber: low ? 3 : 5 },
+    yAxis: { type: 'value', name: low ? '' : data.nouns, nameGap: 42, minInterval: 1, splitNumber: low ? 3 : 5 },
     series,
     ...(low ? { grid: { left: 44, right: 8, top: 8, bottom: 26 } } : {}),
   }, (event) => {
     if (event.dataIndex === undefined) return;
     addFilter(column.key);
     const filter = state.filters.get(column.key);
-    Object.assign(filter, { least: least + event.dataIndex * width, most: least + (event.dataIndex + 1) * width });
+    // a value on the upper edge belongs to the next bar
+    Object.assign(filter, { least: start + event.dataIndex * width, most: start + (event.dataIndex + 1) * width * (1 - 1e-12) - width * 1e-9 });
     document.querySelector(`#chips [data-key="${CSS.escape(column.key)}"]`).open = false;
     applyFilters();
     showView('images');
@@ -114,7 +130,8 @@ function drawPoints(element, x, y, group, rows, line) {
   });
   const count = [...odd.keys()].length;
   chart(element, {
-    words: `${title(y)} against ${title(x)}${group ? ` by ${group.key}` : ''}: ${rows.length} images, ${count} outliers`,
+    table: () => [['id', group?.key ?? 'group', title(x), title(y), 'deviations of an outlier'], ...groups.flatMap(([name, members]) => members.map((row) => [data.ids[row], name, x.type === 'time' ? shown(x, x.values[row]) : x.values[row], y.values[row], odd.get(row) ?? null]))],
+    words: `${title(y)} against ${title(x)}${group ? ` by ${group.key}` : ''}: ${many(rows.length)}, ${count} outliers`,
     legend: groups.length > 1 ? { data: groups.map(([name]) => name) } : undefined,
     tooltip: pointTip(x, y),
     xAxis: { type: x.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: title(x), ...(x.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(x).at(-1) - distinct(x)[0] > 2 * DAY) } } : {}) },
@@ -141,15 +158,16 @@ function drawBoxes(element, column, group, rows) {
   const tip = pointTip(group ?? column, column).formatter;
   const value = (each) => shown(column, Number(each.toPrecision(5)));
   chart(element, {
+    table: () => [[group?.key ?? 'group', data.nouns, 'lower whisker', 'first quartile', 'median', 'third quartile', 'upper whisker'], ...groups.map(([name, members], index) => [name || 'all', members.length, ...boxes[index].value])],
     words: `${title(column)}${group ? ` by ${group.key}` : ''}: median, quartiles, whiskers`,
-    tooltip: { trigger: 'item', formatter: (item) => (item.seriesType === 'scatter' ? tip(item) : `<b>${escaped(item.name)}</b><br>median ${value(item.data.value[2])}<br>half of the images: ${value(item.data.value[1])} to ${value(item.data.value[3])}<br>${groups[item.dataIndex][1].length} images`) },
-    xAxis: { type: 'category', data: groups.map(([name]) => name || 'all images'), name: group?.key ?? '', splitLine: { show: false } },
+    tooltip: { trigger: 'item', formatter: (item) => (item.seriesType === 'scatter' ? tip(item) : `<b>${escaped(item.name)}</b><br>median ${value(item.data.value[2])}<br>half of the ${data.nouns}: ${value(item.data.value[1])} to ${value(item.data.value[3])}<br>${many(groups[item.dataIndex][1].length)}`) },
+    xAxis: { type: 'category', data: groups.map(([name]) => name || `all ${data.nouns}`), name: group?.key ?? '', splitLine: { show: false } },
     yAxis: { type: 'value', scale: true, name: title(column), nameGap: 46 },
     series: [{ type: 'boxplot', data: boxes, boxWidth: [14, 60] }, { type: 'scatter', data: beyond, symbolSize: 7, itemStyle: { color: css('--quiet') } }],
   });
 }
 
-function drawPlate(element, column, rows, where) {
+function drawPlate(element, column, rows, where, marks, range) {
   const cells = new Map();
   for (const row of rows) {
     const [line, place] = where.of(row);
@@ -159,23 +177,25 @@ function drawPlate(element, column, rows, where) {
     cells.get(key).values.push(column.values[row]);
     cells.get(key).rows.push(row);
   }
-  const lines = places([...new Set([...cells.values()].map((cell) => cell.line))]);
-  const across = places([...new Set([...cells.values()].map((cell) => cell.place))]);
+  const size = where.wells && plateSize([...cells.values()]);
+  const lines = size ? places([numberLetters(size[0]), 'A']) : places([...new Set([...cells.values()].map((cell) => cell.line))]);
+  const across = size ? places([size[1], 1]) : places([...new Set([...cells.values()].map((cell) => cell.place))]);
   const points = [...cells.values()].map((cell) => ({ value: [across.indexOf(cell.place), lines.indexOf(cell.line), median(cell.values.sort((a, b) => a - b))], cell }));
   const values = points.map((point) => point.value[2]).sort((a, b) => a - b);
   chart(element, {
+    table: () => [[...where.keys.length > 1 ? where.keys : ['row', 'column'], `median of ${title(column)}`, data.nouns], ...points.map(({ value, cell }) => [cell.line, cell.place, value[2], cell.rows.length])],
     words: `Median of ${title(column)} at each of ${points.length} positions`,
-    tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${item.data.cell.rows.length} images` },
+    tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${many(item.data.cell.rows.length)}` },
     grid: { left: 62, right: 96, top: 12, bottom: 46 },
-    xAxis: { type: 'category', data: across, name: where.keys.at(-1), splitLine: { show: false } },
-    yAxis: { type: 'category', data: lines, inverse: true, name: where.keys[0], nameGap: 42, splitLine: { show: false } },
-    visualMap: { min: values[0], max: values.at(-1), calculable: true, align: 'left', right: 4, top: 'middle', itemWidth: 14, textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
-    series: [{ type: 'heatmap', data: points, itemStyle: { borderWidth: 1, borderColor: css('--surface') }, emphasis: { itemStyle: { borderColor: css('--text') } } }],
+    xAxis: { type: 'category', data: across, name: where.keys[1] ?? 'column', splitLine: { show: false } },
+    yAxis: { type: 'category', data: lines, inverse: true, name: where.keys.length > 1 ? where.keys[0] : 'row', nameGap: 42, splitLine: { show: false } },
+    visualMap: { min: range?.[0] ?? values[0], max: range?.[1] ?? values.at(-1), calculable: true, align: 'left', right: 4, top: 'middle', itemWidth: 14, textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
+    series: [{ type: 'heatmap', data: points, itemStyle: { borderWidth: 1, borderColor: css('--surface') }, label: marks ? { show: true, fontSize: 10, color: '#fff', textBorderColor: '#000', textBorderWidth: 2, formatter: (item) => marks(item.data.cell.rows) } : undefined, emphasis: { itemStyle: { borderColor: css('--text') } } }],
   }, (event) => {
     if (!event.data?.cell) return;
     const { rows: members } = event.data.cell;
     if (members.length === 1) openPicture(members[0]);
-    else showOnly(Object.fromEntries(where.keys.map((key) => [key, columns.get(key).values[members[0]]])));
+    else showOnly(Object.fromEntries([...where.keys, ...(where.plate ? [where.plate.key] : [])].map((key) => [key, columns.get(key).values[members[0]]])));
   });
 }
 
@@ -190,39 +210,42 @@ function makePlots(view) {
   const where = positions();
   const select = (label, some, none) => {
     const element = make('select', {}, none !== undefined && option('', none), ...some.map((column) => option(column.key, title(column))));
-    element.addEventListener('change', () => draw());
+    keepChoice(element, `plots.${label.trim()}`, () => draw());
     return [make('label', {}, label, element), () => columns.get(element.value)];
   };
   const [measurementLabel, measurement] = select('Measurement ', measured);
   const [groupLabel, group] = select('Colour by ', groups, 'nothing');
   const [axisLabel, axis] = select('Time axis ', axes);
   const [otherLabel, other] = select('against ', [...measured.slice(1), measured[0], ...ofKind('run')]);
-  if (groups.length) groupLabel.querySelector('select').value = groups[0].key;
+  if (groups.length && !viewChoices.has('plots.Colour by')) groupLabel.querySelector('select').value = groups[0].key;
   view.append(make('div', { class: 'controls' }, measurementLabel, groups.length > 0 && groupLabel, axes.length > 1 && axisLabel,
-    make('span', { class: 'quiet' }, 'The plots show the images that the filters leave. Diamonds are outliers; a click opens an image.')));
+    make('span', { class: 'quiet' }, `The plots show the ${data.nouns} that the filters leave. Diamonds are outliers; a click opens one.`)));
+  const basis = make('p', { class: 'quiet', id: 'outlier-basis' });
+  view.append(basis);
   const panel = (heading, note, extra) => {
     const element = make('div', { class: 'chart' });
-    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), extra ? make('span', { class: 'controls' }, extra) : ''), element));
+    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), extra ? make('span', { class: 'controls' }, extra) : '', plotTools(element, heading)), element));
     return element;
   };
   const pair = make('div', { class: 'columns wide' });
-  const time = axes.length && panel('Over time', 'a point an image, lines are medians');
+  const time = axes.length && panel('Over time', `a point is one ${data.noun}, lines are medians`);
   time && (time.className = 'chart high');
   view.append(pair);
   const inPair = (element) => { pair.append(element.parentElement); return element; };
-  const distribution = inPair(panel('Distribution', 'a click on a bar shows its images'));
-  const boxes = inPair(panel('By group', 'median, quartiles, 1.5 × the quartiles’ distance'));
-  const plateLabel = where?.plate ? select('Plate ', [], 'all')[0] : null;
-  const chosen = plateLabel?.querySelector('select');
-  chosen?.append(...distinct(where.plate).map((name) => option(String(name), String(name))));
-  const plate = where && inPair(panel('By position', `median by ${where.keys.join(' and ')}`, plateLabel));
+  const distribution = inPair(panel('Distribution', `a click on a bar shows its ${data.nouns}`));
+  const dates = [...new Set(data.design.steps.filter((step) => step !== null))].sort((a, b) => b - a);
+  const date = make('select', { 'aria-label': 'Date' }, ...dates.map((step) => option(String(step), dateWords(step))), option('', 'all dates together'));
+  keepChoice(date, 'plots.date', () => draw());
+  const boxes = inPair(panel('By group', 'median, quartiles, 1.5 × the quartiles’ distance', dates.length > 1 && date));
+  const plate = where && !hasPlates() && inPair(panel('By position', `median by ${where.keys.join(' and ')}`));
   const against = measured.length > 1 && inPair(panel('One against the other', '', otherLabel));
   const draw = () => {
     const [column, by] = [measurement(), group()];
+    basis.textContent = `Outliers of ${column.key}: ${outlierBasis(column)}.`;
     if (time) drawPoints(time, axis() ?? axes[0], column, by, visible, true);
     drawDistribution(distribution, column, by, visible);
-    drawBoxes(boxes, column, by ?? groups[0], visible);
-    if (plate) drawPlate(plate, column, chosen?.value ? visible.filter((row) => String(where.plate.values[row]) === chosen.value) : visible, where);
+    drawBoxes(boxes, column, by ?? groups[0], date.value && dates.length > 1 ? visible.filter((row) => String(data.design.steps[row]) === date.value) : visible);
+    if (plate) drawPlate(plate, column, visible, where);
     if (against) drawPoints(against, other(), column, by, visible, false);
   };
   return draw;

@@ -6,11 +6,12 @@ const MOST_COLUMNS = 300;
 function makeTable(view) {
   const holder = make('div', { id: 'table' });
   const links = make('span', { class: 'quiet' }, 'Whole tables: ',
-    ...data.project.tables.flatMap((path, index) => [index ? ' · ' : '', make('a', { href: encoded(path) }, path)]));
-  const more = data.columns.length - MOST_COLUMNS;
+    ...ownFiles().filter((path) => /\.(csv|tsv|parquet|sqlite|xlsx|json)$/.test(path)).flatMap((path, index) => [index ? ' · ' : '', make('a', { href: encoded(path) }, path)]));
+  const more = Math.max(0, data.columns.length - MOST_COLUMNS) + data.left_out;
   view.append(make('div', { class: 'controls' }, links,
     more > 0 && make('span', { class: 'quiet' }, `${whole.format(more)} more columns are in these.`)), holder);
   let table;
+  let built = false;
   const rowOf = (row) => {
     const cells = { row, id: data.ids[row], state: data.states[row] };
     data.columns.slice(0, MOST_COLUMNS).forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
@@ -18,13 +19,13 @@ function makeTable(view) {
   };
   const draw = () => {
     const rows = visible.map(rowOf);
-    if (table) { table.replaceData(rows); return; }
+    if (table) { if (built) table.replaceData(rows); return; }
     table = new Tabulator(holder, {
       data: rows,
       index: 'row',
       height: Math.max(360, window.innerHeight - 210),
       layout: 'fitDataFill',
-      placeholder: 'No image is like that.',
+      placeholder: `No ${data.noun} is like that.`,
       columnDefaults: { headerSortTristate: true, maxWidth: 340, headerTooltip: (_, column) => make('div', {}, column.getDefinition().title), resizable: 'header' },
       rowFormatter: (row) => row.getElement().classList.toggle('failed', row.getData().state !== 'done'),
       columns: [
@@ -44,7 +45,9 @@ function makeTable(view) {
     });
     table.on('rowClick', (_, row) => openPicture(row.getData().row));
     table.on('tableBuilt', () => {
-      holder.querySelector('.tabulator-tableholder').setAttribute('aria-label', 'A row an image; Enter opens it');
+      built = true;
+      if (rows.length !== visible.length || rows.some((each, place) => each.row !== visible[place])) draw();
+      holder.querySelector('.tabulator-tableholder').setAttribute('aria-label', `A row is one ${data.noun}; Enter opens it`);
     });
     holder.addEventListener('keydown', (event) => {
       const element = event.target.closest?.('.tabulator-row');

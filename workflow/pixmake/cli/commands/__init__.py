@@ -29,6 +29,7 @@ HOMES = {
     "crate": "crate",
     "export": "export",
     "try": "try_",
+    "tune": "tune",
     "train": "train",
     "clean": "clean",
     # what rules run; no user needs them

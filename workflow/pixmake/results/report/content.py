@@ -1,13 +1,16 @@
-"""What the page says: a row an image, its failures, how the run went; read from the records in one pass."""
+"""What the page says: its points, their failures, how the run went; read from the records in one pass."""
 
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import os
+import re
 import statistics
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,10 @@ from pixmake.images.read import IMAGES
 from pixmake.job.record import Record
 from pixmake.job.run import PREREQUISITE
 from pixmake.results.image_counts import Counting, Counts
+from pixmake.results.report.columns import Column
+from pixmake.results.report.design import Design, design_of
+from pixmake.results.report.outliers import Judgement, judge
+from pixmake.results.report.plates import Plates, plates_of
 from pixmake.results.report.thumbnails import Picture
 from pixmake.results.tables import NOT_FINITE, type_of
 
@@ -28,24 +35,17 @@ LOG_BYTES = 6000
 MOST_VALUES = 300_000
 """Values of multi-value measurements that the page holds; with more of them it holds none."""
 
+MOST_COLUMNS, LEAST_COLUMNS, MOST_CELLS = 1_000, 50, 4_000_000
+"""Measurements that the page holds of a level, at the most, and of how many points together; those that most
+points have come first. The tables have them all."""
+
 MOST_GROUPS = 500
 """Groups of images whose results the page shows."""
 
+_OFFSET = re.compile(r"\d[ T]?\d\d:\d\d.*?(Z|[+-]\d\d:?\d\d)$")
+"""A time of day with its zone at the end."""
+
 RUN_FACTS = (("seconds", "s"), ("max_rss_mb", "MB"))
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the page's table, with its values in the order of the images."""
-
-    key: str
-    kind: str
-    """``term``, ``measurement`` or ``run``."""
-    type: str
-    """``number``, ``text``, ``bool`` or ``time`` (milliseconds since 1970)."""
-    unit: str
-    step: str
-    values: list[Any]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ class Failure:
     """An image that failed."""
 
     row: int
-    """Of the table; -1 where it was no image but a job over several."""
+    """Of its level; -1 where it was a job over several images that is no point."""
+    level: int
+    """The place of its level in `Content.levels`."""
     id: str
     step: str
     error: str
@@ -79,28 +81,50 @@ class StepSummary:
 
 
 @dataclass(frozen=True)
+class Level:
+    """What a point of the page may be: an image, or what a step with ``per`` measures; a row a point."""
+
+    terms: tuple[str, ...]
+    """The terms of ``per``; none for images."""
+    ids: list[str]
+    states: list[str]
+    """``done``, ``failed`` or ``left out`` for each point."""
+    empty: list[int]
+    """The rows of points that are done and measured nothing."""
+    columns: list[Column]
+    left_out: int
+    """Measurements that the page has no room for."""
+    design: Design
+    outliers: Mapping[str, Judgement]
+    """Of each measurement that is a number."""
+    plates: Plates
+    several: Mapping[str, Mapping[str, Any]]
+    """Multi-value measurements: labels, and by row the values."""
+    pictures: list[str]
+    """The id of each point's picture."""
+    files: list[list[tuple[str, str]]]
+    """Of each point the names and paths of its images and files."""
+    members: list[list[int]]
+    """The rows of the images of each point; empty for images."""
+
+
+@dataclass(frozen=True)
 class Content:
     """All that the page shows."""
 
     title: str
     project: Mapping[str, Any]
-    ids: list[str]
-    states: list[str]
-    """``done``, ``failed`` or ``left out`` for each image."""
-    empty: list[int]
-    """The rows of images that are done and measured nothing."""
-    columns: list[Column]
-    several: Mapping[str, Mapping[str, Any]]
-    """Multi-value measurements: labels, and by row the values."""
+    levels: list[Level]
+    """Images first, if there are any."""
+    first: int
+    """The level that the page opens with: images, or the first one where something was measured."""
     failures: list[Failure]
     steps: list[StepSummary]
     facts: Mapping[str, Any]
     """When it ran, on which hosts, with which versions."""
     pictures: list[Picture]
     groups: list[dict[str, Any]]
-    """What steps over several images found, as parts of the page."""
-    files: list[list[tuple[str, str]]]
-    """Of each image the names and paths of its images and files."""
+    """What steps over several images found that are no level, as parts of the page."""
 
 
 @dataclass
@@ -115,9 +139,16 @@ class _Collected:
     parts: dict[int, Mapping[str, int]] = field(default_factory=dict)
     versions: dict[int, str] = field(default_factory=dict)
     files: list[list[tuple[str, str]]] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    steps: dict[str, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
     facts: dict[str, dict[int, float]] = field(default_factory=dict)
+
+
+@dataclass
+class _Run:
+    """What belongs to no level alone."""
+
+    levels: dict[tuple[str, ...], _Collected] = field(default_factory=dict)
+    failures: list[tuple[tuple[str, ...], Failure]] = field(default_factory=list)
+    steps: dict[str, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
     groups: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -133,28 +164,129 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
     folder
         The page's folder.
     """
-    found, counting = _Collected(), Counting()
+    run, counting = _Run({(): _Collected()}), Counting()
     over_several = set(project.get("over_several", ()))
     for record in records:
         counting.take(record)
-        if record.step in over_several:
-            _take_group(found, record)
+        terms = _terms_of(record.step, project)
+        if record.step in over_several and not terms:
+            _take_group(run, record)
         else:
-            _take(found, record)
+            _take(run, run.levels.setdefault(terms, _Collected()), terms, record)
+    counts = counting.counts()
+    images = run.levels[()]
+    some = {terms: found for terms, found in run.levels.items() if found.ids} or {(): images}
+    levels = []
+    pictures: list[Picture] = []
+    for terms, found in some.items():
+        steps = {step for step in counts.empty if _terms_of(step, project) == terms}
+        members = _members(found, images, terms) if terms else [[] for _ in found.ids]
+        levels.append(_level(found, images, terms, members, _empty(found, counts, steps), project, folder))
+        pictures += _pictures(found, terms)
+    places = {terms: place for place, terms in enumerate(some)}
+    measuring = [place for place, level in enumerate(levels) if any(map(_is_measured, level.columns))]
+    return Content(
+        title=str(project.get("title", "")),
+        project=project,
+        levels=levels,
+        first=measuring[0] if measuring else 0,
+        failures=[replace(failure, level=places.get(terms, 0)) for terms, failure in run.failures],
+        steps=[_step(name, runs, project) for name, runs in run.steps.items()],
+        facts=_facts(run.steps),
+        pictures=pictures,
+        groups=[_group_table(step, rows) for step, rows in run.groups.items()],
+    )
+
+
+def _terms_of(step: str, project: Mapping[str, Any]) -> tuple[str, ...]:
+    """The terms of a step's ``per``; none where it runs for each image, or once for all."""
+    per = project.get("steps", {}).get(step, {}).get("per")
+    return () if per in (None, "all") else (per,) if isinstance(per, str) else tuple(per)
+
+
+def _is_measured(column: Column) -> bool:
+    return column.kind == "measurement" and column.type == "number"
+
+
+def _level(
+    found: _Collected,
+    images: _Collected,
+    terms: tuple[str, ...],
+    members: list[list[int]],
+    empty: list[int],
+    project: Mapping[str, Any],
+    folder: Path,
+) -> Level:
     rows = len(found.ids)
+    measured, left_out = _measurements(found, rows)
     columns = [
         *_terms(found, project, rows),
-        *_measurements(found, rows),
+        *measured,
         *(
             Column(f"run: {name}", "run", "number", unit, "", _column(found.facts[name], rows))
             for name, unit in RUN_FACTS
             if name in found.facts
         ),
     ]
-    ids = list(found.ids)
-    pictures = [
+    design = design_of(columns)
+    ids, image_ids = list(found.ids), list(images.ids)
+    own = [bool(found.images[row]) for row in range(rows)]
+    return Level(
+        terms=terms,
+        ids=ids,
+        states=found.states,
+        empty=empty,
+        columns=columns,
+        left_out=left_out,
+        design=design,
+        outliers={column.key: judge(column.values, design) for column in columns if _is_measured(column)},
+        plates=plates_of(columns, project.get("controls")),
+        several=_several(found),
+        pictures=[
+            _picture_id(terms, job_id) if own[row] else image_ids[members[row][0]] if members[row] else ""
+            for row, job_id in enumerate(ids)
+        ],
+        files=[
+            [
+                (name, _relative(path, folder))
+                for name, path in [
+                    *_named(found.images[row]),
+                    *(_member_images(images, members[row]) if not own[row] else ()),
+                    *found.files[row],
+                ]
+            ]
+            for row in range(rows)
+        ],
+        members=members if terms else [],
+    )
+
+
+def _member_images(images: _Collected, members: Sequence[int]) -> Iterable[tuple[str, str]]:
+    ids = list(images.ids)
+    return ((ids[row], images.images[row][0]) for row in members if images.images[row])
+
+
+def _members(found: _Collected, images: _Collected, terms: tuple[str, ...]) -> list[list[int]]:
+    """The rows of the images that share the terms of each point."""
+    by_key: dict[tuple[str, ...], list[int]] = {}
+    for row in range(len(images.ids)):
+        by_key.setdefault(_key(images, row, terms), []).append(row)
+    return [by_key.get(_key(found, row, terms), []) for row in range(len(found.ids))]
+
+
+def _key(found: _Collected, row: int, terms: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(found.terms.get(term, {}).get(row)) for term in terms)
+
+
+def _picture_id(terms: Sequence[str], job_id: str) -> str:
+    """No id has a ``+``: an image and a plant of one name have pictures of their own."""
+    return "+".join([*terms, job_id])
+
+
+def _pictures(found: _Collected, terms: tuple[str, ...]) -> Iterable[Picture]:
+    return (
         Picture(
-            job_id,
+            _picture_id(terms, job_id),
             found.images[row][0],
             tuple(_pictures_of(found.files[row])),
             found.parts.get(row, {}),
@@ -162,31 +294,16 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         )
         for job_id, row in found.ids.items()
         if found.images[row]
-    ]
-    return Content(
-        title=str(project.get("title", "")),
-        project=project,
-        ids=ids,
-        states=found.states,
-        empty=_empty(found, counting.counts(), over_several),
-        columns=columns,
-        several=_several(found),
-        failures=found.failures,
-        steps=[_step(name, runs, project) for name, runs in found.steps.items()],
-        facts=_facts(found),
-        pictures=pictures,
-        groups=[_group_table(step, rows) for step, rows in found.groups.items()],
-        files=_files(found, folder),
     )
 
 
-def _empty(found: _Collected, counts: Counts, over_several: Collection[str]) -> list[int]:
+def _empty(found: _Collected, counts: Counts, steps: Collection[str]) -> list[int]:
     done = {job_id for job_id, row in found.ids.items() if found.states[row] == "done"}
-    measuring = [ids for step, ids in counts.empty.items() if step not in over_several]
+    measuring = [ids for step, ids in counts.empty.items() if step in steps]
     return sorted(found.ids[job_id] for job_id in (done.intersection(*measuring) if measuring else ()))
 
 
-def _take(found: _Collected, record: Record) -> None:
+def _take(run: _Run, found: _Collected, terms: tuple[str, ...], record: Record) -> None:
     row = found.ids.setdefault(record.id, len(found.ids))
     if row == len(found.states):
         found.states.append("done")
@@ -207,10 +324,10 @@ def _take(found: _Collected, record: Record) -> None:
     if record.error is not None:
         state = "left out" if record.error.type == PREREQUISITE else "failed"
         if state == "failed":
-            found.failures.append(_failure(found, record, row))
+            run.failures.append((terms, _failure(record, row, len(run.failures))))
         if found.states[row] != "failed":
             found.states[row] = state
-    found.steps.setdefault(record.step, []).append((state, record.run))
+    run.steps.setdefault(record.step, []).append((state, record.run))
     for name, _ in RUN_FACTS:
         value = record.run.get(name)
         if isinstance(value, (int, float)):
@@ -226,17 +343,17 @@ def _take(found: _Collected, record: Record) -> None:
             found.labels[key] = content.get("label")
 
 
-def _take_group(found: _Collected, record: Record) -> None:
+def _take_group(run: _Run, record: Record) -> None:
     """A job over several images: it is no row of the images, but has a table of its own."""
     state = "done"
     if record.error is not None:
         state = "left out" if record.error.type == PREREQUISITE else "failed"
         if state == "failed":
-            found.failures.append(_failure(found, record, -1))
+            run.failures.append(((), _failure(record, -1, len(run.failures))))
     elif record.measurements:
         row = {name: content["value"] for name, content in record.measurements.items()}
-        found.groups.setdefault(record.step, []).append({"id": record.id, **row})
-    found.steps.setdefault(record.step, []).append((state, record.run))
+        run.groups.setdefault(record.step, []).append({"id": record.id, **row})
+    run.steps.setdefault(record.step, []).append((state, record.run))
 
 
 def _group_table(step: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -248,12 +365,13 @@ def _group_table(step: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     return {**part, "rows": [header, *cells[:MOST_GROUPS]], "more": len(cells) > MOST_GROUPS}
 
 
-def _failure(found: _Collected, record: Record, row: int) -> Failure:
+def _failure(record: Record, row: int, before: int) -> Failure:
     error = record.error
     assert error is not None
-    tail = _tail(error.log) if len(found.failures) < MOST_LOGS else ""
+    tail = _tail(error.log) if before < MOST_LOGS else ""
     return Failure(
         row,
+        0,
         record.id,
         record.step,
         error.type,
@@ -279,27 +397,38 @@ def _terms(found: _Collected, project: Mapping[str, Any], rows: int) -> list[Col
     for term in order:
         values = _column(found.terms[term], rows)
         if term == TIMESTAMP or _looks_like_dates(values):
-            times = [_milliseconds(value, project.get("timestamp_format")) for value in values]
+            zone, moved = _zone(values)
+            times = [_milliseconds(value, project.get("timestamp_format"), moved) for value in values]
             if any(time is not None for time in times):
-                columns.append(Column(term, "term", "time", "", "", times))
+                columns.append(Column(term, "term", "time", zone, "", times))
                 continue
         columns.append(_typed(term, "term", "", "", values))
     return columns
 
 
-def _measurements(found: _Collected, rows: int) -> list[Column]:
-    """The single-value measurements; one that two steps have gets the step's name."""
-    names = [name for _, name in found.measured]
+def _measurements(found: _Collected, rows: int) -> tuple[list[Column], int]:
+    """The single-value measurements, those of two steps by the step's name, and how many have no room."""
+    names = Counter(name for _, name in found.measured)
+    single = {
+        key: values
+        for key, values in found.measured.items()
+        if not any(isinstance(value, (list, dict)) for value in values.values())
+    }
+    room = max(LEAST_COLUMNS, min(MOST_COLUMNS, MOST_CELLS // max(rows, 1)))
+    if len(single) > room:
+        fullest = sorted(single, key=lambda key: -len(single[key]))[:room]
+        chosen = set(fullest)
+        kept = {key: values for key, values in single.items() if key in chosen}
+    else:
+        kept = single
     columns = []
-    for (step, name), values in found.measured.items():
-        if any(isinstance(value, (list, dict)) for value in values.values()):
-            continue
-        twice = names.count(name) > 1 or name in found.terms
+    for (step, name), values in kept.items():
+        twice = names[name] > 1 or name in found.terms
         unit = found.units.get((step, name), "")
         columns.append(
             _typed(f"{step}.{name}" if twice else name, "measurement", unit, step, _column(values, rows))
         )
-    return columns
+    return columns, len(single) - len(kept)
 
 
 def _several(found: _Collected) -> dict[str, dict[str, Any]]:
@@ -349,7 +478,16 @@ def _looks_like_dates(values: Sequence[Any]) -> bool:
     )
 
 
-def _milliseconds(value: Any, format_: str | None) -> float | None:
+def _zone(values: Sequence[Any]) -> tuple[str, bool]:
+    """The time zone of times, in words; of several zones it is UTC, to which they have to be moved."""
+    found = {match[1] for value in values if isinstance(value, str) and (match := _OFFSET.search(value))}
+    if len(found) > 1:
+        return "UTC", True
+    zone = next(iter(found), "")
+    return ("UTC" if zone == "Z" else f"UTC{zone}") if zone else "", False
+
+
+def _milliseconds(value: Any, format_: str | None, moved: bool = False) -> float | None:
     """A time as written, as if it were UTC: a page that is opened elsewhere shows the same hours."""
     if not isinstance(value, str):
         return None
@@ -358,9 +496,12 @@ def _milliseconds(value: Any, format_: str | None) -> float | None:
         lambda text: datetime.datetime.strptime(text, format_ or "%Y-%m-%d %H:%M:%S"),
     ):
         try:
-            return parse(value).replace(tzinfo=datetime.UTC).timestamp() * 1000
+            time = parse(value)
         except ValueError:
             continue
+        if moved and time.tzinfo is not None:
+            return time.timestamp() * 1000
+        return time.replace(tzinfo=datetime.UTC).timestamp() * 1000
     return None
 
 
@@ -372,26 +513,21 @@ def _pictures_of(files: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
     return ((name, path) for name, path in files if os.path.splitext(path)[1].lstrip(".").lower() in IMAGES)
 
 
-def _files(found: _Collected, folder: Path) -> list[list[tuple[str, str]]]:
-    """Of each image the names and paths of its images and files, as the page's own folder sees them."""
-    folders: dict[str, str] = {}
+def _relative(path: str, folder: Path) -> str:
+    """A path as the page's own folder sees it; an address stays what it is."""
+    if "://" in path:
+        return path
+    above, _, name = path.rpartition("/")
+    if not above or name in ("", ".", ".."):
+        return os.path.relpath(path, folder).replace(os.sep, "/")
+    way = _way(above, str(folder))
+    return name if way == "." else f"{way}/{name}"
 
-    def relative(path: str) -> str:
-        """An address stays what it is; a folder's way is found once for all of its files."""
-        if "://" in path:
-            return path
-        above, _, name = path.rpartition("/")
-        if not name or name in (".", ".."):
-            return os.path.relpath(path, folder).replace(os.sep, "/")
-        if above not in folders:
-            way = os.path.relpath(above or ("/" if path.startswith("/") else "."), folder)
-            folders[above] = "" if way == "." else f"{way.replace(os.sep, '/').rstrip('/')}/"
-        return f"{folders[above]}{name}"
 
-    return [
-        [(name, relative(path)) for name, path in [*_named(images), *files]]
-        for images, files in zip(found.images, found.files, strict=True)
-    ]
+@functools.lru_cache(maxsize=4096)
+def _way(above: str, folder: str) -> str:
+    """The way from one folder to another: it is found once for all files that are there."""
+    return os.path.relpath(above, folder).replace(os.sep, "/")
 
 
 def _step(
@@ -412,9 +548,9 @@ def _step(
     )
 
 
-def _facts(found: _Collected) -> dict[str, Any]:
+def _facts(steps: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]) -> dict[str, Any]:
     """When, where and with what it ran; several values of one thing are all told."""
-    runs = [run for runs in found.steps.values() for _, run in runs]
+    runs = [run for runs in steps.values() for _, run in runs]
     begun = sorted(str(run["started"]) for run in runs if "started" in run)
     versions: dict[str, dict[str, None]] = {}
     for run in runs:

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.installed import WORKFLOW
-from pixmake.results.report.content import Content
+from pixmake.results.report.content import Content, Level
 from pixmake.results.report.parts import parts
 from pixmake.results.report.thumbnails import Thumbnail
 
 TEMPLATE = WORKFLOW / "report"
 LIBRARIES = ("tabulator.min.js", "echarts.min.js")
 STYLES = ("vendor/tabulator_simple.min.css", "page/page.css")
-PROGRAM = ("data", "filters", "gallery", "table", "plots", "picture", "overview", "main")
+PROGRAM = (
+    *("data", "stats", "address", "export", "filters", "gallery", "table", "plots", "growth", "plates"),
+    *("picture", "overview", "main"),
+)
 """The page's own program, in the order in which its parts build on one another."""
 
 MOST_INSIDE = 200
@@ -40,22 +43,18 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
     files
         The folder of the small pictures, below it.
     """
-    inside = len(content.ids) <= MOST_INSIDE
-    pictures = [thumbnails.get(job_id, Thumbnail()) for job_id in content.ids]
+    inside = len(content.pictures) <= MOST_INSIDE
+    pictures = {job_id: _picture(picture, folder / files, inside) for job_id, picture in thumbnails.items()}
     data = {
         "title": content.title,
         "project": dict(content.project),
-        "ids": content.ids,
-        "states": content.states,
-        "empty": content.empty,
-        "columns": [vars(column) for column in content.columns],
-        "several": content.several,
+        "levels": [_level(level, pictures) for level in content.levels],
+        "first": content.first,
+        "pictures": pictures,
         "failures": [asdict(failure) for failure in content.failures],
         "steps": [asdict(step) for step in content.steps],
         "facts": content.facts,
-        "files": content.files,
         "folder": files,
-        "pictures": [_picture(picture, folder / files, inside) for picture in pictures],
         "parts": [*parts(content.project.get("functions", ()), folder), *content.groups],
     }
     template = (TEMPLATE / "page" / "page.html").read_text(encoding="utf-8")
@@ -78,11 +77,36 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
     yield f"</script>\n{after}"
 
 
+def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
+    """A level as the page's program has it; ``pictures`` are keys of the page's own."""
+    one = level.terms[-1] if level.terms else "image"
+    return {
+        "name": " × ".join(level.terms) or "image",
+        "noun": one,
+        "nouns": one if one.endswith("s") else f"{one}s",
+        "terms": level.terms,
+        "ids": level.ids,
+        "states": level.states,
+        "empty": level.empty,
+        "columns": [vars(column) for column in level.columns],
+        "left_out": level.left_out,
+        "design": asdict(level.design),
+        "outliers": {key: asdict(judgement) for key, judgement in level.outliers.items()},
+        "plates": asdict(level.plates),
+        "several": level.several,
+        "files": level.files,
+        "shown": [picture if picture in pictures else "" for picture in level.pictures],
+        "members": level.members,
+    }
+
+
 def about(content: Content) -> str:
     """The page in a sentence, for who looks at it without its program."""
-    failed = content.states.count("failed")
-    empty = f", {len(content.empty):,} measured nothing" if content.empty else ""
-    return f"{len(content.ids):,} images, {content.states.count('done'):,} done, {failed:,} failed{empty}"
+    level = content.levels[content.first]
+    failed = level.states.count("failed")
+    empty = f", {len(level.empty):,} measured nothing" if level.empty else ""
+    points = f"{len(level.ids):,} {_level(level, {})['nouns']}"
+    return f"{points}, {level.states.count('done'):,} done, {failed:,} failed{empty}"
 
 
 def packed(data: Any) -> str:

@@ -94,6 +94,20 @@ def make_thumbnails(pictures: Sequence[Picture], folder: Path, workers: int) -> 
     return made
 
 
+def small_picture(path: str, part: Part) -> bytes:
+    """A thumbnail as JPEG; empty if the image cannot be decoded."""
+    import cv2
+
+    image = _decoded(path, SIDE, part)
+    return b"" if image is None else cv2.imencode(".jpg", _shrunk(image, SIDE))[1].tobytes()
+
+
+def outline_of(path: str) -> str:
+    """The outlines of a mask's file as SVG; empty if it is no mask."""
+    mask = _mask(path)
+    return "" if mask is None else outline_svg(mask)
+
+
 def lay_out(thumbnails: Mapping[str, Thumbnail], kept: Path, folder: Path) -> None:
     """Put the pictures that are kept in one folder into another: as the same files, where that can be."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,122 @@
+"""A step tuned from the terminal: seen side by side, and one variant taken."""
+
+from __future__ import annotations
+
+import difflib
+
+import cv2
+import numpy as np
+import pytest
+from tests.conftest import Project
+
+from pixmake.project.tune import stratified
+from pixmake.table.groups import Group
+
+CONFIG = """\
+# the trial
+images:
+  table: config/images.csv
+  root: images
+
+steps:
+  find:
+    function: scripts/analysis.py:find # bright spots
+    files: {mask: png}
+    params: {level: 100}   # from a look at the first day
+  count:
+    function: scripts/analysis.py:count
+    needs: [find]
+"""
+FUNCTIONS = """\
+def find(image, *, level, least=0):
+    print("found at", level)
+    if level > 250:
+        raise ValueError("nothing is so bright")
+    return {"mask": image > level}
+
+
+def count(mask, *, unit=1):
+    return {"bright": int((mask > 0).sum()) * unit}
+"""
+
+
+@pytest.fixture
+def spots(project: Project) -> Project:
+    """Six pictures of two spots, one brighter; two treatments."""
+    rows = []
+    for number in range(6):
+        pixels = np.full((40, 60), 20, np.uint8)
+        cv2.circle(pixels, (15, 20), 6, 150, -1)
+        cv2.circle(pixels, (45, 20), 6, 220, -1)
+        (project.folder / "images").mkdir(exist_ok=True)
+        cv2.imwrite(str(project.folder / f"images/p{number}.png"), pixels)
+        rows.append({"path": f"p{number}.png", "treatment": "wet" if number < 4 else "dry"})
+    project.list_images(rows)
+    project.write("config/config.yaml", CONFIG)
+    project.write("scripts/analysis.py", FUNCTIONS)
+    return project
+
+
+def test_tuned_and_taken(spots: Project) -> None:
+    """The page has an image and the numbers of each variant; the config then differs in one line."""
+    done = spots.pixmake("tune", "count", "--vary", "find.level=180,255", "--images", "2")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0] == "tune_count.html: 3 variants on 2 images; 2 failed"
+    page = (spots.folder / "tune_count.html").read_text()
+    rows = page.split("<tr><th>")[1:]
+    assert len(rows) == 3  # of heads and of images
+    wet, dry = rows[1:]
+    assert wet.startswith("p")
+    for row in (wet, dry):
+        as_it_is, taken, failed = row.split("<td>")[1:]
+        assert "2 objects" in as_it_is
+        assert "1 object," in taken
+        assert "ValueError: nothing is so bright" in failed
+        assert as_it_is.count("data:image/jpeg;base64,") == 1
+        assert "<path" in taken
+    assert not (spots.folder / "results").exists()
+
+    assert spots.pixmake("tune", "count", "--take", "1").out.splitlines() == [
+        "config/config.yaml: steps.find.params.level is 180 now"
+    ]
+    after = (spots.folder / "config/config.yaml").read_text()
+    differing = [line for line in difflib.ndiff(CONFIG.splitlines(), after.splitlines()) if line[0] in "+-"]
+    assert differing == [
+        "-     params: {level: 100}   # from a look at the first day",
+        "+     params: {level: 180}   # from a look at the first day",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["fnd", "--vary", "level=1"], "there is no step 'fnd' (did you mean 'find'?)"),
+        (["find"], "--vary: nothing is varied (for example: --vary min_area=20,50,100)"),
+        (["find", "--vary", "level"], "--vary: 'level' is not understood (write PARAM=VALUE,VALUE)"),
+        (["find", "--vary", "count.unit=1"], "--vary count.unit: find does not need this step"),
+        (
+            ["find", "--vary", "levle=1"],
+            "steps.find.params: scripts/analysis.py:find has no argument 'levle' (did you mean 'level'?)",
+        ),
+        (
+            ["find", "--take", "1"],
+            "the step 'find' was not tuned here (pixmake tune find --vary PARAM=VALUE,VALUE)",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told(spots: Project, words: list[str], said: str) -> None:
+    """In words, before anything runs."""
+    done = spots.pixmake("tune", *words)
+    assert (done.code, done.err) == (1, f"pixmake: {said}\n")
+
+
+def test_images_of_all_kinds() -> None:
+    """Each treatment and each camera, before there are two of any; what is each image's own says nothing."""
+    groups = [
+        Group(f"p{n}", (f"p{n}.png",), (), {"treatment": treatment, "camera": camera, "name": n}, "")
+        for n, (treatment, camera) in enumerate(
+            [*[("wet", "VIS")] * 25, ("dry", "VIS"), ("wet", "NIR"), *[("wet", "VIS")] * 25]
+        )
+    ]
+    assert [group.id for group in stratified(groups, 3)] == ["p0", "p25", "p26"]
+    assert len(stratified(groups[:2], 5)) == 2

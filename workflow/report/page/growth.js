@@ -1,0 +1,232 @@
+// ---- growth: a line a subject over time, groups compared at a date -----------------------------------
+
+const LIKE_CONTROL = /control|untreated|mock|wild|^wt$|^col-?0$|dmso|water|^none$/i;
+const growing = { subject: null };
+
+/** Whether something recurs over time at this level, and was measured. */
+const hasGrowth = () => data.design.subject.length > 0 && measurements().length > 0;
+
+/** What stands on the time axis at a date. */
+function dateWords(step) {
+  const axis = columns.get(data.design.time);
+  if (axis.type !== 'time') return `${axis.key} ${shown(axis, step)}`;
+  return asDate(step, data.design.daily || distinct(axis).every((each) => each % DAY === 0));
+}
+
+/** Of each subject the mean of a measurement at each date, with the rows that it is made of. */
+function subjectsOf(column, rows) {
+  const found = new Map();
+  const { subjects, steps } = data.design;
+  for (const row of rows) {
+    const value = column.values[row];
+    if (value === null || subjects[row] === null || steps[row] === null) continue;
+    if (!found.has(subjects[row])) found.set(subjects[row], { code: subjects[row], row, at: new Map() });
+    const { at } = found.get(subjects[row]);
+    if (!at.has(steps[row])) at.set(steps[row], { rows: [], values: [] });
+    at.get(steps[row]).rows.push(row);
+    at.get(steps[row]).values.push(value);
+  }
+  for (const subject of found.values()) {
+    for (const cell of subject.at.values()) cell.mean = mean(cell.values);
+    subject.dates = [...subject.at.keys()].sort((a, b) => a - b);
+  }
+  return [...found.values()];
+}
+
+const subjectName = (row) => data.design.subject.map((key) => shown(columns.get(key), columns.get(key).values[row])).join(' / ');
+
+/** Subjects by the value of a factor, in its order. */
+function byFactor(subjects, factor) {
+  if (!factor) return [['all', subjects]];
+  const of = new Map(distinct(factor).map((value) => [value, []]));
+  for (const subject of subjects) of.get(factor.values[subject.row])?.push(subject);
+  return [...of].filter(([, members]) => members.length).map(([value, members]) => [shown(factor, value), members]);
+}
+
+/** The values of subjects at a date. */
+const valuesAt = (subjects, date) => subjects.filter((subject) => subject.at.has(date)).map((subject) => subject.at.get(date).mean);
+
+/** The groups at a date, each compared with the first of its panel: what the table of the view shows. */
+function compared(column, rows, colour, facet, date) {
+  const lines = [];
+  for (const [panel, members] of byFactor(subjectsOf(column, rows), facet)) {
+    const groups = byFactor(members, colour).map(([name, some]) => ({ name, values: valuesAt(some, date) })).filter((group) => group.values.length);
+    const first = groups.find((group) => LIKE_CONTROL.test(group.name)) ?? groups[0];
+    for (const group of groups) {
+      lines.push({ panel, group: group.name, n: group.values.length, mean: meanInterval(group.values), reference: first.name, effect: group === first ? null : comparison(group.values, first.values) });
+    }
+  }
+  return lines;
+}
+
+function makeGrowth(view) {
+  const factors = groupings();
+  const known = (key) => columns.get(key) ?? null;
+  const select = (label, name, some, none) => {
+    const element = make('select', {}, none && option('', none), ...some.map((column) => option(column.key, title(column))));
+    keepChoice(element, `growth.${name}`, () => draw());
+    return [make('label', {}, label, element), element];
+  };
+  const [measurementLabel, measurement] = select('Measurement ', 'measurement', measurements());
+  const [colourLabel, colour] = select('Colour by ', 'colour', factors, 'nothing');
+  const [facetLabel, facet] = select('Panels by ', 'panels', factors, 'nothing');
+  const scale = make('select', {}, option('value', 'as measured'), option('log', 'logarithmic'));
+  keepChoice(scale, 'growth.scale', () => draw());
+  if (!choice('growth.colour')) colour.value = data.design.factors[0] ?? '';
+  if (!choice('growth.panels')) facet.value = data.design.factors[1] ?? '';
+  const views = data.design.views.map((key) => {
+    const column = known(key);
+    const element = make('select', {}, ...distinct(column).map((value, index) => option(index, shown(column, value))));
+    keepChoice(element, `growth.view.${key}`, () => draw());
+    return [column, element, make('label', {}, `${key} `, element)];
+  });
+  const slider = make('input', { type: 'range', min: 0, step: 1, 'aria-label': 'Date at which groups are compared', id: 'growth-date' });
+  const dateSaid = make('output', { for: 'growth-date' });
+  const panels = make('div', { class: 'columns wide' });
+  const table = make('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Groups at the date' });
+  const heading = make('h2', {});
+  const save = make('button', { type: 'button', class: 'link' }, 'CSV');
+  const strip = make('section', { class: 'card', id: 'subject', hidden: true });
+  view.append(
+    make('div', { class: 'controls' }, measurementLabel, factors.length > 0 && colourLabel, factors.length > 1 && facetLabel, make('label', {}, 'Scale ', scale), ...views.map(([, , label]) => label)),
+    make('p', { class: 'quiet' }, `A line is one ${data.design.subject.join(' and ')}; thick lines are means of groups with their 95 % bands (Student’s t). A click on a line shows its pictures in time. Diamonds are outliers: `, make('span', { id: 'growth-basis' })),
+    panels,
+    make('section', { class: 'card' }, make('header', {}, heading, make('span', { class: 'grow' }), save), make('div', { class: 'controls dates' }, slider, dateSaid), table,
+      make('p', { class: 'quiet' }, `n counts subjects: several pictures of one at a date are averaged first. Means have 95 % intervals by Student’s t; differences and ratios by the bootstrap (percentiles of ${whole.format(RESAMPLES)} resamples of subjects), Hedges’ g after Hedges and Olkin. Dates are never pooled.`)),
+    strip);
+
+  let dates = [];
+  let charted = [];
+  const rowsNow = () => visible.filter((row) => views.every(([column, element]) => column.values[row] === distinct(column)[Number(element.value)]));
+  const compare = () => {
+    const date = dates[Number(slider.value)];
+    if (date === undefined) { heading.textContent = 'No group to compare'; table.replaceChildren(); return; }
+    dateSaid.textContent = dateWords(date);
+    heading.textContent = `Groups at ${dateWords(date)}`;
+    const column = known(measurement.value);
+    const lines = compared(column, rowsNow(), known(colour.value), known(facet.value), date);
+    table.replaceChildren(comparisonTable(lines, column, known(colour.value), known(facet.value)));
+    save.onclick = () => saveText(`${column.key} at ${dateWords(date)}.csv`, asCsv(comparisonRows(lines, known(colour.value), known(facet.value))));
+    for (const drawn of charted) drawn.setOption({ series: [{ id: 'date', markLine: dateMark(date) }] });
+  };
+  slider.addEventListener('input', () => { keep('growth.date', Number(slider.value) === dates.length - 1 ? '' : String(dates[Number(slider.value)])); later(compare); dateSaid.textContent = dateWords(dates[Number(slider.value)]); });
+  const draw = () => {
+    const column = known(measurement.value);
+    const subjects = subjectsOf(column, rowsNow());
+    document.getElementById('growth-basis').textContent = `${outlierBasis(column)}.`;
+    dates = [...new Set(subjects.flatMap((subject) => subject.dates))].sort((a, b) => a - b);
+    slider.max = Math.max(0, dates.length - 1);
+    const kept = dates.indexOf(Number(choice('growth.date') || NaN));
+    slider.value = kept < 0 ? slider.max : kept;
+    for (const element of panels.querySelectorAll('.chart')) { charts.get(element)?.dispose(); charts.delete(element); }
+    panels.replaceChildren();
+    const colours = known(colour.value);
+    const names = byFactor(subjects, colours).map(([name]) => name);
+    const cells = subjects.flatMap((subject) => [...subject.at.values()].map((cell) => cell.mean));
+    const extent = [Math.min(...cells), Math.max(...cells)];
+    charted = byFactor(subjects, known(facet.value)).map(([name, members]) => {
+      const element = make('div', { class: 'chart high' });
+      const words = facet.value ? `${facet.value}: ${name}` : `${column.key} over time`;
+      panels.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, words), make('p', {}, `${whole.format(members.length)} ${members.length === 1 ? 'line' : 'lines'}`), make('span', { class: 'grow' }), plotTools(element, words)), element));
+      return drawGrowth(element, column, members, colours, names, scale.value === 'log' && extent[0] > 0, extent, words, strip);
+    });
+    compare();
+    if (growing.subject !== null) showSubject(strip, subjects.find((subject) => subject.code === growing.subject), column);
+  };
+  return draw;
+}
+
+const dateMark = (date) => ({ symbol: 'none', silent: true, animation: false, label: { show: false }, lineStyle: { color: css('--accent'), type: 'dashed', width: 1.5 }, data: date === undefined ? [] : [{ xAxis: date }] });
+
+/** One axis for all panels, with round ends. */
+function sameAxis([least, most]) {
+  const { start, width, bins } = binsOf(least, most, 9, false);
+  return { min: start, max: start + bins * width };
+}
+
+/** The lines of one panel: of each subject, and of each group its mean in its band. */
+function drawGrowth(element, column, subjects, colour, names, logarithmic, extent, words, strip) {
+  const axis = columns.get(data.design.time);
+  COLOURS = isDark() ? ON_DARK : ON_LIGHT;
+  const odd = outliers(column);
+  const series = [{ id: 'date', type: 'line', data: [], markLine: dateMark() }];
+  const table = [['group', 'n', axis.key, `mean of ${title(column)}`, '95 % from', '95 % to']];
+  const legend = [];
+  for (const [name, members] of byFactor(subjects, colour)) {
+    const paint = COLOURS[Math.max(0, names.indexOf(name)) % COLOURS.length];
+    const said = colour ? `${name} (n = ${members.length})` : `all (n = ${members.length})`;
+    legend.push(said);
+    const dates = [...new Set(members.flatMap((subject) => subject.dates))].sort((a, b) => a - b);
+    const means = dates.map((date) => { const values = valuesAt(members, date); return [date, ...meanInterval(values), values.length]; });
+    for (const [date, ...numbers] of means) table.push([name, numbers[3], dateWords(date), numbers[0], numbers[1], numbers[2]]);
+    const band = means.filter(([, , low]) => low !== null).map(([date, middle, low, high]) => [date, logarithmic ? Math.max(low, extent[0] / 2) : low, high]);
+    series.push({
+      name: said, type: 'custom', clip: true, silent: true, z: 1, data: band.length > 1 ? [band[0]] : [], itemStyle: { color: paint }, tooltip: { show: false },
+      renderItem: (_, api) => ({ type: 'polygon', shape: { points: [...band.map(([date, , high]) => api.coord([date, high])), ...[...band].reverse().map(([date, low]) => api.coord([date, low]))] }, style: { fill: paint, opacity: 0.16 } }),
+    });
+    for (const subject of members) {
+      series.push({
+        name: said, type: 'line', showSymbol: true, symbolSize: 5, z: 2, triggerLineEvent: true,
+        lineStyle: { color: paint, width: 1, opacity: 0.5 }, itemStyle: { color: paint, opacity: 0.6 }, emphasis: { focus: 'none', lineStyle: { width: 3, opacity: 1 } },
+        data: subject.dates.map((date) => {
+          const cell = subject.at.get(date);
+          const far = cell.rows.find((row) => odd.has(row));
+          return { value: [date, cell.mean], subject: subject.code, row: cell.rows[0], ...(far === undefined ? {} : { symbol: 'diamond', symbolSize: 13, itemStyle: { color: paint, opacity: 1, borderColor: css('--text'), borderWidth: 1.4 } }) };
+        }),
+        subject: subject.code,
+      });
+    }
+    series.push({ name: said, type: 'line', data: means.map(([date, middle]) => [date, middle]), showSymbol: false, silent: true, z: 5, lineStyle: { color: paint, width: 3 }, itemStyle: { color: paint }, tooltip: { show: false } });
+  }
+  const clicked = (event) => {
+    const subject = event.data?.subject ?? series[event.seriesIndex]?.subject;
+    if (subject === undefined) return;
+    growing.subject = subject;
+    showSubject(strip, subjects.find((each) => each.code === subject), column);
+    strip.scrollIntoView({ block: 'nearest' });
+  };
+  return chart(element, {
+    words: `${words}: ${title(column)} of ${subjects.length} subjects over ${axis.key}`,
+    table: () => table,
+    legend: { data: legend },
+    tooltip: { trigger: 'item', formatter: (item) => (item.data?.row === undefined ? '' : `<b>${escaped(subjectName(item.data.row))}</b><br>${escaped(dateWords(item.data.value[0]))}<br>${escaped(column.key)}: ${escaped(withUnit(column, Number(item.data.value[1].toPrecision(6))))}${odd.has(item.data.row) ? `<br>${oddWords(odd.get(item.data.row))}` : ''}`) },
+    xAxis: { type: axis.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: axis.key, ...(axis.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(axis).at(-1) - distinct(axis)[0] > 2 * DAY) } } : { minInterval: 1 }) },
+    yAxis: { type: logarithmic ? 'log' : 'value', scale: true, name: title(column), nameGap: 46, ...(logarithmic ? { min: extent[0] / 1.2, max: extent[1] * 1.2, axisLabel: { formatter: (value) => number.format(Number(value.toPrecision(2))) } } : sameAxis(extent)) },
+    ...(axis.type === 'time' ? { useUTC: true } : {}),
+    series,
+  }, clicked);
+}
+
+/** A subject's pictures in the order of time, side by side. */
+function showSubject(strip, subject, column) {
+  strip.hidden = !subject;
+  if (!subject) return;
+  const shots = subject.dates.flatMap((date) => subject.at.get(date).rows.map((row) => {
+    const shot = card(row, column);
+    shot.querySelector('.id').textContent = dateWords(date);
+    return shot;
+  }));
+  strip.replaceChildren(
+    make('header', {}, make('h2', {}, subjectName(subject.row)), make('p', {}, [...data.design.factors.map((key) => `${key}: ${shown(columns.get(key), columns.get(key).values[subject.row])}`), `${subject.dates.length} dates`].join(', ')), make('span', { class: 'grow' }),
+      make('button', { type: 'button', class: 'plain', 'aria-label': 'Close the pictures', onclick: () => { growing.subject = null; strip.hidden = true; } }, '✕')),
+    make('div', { class: 'strip' }, ...shots));
+}
+
+const interval = (column, [middle, low, high]) => [middle, low, high].map((value) => (value === null ? '–' : shown({ ...column, type: 'number', distinct: null }, Number(value.toPrecision(4)))));
+
+function comparisonTable(lines, column, colour, facet) {
+  const plain = { type: 'number', unit: '' };
+  const cell = (values, kind) => { const [middle, low, high] = interval(kind, values); return low === '–' ? middle : `${middle} (${low} to ${high})`; };
+  const head = [facet && facet.key, colour ? colour.key : 'group', 'n', `mean of ${title(column)}`, 'difference', 'ratio', 'Hedges’ g', 'compared with'].filter(Boolean);
+  const body = lines.map((line) => [
+    facet && line.panel, line.group, String(line.n), cell(line.mean, plain),
+    ...(line.effect ? [cell(line.effect.difference, plain), cell(line.effect.ratio, plain), cell(line.effect.hedges, plain), line.reference] : line.reference === line.group ? ['', '', '', ''] : ['too few', '', '', line.reference])].filter((value) => value !== null && value !== undefined && value !== false));
+  return make('table', { class: 'plain-table' },
+    make('thead', {}, make('tr', {}, ...head.map((text) => make('th', { scope: 'col' }, text)))),
+    make('tbody', {}, ...body.map((cells) => make('tr', {}, ...cells.map((text) => make('td', {}, text))))));
+}
+
+function comparisonRows(lines, colour, facet) {
+  const head = [facet?.key ?? 'panel', colour?.key ?? 'group', 'n', 'mean', 'mean_from', 'mean_to', 'compared_with', ...['difference', 'ratio', 'hedges_g'].flatMap((name) => [name, `${name}_from`, `${name}_to`])];
+  return [head, ...lines.map((line) => [line.panel, line.group, line.n, ...line.mean, line.reference, ...(line.effect ? [...line.effect.difference, ...line.effect.ratio, ...line.effect.hedges] : new Array(9).fill(null))])];
+}
