@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
@@ -150,10 +151,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         if sent is not None:
             return make_plan(sent)
         known = cores if cores is not None and cores < sys.maxsize else None
-        plan = plan_project(config, files)
-        problems = fitting_problems(plan, SOME)
-        if problems:
-            raise PixmakeError(problems)
+        plan = plan_project(config, files, partial(fitting_problems, most=SOME))
         return sliced(replace(_with_programs(plan), cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)

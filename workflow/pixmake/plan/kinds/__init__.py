@@ -131,4 +131,5 @@ def opens_images(step: Step) -> bool:
     """Whether what a step runs gets the paths of its images, and opens them by itself."""
     if step.kind == "function":
         return function.opens_images(step)
-    return kind_of(step.kind).READS == OPENED
+    known = step.kind in KINDS or step.kind in ADDED_KINDS  # else it is our own, which splits files
+    return known and kind_of(step.kind).READS == OPENED
