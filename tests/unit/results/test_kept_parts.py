@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -114,18 +115,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @given(st.lists(states, min_size=2, max_size=4), st.sampled_from([("csv",), ("csv", "sqlite")]))
 def test_updated_is_made_anew(several: list[Any], formats: tuple[Any, ...]) -> None:
     """After any edits of records, what is updated has the bytes of what is made of nothing."""
-    folder = Path("project").absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
+    with TemporaryDirectory() as name, contextlib.chdir(name):
         for state in several:
-            paths = put(folder, state)
+            paths = put(Path(name), state)
             wanted = Aggregate(tables=list(formats))
             assert make(paths, "r", wanted) == make(paths, f"new{len(os.listdir())}", wanted)
-    finally:
-        os.chdir(before)
 
 
 def some(number: int) -> list[tuple[str, list[Record]]]:
