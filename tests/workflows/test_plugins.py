@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import struct
 import sys
+from typing import Any
 
 import pytest
 from tests.conftest import Project
-from tests.plugins import install
+from tests.plugins import install, install_from_source
 
 KIND = '''\
 """Counts pixels below a level: frost is dark in infrared."""
@@ -138,3 +141,107 @@ def test_a_faulty_package_that_nobody_asks_for(field: Project) -> None:
     install(field.folder / "site", "bad", points, files)
     ended = field.snakemake(environment=environment(field))
     assert ended.code == 0, ended.err
+
+
+def thermograms(project: Project) -> None:
+    """A flight of a drone: a log, and a thermogram of each picture."""
+    install_from_source(project.folder / "site", "pixmake-thermography")
+    for name, kelvin in (("a", 290.15), ("b", 300.15), ("c", 280.15)):
+        pixels = struct.pack("<H", round(kelvin * 100)) * 12
+        project.write(f"flight/{name}.thm", struct.pack("<8sII", b"THERMOG1", 3, 4) + pixels)
+    project.write("flight/log.csv", "file,altitude\na.thm,12\nb.thm,13\nc.thm,0.3\n")
+    project.configure(
+        images={"flight_log": {"path": "flight/log.csv", "lowest": 2}},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+        aggregate={"report": False},
+    )
+
+
+def test_a_source_and_a_format_of_a_package(project: Project) -> None:
+    """They are as pixmake's own, also in an interpreter that has not got the package."""
+    thermograms(project)
+    text = f'#!/bin/sh\nunset PYTHONPATH\nexec {sys.executable} "$@"\n'
+    project.write("bin/python", text).chmod(0o755)
+    steps = {"measure": {"function": "scripts/analysis.py:measure", "python": "bin/python"}}
+    images = {"flight_log": {"path": "flight/log.csv", "lowest": 2}}
+    project.configure(images=images, steps=steps, aggregate={"report": False})
+    checked = project.pixmake("check", environment=environment(project))
+    assert "1 × taken below 2 m (first: flight/log.csv, line 4)" in checked.out, checked.out + checked.err
+    ended = project.snakemake(environment=environment(project))
+    assert ended.code == 0, ended.err
+    assert [(row["id"], round(float(row["mean"]), 3)) for row in project.rows()] == [("a", 17), ("b", 27)]
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new", "expected"),
+    [
+        ({"path": "away.csv"}, "", "", "away.csv: "),
+        (
+            {"path": "flight/log.csv", "lwest": 2},
+            "",
+            "",
+            "images.flight_log: unknown key lwest (did you mean 'lowest'?)",
+        ),
+        ({}, "", "", "images.flight_log: the key path is missing"),
+        ("flight/log.csv", "import csv", "import away", "importing pixmake_thermography.flight_log failed"),
+        (
+            "flight/log.csv",
+            "return make_table(",
+            "return rows.mean(",
+            "(source flight_log): cannot be used: reading failed: AttributeError",
+        ),
+        (
+            "flight/log.csv",
+            'PACKAGES = ("numpy",)',
+            'PACKAGES = ("thermolib=thermal-library",)',
+            "a.thm: is thermogram; reading it needs the package thermal-library, which ",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_source_or_format(
+    source: Any, old: str, new: str, expected: str, project: Project
+) -> None:
+    """The user's mistakes are told as those of pixmake's own; a package's with its name."""
+    thermograms(project)
+    site = project.folder / "site/pixmake_thermography"
+    copy = shutil.copytree(site, project.folder / "copy")
+    site.unlink()
+    copy.rename(site)
+    for file in site.glob("*.py"):
+        text = file.read_text()
+        file.write_text(text.replace(old, new) if old else text)
+    steps = {"measure": {"function": "scripts/analysis.py:measure"}}
+    project.configure(images={"flight_log": source}, steps=steps)
+    checked = project.pixmake("check", environment=environment(project))
+    assert checked.code == 1
+    assert expected in checked.err and "Traceback" not in checked.err, checked.err
+
+
+def test_a_faulty_format_is_in_nobodys_way(small: Project) -> None:
+    """Other images are read; check names the package."""
+    files = {"bad.py": "1 / 0\n", "odd.py": ODD}
+    install(small.folder / "site", "bad", {"formats.bad": "bad", "formats.odd": "odd"}, files)
+    checked = small.pixmake("check", environment=environment(small))
+    assert checked.code == 0, checked.err
+    told = "bad 1.0 (format bad): cannot be used: importing bad failed: ZeroDivisionError: division by zero"
+    assert told in checked.out, checked.out
+    ended = small.snakemake("results/measurements.csv", environment=environment(small))
+    assert ended.code == 0, ended.err
+    assert len(small.rows()) == 4
+
+
+ODD = """\
+NAME, SUFFIXES, SEARCHED, EXTRA, PACKAGES, SEVERAL = "odd", ("odd",), True, "", (), False
+
+
+def recognises(head, path):
+    return head.away
+
+
+def scenes(path):
+    return []
+
+
+def pixels(path, scene, level, region):
+    return None
+"""

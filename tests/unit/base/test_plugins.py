@@ -76,30 +76,30 @@ def test_a_memory_that_others_can_write_is_not_believed(folder: Path, tmp_path: 
 def test_faulty_ones_are_named_and_the_rest_is_there(folder: Path) -> None:
     """Whatever is wrong with a package: its name, what it adds, and why it cannot be used."""
     good = "def read():\n    return 1\n"
-    install(folder, "good", {"exports.good": "good"}, {"good.py": good})
-    install(folder, "ends", {"exports.ends": "ends"}, {"ends.py": "raise SystemExit('enough')"})
-    install(folder, "lacks", {"exports.lacks": "lacks"}, {"lacks.py": "x = 1"})
-    install(folder, "gone", {"exports.gone": "gone.away:Export"})
-    install(folder, "odd", {"exports.odd-name": "good"})
-    install(folder, "own", {"exports.csv": "good"})
-    install(folder, "one", {"exports.same": "good"})
-    install(folder, "two", {"exports.same": "good"})
-    assert list(plugins.usable("exports", ["csv"], ["read"])) == ["good"]
-    told = {problem.where: problem.what for problem in plugins.refused()}
+    install(folder, "good", {"formats.good": "good"}, {"good.py": good})
+    install(folder, "ends", {"formats.ends": "ends"}, {"ends.py": "raise SystemExit('enough')"})
+    install(folder, "lacks", {"formats.lacks": "lacks"}, {"lacks.py": "x = 1"})
+    install(folder, "gone", {"formats.gone": "gone.away:Export"})
+    install(folder, "odd", {"formats.odd-name": "good"})
+    install(folder, "own", {"formats.csv": "good"})
+    install(folder, "one", {"formats.same": "good"})
+    install(folder, "two", {"formats.same": "good"})
+    assert list(plugins.usable("formats", ["csv"], ["read"])) == ["good"]
+    told = {problem.where: problem.what for problem in plugins.refused().values()}
     assert told == {
-        "ends 1.0 (export ends)": "cannot be used: importing ends failed: SystemExit: enough",
-        "lacks 1.0 (export lacks)": "cannot be used: lacks has no read",
-        "gone 1.0 (export gone)": (
+        "ends 1.0 (format ends)": "cannot be used: importing ends failed: SystemExit: enough",
+        "lacks 1.0 (format lacks)": "cannot be used: lacks has no read",
+        "gone 1.0 (format gone)": (
             "cannot be used: importing gone.away:Export failed: ModuleNotFoundError: No module named 'gone'"
         ),
-        "odd 1.0 (export odd-name)": (
+        "odd 1.0 (format odd-name)": (
             "cannot be used: 'odd-name' is no name: letters, digits and _, not a digit first"
         ),
-        "own 1.0 (export csv)": "cannot be used: 'csv' is a name of pixmake's own",
-        "one 1.0 (export same)": "cannot be used: two adds one of that name, too",
-        "two 1.0 (export same)": "cannot be used: one adds one of that name, too",
+        "own 1.0 (format csv)": "cannot be used: 'csv' is a name of pixmake's own",
+        "one 1.0 (format same)": "cannot be used: two adds one of that name, too",
+        "two 1.0 (format same)": "cannot be used: one adds one of that name, too",
     }
-    assert all("pip uninstall" in problem.hint for problem in plugins.refused())
+    assert all("pip uninstall" in problem.hint for problem in plugins.refused().values())
 
 
 def test_jobs_use_copies_and_nothing_else(folder: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixmake.base.errors import PixmakeError
-from pixmake.config.images import SOURCE_KEYS, Images
+from pixmake.config.images import OWN_SOURCES, Images
 from pixmake.plan.plan import selected_table, table_problems
 from pixmake.table.groups import make_groups
 from pixmake.table.sources import SOURCES, read_images
@@ -53,7 +53,7 @@ def problems(**keys: Any) -> list[str]:
 
 def test_every_source_has_a_key() -> None:
     """The registry and the config name the same sources."""
-    assert tuple(SOURCES) == SOURCE_KEYS
+    assert tuple(SOURCES) == OWN_SOURCES
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests import omezarr
 from tests.conftest import REPOSITORY
 from tests.omeroserver import omero_server
 
-from pixmake.config.images import SOURCE_KEYS, Images
+from pixmake.config.images import OWN_SOURCES, Images
 from pixmake.plan.plan import selected_table
 from pixmake.table.groups import make_groups
 from pixmake.table.table import path_problems
@@ -70,4 +70,4 @@ def test_other_blocks_are_valid() -> None:
 def test_every_source_has_an_example() -> None:
     """A new source comes with one."""
     tried = {Images.model_validate(yaml.safe_load(text)["images"]).source for _, text in EXAMPLES.values()}
-    assert tried == set(SOURCE_KEYS)
+    assert tried == set(OWN_SOURCES)

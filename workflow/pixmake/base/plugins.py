@@ -1,4 +1,4 @@
-"""What other packages add to pixmake, by entry points: kinds of step, sources, formats, exports, views.
+"""What other packages add to pixmake, by entry points: kinds of step, sources, formats.
 
 What is installed is looked up once and remembered, as long as no folder on Python's path has changed; the
 package of an entry is imported when it is asked for. In a job's own interpreter that package need not be
@@ -31,8 +31,6 @@ GROUPS = {
     "kinds": "kind of step",
     "sources": "source",
     "formats": "format",
-    "exports": "export",
-    "page": "view of the page",
 }
 """What a package can add, by the entry points ``pixmake.<group>``, and what one is called."""
 
@@ -68,6 +66,14 @@ class PluginError(PixmakeError):
     """An installed package adds something that cannot be used."""
 
 
+@lru_cache
+def entries() -> tuple[Entry, ...]:
+    """All that packages add, usable or not."""
+    if _USED is not None:
+        return _copied(_USED) if _USED else ()
+    return tuple(_looked_up(_folders()))
+
+
 def installed(group: str) -> dict[str, Entry]:
     """What packages add to a group, by name, as far as it can have that name.
 
@@ -75,7 +81,7 @@ def installed(group: str) -> dict[str, Entry]:
     """
     found: dict[str, Entry] = {}
     twice = set()
-    for entry in _entries():
+    for entry in entries():
         if entry.group == group:
             if not entry.name.isidentifier():
                 refuse(entry, f"{entry.name!r} is no name: letters, digits and _, not a digit first")
@@ -141,9 +147,9 @@ def refuse(entry: Entry, why: str) -> Problem:
     return _REFUSED[entry]
 
 
-def refused() -> list[Problem]:
-    """What is known by now not to be usable of what is installed."""
-    return list(_REFUSED.values())
+def refused() -> Mapping[Entry, Problem]:
+    """What is known by now not to be usable of what is installed, and why."""
+    return dict(_REFUSED)
 
 
 def unknown_hint(group: str, name: str, known: Iterable[str]) -> str:
@@ -167,7 +173,7 @@ def use(folder: str) -> None:
 
 def forget() -> None:
     """Look up anew what is installed."""
-    _entries.cache_clear()
+    entries.cache_clear()
     _REFUSED.clear()
     for clear in _FORGETS:
         clear()
@@ -192,9 +198,8 @@ def leave_copies(names: Iterable[str]) -> str:
         The folder, named by its content; empty if there is nothing to copy.
     """
     kinds, formats = installed("kinds"), installed("formats")
-    entries = [*(kinds[name] for name in sorted(set(names) & kinds.keys())), *formats.values()]
     listed = []
-    for entry in entries:
+    for entry in (*(kinds[name] for name in sorted(set(names) & kinds.keys())), *formats.values()):
         with suppress(PluginError):
             listed.append(_in_jobs(entry))
     if not listed:
@@ -242,13 +247,6 @@ def _imported(value: str) -> Any:
     for name in filter(None, names.strip().split(".")):
         found = getattr(found, name)
     return found
-
-
-@lru_cache
-def _entries() -> tuple[Entry, ...]:
-    if _USED is not None:
-        return _copied(_USED) if _USED else ()
-    return tuple(_looked_up(_folders()))
 
 
 def _copied(folder: str) -> tuple[Entry, ...]:

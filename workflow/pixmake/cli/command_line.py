@@ -11,7 +11,8 @@ from pixmake.base.files import NO_ROOM
 from pixmake.base.installed import VERSION
 from pixmake.base.operating_system import ANYWHERE, unfit
 from pixmake.base.owner import end_with_owner
-from pixmake.cli.commands import add_commands
+from pixmake.base.plugins import entries
+from pixmake.cli.commands import HOMES, add_commands
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -54,13 +55,20 @@ def main(words: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _epilog() -> str:
+    """What stands below the commands: what installed packages add, too."""
+    same = "In a project, `snakemake --cores N` does the same as `pixmake run --cores N`."
+    added = "; ".join(dict.fromkeys(map(str, entries())))
+    return f"{same} Installed: {added}." if added else same
+
+
 def _parser(word: str) -> argparse.ArgumentParser:
     """The parser of the command that ``word`` names; if it names none, that of all commands."""
     parser = argparse.ArgumentParser(
         prog="pixmake",
         description="Runs an image analysis over many images with Snakemake: one rule an image, "
         "one table at the end. A project is a folder with config/config.yaml.",
-        epilog="In a project, `snakemake --cores N` does the same as `pixmake run --cores N`.",
+        epilog=_epilog() if word not in HOMES else None,
     )
     parser.add_argument("--version", action="version", version=f"pixmake {VERSION}")
     add_commands(parser.add_subparsers(metavar="COMMAND", required=True), word)

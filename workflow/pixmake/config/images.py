@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     Field,
+    create_model,
     field_validator,
     model_validator,
 )
 
+from pixmake.base import plugins
 from pixmake.base.filename_terms import name_parser
 from pixmake.base.query import parse_query
+from pixmake.config.added_sources import KeysOf
 from pixmake.config.base_model import Model
 from pixmake.config.checkpoint import Checkpoint
 from pixmake.images.axes import NAMED
-from pixmake.images.formats import SEARCHED
+from pixmake.images.formats import searched
 
-FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *SEARCHED)
+FORMATS = ("bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *searched())
 """Suffixes of image files that a folder is searched for."""
 
 Scalar = str | int | float | bool | datetime.datetime | datetime.date | None
@@ -399,8 +402,21 @@ class Images(Model):
         return next(name for name in SOURCE_KEYS if getattr(self, name) is not None)
 
 
-SOURCE_KEYS = ("table", "directory", "lemnatec", "phenodata", "zarr", "omero")
-"""The keys of `Images` of which exactly one is given; each is a module of `pixmake.table.sources`."""
+OWN_SOURCES = ("table", "directory", "lemnatec", "phenodata", "zarr", "omero")
+"""The sources that come with pixmake; each is a module of `pixmake.table.sources`."""
+
+ADDED_SOURCES: Mapping[str, plugins.Entry] = plugins.free("sources", Images.model_fields)
+"""Those that installed packages add, by their keys."""
+
+SOURCE_KEYS = (*OWN_SOURCES, *ADDED_SOURCES)
+"""The keys of `Images` of which exactly one is given."""
+
+if not TYPE_CHECKING and ADDED_SOURCES:
+    _fields = {
+        name: (Annotated[Any, KeysOf(entry)], Field(None, description=f"Source that {entry.package} adds."))
+        for name, entry in ADDED_SOURCES.items()
+    }
+    Images = create_model("Images", __base__=Images, __module__=__name__, __doc__=Images.__doc__, **_fields)
 
 
 def image_inconsistencies(images: Images) -> Iterator[tuple[str, str, str]]:

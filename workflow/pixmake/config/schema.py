@@ -6,13 +6,15 @@ import json
 import sys
 from pathlib import Path
 
+from pixmake.base import plugins
 from pixmake.base.files import written_whole
 from pixmake.base.installed import WORKFLOW
-from pixmake.config.models import Config
 
 
 def config_schema() -> str:
-    """The JSON Schema of ``config.yaml`` as text."""
+    """The JSON Schema of ``config.yaml`` as text, with what installed packages add."""
+    from pixmake.config.models import Config
+
     schema = Config.model_json_schema()
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -20,6 +22,7 @@ def config_schema() -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the schema, or with ``--check`` say whether the written one is up to date."""
+    plugins.use("")  # what is written comes with pixmake, and is of pixmake alone
     path = Path(WORKFLOW) / "schemas" / "config.schema.json"
     current = path.read_text(encoding="utf-8") if path.exists() else ""
     if current == config_schema():

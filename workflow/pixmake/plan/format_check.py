@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pixmake.base.errors import MissingExtraError, PixmakeError, Problem
+from pixmake.base.errors import MissingExtraError, MissingPackageError, PixmakeError, Problem
 from pixmake.images import formats
 from pixmake.images.axes import is_zarr
 from pixmake.images.formats import signs
@@ -61,8 +61,13 @@ def unread_formats(paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
         if found is not None:
             try:
                 formats.require(found, path)
-            except MissingExtraError as error:
-                way = f"pip install 'pixmake[{found.EXTRA}]', or ask for `path`"
+            except (MissingExtraError, MissingPackageError) as error:
+                packages = (
+                    f"'pixmake[{found.EXTRA}]'"
+                    if found.EXTRA
+                    else " ".join(each.rpartition("=")[2] for each in found.PACKAGES)
+                )
+                way = f"pip install {packages}, or ask for `path`"
                 yield path, str(error).removeprefix(f"{path}: "), f"is {found.NAME}: {way}"
         elif head and signs.name_of(head) not in signs.IMAGES:
             why = formats.unknown(path, head).removeprefix(f"{path}: ")

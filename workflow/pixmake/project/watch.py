@@ -23,7 +23,7 @@ from pixmake.project.folder import unlock
 from pixmake.rules import attached
 from pixmake.rules.lock import is_running
 from pixmake.table.arrivals import ENVIRONMENT, Arrivals, look, write_arrived
-from pixmake.table.sources import SOURCES
+from pixmake.table.sources import read_source
 from pixmake.table.table import PATH, located
 
 ARRIVED = ".snakemake/pixmake/arrived.json"
@@ -117,7 +117,7 @@ def _finish(arrived: list[str], paths: list[str], runs: _Runs) -> int:
 
 def _expected(images: Images) -> tuple[str, list[str], str]:
     """What the source says, in short, the files that it names, and the file that says so, if it is one."""
-    table = SOURCES[images.source](images)
+    table = read_source(images)
     paths = [located(path, table.root) for path in table.cells[PATH] if path is not None]
     source = images.table.path if images.table is not None else ""
     return str(table.frame.to_csv()), list(dict.fromkeys(paths)), source

@@ -13,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import methodcaller
 from pathlib import Path
 from typing import Any, TypeVar
@@ -150,10 +151,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         if sent is not None:
             return make_plan(sent)
         known = cores if cores is not None and cores < sys.maxsize else None
-        plan = plan_project(config, files)
-        problems = fitting_problems(plan, SOME)
-        if problems:
-            raise PixmakeError(problems)
+        plan = plan_project(config, files, partial(fitting_problems, most=SOME))
         return sliced(replace(_with_programs(plan), cores=known))
     except PixmakeError as error:
         print(f"pixmake: {error}", file=sys.stderr)
@@ -378,32 +376,33 @@ def stage_package() -> str:
 def batches_of(plan: Plan, planned: PlannedStep) -> str:
     """Write which images one start of the step's program works on, if it is one that takes long to start.
 
-    Any of their jobs does the work for all: see `pixmake.job.runners.ilastik`. So what a batch holds decides
+    Any of their jobs does the work for all: see `pixmake.job.runners.starts`. So what a batch holds decides
     no result, and a new image runs nothing again. A cluster node has the images of its own cluster job.
 
     Returns
     -------
     str
-        The file with the batches as JSON: of each image its path, its part and the version of an object.
+        The file with the batches as JSON: lists of jobs, as `pixmake.job.runners.starts` takes them.
     """
     step = planned.step
     if not shares_starts(step.kind) or step.images_per_start == 1:
         return ""
-    images = [
-        [path, dict(part), version]
-        for each, job in plan.jobs()
-        if each.name == planned.name
-        for path, part, version in zip(
-            job.images, job.task.parts or ({},), job.task.versions or ("",), strict=True
-        )
-    ]
-    batches = [images[at : at + step.images_per_start] for at in range(0, len(images), step.images_per_start)]
+    jobs = [_in_batch(job) for each, job in plan.jobs() if each.name == planned.name]
+    batches = [jobs[at : at + step.images_per_start] for at in range(0, len(jobs), step.images_per_start)]
     if not batches:
         return ""
     text = one_line(batches)
     path = Path(MEMBERS) / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
     _written(path, text)
     return str(path)
+
+
+def _in_batch(job: Job) -> dict[str, Any]:
+    """What a start is told of one of the jobs that it works for; see `pixmake.job.runners.starts`."""
+    task, count = job.task, len(job.images)
+    parts, versions = task.parts or ({},) * count, task.versions or ("",) * count
+    images = [[path, dict(part), said] for path, part, said in zip(job.images, parts, versions, strict=True)]
+    return {"id": task.id, "names": list(task.names), "metadata": task.metadata, "images": images}
 
 
 def runs(plan: Plan) -> dict[str, Callable[[Any, Any], str]]:
@@ -590,7 +589,7 @@ def collected(plan: Plan) -> list[Collected]:
 
 def tell_notes(plan: Plan) -> None:
     """Say at a run's start what was left out of it, a line for each reason."""
-    for line in counted_notes(plan.notes):
+    for line in (*counted_notes(plan.notes), *plugins.refused().values()):
         print(f"pixmake: {line}", file=sys.stderr)
 
 

@@ -28,6 +28,7 @@ HOMES = {
     "diff": "diff",
     "crate": "crate",
     "export": "export",
+    "plugins": "plugins",
     "try": "try_",
     "tune": "tune",
     "train": "train",

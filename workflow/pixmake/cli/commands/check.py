@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.errors import Problem
 from pixmake.cli.commands.options import Commands, add_command
 
 if TYPE_CHECKING:
@@ -33,13 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
     from pixmake.plan.format_check import image_problems
     from pixmake.plan.own_readers import misread
     from pixmake.plan.plan import plan_project
+    from pixmake.project.installed_plugins import look_at_plugins
     from pixmake.table.table import Note, counted_notes
 
-    plan = plan_project(read_config(arguments.config), [arguments.config])
     unread: list[Note] = []
-    problems = image_problems(plan, unread)
-    if problems:
-        raise PixmakeError(problems)
+    look = partial(image_problems, notes=unread)
+    plan = plan_project(read_config(arguments.config), [arguments.config], look)
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
@@ -49,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in (*counted_notes([*plan.notes, *unread]), *told(broken_results(plan, ()))):
         print(f"  {line}", flush=True)
+    for _, problem in look_at_plugins():
+        if problem is not None:
+            print(f"  {problem}", flush=True)
     wrong = misread(plan.config, plan.groups)
     if wrong is not None:
         print(f"  {wrong}", flush=True)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pixmake.base.errors import MissingExtraError, PixmakeError
+from pixmake.base import plugins
+from pixmake.base.errors import MissingExtraError, MissingPackageError, PixmakeError
 from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
 from pixmake.images.formats import (
     avif,
@@ -34,7 +37,7 @@ from pixmake.images.formats import (
     signs,
     slides,
 )
-from pixmake.images.formats.shape import HEAD, FileFormat, Scene
+from pixmake.images.formats.shape import HEAD, NEEDED, FileFormat, Scene
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -59,22 +62,42 @@ _MODULES: tuple[FileFormat, ...] = (
 )
 
 FORMATS: Mapping[str, FileFormat] = {module.NAME: module for module in _MODULES}
-"""By what each is called, in the order in which a file is shown to them."""
+"""Those that come with pixmake, by what each is called; see `known`."""
 
 SLIDES = ("svs", "ndpi")
 """Suffixes of slides that are TIFFs: `pixmake.images.tiff` reads them."""
 
-SEARCHED = (
-    *sorted(suffix for each in FORMATS.values() if each.SEARCHED for suffix in each.SUFFIXES),
-    *SLIDES,
-)
-"""The suffixes that a folder is searched for: those of files that are images and nothing else."""
-
-_SEVERAL = {suffix for each in FORMATS.values() if each.SEVERAL for suffix in each.SUFFIXES}
-_SINGLE = {suffix for each in FORMATS.values() if not each.SEVERAL for suffix in each.SUFFIXES}
 _PLAIN = {"bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *SLIDES}
 
+SMALL = 1 << 16
+"""Bytes of a file that is read as a whole before it is known what it is."""
+
 _INSIDE = re.compile(r"^(.+?\.(?:h5|hdf5|hdf|he5))/(.+)$", re.IGNORECASE)
+
+
+@lru_cache
+def known() -> Mapping[str, FileFormat]:
+    """All formats by what each is called, in the order in which a file is shown to them.
+
+    What installed packages add (``pixmake.formats``) comes behind pixmake's own, but for the one that takes
+    whatever is left.
+    """
+    found = {name: each for name, each in FORMATS.items() if each is not bioio}
+    for name, each in plugins.usable("formats", (), NEEDED).items():
+        if each.NAME in FORMATS or each.NAME in found:
+            plugins.refuse(plugins.installed("formats")[name], f"there is a format {each.NAME!r} already")
+        else:
+            found[each.NAME] = each
+    return {**found, bioio.NAME: bioio}
+
+
+plugins.when_forgotten(known.cache_clear)
+
+
+def searched() -> tuple[str, ...]:
+    """The suffixes that a folder is searched for: those of files that are images and nothing else."""
+    found = {suffix for each in known().values() if each.SEARCHED for suffix in each.SUFFIXES}
+    return (*sorted(found), *SLIDES)
 
 
 class Place(NamedTuple):
@@ -93,22 +116,38 @@ def place_of(path: str) -> Place:
     >>> place_of("plates/a.h5/volumes/raw"), place_of("a.czi")
     (Place(file='plates/a.h5', inside='volumes/raw'), Place(file='a.czi', inside=''))
     """
-    found = _INSIDE.match(path) if ".h" in path.lower() else None
+    found = _INSIDE.match(path) if may_go_on(path) else None
     return Place(found[1], found[2]) if found else Place(path)
 
 
+def may_go_on(path: str) -> bool:
+    """Whether a path, or one of several in one text, may go on inside of a file: most do not."""
+    return ".h" in path or ".H" in path
+
+
 def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
-    """The format of a file here, by its first bytes; nothing if it is none of `FORMATS`."""
+    """The format of a file here, by its first bytes; nothing if it is none of `known`."""
     file = place_of(path).file
     head = first_bytes(file) if head is None else head
-    return next((each for each in FORMATS.values() if head and each.recognises(head, file)), None)
+    return next((each for each in known().values() if head and _recognises(each, head, file)), None)
+
+
+def _recognises(each: FileFormat, head: bytes, file: str) -> bool:
+    """Whether a format says that a file is of it; where one that a package adds fails at that, it is not."""
+    try:
+        return each.recognises(head, file)
+    except Exception:
+        if FORMATS.get(each.NAME) is each:
+            raise
+        return False
 
 
 def may_hold_several(path: str) -> bool:
     """Whether a file may hold several images: by its suffix, or if nobody knows that, by its first bytes."""
     suffix = place_of(path).file.rpartition(".")[2].lower()
-    if suffix in _SEVERAL or suffix in _SINGLE or suffix in _PLAIN:
-        return suffix in _SEVERAL
+    told = [each.SEVERAL for each in known().values() if suffix in each.SUFFIXES]
+    if told or suffix in _PLAIN:
+        return any(told)
     found = recognised(path)
     return found is not None and found.SEVERAL
 
@@ -122,6 +161,17 @@ def first_bytes(path: str, count: int = HEAD) -> bytes:
         return b""
 
 
+def start_of(path: str) -> tuple[bytes, bool]:
+    """The first bytes of a file, and whether they are all of it: a small one is opened and read but once."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(size if size <= SMALL else HEAD)
+            return head, len(head) == size
+    except (OSError, ValueError):
+        return b"", False
+
+
 def is_installed(found: FileFormat) -> bool:
     """Whether the library that reads a format is there."""
     return not _lacking(found)
@@ -132,12 +182,14 @@ def require(found: FileFormat, path: str) -> None:
 
     Raises
     ------
-    MissingExtraError
-        It is not; the message says what the file is, what reads it, and what to do without.
+    MissingExtraError, MissingPackageError
+        It is not; the message says what the file is, what reads it, and in which Python that is missing.
     """
     lacking = _lacking(found)
     if lacking:
         what = f"{path}: is {found.NAME}; reading it"
+        if not found.EXTRA:
+            raise MissingPackageError(what, lacking[0])
         raise MissingExtraError(what, lacking[0], found.EXTRA, f"or {WITHOUT}")
 
 

@@ -55,7 +55,7 @@ class FileFormat(Protocol):
 
     @property
     def EXTRA(self) -> str:
-        """The extra of pixmake that reads it; empty if none is needed."""
+        """The extra of pixmake that reads it; empty if none is needed, or another package adds the format."""
 
     @property
     def PACKAGES(self) -> Sequence[str]:
@@ -77,6 +77,12 @@ class FileFormat(Protocol):
         The file is opened for it and closed again: a handle crosses no fork and serves no second thread.
         """
 
+
+NEEDED = (
+    *("NAME", "SUFFIXES", "SEARCHED", "EXTRA", "PACKAGES", "SEVERAL"),
+    *("recognises", "scenes", "pixels"),
+)
+"""The names that each has."""
 
 HEAD = 512
 """The first bytes of a file, by which its format is recognised."""

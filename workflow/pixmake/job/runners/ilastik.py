@@ -34,11 +34,12 @@ from pixmake.images.zarr_paths import metadata_file
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.classified import leave
 from pixmake.job.runners.programs import CommandError, last_words
+from pixmake.job.runners.starts import Store, share, store_of
 
 PRELOAD = ("numpy", "cv2", "h5py", "pixmake.classifier.objects")
 
-FOLDER = ".starts"
-"""The folder below ``results`` with what ilastik said of each image."""
+SUFFIX = ".npz"
+"""Of the files with what ilastik said of each image."""
 
 DATASET = "exported_data"
 """What ilastik calls the result in the HDF5 file that it writes."""
@@ -75,12 +76,16 @@ def run(call: Call) -> Outcome:
     (path,), (part,) = call.images, call.parts
     image = _image(work, path, part, dict(zip(call.images, call.task.versions, strict=False)).get(path, ""))
     if call.limits.batches:
-        store = Path(call.record).parent.parent / FOLDER / call.task.step
-        store.mkdir(parents=True, exist_ok=True)
-        starts = _share(call, image, store)
+        store = store_of(call, SUFFIX)
+
+        def item(job: Mapping[str, Any]) -> Image:
+            return _image(work, *job["images"][0])
+
+        starts = share(call, store, image, item, lambda images: _work_on(call, images, store))
         found = _taken(store, image)
     else:
-        with _folder(call) as store:
+        with _folder(call) as folder:
+            store = Store(folder, SUFFIX)
             starts = _work_on(call, [image], store)
             found = _taken(store, image)
     labels = found["labels"]
@@ -91,61 +96,7 @@ def run(call: Call) -> Outcome:
     return replace(left, run={"starts": starts})
 
 
-def _share(call: Call, image: Image, store: Path) -> int:
-    """Have ilastik work on the batch of an image, unless another job is at it; then on another batch.
-
-    So all jobs that run side by side have work, until there is none that nobody is at.
-
-    Returns
-    -------
-    int
-        How often this job has started ilastik.
-    """
-    batches = json.loads(Path(call.limits.batches).read_bytes())
-    own = next(
-        (
-            number
-            for number, batch in enumerate(batches)
-            if [image.path, image.part] in (i[:2] for i in batch)
-        ),
-        None,
-    )
-    if own is None:
-        return _work_on(call, [image], store)
-    starts, name = 0, Path(call.limits.batches).stem
-    while not _is_settled(store, image):
-        others = (*range(own + 1, len(batches)), *range(own))
-        for number, wait in ((own, False), *((other, False) for other in others), (own, True)):
-            over = store / f"{name}.{number}.over"
-            if number != own and over.exists():
-                continue  # without a look at all of its images
-            with _alone(store / f"{name}.{number}.lock", wait=wait) as at_it:
-                known = [_image(call.task.work, *each) for each in (batches[number] if at_it else ())]
-                left = {each.key: each for each in known if not _is_settled(store, each)}
-                if left:
-                    starts += _work_on(call, list(left.values()), store)
-                if known:
-                    over.touch()
-                if left:
-                    break
-    return starts
-
-
-@contextmanager
-def _alone(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Whether no other job is at something; it stays so as long as the block lasts, or this process."""
-    import fcntl
-
-    with open(path, "a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-
-
-def _work_on(call: Call, images: Sequence[Image], store: Path) -> int:
+def _work_on(call: Call, images: Sequence[Image], store: Store) -> int:
     """Have ilastik work on images, and store what it says of each, or why it says nothing.
 
     ilastik goes through its images in order and ends at the first that it cannot do. What it was writing
@@ -162,36 +113,36 @@ def _work_on(call: Call, images: Sequence[Image], store: Path) -> int:
         batch, axes = queue.pop(0)
         if in_vain == IN_VAIN:
             for image in batch:
-                _note(store, image, said)
+                store.note(image.key, said)
             continue
         starts += 1
         with _folder(call) as folder:
             made, said = _ilastik(call, batch, axes, folder)
             trusted = made if not said else made[:-1]
             for image in trusted:
-                _store(_result(store, image), _made(folder, batch.index(image)), call.task.work)
+                _store(store.result(image.key), _made(folder, batch.index(image)), call.task.work)
         rest = [image for image in batch if image not in trusted]
         in_vain = 0 if made else in_vain + 1
         if not said:
             for image in rest:
-                _note(store, image, "ilastik ended well, and wrote nothing for this image")
+                store.note(image.key, "ilastik ended well, and wrote nothing for this image")
         elif len(batch) == 1 or not made:
-            _note(store, rest[0], said)
+            store.note(rest[0].key, said)
             queue[:0] = [(rest[1:], axes)] if rest[1:] else []
         else:
             queue[:0] = [(part, axes) for part in (rest[:1], rest[1:]) if part]
     return starts
 
 
-def _batches(call: Call, images: Sequence[Image], store: Path) -> Iterator[tuple[list[Image], str]]:
+def _batches(call: Call, images: Sequence[Image], store: Store) -> Iterator[tuple[list[Image], str]]:
     """The images that can be read at all, by the axes of which ilastik must be told."""
     by_axes: dict[str, list[Image]] = {}
     for image in images:
-        _reason(store, image).unlink(missing_ok=True)
+        store.reason(image.key).unlink(missing_ok=True)
         try:
             axes = _axes_to_tell(image, call.task.work.get("axes"))
         except (ImageError, OSError, remote.RemoteError) as error:
-            _note(store, image, str(error))
+            store.note(image.key, str(error))
         else:
             by_axes.setdefault(axes, []).append(image)
     for axes, found in by_axes.items():
@@ -366,7 +317,7 @@ def _store(path: Path, made: Path, work: Mapping[str, Any]) -> None:
         np.savez_compressed(temporary, **stored)
 
 
-def _taken(store: Path, image: Image) -> dict[str, Any]:
+def _taken(store: Store, image: Image) -> dict[str, Any]:
     """What is stored of an image.
 
     Raises
@@ -376,29 +327,10 @@ def _taken(store: Path, image: Image) -> dict[str, Any]:
     """
     import numpy as np
 
-    if not _result(store, image).exists():
-        reason = _reason(store, image)
-        why = reason.read_text(encoding="utf-8")
-        reason.unlink()
-        raise CommandError(why)
-    with np.load(_result(store, image), allow_pickle=False) as content:
+    if not store.result(image.key).exists():
+        raise CommandError(store.taken_reason(image.key))
+    with np.load(store.result(image.key), allow_pickle=False) as content:
         return dict(content)
-
-
-def _is_settled(store: Path, image: Image) -> bool:
-    return _result(store, image).exists() or _reason(store, image).exists()
-
-
-def _note(store: Path, image: Image, why: str) -> None:
-    _reason(store, image).write_text(why, encoding="utf-8")
-
-
-def _result(store: Path, image: Image) -> Path:
-    return store / f"{image.key}.npz"
-
-
-def _reason(store: Path, image: Image) -> Path:
-    return store / f"{image.key}.failed"
 
 
 def _image(work: Mapping[str, Any], path: str, part: Part, version: str) -> Image:

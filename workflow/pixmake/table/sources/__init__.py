@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pixmake.config.images import Images
+from pixmake.base import plugins
+from pixmake.base.errors import PixmakeError
+from pixmake.config.added_sources import NEEDED
+from pixmake.config.images import ADDED_SOURCES, Images
 from pixmake.table.arrivals import only_arrived
 from pixmake.table.column_types import with_types
 from pixmake.table.exif import with_exif
@@ -25,7 +28,30 @@ SOURCES: dict[str, Callable[[Images], Table]] = {
     "zarr": zarr_source.read,
     "omero": omero.read,
 }
-"""By the key of `Images` that names it; a new source is a module, a line here and a key there."""
+"""Those that come with pixmake, by the key of `Images` that names them; see `read_source`."""
+
+
+def read_source(images: Images) -> Table:
+    """Read the table of images as the source has it.
+
+    Raises
+    ------
+    PixmakeError
+        With everything that is wrong with it, or with the package that adds the source.
+    """
+    if images.source in SOURCES:
+        return SOURCES[images.source](images)
+    entry = ADDED_SOURCES[images.source]
+    try:
+        table = plugins.load(entry, NEEDED).read(getattr(images, images.source))
+    except (PixmakeError, MemoryError):
+        raise
+    except Exception as error:
+        told = f"reading failed: {type(error).__name__}: {error}".rstrip(": ")
+        raise plugins.PluginError([plugins.refuse(entry, told)]) from error
+    if not isinstance(table, Table):
+        raise plugins.PluginError([plugins.refuse(entry, f"read gave a {type(table).__name__} and no Table")])
+    return table
 
 
 def read_images(images: Images) -> Table:
@@ -36,7 +62,7 @@ def read_images(images: Images) -> Table:
     PixmakeError
         With everything that is wrong with it.
     """
-    table = only_arrived(with_mended_paths(SOURCES[images.source](images)))
+    table = only_arrived(with_mended_paths(read_source(images)))
     if images.directory is not None:
         table = with_file_images(table, images.directory)
     for join in images.join:

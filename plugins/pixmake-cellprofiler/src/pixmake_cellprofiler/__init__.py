@@ -1,0 +1,1 @@
+"""Steps of pixmake that run a CellProfiler pipeline."""

@@ -1,0 +1,1 @@
+"""Thermograms and flight logs of drones, for pixmake."""
