@@ -13,6 +13,7 @@ SCRIPTS = (
     "pool",
     "rivals",
     "interruption",
+    "models",
     "scale",
     "dryrun",
     "sources",

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 
 from pixmake.base.errors import PixmakeError, Problem, listed
 from pixmake.config.models import parse_config
+from pixmake.plan.format_check import image_problems
 from pixmake.plan.plan import plan_project
 
 ANALYSIS = "def measure(image, *, gain=1):\n    return {}\n\n\ndef masked(image, mask):\n    return {}\n"
@@ -162,3 +165,23 @@ def test_names_of_rules(here: Path) -> None:
         "results": "out/",
     }
     assert plan_project(content, []).config.results == "out"
+
+
+def test_wrong_axes_are_told_with_all_else(here: Path) -> None:
+    """Images are looked at though steps, keys and rows have mistakes; what is not there is told once."""
+    tifffile.imwrite("stack.tif", np.zeros((3, 4, 5), np.uint8), photometric="minisblack")
+    Path("rows.csv").write_text("path,camera\nstack.tif,VIS\ngone.tif,VIS\n")
+    content = {
+        "images": {"table": "rows.csv"},
+        "steps": {
+            "flat": {"function": "a.py:measure", "axes": "yx"},
+            "wrong": {"function": "a.py:nofunction"},
+            "key": {"function": "a.py:measure", "tretries": 1},
+        },
+    }
+    with pytest.raises(PixmakeError) as raised:
+        plan_project(content, ["config.yaml"], image_problems)
+    text = str(raised.value)
+    for word in ("stack.tif has axes", "gone.tif: there is no such file", "nofunction", "tretries"):
+        assert sum(word in line for line in text.splitlines()) == 1, (word, text)
+    assert text.startswith("4 problems"), text

@@ -125,3 +125,45 @@ def test_the_page_asks_for_nothing_from_outside(tmp_path: Path) -> None:
     page, _ = page_of(tmp_path, [Record("a", "s", "ok", {}, {"x": {"value": 1}})])
     page = re.sub(r"(?s)<script[^>]*>.*?</script>", lambda each: each[0].partition(">")[0], page)
     assert re.findall(r'(?:src|href)="(?!data:|#)[^"]*"|@import|url\((?!["\']?data:|#)', page) == []
+
+
+def test_levels(tmp_path: Path) -> None:
+    """What a step with `per` measures is a level of its own; the page opens where values are."""
+    draw(tmp_path / "a.png", np.full((30, 40, 3), 90, np.uint8))
+    images = [
+        Record(
+            f"i{n}", "split", "ok", {"plant": f"P{n // 2}", "day": n % 2}, images=[str(tmp_path / "a.png")]
+        )
+        for n in range(4)
+    ]
+    plants = [
+        Record("P0", "rate", "ok", {"plant": "P0"}, {"rate": {"value": 0.5}}),
+        Record("P1", "rate", "failed", {"plant": "P1"}, error=Failure("ValueError", "too few")),
+    ]
+    steps = {"rate": {"per": "plant"}, "split": {}}
+    _, data = page_of(tmp_path, [*images, *plants], steps=steps, over_several=["rate"])
+    first, second = data["levels"]
+    assert (first["nouns"], second["nouns"], data["first"]) == ("images", "plants", 1)
+    assert second["members"] == [[0, 1], [2, 3]]
+    assert second["shown"] == ["i0", "i2"]
+    assert [name for name, _ in second["files"][1]] == ["i2", "i3"]
+    assert (second["states"], data["failures"][0]["level"]) == (["done", "failed"], 1)
+
+
+@pytest.mark.parametrize(
+    ("times", "unit", "hours"),
+    [
+        (["2024-01-02T10:00:00", "2024-01-02T12:00:00"], "", [10, 12]),
+        (["2024-01-02T10:00:00+02:00", "2024-01-02T12:00:00+02:00"], "UTC+02:00", [10, 12]),
+        (["2024-01-02T10:00:00Z", "2024-01-02T12:00:00Z"], "UTC", [10, 12]),
+        (["2024-03-31T10:00:00+01:00", "2024-03-31T12:00:00+02:00"], "UTC", [9, 10]),
+        (["2024-01-02", "2024-01-03"], "", [0, 0]),
+    ],
+)
+def test_times_have_their_zone(tmp_path: Path, times: list[str], unit: str, hours: list[int]) -> None:
+    """Times stand as they were written, with their zone; those of several zones are in UTC."""
+    records = [Record(f"i{n}", "s", "ok", {"timestamp": time}) for n, time in enumerate(times)]
+    _, data = page_of(tmp_path, records)
+    [column] = data["columns"]
+    assert column["unit"] == unit
+    assert [value / 3_600_000 % 24 for value in column["values"]] == hours

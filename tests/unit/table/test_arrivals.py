@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pixmake.job.record import Failure, Record, note_failure, write_record
+from pixmake.plan.plan import plan_project
 from pixmake.progress.status import ASKED
 from pixmake.table.arrivals import (
     ENVIRONMENT,
@@ -75,6 +76,21 @@ def test_only_what_has_arrived_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = only_arrived(table)
     assert kept.frame["path"].tolist() == paths[1:]
     assert np.array_equal(kept.frame["plant"], [2, 3])
+    assert [(note.path, note.where, note.left_out) for note in kept.notes] == [
+        ("in/a.png", "t.csv, row 2", True)
+    ]
+
+
+def test_rows_that_wait_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows of the source add up while some of their files are still to come."""
+    Path("in").mkdir()
+    Path("in/a.png").touch()
+    Path("t.csv").write_text("path\nin/a.png\nin/b.png\n")
+    Path("a.py").write_text("def f(image):\n    return {}\n")
+    write_arrived("list.json", ["in/a.png"], again=False)
+    monkeypatch.setenv(ENVIRONMENT, "list.json")
+    plan = plan_project({"images": {"table": "t.csv"}, "steps": {"s": {"function": "a.py:f"}}}, [])
+    assert str(plan.rows) == "2 rows = 1 in images + 1 left out (1 × not here yet, or not whole)"
 
 
 def test_batches_leave_failed_images_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,24 @@ def test_query(query: str, rows: str) -> None:
     assert "".join(found.cells["path"]) == rows
 
 
+@pytest.mark.parametrize(
+    "condition", ["x == 90", "90 == x", "x != 90", "x in [45, 90]", "not (x not in [90])"]
+)
+def test_a_query_tells_of_cells_that_it_passes_over(condition: str) -> None:
+    """As `where` does: cells that people would read as the number, and cells of other texts that it finds."""
+    found = select_rows(table(["090", "top", "90", "90.0"]), Select(query=condition))
+    assert counted_notes(found.notes) == [
+        f"1 × x is a text here, and another value for `query {condition}`: '090' "
+        "(first: t.csv, row 2; write such a value in quotes)",
+        f"`query {condition}` compares numbers, and finds cells of other texts: '90.0' {UNLIKE}",
+    ]
+
+
+@pytest.mark.parametrize(("condition", "cell"), [('x == "90"', "090"), ("x > 5", "6"), ("x == -1.5", "-1.5")])
+def test_a_query_without_doubt_tells_nothing(condition: str, cell: str) -> None:
+    assert not select_rows(table([cell, "90"]), Select(query=condition)).notes
+
+
 ODD = st.one_of(
     st.from_regex(r"[+-]?0{0,2}[0-9]{1,3}([.,][0-9]{1,3})?", fullmatch=True),
     st.sampled_from(["", " ", "n.a.", "1e-3", "P1", "12 cm", "٣"]),

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from pixmake.base.errors import PixmakeError
 from pixmake.base.values import typed_cell
 from pixmake.config.models import Images
+from pixmake.images.formats import place_of
 from pixmake.plan.plan import selected_table
 from pixmake.table.files import sniffed
 from pixmake.table.groups import Group, make_groups
-from pixmake.table.table import path_problems
+from pixmake.table.table import located, make_table, path_problems
 
 
 def images(tmp_path: Path, text: str | bytes, **keys: Any) -> Images:
@@ -258,3 +259,38 @@ def test_sniffing_prefers_the_header(tmp_path: Path) -> None:
     """Delimiters in cells do not count, those of the header do."""
     assert sniffed("path;note\na,b,c,d;x\n") == ";"
     assert sniffed("path\n") == ","
+
+
+ODD_PATHS = [
+    "a.png",
+    "day1/a.png",
+    "a",
+    "./a.png",
+    "day1//a.png",
+    "day1/../a.png",
+    "/data/a.png",
+    "a.png/",
+    "..",
+    "a.",
+]
+ODD_PATHS += [
+    ".a.png",
+    "a\nb.png",
+    "day1/.a.png",
+    "c:/a.png",
+    "s3://bucket/a.png",
+    "p.zarr/0",
+    "m.h5/raw",
+    "M.H5",
+    "",
+]
+
+
+@pytest.mark.parametrize("root", [".", "data", "data/", "/data", "s3://bucket/data", "p.zarr"])
+def test_paths_are_the_same_looked_at_one_by_one_and_all_at_once(root: str) -> None:
+    paths = [path for path in ODD_PATHS if path]
+    for some in (paths, *([path, "other.png"] for path in paths), [None, "a.png"]):
+        table = make_table({"path": some}, range(1, len(some) + 1), "images.csv", root)
+        wanted = [None if path is None else located(path, root) for path in some]
+        assert table.located == wanted
+        assert table.files == [None if path is None else place_of(path).file for path in wanted]

@@ -260,11 +260,7 @@ class Project:
         PixmakeError
             With all that is wrong with them.
         """
-        plan = self._plan()
-        with _inside(self.folder):
-            problems = image_problems(plan)
-        if problems:
-            raise PixmakeError(problems)
+        self._plan(image_problems)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -328,10 +324,10 @@ class Project:
             options += ["--cores", str(cores)]
         return Run(plan, self.folder, options, settings)
 
-    def _plan(self) -> Plan:
+    def _plan(self, look: Callable[[Plan], Iterable[Problem]] | None = None) -> Plan:
         content = self._content(DRAFT, f"{DRAFT}/scripts")
         with _inside(self.folder):
-            return plan_project(content, [] if self.config is None else [self.config])
+            return plan_project(content, [] if self.config is None else [self.config], look)
 
     def _content(self, place: str, scripts: str) -> dict[str, Any]:
         """What config.yaml says, or would say, with what a `ParallelConfig` around this adds."""

@@ -9,6 +9,7 @@ import unicodedata
 LONGEST = 120
 """Characters of an id, so that ``<id>.<file>.<suffix>`` stays below the 255 bytes of a file name."""
 
+_SAFE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _NO_RULE = re.compile(r"[^A-Za-z0-9_]")
 
@@ -35,6 +36,9 @@ def safe_id(text: str) -> str:
     >>> safe_id("größe {1}")
     'grosse_1_7c2d69'
     """
+    flat = text.replace("/", "_")
+    if len(flat) <= LONGEST and _SAFE.fullmatch(flat):
+        return flat
     plain = text
     if not text.isascii():
         plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))

@@ -115,6 +115,39 @@ def column_of(name: str, columns: Sequence[str]) -> str | None:
     return next((column for column in columns if unicodedata.normalize("NFKC", column) == folded), None)
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A number that a condition compares a column with, by ``==``, ``!=``, ``in`` or ``not in``."""
+
+    column: str
+    number: int | float
+
+
+def compared_numbers(query: Query) -> Iterator[Compared]:
+    """The numbers that cells have to be, or not to be."""
+    for node in ast.walk(query.tree):
+        if not isinstance(node, ast.Compare):
+            continue
+        sides = [node.left, *node.comparators]
+        for word, left, right in zip(node.ops, sides[:-1], sides[1:], strict=True):
+            if type(word) in _ORDERS:
+                continue
+            name, other = (left, right) if isinstance(left, ast.Name) else (right, left)
+            if isinstance(name, ast.Name):
+                items = other.elts if isinstance(other, (ast.List, ast.Tuple)) else [other]
+                numbers = [number for item in items if (number := _number(item)) is not None]
+                yield from (Compared(name.id, number) for number in numbers)
+
+
+def _number(node: ast.expr) -> int | float | None:
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        number = _number(node.operand)
+        return -number if number is not None and isinstance(node.op, ast.USub) else number
+    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+        return node.value  # type: ignore[return-value]
+    return None
+
+
 def matching(
     query: Query,
     columns: Mapping[str, Sequence[Any]],

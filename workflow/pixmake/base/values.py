@@ -17,9 +17,12 @@ from typing import Any
 TIMESTAMP = "timestamp"
 """The term that says when an image was taken."""
 
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,14})")
+_NEGATIVE = re.compile(r"-(0|[1-9]\d{0,14})")
 _DECIMAL = re.compile(r"-?(0|[1-9]\d{0,14})\.\d{1,17}([eE][-+]?\d{1,3})?|-?[1-9]e[-+]\d{2,3}")
-_LARGEST = 10**15
+_DIGITS = "0123456789"
+_FIRST = f"-{_DIGITS}"
+_LONGEST = 15
+_LARGEST = 10**_LONGEST
 """Integers from here on stay text: a column of them with one empty cell would lose digits as floats."""
 
 
@@ -50,12 +53,13 @@ def typed_cell(cell: Any) -> Any:
         cell = cell.strip()
         if not cell:
             return None
-        if cell[-1] in "0123456789" and cell.isascii():
-            if _INTEGER.fullmatch(cell):
-                return int(cell)
-            if _DECIMAL.fullmatch(cell):
-                return _number(float(cell), cell)
-        return cell
+        if cell[-1] not in _DIGITS or cell[0] not in _FIRST or not cell.isascii():
+            return cell
+        if cell.isdigit():
+            return int(cell) if len(cell) <= _LONGEST and (cell[0] != "0" or cell == "0") else cell
+        if _NEGATIVE.fullmatch(cell):
+            return int(cell)
+        return _number(float(cell), cell) if _DECIMAL.fullmatch(cell) else cell
     return _untyped(cell)
 
 

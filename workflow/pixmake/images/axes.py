@@ -88,7 +88,7 @@ def named(path: str, part: Part) -> str:
 
 def is_zarr(path: str) -> bool:
     """Whether a path is an OME-Zarr, or an image inside one such as ``plate.zarr/A/1/0``."""
-    return _ZARR.search(path) is not None
+    return ".zarr" in path and _ZARR.search(path) is not None
 
 
 def left_of(described: Described, part: Part, path: str = "") -> Described:

@@ -90,13 +90,13 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return read_image(copy, part, axes)
-    head = b"" if is_plane(name) else formats.first_bytes(formats.place_of(name).file)
+    head, is_all = (b"", False) if is_plane(name) else formats.start_of(formats.place_of(name).file)
     if head and formats.recognised(name, head):
         return formats.read(name, part, axes)
     _refuse_scene(part, name)
     if head[:4] in MAGIC:
-        return tiffs.read(name, part, axes)
-    image = _decoded(name, part)
+        return tiffs.read(name, part, axes, head if is_all else None)
+    image = _decoded(name, part, head if is_all else None)
     if not part and axes is None:
         return image
     described = _described(image)
@@ -195,14 +195,17 @@ def _described(image: Array) -> Described:
     return Described("yx" if image.ndim == 2 else "yxc", image.shape, str(image.dtype))
 
 
-def _decoded(path: str, part: Part = WHOLE) -> Array:
-    """A file as OpenCV decodes it; of an animation the frame that a part names as its page."""
+def _decoded(path: str, part: Part = WHOLE, content: bytes | None = None) -> Array:
+    """A file as OpenCV decodes it; of an animation the frame that a part names as its page.
+
+    Its content is read if it is not given.
+    """
     import cv2
     import numpy as np
 
     rendered = is_plane(path)
     try:
-        content = fetch_plane(path) if rendered else Path(path).read_bytes()
+        content = content or (fetch_plane(path) if rendered else Path(path).read_bytes())
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     if not content:

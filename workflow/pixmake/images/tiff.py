@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pixmake.base.errors import MissingPackageError, PixmakeError
 from pixmake.images import tiff_tags
 from pixmake.images.axes import UNNAMED, Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
+from pixmake.images.formats import SMALL
 from pixmake.images.tiff_images import image_of
 from pixmake.images.tiff_opencv import by_opencv
 from pixmake.images.tiff_pixels import pixels_of
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-
-_AT_ONCE = 1 << 16
-"""Bytes of a file that are read before it is known what they are."""
 
 _ASSOCIATED = 1
 """TIFF's number of an extra sample that is an alpha by which the colours are multiplied."""
@@ -51,8 +49,15 @@ def describe(path: str, level: int = 0, page: int | None = None) -> Described:
         return image_of(file, directory, level, page, path).described
 
 
-def read(path: str, part: Part, axes: str | None) -> Array:
+def read(path: str, part: Part, axes: str | None, content: bytes | None = None) -> Array:
     """A TIFF, or a part of it, in the axes that are asked for; see `pixmake.images.read.read_image`.
+
+    Parameters
+    ----------
+    path, part, axes
+        As there.
+    content
+        All of the file, if it was read already.
 
     Raises
     ------
@@ -61,7 +66,7 @@ def read(path: str, part: Part, axes: str | None) -> Array:
     MissingPackageError
         Only tifffile reads it, and that, or what it needs, is not installed.
     """
-    with _file(path) as opened:
+    with _file(path) if content is None else io.BytesIO(content) as opened:
         directory = read_directory(opened, path)
         image, why = by_opencv(opened, directory, path, part)
     if image is None:
@@ -125,7 +130,7 @@ def _file(path: str) -> Iterator[Any]:
     try:
         # no buffer: a directory is some hundred bytes, often at the end of a large file
         with open(path, "rb", buffering=0) as file:
-            small = os.fstat(file.fileno()).st_size <= _AT_ONCE
+            small = os.fstat(file.fileno()).st_size <= SMALL
             yield io.BytesIO(file.read()) if small else file
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from None

@@ -128,28 +128,45 @@ class Segment(NamedTuple):
     """Its bytes when they are not compressed."""
 
 
+class _Numbers:
+    """How numbers are laid out in files of one byte order, and the sizes of BigTIFF."""
+
+    def __init__(self, order: Literal["<", ">"], big: bool) -> None:
+        self.order, self.big = order, big
+        number, entry, place = ("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")
+        self.number, self.entry, self.place = (struct.Struct(order + each) for each in (number, entry, place))
+        self.single = {
+            kind: struct.Struct(order + letter)
+            for kind, letter in _INTEGERS.items()
+            if _SIZES[kind] <= self.place.size
+        }
+        """Of the integers that fit into an entry."""
+
+
+_NUMBERS = {(order, big): _Numbers(order, big) for order in ("<", ">") for big in (False, True)}
+"""Made once: a file has a dozen tags, and a folder many thousands of files."""
+
+
 class _Layout:
-    """How numbers are laid out in one file: byte order, and the sizes of BigTIFF."""
+    """How numbers are laid out in one file."""
 
     def __init__(self, file: Readable, path: str) -> None:
         self.file, self.path = file, path
         self.size = file.seek(0, os.SEEK_END)
         file.seek(0)
         head = file.read(16)
-        self.order: Literal["<", ">"] = "<" if head[:1] == b"I" else ">"
-        self.big = head[2:4] in (b"+\0", b"\0+")
-        self.number, self.entry, self.place = ("Q", "HHQ8s", "Q") if self.big else ("H", "HHI4s", "I")
-        start = head[8:16] if self.big else head[4:8]
-        if len(start) < struct.calcsize(self.order + self.place):
+        order: Literal["<", ">"] = "<" if head[:1] == b"I" else ">"
+        self.numbers = _NUMBERS[order, head[2:4] in (b"+\0", b"\0+")]
+        start = head[8:16] if self.numbers.big else head[4:8]
+        if len(start) < self.numbers.place.size:
             raise ImageError(f"{path}: the file is cut short: its header is not whole")
-        (self.first,) = struct.unpack(self.order + self.place, start)
+        (self.first,) = self.numbers.place.unpack(start)
 
     def entries(self, at: int, page: int) -> tuple[list[tuple[int, int, int, bytes]], int]:
         """The entries of a page's directory, and where the next one is."""
         count, size = self._count(at, page)
-        body = self._read(at + struct.calcsize(self.order + self.number), count * size, page)
-        entries = list(struct.iter_unpack(self.order + self.entry, body))
-        return entries, self._following(self.file.read(struct.calcsize(self.order + self.place)))
+        body = self._read(at + self.numbers.number.size, count * size, page)
+        return list(self.numbers.entry.iter_unpack(body)), self._following()
 
     def others(self, following: int) -> Iterator[int]:
         """Where the other pages' directories are."""
@@ -160,31 +177,30 @@ class _Layout:
             page = len(seen) - 1
             count, size = self._count(following, page)
             self.file.seek(count * size, os.SEEK_CUR)
-            following = self._following(self.file.read(struct.calcsize(self.order + self.place)))
+            following = self._following()
 
     def value(self, place: bytes, size: int) -> bytes:
         """The bytes of a value, which lie in the entry itself if there is room."""
         if size <= len(place):
             return place[:size]
-        (at,) = struct.unpack(self.order + self.place, place)
+        (at,) = self.numbers.place.unpack(place)
         self.file.seek(at)
         return self.file.read(size)
 
     def integers(self, kind: int, count: int, place: bytes) -> tuple[int, ...]:
         """The values of a tag."""
+        if count == 1 and kind in self.numbers.single:
+            return self.numbers.single[kind].unpack_from(place)
         size = count * _SIZES[kind]
-        if size <= len(place):
-            return struct.unpack_from(f"{self.order}{count}{_INTEGERS[kind]}", place)
         if size > self.size:
             return ()
         found = self.value(place, size)
-        return struct.unpack(f"{self.order}{count}{_INTEGERS[kind]}", found) if len(found) == size else ()
+        form = f"{self.numbers.order}{count}{_INTEGERS[kind]}"
+        return struct.unpack(form, found) if len(found) == size else ()
 
     def _count(self, at: int, page: int) -> tuple[int, int]:
-        size = struct.calcsize(self.order + self.entry)
-        (count,) = struct.unpack(
-            self.order + self.number, self._read(at, struct.calcsize(self.order + self.number), page)
-        )
+        number, size = self.numbers.number, self.numbers.entry.size
+        (count,) = number.unpack(self._read(at, number.size, page))
         if not count:
             what = f"page {page} should begin there, and there is none"
             raise ImageError(f"{self.path}: is damaged at byte {at}: {what}")
@@ -203,9 +219,10 @@ class _Layout:
         what = f"page {page} should begin at byte {at}, and the file has {self.size}"
         return ImageError(f"{self.path}: the file is cut short: {what}")
 
-    def _following(self, found: bytes) -> int:
-        size = struct.calcsize(self.order + self.place)
-        return int(struct.unpack(self.order + self.place, found)[0]) if len(found) == size else 0
+    def _following(self) -> int:
+        place = self.numbers.place
+        found = self.file.read(place.size)
+        return int(place.unpack(found)[0]) if len(found) == place.size else 0
 
 
 @dataclass(frozen=True)
@@ -219,11 +236,12 @@ class Directory:
     places: Mapping[int, tuple[int, int, bytes]]
     """Of the tags that tell where the strips or tiles are: kind, count and place of the values."""
     layout: _Layout
+    firsts: Mapping[int, int]
+    """The first value of each tag that has some."""
 
     def one(self, tag: int, usual: int = 0) -> int:
         """The value of a tag, or the first of its values."""
-        values = self.tags.get(tag)
-        return values[0] if values else usual
+        return self.firsts.get(tag, usual)
 
     @property
     def compression(self) -> int:
@@ -278,15 +296,17 @@ def read_directory(file: Readable, path: str) -> Directory:
     places: dict[int, tuple[int, int, bytes]] = {}
     description = b""
     for tag, kind, count, place in entries:
-        tags[tag] = ()
-        if tag == DESCRIPTION and kind in (1, 2, 7):
-            description = layout.value(place, min(count, _LONGEST)).rstrip(b"\0")
-        elif tag in _SEGMENTS:
-            places[tag] = kind, count, place
-        elif tag in _READ and kind in _INTEGERS and count <= _MOST_VALUES:
+        if tag in _READ and kind in _INTEGERS and count <= _MOST_VALUES:
             tags[tag] = layout.integers(kind, count, place)
-    pages = 1 + sum(1 for _ in layout.others(following))
-    return Directory(tags, description, pages, places, layout)
+            continue
+        tags[tag] = ()
+        if tag in _SEGMENTS:
+            places[tag] = kind, count, place
+        elif tag == DESCRIPTION and kind in (1, 2, 7):
+            description = layout.value(place, min(count, _LONGEST)).rstrip(b"\0")
+    pages = 1 + sum(1 for _ in layout.others(following)) if following else 1
+    firsts = {tag: values[0] for tag, values in tags.items() if values}
+    return Directory(tags, description, pages, places, layout, firsts)
 
 
 def read_segments(directory: Directory) -> list[Segment]:
@@ -364,7 +384,7 @@ def why_not_opencv(directory: Directory) -> str:
 
 def wrong_in_opencv(directory: Directory) -> Iterator[str]:
     """Why OpenCV decodes a TIFF otherwise than it is meant, or one page of it alone, and does not say so."""
-    one = directory.one
+    one = directory.firsts.get
     if directory.pages > 1:
         yield f"{directory.pages} pages"
     if one(DEPTH, 1) > 1 or speaks_of_more(directory):
@@ -379,7 +399,7 @@ def wrong_in_opencv(directory: Directory) -> Iterator[str]:
 
 
 def _wrong_pixels(directory: Directory) -> Iterator[str]:
-    one = directory.one
+    one = directory.firsts.get
     samples, bits, photometric = one(SAMPLES, 1), one(BITS, 1), one(PHOTOMETRIC, -1)
     if directory.compression not in (NONE, LZW, JPEG, DEFLATE, OLD_DEFLATE, PACKBITS):
         yield f"the compression {compression_name(directory.compression)}"
@@ -403,7 +423,7 @@ def _wrong_pixels(directory: Directory) -> Iterator[str]:
 
 def _unlike(directory: Directory) -> Iterator[str]:
     """What has not been seen to be the same in OpenCV as in tifffile."""
-    one, tags = directory.one, directory.tags
+    one, tags = directory.firsts.get, directory.tags
     photometric, compression = one(PHOTOMETRIC, -1), directory.compression
     bits, formats = set(tags.get(BITS, ())), set(tags.get(SAMPLE_FORMAT, (1,)))
     if one(PLANAR, 1) != 1 and one(SAMPLES, 1) > 1:

@@ -6,12 +6,13 @@ they do at once.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
-from pixmake.images.formats import is_installed, recognised, scenes
+from pixmake.images.formats import is_installed, place_of, recognised, scenes
 from pixmake.images.read import describe, describe_part
 from pixmake.images.remote.objects import is_remote
 from pixmake.images.tiff_tags import is_tiff
@@ -123,7 +124,8 @@ def _described(path: str, part: Part, axes: str | None, group: Group) -> Describ
         if found or is_zarr(path) or is_tiff(path):
             return describe_part(path, part, axes)
     except ImageError as error:
-        return Problem(str(error), group.where)
+        # what is not there was told while the plan was made
+        return Problem(str(error), group.where) if os.path.exists(place_of(path).file) else None
     except PixmakeError as error:
         return error.problems[0]
     return None

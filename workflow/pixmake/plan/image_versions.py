@@ -11,13 +11,14 @@ has changed.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from pixmake.images.axes import is_zarr
 from pixmake.images.checksums import Checksums
-from pixmake.images.fingerprint import state
+from pixmake.images.fingerprint import looked_at, state
 from pixmake.images.remote.objects import is_remote
 from pixmake.plan.record_index import Known, Seen
 from pixmake.table.table import Note
@@ -59,8 +60,7 @@ class Images:
     def ahead(self, paths: Iterable[str]) -> list[Note]:
         """A note for each image whose date is ahead of the clock."""
         now = time.time()
-        times = {path: self._state(path)[1] or 0.0 for path in paths}
-        late = {path: mtime - now for path, mtime in times.items() if mtime > now + AHEAD}
+        late = {path: mtime - now for path in paths if (mtime := self._time(path)) > now + AHEAD}
         if not late:
             return []
         most = timedelta(seconds=round(max(late.values())))
@@ -84,6 +84,15 @@ class Images:
             return False  # what is looked at is its metadata, not its pixels
         was = seen.sha256 or self._checksums.known(seen.path, seen.size, seen.mtime)
         return was is not None and self._checksums.of(seen.path, *now) == was
+
+    def _time(self, path: str) -> float:
+        """When an image has changed; of most that is all that is asked for, so little is done for each."""
+        if path in self._states:
+            return self._states[path][1] or 0.0
+        try:
+            return 0.0 if is_remote(path) else os.stat(looked_at(path)).st_mtime
+        except OSError:
+            return 0.0
 
     def _state(self, path: str) -> tuple[int | None, float | None]:
         if path not in self._states:

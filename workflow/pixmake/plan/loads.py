@@ -71,7 +71,7 @@ def load_work(step: Step) -> Mapping[str, Any]:
 
 def load_in(step: Step) -> str:
     """Where a step's models are loaded; ``auto``: by fork, unless it turns out that they must not be."""
-    if step.kind == "onnx":
+    if step.kind != "function":  # a kind that has its models loaded, such as `onnx`, is served
         return "process"
     if step.load_in != "auto":
         return step.load_in

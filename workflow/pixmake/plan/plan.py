@@ -9,7 +9,7 @@ import gc
 import hashlib
 import os
 from collections import ChainMap
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -110,6 +110,27 @@ class PlannedStep:
 
 
 @dataclass(frozen=True)
+class _Same:
+    """What is the same for all jobs of a step, made once and not for each of a hundred thousand."""
+
+    kind: str
+    files: tuple[str, ...]
+    needs: Mapping[str, tuple[str, ...]]
+    """The files of the needed steps that have one job for one of this step's, or for each of its images."""
+    needs_named: tuple[str, ...]
+    """Those of them that have one for each image."""
+    needs_many: Mapping[str, tuple[str, ...]]
+    needs_all: Mapping[str, tuple[str, ...]]
+    has_members: bool
+    """Whether a job belongs to several images: see `Group.members`."""
+    changed: Versions
+    fails_if_broken: bool
+    """Whether an image with a broken header is a failed one."""
+    logs: str
+    """The folder of their logs."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """Every job of a project. Steps stand after the steps that they need."""
 
@@ -180,16 +201,43 @@ class Plan:
                 continue
             failures = failures_to_retry(self.config.results, planned.name)
             names = shared.get(planned.name)
+            same = self._same(planned)
             left_out = (without or {}).get(planned.name, ())
             for group in self.levels.of(planned.name):
                 if group.id in left_out:
                     continue
-                job = self._job(planned, group, failures.get(group.id, 0), index)
+                job = self._job(planned, same, group, failures.get(group.id, 0), index)
                 yield planned, job if names is None else replace(job, group=names[group.id])
+
+    def is_alone(self, planned: PlannedStep) -> bool:
+        """Whether each job of a step is told of its own image, or images, and of no others."""
+        return planned.step.terms is None and not set(planned.step.needs) & set(self.cohorts)
+
+    def needed(self, planned: PlannedStep, job_id: str) -> list[str]:
+        """The `Job.needed` of a job of a step that `is_alone`."""
+        needed = [path for need in sorted(planned.step.needs) for path in self.results_of(need, job_id)]
+        return [
+            *needed,
+            *(gathered_path(self.config.results, need) for need in sorted(planned.step.needs_all)),
+        ]
+
+    def results_of(self, step: str, job_id: str) -> list[str]:
+        """The record of a job, then its files."""
+        results = self.config.results
+        return [
+            record_path(results, step, job_id),
+            *file_paths(results, step, self.config.steps[step], job_id),
+        ]
 
     def records(self, step: str) -> list[str]:
         """The record files of a step, in the table's order."""
         return [record_path(self.config.results, step, group.id) for group in self.levels.of(step)]
+
+    def cluster_groups(self) -> list[str]:
+        """The groups in which images go to the cluster."""
+        if self.planned_before is not None:
+            return list(dict.fromkeys(job.group for _, job in self.planned_before if job.group))
+        return list(dict.fromkeys(group for names in self._shared().values() for group in names.values()))
 
     def _shared(self) -> dict[str, Mapping[str, str]]:
         """Of each step whose images go to the cluster in groups, the group of each image."""
@@ -212,66 +260,81 @@ class Plan:
     def files(self, step: str) -> list[str]:
         """The files of all jobs of a step."""
         found = self.levels.of(step)
-        return [path for group in found for path in self._results(step, group.id)[1:]]
+        return [path for group in found for path in self.results_of(step, group.id)[1:]]
 
     def gathered_steps(self) -> list[str]:
         """The steps whose results other jobs get all at once."""
         return [p.name for p in self.steps if any(p.name in each.step.needs_all for each in self.steps)]
 
-    def _results(self, step: str, job_id: str) -> list[str]:
-        """The record of a job, then its files."""
-        results = self.config.results
-        record = record_path(results, step, job_id)
-        return [record, *file_paths(results, step, self.config.steps[step], job_id)]
-
-    def _job(self, planned: PlannedStep, group: Group, failures: int, index: Index) -> Job:
-        step, results = planned.step, self.config.results
+    def _same(self, planned: PlannedStep) -> _Same:
+        step, steps = planned.step, self.config.steps
         singles = [need for need in sorted(step.needs) if self._is_single(step, need)]
-        named = [need for need in singles if self._is_named(step, need)]
-        needed: list[str] = []
-        for need in singles:
-            for one in self.levels.related(group, need, index):
-                needed += self._results(need, one.id)
-        needed += [gathered_path(results, need) for need in sorted(step.needs_all)]
-        members, gathered = "", list[str]()
-        changed = self.changed.get(planned.name, {}).get(group.id, {})
-        versions = ChainMap(changed, self.versions) if changed else self.versions
         many = [need for need in sorted(step.needs) if need not in singles]
-        if step.terms is not None:
+        return _Same(
+            kind=step.kind,
+            files=tuple(step.files),
+            needs={need: tuple(steps[need].files) for need in singles},
+            needs_named=tuple(need for need in singles if self._is_named(step, need)),
+            needs_many={need: tuple(steps[need].files) for need in many},
+            needs_all={need: tuple(steps[need].files) for need in sorted(step.needs_all)},
+            has_members=step.terms is not None,
+            changed=self.changed.get(planned.name, {}),
+            fails_if_broken=self.config.images.broken_headers == "fail",
+            logs=f"{self.config.log_folder}/{planned.name}",
+        )
+
+    def _job(
+        self,
+        planned: PlannedStep,
+        same: _Same,
+        group: Group,
+        failures: int,
+        index: Index,
+    ) -> Job:
+        step, results = planned.step, self.config.results
+        needed: list[str] = []
+        for need in same.needs:
+            for one in self.levels.related(group, need, index):
+                needed += self.results_of(need, one.id)
+        needed += [gathered_path(results, need) for need in same.needs_all]
+        members, gathered = "", list[str]()
+        changed = same.changed.get(group.id)
+        versions = ChainMap(changed, self.versions) if changed else self.versions
+        if same.has_members:
             of_each = {
-                need: [self._results(need, one.id) for one in self.levels.related(group, need, index)]
-                for need in many
+                need: [self.results_of(need, one.id) for one in self.levels.related(group, need, index)]
+                for need in same.needs_many
             }
             gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
             images = [_image_of(each, versions) for each in group.members]
-            aligned = {need: need not in self.cohorts for need in many}
+            aligned = {need: need not in self.cohorts for need in same.needs_many}
             members = members_text(images, of_each, aligned, watched=planned.takes_images)
         task = Task(
             step=planned.name,
             id=group.id,
-            kind=step.kind,
+            kind=same.kind,
             work=planned.work,
             source=planned.source,
             metadata=group.metadata,
             written=group.written,
-            broken=self._broken(group),
+            broken=group.broken if same.fails_if_broken else "",
             params=step.params,
             names=group.names,
             images=group.paths,
             versions=tuple(versions.get(path, "") for path in group.paths)
-            if any(path in versions for path in group.paths)
+            if versions and any(path in versions for path in group.paths)
             else (),
             parts=group.parts,
-            needs={need: tuple(self.config.steps[need].files) for need in singles},
-            needs_named=dict.fromkeys(named, group.names),
-            needs_all={need: tuple(self.config.steps[need].files) for need in sorted(step.needs_all)},
+            needs=same.needs,
+            needs_named=dict.fromkeys(same.needs_named, group.names),
+            needs_all=same.needs_all,
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
-            needs_many={need: tuple(self.config.steps[need].files) for need in many},
-            files=tuple(step.files),
+            needs_many=same.needs_many,
+            files=same.files,
             python=step.python,
             failures=failures,
         )
-        record, *files = self._results(planned.name, group.id)
+        record, *files = self.results_of(planned.name, group.id)
         return Job(
             rule=rule_name(planned.name, group.id),
             task=task,
@@ -279,13 +342,10 @@ class Plan:
             needed=tuple(needed),
             record=record,
             files=tuple(files),
-            log=f"{self.config.log_folder}/{planned.name}/{group.id}.log",
+            log=f"{same.logs}/{group.id}.log",
             gathered=tuple(gathered),
             members=members,
         )
-
-    def _broken(self, group: Group) -> str:
-        return group.broken if self.config.images.broken_headers == "fail" else ""
 
     def _is_named(self, step: Step, need: str) -> bool:
         """Whether a needed step has a job for each image of a step's groups."""
@@ -326,8 +386,22 @@ def file_paths(results: str, name: str, step: Step, job_id: str) -> list[str]:
     return [f"{results}/{name}/{job_id}.{file}.{suffix.lstrip('.')}" for file, suffix in step.files.items()]
 
 
-def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Plan:
+def plan_project(
+    content: Mapping[str, Any],
+    files: Sequence[str | Path],
+    look: Callable[[Plan], Iterable[Problem]] | None = None,
+) -> Plan:
     """The plan of a project, from what its YAML files say.
+
+    Parameters
+    ----------
+    content
+        What they say.
+    files
+        The files, for messages.
+    look
+        Looks at what a plan does not look at by itself, such as the images: at the plan as far as it is in
+        order, so that what it finds is told with all else.
 
     Raises
     ------
@@ -338,28 +412,34 @@ def plan_project(content: Mapping[str, Any], files: Sequence[str | Path]) -> Pla
     try:
         config = parse_config(content, files)
     except PixmakeError as error:
-        raise PixmakeError([*error.problems, *_further_problems(content, source, files)]) from None
-    return make_plan(config, source)
+        plan, further = _plan_in_order(content, source, files)
+        problems = [*error.problems, *further]
+    else:
+        plan, problems = _plan_of(config, source)
+    if plan is not None and look is not None:
+        problems += look(plan)
+    if problems or plan is None:
+        raise PixmakeError(problems)
+    return plan
 
 
-def _further_problems(
+def _plan_in_order(
     content: Mapping[str, Any], source: str, files: Sequence[str | Path]
-) -> tuple[Problem, ...]:
-    """What is wrong with steps, files, table and images, for a config that has problems of its own."""
+) -> tuple[Plan | None, list[Problem]]:
+    """The plan of what is in order in a config that has problems of its own, and what else is wrong."""
     configure(parse_storage(content))
     found = what_is_in_order(content)
     if found is None:
         images = parse_images(content)
-        return table_problems(images, source) if images else ()
+        return None, list(table_problems(images, source)) if images else []
     problems = _inconsistencies(found, content, files)
+    plan: Plan | None = None
     if not found.has_images:
         more = [*_planned_steps(found.config, source)[1], *_function_problems(found.config)]
-    elif found.config.images.checkpoint is not None:
-        more = list(_plan_of_containers(found.config, source)[1])
     else:
-        more = list(_plan_of_table(found.config, source)[1])
+        plan, more = _plan_of(found.config, source)
     follow = {f"steps.{name}" for name in found.cut}  # what they are not given, for a key that was misspelt
-    return (*problems, *(problem for problem in more if problem.where not in follow))
+    return plan, [*problems, *(problem for problem in more if problem.where not in follow)]
 
 
 def _inconsistencies(
@@ -385,14 +465,19 @@ def make_plan(config: Config, source: str = "config") -> Plan:
     PixmakeError
         With everything that is wrong with the table and the steps, all at once.
     """
-    configure(config.reach())
-    with _no_garbage():
-        containers = config.images.checkpoint is not None
-        found = _plan_of_containers(config, source) if containers else _plan_of_table(config, source)
-    plan, problems = found
+    plan, problems = _plan_of(config, source)
     if problems or plan is None:
         raise PixmakeError(problems)
     return plan
+
+
+def _plan_of(config: Config, source: str) -> tuple[Plan | None, list[Problem]]:
+    """The plan, as far as it is in order, and all that is wrong with it."""
+    configure(config.reach())
+    with _no_garbage():
+        if config.images.checkpoint is not None:
+            return _plan_of_containers(config, source)
+        return _plan_of_table(config, source)
 
 
 @contextmanager
@@ -404,6 +489,10 @@ def _no_garbage() -> Iterator[None]:
         yield
     finally:
         if searching:
+            if not gc.get_freeze_count():
+                # all that was made counts as old at once: else the next search walks every row
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -676,17 +765,22 @@ def collisions(plan: Plan) -> Iterator[Problem]:
                 what, f"{twin.where} and {group.where}", _telling_apart(twin, group), "ids are not unique"
             )
     yield from _cohort_collisions(plan)
-    names = {planned.name for planned in plan.steps}
-    own = own_rules(plan)
     rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
     for planned in plan.steps:
-        for group in plan.levels.of(planned.name):
+        start = f"{planned.name}_"
+        own = {name for name in own_rules(plan) if name.startswith(start)}
+        others = [
+            each.name
+            for each in plan.steps
+            if each is not planned and (start.startswith(f"{each.name}_") or each.name.startswith(start))
+        ]
+        for group in plan.levels.of(planned.name) if own or others else ():
             name = rule_name(planned.name, group.id)
             if name in own:
                 what = f"{planned.name} of {group.id} and a rule of pixmake's own are both {name}"
                 where = f"steps.{planned.name}"
                 yield Problem(what, where, "rename a step", f"rule names of {planned.name}")
-            for other in names - {planned.name}:
+            for other in others:
                 if name.startswith(f"{other}_") and name.removeprefix(other) in rules.get(other, groups):
                     what = f"{planned.name} of {group.id} and {other} make one rule name, {name}"
                     where = f"steps.{planned.name}"

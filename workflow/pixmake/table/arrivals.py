@@ -13,13 +13,16 @@ import numpy as np
 from pixmake.base.files import written_whole
 from pixmake.images.remote.objects import is_remote
 from pixmake.job.record import failure_counts, last_failures, read_record
-from pixmake.table.table import PATH, Table, located
+from pixmake.table.table import Note, Table
 
 ENVIRONMENT = "PIXMAKE_ARRIVED"
 """The environment variable that names the list of `write_arrived`, for the runs of `pixmake watch`."""
 
 UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".download")
 """What programs add to the name of a file that they are still writing."""
+
+NOT_YET = "not here yet, or not whole"
+"""Why a row is left out of a run while images arrive."""
 
 ASKED = "asked for by pixmake retry"
 """The line that asks for a job again, among those that say why it failed."""
@@ -102,13 +105,17 @@ def write_arrived(path: str | Path, arrived: Iterable[str], *, again: bool) -> N
 
 
 def only_arrived(table: Table) -> Table:
-    """The rows whose files have arrived; without `pixmake watch`, all."""
+    """The rows whose files have arrived, the others as notes; without `pixmake watch`, all."""
     listed = os.environ.get(ENVIRONMENT)
     if not listed:
         return table
     arrived = set(json.loads(Path(listed).read_bytes())["arrived"])
-    paths = ["" if path is None else located(path, table.root) for path in table.cells[PATH]]
-    return table.keep(np.array([is_remote(path) or path in arrived for path in paths], dtype=bool))
+    paths = [path or "" for path in table.located]
+    there = np.array([is_remote(path) or path in arrived for path in paths], dtype=bool)
+    waiting = [
+        Note(NOT_YET, paths[row], table.place(row), left_out=True) for row in np.flatnonzero(~there).tolist()
+    ]
+    return table.keep(there).noting(waiting)
 
 
 def failures_to_retry(results: str, step: str) -> dict[str, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.numerals import Number, number_of, numbers_of
-from pixmake.base.query import column_of, matching, parse_query
+from pixmake.base.query import Query, column_of, compared_numbers, matching, parse_query
 from pixmake.base.values import TIMESTAMP, comparable, end_of, is_day, parse_time
 from pixmake.config.images import Range
 from pixmake.config.scalars import Scalar, scalar_at
@@ -83,11 +83,7 @@ def where(table: Table, column: str, wanted: Any, said: str, config: str = "") -
             unlike |= dict.fromkeys(_texts_unlike(cells, value, hits))
         if type(value) in (int, float):
             notes += _written_otherwise(cells, value, said)
-    if unlike:
-        what = f"`{said}` compares numbers, and finds cells of other texts"
-        hint = "a quoted value finds the cells of its own text alone"
-        notes.append(Note(what, detail=_shown(unlike, len(unlike)), hint=hint, count=0))
-    return Found(rows, tuple(notes))
+    return Found(rows, (*notes, *_unlike(unlike, said)))
 
 
 def matches(table: Table, column: str, expression: str, wanted: bool) -> Found:
@@ -108,7 +104,21 @@ def query(table: Table, text: str) -> Found:
         else:
             columns[name] = table.cells[column].tolist()
             spelt[name] = partial(table.spellings, column)
-    return Found(np.array(matching(asked, columns, len(table), spelt), dtype=bool))
+    rows = np.array(matching(asked, columns, len(table), spelt), dtype=bool)
+    return Found(rows, tuple(_notes_of_query(table, asked, spelt.keys(), f"query {text}")))
+
+
+def _notes_of_query(table: Table, asked: Query, columns: Container[str], said: str) -> Iterator[Note]:
+    """What `where` would tell of the numbers that a condition names."""
+    unlike: dict[str, None] = {}
+    for compared in dict.fromkeys(compared_numbers(asked)):
+        if compared.column not in columns:
+            continue
+        cells = _Column(table, column_of(compared.column, table.columns) or compared.column)
+        if cells.has_texts:
+            unlike |= dict.fromkeys(_texts_unlike(cells, compared.number, cells.equal(compared.number)))
+            yield from _written_otherwise(cells, compared.number, said, "another value for")
+    yield from _unlike(unlike, said)
 
 
 def within(table: Table, word: str, given: Any) -> Found:
@@ -156,7 +166,7 @@ class _Column:
             for texts in self.spellings[1:]:
                 found |= _truths(text == value for text in texts)
             return found
-        return _truths(number == value for number in self.numbers)
+        return _truths([number == value for number in self.numbers])
 
 
 def _texts_unlike(column: _Column, value: Number, hits: Rows) -> list[str]:
@@ -167,7 +177,16 @@ def _texts_unlike(column: _Column, value: Number, hits: Rows) -> list[str]:
     return [text for text in texts if text is not None and text not in (comparable(value), str(value))]
 
 
-def _written_otherwise(column: _Column, value: Number, said: str) -> Iterator[Note]:
+def _unlike(texts: Collection[str], said: str) -> Iterator[Note]:
+    if texts:
+        what = f"`{said}` compares numbers, and finds cells of other texts"
+        hint = "a quoted value finds the cells of its own text alone"
+        yield Note(what, detail=_shown(texts, len(texts)), hint=hint, count=0)
+
+
+def _written_otherwise(
+    column: _Column, value: Number, said: str, is_what: str = "left out by"
+) -> Iterator[Note]:
     """Cells that are a number as people write it, in a column that has names as well: 090, for 90."""
     if not column.has_texts:
         return
@@ -178,7 +197,7 @@ def _written_otherwise(column: _Column, value: Number, said: str) -> Iterator[No
         if numbers[row] is None and isinstance(cell, str) and number_of(cell) == value
     ]
     if rows:
-        what = f"{column.name} is a text here, and left out by `{said}`"
+        what = f"{column.name} is a text here, and {is_what} `{said}`"
         shown = dict.fromkeys(column.texts[row] for row in rows)
         hint = "write such a value in quotes"
         where = column.table.place(rows[0])

@@ -91,33 +91,49 @@ def _delimited(path: Path, sheet: str | None) -> Read:
     """Fields quoted with ``"``; the delimiter is found, or named by Excel's first line ``sep=;``."""
     text, delimiter = _without_sep(read_text(path))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or sniffed(text), strict=True)
-    rows, numbers, problems = [], [], []
-    header: list[str] = []
+    lines: list[list[str]] = []
+    problems = []
     try:
-        for number, row in enumerate(reader, 1):
-            if row and len(row) == len(header) and row[0].strip():
-                rows.append(row)
-                numbers.append(number)
-            elif not any(cell.strip() for cell in row):
-                continue
-            elif not header:
-                header = [name.strip() for name in row]
-            elif len(row) > len(header) and not any(cell.strip() for cell in row[len(header) :]):
-                rows.append(row[: len(header)])
-                numbers.append(number)
-            elif len(row) != len(header):
-                what = f"{len(row)} fields, but the header has {len(header)}"
-                problems.append(Problem(what, f"{path}, row {number}"))
-            else:
-                rows.append(row)
-                numbers.append(number)
+        for line in reader:
+            lines.append(line)
     except csv.Error as error:
         problems.append(Problem(f"cannot be read: {error}", f"{path}, line {reader.line_num}"))
+    first = next((at for at, line in enumerate(lines) if _is_written(line)), len(lines))
+    header = [name.strip() for name in lines[first]] if first < len(lines) else []
+    rows = lines[first + 1 :]
+    numbers: Sequence[int] = range(first + 2, len(lines) + 1)
+    if not (set(map(len, rows)) <= {len(header)} and all(row[0].strip() for row in rows)):
+        rows, numbers, unfit = _of_one_length(rows, len(header), first + 2, path)
+        problems = [*unfit, *problems]
     if problems:
         raise PixmakeError(problems)
+    width = len(header)
     while header and not header[-1] and not any(row[len(header) - 1].strip() for row in rows):
         header.pop()  # spreadsheets write columns that were cleared
-    return header, _turned(header, [row[: len(header)] for row in rows]), numbers
+    if len(header) < width:
+        rows = [row[: len(header)] for row in rows]
+    return header, _turned(header, rows), numbers
+
+
+def _of_one_length(
+    rows: Sequence[list[str]], width: int, first: int, path: Path
+) -> tuple[list[list[str]], Sequence[int], list[Problem]]:
+    """The rows with something in them, and their numbers; and what is wrong with the others."""
+    fit, numbers, problems = [], [], []
+    for number, row in enumerate(rows, first):
+        if not _is_written(row):
+            continue
+        if len(row) < width or _is_written(row[width:]):
+            what = f"{len(row)} fields, but the header has {width}"
+            problems.append(Problem(what, f"{path}, row {number}"))
+            continue
+        fit.append(row[:width])
+        numbers.append(number)
+    return fit, numbers, problems
+
+
+def _is_written(fields: Sequence[str]) -> bool:
+    return any(field.strip() for field in fields)
 
 
 _SEP = re.compile(r'"?sep=(.)"?[ \t;,|]*(\r\n|\r|\n|$)', re.IGNORECASE)
@@ -130,10 +146,14 @@ def _without_sep(text: str) -> tuple[str, str]:
     return (text[named.end() :], named[1]) if named else (text, "")
 
 
+_HEADER = re.compile(r"[^\r\n]*\S[^\r\n]*")
+"""The first line with something in it."""
+
+
 def sniffed(text: str) -> str:
     """The delimiter that splits the header into the most fields."""
-    lines = io.StringIO(text, newline=None)
-    header = next((line for line in lines if line.strip()), "").rstrip("\n")
+    found = _HEADER.search(text)
+    header = found[0] if found else ""
     return max(DELIMITERS, key=lambda mark: len(next(csv.reader([header], delimiter=mark), [])))
 
 

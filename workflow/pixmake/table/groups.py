@@ -17,7 +17,6 @@ from pixmake.base.templates import template_problem
 from pixmake.base.values import TIMESTAMP, as_metadata, comparable
 from pixmake.config.images import Images
 from pixmake.images.axes import WHOLE, Part, is_zarr
-from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import is_remote
 from pixmake.images.remote.omero import is_plane, plane_name
 from pixmake.table.image_parts import part_id
@@ -105,8 +104,20 @@ class _Cells:
     table: Table
     images: Images
     columns: Mapping[str, Sequence[Any]]
+    rows: Sequence[tuple[Any, ...]]
+    """The same by row."""
+
+    is_filled: bool
+    """Whether there is no empty cell."""
+
     keys: Mapping[str, Sequence[Any]]
     """What tells them apart: texts, and the times of ``timestamp``, so that one time is one group."""
+
+    has_empty_keys: bool
+    """Whether a cell is empty by which rows are grouped."""
+
+    names: Sequence[Any]
+    """What each row's image is called in its group, if `name_by` says so."""
 
     places: Sequence[str]
     """Where each row stands, for messages."""
@@ -153,7 +164,7 @@ def make_grouping(table: Table, images: Images) -> Grouping:
     incomplete: list[IncompleteGroup] = []
     problems: list[Problem] = []
     for rows in _members(cells):
-        found = list(_empty_keys(cells, rows))
+        found = list(_empty_keys(cells, rows)) if cells.has_empty_keys else []
         try:
             group = _group(cells, rows)
         except PixmakeError as error:
@@ -180,7 +191,18 @@ def _cells(table: Table, images: Images) -> _Cells:
     if table.when is not None:
         keys[TIMESTAMP] = table.when.tolist()
     written = {name: texts.tolist() for name, texts in table.written.items()}
-    return _Cells(table, images, columns, keys, table.places(), written)
+    return _Cells(
+        table,
+        images,
+        columns,
+        rows=list(zip(*columns.values(), strict=True)),
+        is_filled=not any(None in column for column in columns.values()),
+        keys=keys,
+        has_empty_keys=any(None in keys[column] for column in images.group_by),
+        names=table.texts(images.name_by) if images.group_by and images.name_by else (),
+        places=table.places(),
+        written=written,
+    )
 
 
 def _members(cells: _Cells) -> list[list[int]]:
@@ -200,10 +222,10 @@ def _members(cells: _Cells) -> list[list[int]]:
 
 
 def _group(cells: _Cells, rows: Sequence[int]) -> Group:
-    paths, root = cells.columns[PATH], cells.table.root
+    files = cells.table.files
     return Group(
         id=_group_id(cells, rows),
-        paths=tuple([place_of(located(paths[row], root)).file for row in rows]),
+        paths=tuple([file for row in rows if (file := files[row]) is not None]),
         names=_names(cells, rows),
         metadata=_metadata(cells, rows),
         written=_written(cells, rows) if cells.written else {},
@@ -222,6 +244,8 @@ def _broken(cells: _Cells, row: int) -> str:
 
 
 def _parts(table: Table, rows: Sequence[int]) -> tuple[Part, ...]:
+    if table.parts is None:
+        return ()
     parts = tuple([table.part(row) for row in rows])
     return parts if any(parts) else ()
 
@@ -230,7 +254,10 @@ def _when(cells: _Cells, rows: Sequence[int]) -> datetime.datetime | None:
     if cells.table.when is None:
         return None
     times = cells.keys[TIMESTAMP]
-    return min((times[row] for row in rows if times[row] is not None), default=None)
+    if len(rows) == 1:
+        when: datetime.datetime | None = times[rows[0]]
+        return when
+    return min([when for row in rows if (when := times[row]) is not None], default=None)
 
 
 def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
@@ -239,12 +266,13 @@ def _group_id(cells: _Cells, rows: Sequence[int]) -> str:
         return _from_template(images.id, cells, rows)
     key = [cells.keys[column][first] for column in images.group_by]
     if not key or None in key:
-        path = str(cells.columns[PATH][first])
+        path, table = str(cells.columns[PATH][first]), cells.table
         if is_plane(path):
             return safe_id(plane_name(path))
+        part = "" if table.parts is None else part_id(table.part(first))
         if images.omero is not None:  # where its pixels lie says nothing of an image
-            return safe_id(_omero_name(cells, first) + part_id(cells.table.part(first)))
-        return safe_id(without_suffix(path) + part_id(cells.table.part(first)))
+            return safe_id(_omero_name(cells, first) + part)
+        return safe_id((os.path.splitext(path)[0] if table.is_plain else without_suffix(path)) + part)
     return safe_id("_".join(str(as_metadata(value)).replace(":", "-") for value in key))
 
 
@@ -339,23 +367,25 @@ def _names(cells: _Cells, rows: Sequence[int]) -> tuple[str, ...]:
         return ()
     if images.name_by is None:
         return tuple(f"image{number}" for number in range(1, len(rows) + 1))
+    names = tuple([cells.names[row] for row in rows])
+    if None in names or len(set(names)) < len(names):
+        raise PixmakeError(_wrong_names(cells, rows))
+    return names
+
+
+def _wrong_names(cells: _Cells, rows: Sequence[int]) -> Iterator[Problem]:
     first: dict[str, int] = {}
-    problems = []
-    values, texts = cells.columns[images.name_by], cells.written.get(images.name_by, ())
     for row in rows:
-        name = values[row] if not texts or texts[row] is None else texts[row]
+        name = cells.names[row]
         if name is None:
-            what = f"the `name_by` column {images.name_by!r} is empty"
-            problems.append(Problem(what, cells.places[row], mistake=what))
+            what = f"the `name_by` column {cells.images.name_by!r} is empty"
+            yield Problem(what, cells.places[row], mistake=what)
             continue
-        twin = first.setdefault(str(name), row)
+        twin = first.setdefault(name, row)
         if twin != row:
             what = f"two images of one group are called {name!r}; the other is {cells.places[twin]}"
             hint = "add a column that tells them apart to group_by"
-            problems.append(Problem(what, cells.places[row], hint, "two images of one name"))
-    if problems:
-        raise PixmakeError(problems)
-    return tuple(first)
+            yield Problem(what, cells.places[row], hint, "two images of one name")
 
 
 def _missing(group: Group, images: Images) -> tuple[str, ...]:
@@ -374,19 +404,18 @@ def _missing(group: Group, images: Images) -> tuple[str, ...]:
 
 def _metadata(cells: _Cells, rows: Sequence[int]) -> dict[str, Any]:
     """The rows' values by column: one value where they agree, else a list, an entry an image."""
-    merged: dict[str, Any] = {}
     if len(rows) == 1:
-        row = rows[0]
-        return {name: column[row] for name, column in cells.columns.items() if column[row] is not None}
-    for name, column in cells.columns.items():
-        values = [column[row] for row in rows]
-        if values.count(values[0]) == len(values) and (
-            name not in cells.written or _agree(cells.written[name], rows)
-        ):
-            if values[0] is not None:
-                merged[name] = values[0]
+        of_row = zip(cells.columns, cells.rows[rows[0]], strict=True)
+        return dict(of_row) if cells.is_filled else {name: cell for name, cell in of_row if cell is not None}
+    merged: dict[str, Any] = {}
+    written = cells.written
+    for name, values in zip(cells.columns, zip(*[cells.rows[row] for row in rows], strict=True), strict=True):
+        first = values[0]
+        if values.count(first) == len(values) and (name not in written or _agree(written[name], rows)):
+            if first is not None:
+                merged[name] = first
         else:
-            merged[name] = values
+            merged[name] = list(values)
     return merged
 
 

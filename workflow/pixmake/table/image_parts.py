@@ -10,7 +10,7 @@ import numpy as np
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.images.axes import PARTS, Part, is_zarr
-from pixmake.images.formats import place_of
+from pixmake.images.formats import may_go_on, place_of
 from pixmake.table.table import PATH, Table
 
 _IN_IDS = ("scene", "t", "c", "z", "level", "y", "x", "page")
@@ -69,7 +69,10 @@ def with_parts(table: Table, read_by: Sequence[str] | None) -> Table:
 
 def _with_insides(table: Table) -> Table:
     """The table with what paths name inside of files, as ``a.h5/raw`` does, among the parts."""
-    insides = [place_of(path).inside if path else "" for path in table.cells[PATH].tolist()]
+    paths = table.cells[PATH].tolist()
+    if not may_go_on("\n".join(filter(None, paths))):
+        return table
+    insides = [place_of(path).inside if path else "" for path in paths]
     if not any(insides):
         return table
     parts = np.empty(len(table), dtype=object)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import os
 import re
 from collections import Counter
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.values import TIMESTAMP, Cell, parse_time, spellings, typed_cell, written
 from pixmake.images.axes import WHOLE, Part, is_zarr
-from pixmake.images.formats import place_of
+from pixmake.images.formats import may_go_on, place_of
 from pixmake.images.remote.objects import RemoteError, is_remote, joined, problem_of, versions
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ MISSING = "there is no such file"
 
 _PLAIN = re.compile(r"[^./:][^:]*[^./:]")
 """Most paths: neither absolute nor remote, without a dot or a slash at an end."""
+
+_ODD = ("\n\n", "\n.", "\n/", ".\n", "/\n", ":", "./", "/.", "//", ".zarr", "\0")
+"""What stands in none of them where each is a line: all paths of a table are looked at in one go."""
 
 Rows = npt.NDArray[np.bool_]
 """One truth a row of a table."""
@@ -152,6 +156,31 @@ class Table:
             return [str(cell) if type(cell) is bool else cell for cell in cells]
         return cells
 
+    @functools.cached_property
+    def located(self) -> list[str | None]:
+        """The path of each row from the working directory, or its URI; ``None`` of an empty one."""
+        paths: list[str | None] = self.cells[PATH].tolist()
+        if self.is_plain:
+            prefix = _prefix(self.root)
+            return [f"{prefix}{path}" for path in paths] if prefix else paths
+        return [None if path is None else located(path, self.root) for path in paths]
+
+    @functools.cached_property
+    def files(self) -> list[str | None]:
+        """The same without what paths name inside of files."""
+        if not may_go_on("\n".join(filter(None, self.located))):
+            return self.located
+        return [None if path is None else place_of(path).file for path in self.located]
+
+    @functools.cached_property
+    def is_plain(self) -> bool:
+        """Whether each path is as most are: of a file below the root; no URI, no Zarr, nothing empty."""
+        paths = self.cells[PATH].tolist()
+        if None in paths or is_remote(self.root) or is_zarr(self.root):
+            return False
+        text = "\n".join(["", *paths, ""])
+        return not any(odd in text for odd in _ODD)
+
     def part(self, position: int) -> Part:
         """Which part of its image a row means; empty: all of it."""
         return WHOLE if self.parts is None else self.parts[position]
@@ -200,11 +229,13 @@ def make_table(
         What the source left out or mended.
     """
     typed = {name: typed_column(cells, name) for name, cells in columns.items()}
-    paths = [
-        None if value is None else str(cell)
-        for value, cell in zip(typed[PATH].values, columns[PATH], strict=True)
-    ]
-    typed[PATH] = Typed(paths)
+    as_told = map(operator.is_, typed[PATH].values, columns[PATH])
+    if not set(map(type, columns[PATH])) <= {str, type(None)} or not all(as_told):
+        paths = [
+            None if value is None else str(cell)
+            for value, cell in zip(typed[PATH].values, columns[PATH], strict=True)
+        ]
+        typed[PATH] = Typed(paths)
     return Table(
         cells={name: _array(column.values) for name, column in typed.items()},
         labels=_array(labels),
@@ -235,38 +266,53 @@ class Typed:
 
 def typed_column(cells: Iterable[Any], name: str = "") -> Typed:
     """The value of each cell by itself, and its text where that is another; see `pixmake.base.values`."""
-    known: dict[str, Any] = {}
+    cells = cells if isinstance(cells, (list, tuple)) else list(cells)
+    kinds = set(map(type, cells))
+    # each text once: a column repeats its texts, and a look at one costs more than at a dictionary
+    plain = cells if kinds <= {str} else [cell for cell in cells if type(cell) is str]
+    unique = dict.fromkeys(plain)
+    known = dict(zip(unique, map(typed_cell, unique), strict=True))
     odd: dict[Any, str] = {}
-    whole: list[str] = []
-    padded: list[str] = []
-    values: list[Any] = []
-    cells = list(cells)
-    for cell in cells:
-        if type(cell) is not str:
-            values.append(value := typed_cell(cell))
+    if kinds <= {str}:
+        values = list(map(known.__getitem__, cells))
+    else:
+        values = []
+        for cell in cells:
+            values.append(value := known[cell] if type(cell) is str else typed_cell(cell))
             if type(cell) in _WITH_TEXT and (text := written(cell, value)) is not None:
                 odd[cell] = text
-            continue
-        if cell not in known:
-            known[cell] = value = typed_cell(cell)
-            # a text that is a whole number is the only one of it, but for -0
-            if (type(value) is float or value == 0) and (text := written(cell, value)) is not None:
-                if text == str(value):
-                    whole.append(cell)
-                else:
-                    odd[cell] = text
-            if cell != cell.strip():
-                padded.append(cell)
-        values.append(known[cell])
-    # 1.0 says so by its value, unless there is a 1 as well
-    values_of_others = {value for cell, value in known.items() if type(value) is int} if whole else set()
-    odd |= {cell: cell.strip() for cell in whole if known[cell] in values_of_others}
-    texts = [odd.get(cell) if type(cell) in _WITH_TEXT else None for cell in cells] if odd else ()
-    bare = any(type(cell) in (float, bool) for cell in cells)
+    kinds_of_values = set(map(type, known.values()))
+    if float in kinds_of_values or 0 in known.values():
+        odd |= _own_texts(known)
+    texts: Sequence[str | None] = ()
+    if odd:
+        texts = [odd.get(cell) if type(cell) in _TEXTUAL else None for cell in cells]
+    padded = [cell for cell, value in known.items() if value is not cell and cell != cell.strip()]
+    bare = bool(kinds & {float, bool})
     return Typed(values, texts, _merged(name, padded, known) if padded else None, bare)
 
 
-_WITH_TEXT = (str, Cell, bytes)
+_WITH_TEXT = (Cell, bytes)
+_TEXTUAL = (str, *_WITH_TEXT)
+
+
+def _own_texts(known: Mapping[str, Any]) -> dict[str, str]:
+    """Of texts and their values, those texts that say more than the value, such as 1.10.
+
+    A text that is a whole number is the only one of it, but for -0.
+    """
+    odd: dict[str, str] = {}
+    whole: list[str] = []
+    for cell, value in known.items():
+        if (type(value) is float or value == 0) and (text := written(cell, value)) is not None:
+            if text == str(value):
+                whole.append(cell)
+            else:
+                odd[cell] = text
+    if whole:  # 1.0 says so by its value, unless there is a 1 as well
+        others = {value for value in known.values() if type(value) is int}
+        odd |= {cell: cell.strip() for cell in whole if known[cell] in others}
+    return odd
 
 
 def _merged(name: str, padded: Iterable[str], known: Iterable[str]) -> Note | None:
@@ -315,13 +361,8 @@ def with_times(table: Table, written: str | None) -> Table:
     if TIMESTAMP not in table.cells:
         return table
     cells = table.keys(TIMESTAMP)
-    parsed: dict[Any, Any] = {None: None}
-    bad = set()
-    for cell in cells:
-        if cell not in parsed:
-            parsed[cell] = _time(cell, written)
-            if parsed[cell] is None:
-                bad.add(cell)
+    parsed = {cell: None if cell is None else _time(cell, written) for cell in dict.fromkeys(cells)}
+    bad = {cell for cell, time in parsed.items() if time is None and cell is not None}
     if bad:
         hint = f"as in {written}" if written else "e.g. 2024-01-31 or 2024-01-31T17:05:00"
         raise PixmakeError(
@@ -329,7 +370,10 @@ def with_times(table: Table, written: str | None) -> Table:
             for position, cell in enumerate(cells)
             if cell in bad
         )
-    return replace(table, when=np.array([parsed[cell] for cell in cells], dtype="datetime64[us]"))
+    # NumPy takes a microsecond for each `datetime`: each text's once
+    order = {cell: position for position, cell in enumerate(parsed)}
+    times = np.array(list(parsed.values()), dtype="datetime64[us]")
+    return replace(table, when=times[np.fromiter(map(order.__getitem__, cells), np.intp, len(cells))])
 
 
 def located(path: str, root: str) -> str:
@@ -357,15 +401,18 @@ def path_faults(table: Table) -> dict[int, str]:
     PixmakeError
         Objects that rows name cannot be looked for: their server refuses, or cannot be reached.
     """
+    existing = _Folders()
+    if table.is_plain and table.parts is None and len(set(table.located)) == len(table):
+        rows = enumerate(zip(filter(None, table.located), filter(None, table.files), strict=True))
+        return {position: _absent(full) for position, (full, file) in rows if not existing.has(file)}
     faults: dict[int, str] = {}
     remote: dict[int, str] = {}
     first: dict[Any, int] = {}
-    existing = _Folders()
-    for position, path in enumerate(table.cells[PATH]):
-        if path is None:
+    each_path = zip(table.cells[PATH], table.located, table.files, strict=True)
+    for position, (path, full, file) in enumerate(each_path):
+        if path is None or full is None or file is None:
             faults[position] = "the path is empty"
             continue
-        full = located(path, table.root)
         part = table.part(position)
         key = (full, *part.items()) if part else full
         if key in first:
@@ -382,15 +429,19 @@ def path_faults(table: Table) -> dict[int, str]:
             if problem:
                 faults[position] = problem
             else:
-                remote[position] = place_of(full).file
+                remote[position] = file
         elif is_zarr(full):
             if not existing.has_folder(full):
                 faults[position] = MISSING
-        elif not existing.has(place_of(full).file):
-            faults[position] = f"{full}: is a folder" if os.path.isdir(full) else MISSING
+        elif not existing.has(file):
+            faults[position] = _absent(full)
     there = _versions(remote.values())
     faults |= {position: MISSING for position, uri in remote.items() if there[uri] is None}
     return dict(sorted(faults.items()))
+
+
+def _absent(path: str) -> str:
+    return f"{path}: is a folder" if os.path.isdir(path) else MISSING
 
 
 def _versions(uris: Iterable[str]) -> Mapping[str, str | None]:

@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pixmake.base.errors import PixmakeError, Problem
+from pixmake.base.errors import Problem
 from pixmake.cli.commands.options import Commands, add_command
 
 if TYPE_CHECKING:
@@ -36,11 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
     from pixmake.project.installed_plugins import look_at_plugins
     from pixmake.table.table import Note, counted_notes
 
-    plan = plan_project(read_config(arguments.config), [arguments.config])
     unread: list[Note] = []
-    problems = image_problems(plan, unread)
-    if problems:
-        raise PixmakeError(problems)
+    look = partial(image_problems, notes=unread)
+    plan = plan_project(read_config(arguments.config), [arguments.config], look)
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)

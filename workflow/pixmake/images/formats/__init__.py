@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -68,6 +69,9 @@ SLIDES = ("svs", "ndpi")
 
 _PLAIN = {"bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *SLIDES}
 
+SMALL = 1 << 16
+"""Bytes of a file that is read as a whole before it is known what it is."""
+
 _INSIDE = re.compile(r"^(.+?\.(?:h5|hdf5|hdf|he5))/(.+)$", re.IGNORECASE)
 
 
@@ -112,8 +116,13 @@ def place_of(path: str) -> Place:
     >>> place_of("plates/a.h5/volumes/raw"), place_of("a.czi")
     (Place(file='plates/a.h5', inside='volumes/raw'), Place(file='a.czi', inside=''))
     """
-    found = _INSIDE.match(path) if ".h" in path.lower() else None
+    found = _INSIDE.match(path) if may_go_on(path) else None
     return Place(found[1], found[2]) if found else Place(path)
+
+
+def may_go_on(path: str) -> bool:
+    """Whether a path, or one of several in one text, may go on inside of a file: most do not."""
+    return ".h" in path or ".H" in path
 
 
 def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
@@ -150,6 +159,17 @@ def first_bytes(path: str, count: int = HEAD) -> bytes:
             return file.read(count)
     except (OSError, ValueError):
         return b""
+
+
+def start_of(path: str) -> tuple[bytes, bool]:
+    """The first bytes of a file, and whether they are all of it: a small one is opened and read but once."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(size if size <= SMALL else HEAD)
+            return head, len(head) == size
+    except (OSError, ValueError):
+        return b"", False
 
 
 def is_installed(found: FileFormat) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from io import FileIO
+from io import BytesIO, FileIO
 from typing import TYPE_CHECKING, Any
 
 from pixmake.images.axes import Described, ImageError
@@ -41,7 +41,13 @@ def recognises(head: bytes, path: str) -> bool:
     """By its first bytes; of a TIFF by what its directories say: a mosaic, or the version of DNG."""
     if head.startswith(_SIGNS) or head[8:10] == b"CR" or head[4:12] == b"ftypcrx ":
         return True
-    return head[:4] in _TIFF and _is_raw_tiff(path, _TIFF[head[:4]])
+    order = _TIFF.get(head[:4])
+    if order is None:
+        return False
+    try:
+        return _is_raw(BytesIO(head), order)
+    except struct.error:  # a directory lies behind the head
+        return _is_raw_file(path, order)
 
 
 def scenes(path: str) -> Sequence[Scene]:
@@ -97,40 +103,48 @@ def _has_mosaic(raw: Any) -> bool:
     return bool(raw.raw_type == rawpy.RawType.Flat and raw.num_colors > 1)
 
 
-def _is_raw_tiff(path: str, order: str) -> bool:
+def _is_raw_file(path: str, order: str) -> bool:
     try:
         with open(path, "rb", buffering=0) as file:  # a buffer would read some kilobytes at each place
-            file.seek(4)
-            (first,) = struct.unpack(f"{order}I", file.read(4))
-            tags = _tags(file, order, first)
-            if _DNG_VERSION in tags:
-                return True
-            others = tags.get(_SUBIFDS, ())[:_MOST_SUBIFDS]
-            directories: Iterator[Mapping[int, Sequence[int]]] = (_tags(file, order, at) for at in others)
-            return any(
-                _CFA in each.get(_PHOTOMETRIC, ()) or _LINEAR_RAW in each.get(_PHOTOMETRIC, ())
-                for each in (tags, *directories)
-            )
+            return _is_raw(file, order)
     except (OSError, struct.error):
         return False
 
 
-def _tags(file: FileIO, order: str, position: int) -> dict[int, tuple[int, ...]]:
+def _is_raw(file: FileIO | BytesIO, order: str) -> bool:
+    file.seek(4)
+    (first,) = struct.unpack(f"{order}I", file.read(4))
+    tags = _tags(file, order, first)
+    if _DNG_VERSION in tags:
+        return True
+    others = tags.get(_SUBIFDS, ())[:_MOST_SUBIFDS]
+    directories: Iterator[Mapping[int, Sequence[int]]] = (_tags(file, order, at) for at in others)
+    return any(
+        _CFA in each.get(_PHOTOMETRIC, ()) or _LINEAR_RAW in each.get(_PHOTOMETRIC, ())
+        for each in (tags, *directories)
+    )
+
+
+def _tags(file: FileIO | BytesIO, order: str, position: int) -> dict[int, tuple[int, ...]]:
     """The numbers of the three tags that matter here, of one directory."""
     file.seek(position)
     (count,) = struct.unpack(f"{order}H", file.read(2))
-    entries = file.read(12 * count)
     found: dict[int, tuple[int, ...]] = {}
-    for number in range(len(entries) // 12):
-        tag, kind, values = struct.unpack_from(f"{order}HHI", entries, 12 * number)
+    for tag, kind, values, at in struct.iter_unpack(f"{order}HHI4s", _whole(file, 12 * count)):
         if tag == _PHOTOMETRIC:
-            found[tag] = struct.unpack_from(f"{order}H", entries, 12 * number + 8)
+            found[tag] = struct.unpack_from(f"{order}H", at)
         elif tag == _DNG_VERSION:
             found[tag] = (1,)
         elif tag == _SUBIFDS and kind in (4, 13):
-            at = entries[12 * number + 8 : 12 * number + 12]
             if values > 1:
                 file.seek(*struct.unpack(f"{order}I", at))
-                at = file.read(4 * min(values, _MOST_SUBIFDS))
+                at = _whole(file, 4 * min(values, _MOST_SUBIFDS))
             found[tag] = struct.unpack(f"{order}{len(at) // 4}I", at)
+    return found
+
+
+def _whole(file: FileIO | BytesIO, size: int) -> bytes:
+    found = file.read(size)
+    if len(found) < size:
+        raise struct.error("the directory is not whole")
     return found

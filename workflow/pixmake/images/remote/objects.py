@@ -138,7 +138,8 @@ def zarr_axes() -> str:
 
 def is_remote(path: str | os.PathLike[str]) -> bool:
     """Whether a path is a URI such as ``s3://bucket/key``."""
-    return _URI.match(str(path)) is not None
+    text = path if type(path) is str else str(path)
+    return "://" in text and _URI.match(text) is not None
 
 
 def problem_of(uri: str) -> str:

@@ -52,6 +52,8 @@ NEEDED = ("READS", "RUNNER", "check", "check_images", "work", "source")
 
 - ``KEYS``: of the keys of a step that not all kinds know (``program``, ``axes``, ``python``, …), those that
   it has a use for. One with ``python`` runs in the step's own Python.
+- ``load`` in what ``work`` gives: a name, and ``{"files": {path: SHA-256}}``. What the function ``load`` of
+  its ``RUNNER`` returns is then loaded once, by serving processes, and is ``call.models[name]``.
 - ``SHARES_STARTS``: one start of its program works on many images; see `pixmake.job.runners.starts`.
 """
 
@@ -129,4 +131,5 @@ def opens_images(step: Step) -> bool:
     """Whether what a step runs gets the paths of its images, and opens them by itself."""
     if step.kind == "function":
         return function.opens_images(step)
-    return kind_of(step.kind).READS == OPENED
+    known = step.kind in KINDS or step.kind in ADDED_KINDS  # else it is our own, which splits files
+    return known and kind_of(step.kind).READS == OPENED

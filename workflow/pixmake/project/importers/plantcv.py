@@ -25,6 +25,7 @@ from pixmake.config.text import as_yaml
 from pixmake.project.importers.dask import LOCAL, put_cluster
 from pixmake.project.importers.draft import Draft, settle
 from pixmake.project.proposal import source_of
+from pixmake.results.export.plantcv import LABELS
 from pixmake.table.sources.directory import read_names
 from pixmake.table.sources.folders import listed_files
 from pixmake.table.table import PATH
@@ -442,7 +443,7 @@ def _is_special(term: str, about: Any) -> bool:
         return True
     usual = "<class 'datetime.datetime'>" if term == TIMESTAMP else "<class 'str'>"
     return (
-        about.get("label") not in (None, term, _LABELS.get(term))
+        about.get("label") not in (None, term, LABELS.get(term))
         or about.get("datatype") not in (None, usual)
         or about.get("value") not in (None, "none")
     )
@@ -458,23 +459,3 @@ _SNAPSHOT_INFO = {
 
 _INFO_COLUMNS = ("experiment", "plantbarcode", "measurementlabel", "tag", "completed")
 """What else stands there; PlantCV takes such a term from the names."""
-
-_LABELS = {
-    "camera": "camera identifier",
-    "imgtype": "image type",
-    "zoom": "camera zoom setting",
-    "exposure": "camera exposure setting",
-    "gain": "camera gain setting",
-    "frame": "image series frame identifier",
-    "rotation": "sample rotation in degrees",
-    "lifter": "imaging platform height setting",
-    "timestamp": "datetime of image",
-    "id": "image identifier",
-    "barcode": "plant barcode identifier",
-    "plantbarcode": "plant barcode identifier",
-    "treatment": "treatment identifier",
-    "cartag": "plant carrier identifier",
-    "measurementlabel": "experiment identifier",
-    "other": "other identifier",
-}
-"""What PlantCV calls its terms in words."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import os
 import re
@@ -135,6 +136,8 @@ class _Collected:
     units: dict[tuple[str, str], str] = field(default_factory=dict)
     labels: dict[tuple[str, str], Any] = field(default_factory=dict)
     images: list[tuple[str, ...]] = field(default_factory=list)
+    names: dict[int, list[str]] = field(default_factory=dict)
+    """What the images of a group are called, such as channels."""
     parts: dict[int, Mapping[str, int]] = field(default_factory=dict)
     versions: dict[int, str] = field(default_factory=dict)
     files: list[list[tuple[str, str]]] = field(default_factory=list)
@@ -165,13 +168,14 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
     """
     run, counting = _Run({(): _Collected()}), Counting()
     over_several = set(project.get("over_several", ()))
+    results = str(project.get("results", "results"))
     for record in records:
         counting.take(record)
         terms = _terms_of(record.step, project)
         if record.step in over_several and not terms:
             _take_group(run, record)
         else:
-            _take(run, run.levels.setdefault(terms, _Collected()), terms, record)
+            _take(run, run.levels.setdefault(terms, _Collected()), terms, record, results)
     counts = counting.counts()
     images = run.levels[()]
     some = {terms: found for terms, found in run.levels.items() if found.ids} or {(): images}
@@ -181,7 +185,7 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         steps = {step for step in counts.empty if _terms_of(step, project) == terms}
         members = _members(found, images, terms) if terms else [[] for _ in found.ids]
         levels.append(_level(found, images, terms, members, _empty(found, counts, steps), project, folder))
-        pictures += _pictures(found, terms)
+        pictures += _pictures(found, terms, members)
     places = {terms: place for place, terms in enumerate(some)}
     measuring = [place for place, level in enumerate(levels) if any(map(_is_measured, level.columns))]
     return Content(
@@ -229,7 +233,7 @@ def _level(
     ]
     design = design_of(columns)
     ids, image_ids = list(found.ids), list(images.ids)
-    own = [bool(found.images[row]) for row in range(rows)]
+    own = [_has_own(found, row, members[row]) for row in range(rows)]
     return Level(
         terms=terms,
         ids=ids,
@@ -249,7 +253,7 @@ def _level(
             [
                 (name, _relative(path, folder))
                 for name, path in [
-                    *_named(found.images[row]),
+                    *(_named(found.images[row], found.names.get(row)) if own[row] else ()),
                     *(_member_images(images, members[row]) if not own[row] else ()),
                     *found.files[row],
                 ]
@@ -282,7 +286,14 @@ def _picture_id(terms: Sequence[str], job_id: str) -> str:
     return "+".join([*terms, job_id])
 
 
-def _pictures(found: _Collected, terms: tuple[str, ...]) -> Iterable[Picture]:
+def _has_own(found: _Collected, row: int, members: Sequence[int]) -> bool:
+    """Whether a point has a picture of its own: an image whose pictures are made anyway serves as well."""
+    return bool(found.images[row]) and not (members and not any(_pictures_of(found.files[row])))
+
+
+def _pictures(
+    found: _Collected, terms: tuple[str, ...], members: Sequence[Sequence[int]]
+) -> Iterable[Picture]:
     return (
         Picture(
             _picture_id(terms, job_id),
@@ -292,7 +303,7 @@ def _pictures(found: _Collected, terms: tuple[str, ...]) -> Iterable[Picture]:
             found.versions.get(row, ""),
         )
         for job_id, row in found.ids.items()
-        if found.images[row]
+        if _has_own(found, row, members[row])
     )
 
 
@@ -302,7 +313,7 @@ def _empty(found: _Collected, counts: Counts, steps: Collection[str]) -> list[in
     return sorted(found.ids[job_id] for job_id in (done.intersection(*measuring) if measuring else ()))
 
 
-def _take(run: _Run, found: _Collected, terms: tuple[str, ...], record: Record) -> None:
+def _take(run: _Run, found: _Collected, terms: tuple[str, ...], record: Record, results: str) -> None:
     row = found.ids.setdefault(record.id, len(found.ids))
     if row == len(found.states):
         found.states.append("done")
@@ -310,8 +321,12 @@ def _take(run: _Run, found: _Collected, terms: tuple[str, ...], record: Record) 
         found.files.append([])
         for term, value in record.metadata.items():
             found.terms.setdefault(term, {})[row] = value
-    if record.images and not found.images[row]:
-        found.images[row] = tuple(record.images)
+    if not found.images[row]:
+        found.images[row] = tuple(record.images) or (_inputs(record, results) if terms else ())
+        names = record.origin.get("task", {}).get("names")
+        if names and len(names) == len(found.images[row]):
+            found.names[row] = [str(name) for name in names]
+    if record.images and row not in found.parts:
         parts = record.origin.get("task", {}).get("parts")
         if parts:
             found.parts[row] = parts[0]
@@ -340,6 +355,13 @@ def _take(run: _Run, found: _Collected, terms: tuple[str, ...], record: Record) 
             found.units[key] = str(unit)
         if isinstance(content["value"], list) and key not in found.labels:
             found.labels[key] = content.get("label")
+
+
+def _inputs(record: Record, results: str) -> tuple[str, ...]:
+    """The images that a job over several was made of: its inputs, but for what other steps made."""
+    paths = (str(each.get("path", "")) for each in record.origin.get("inputs", ()))
+    own = (path for path in paths if not path.startswith(f"{results}/"))
+    return tuple(path for path in own if Path(path).suffix.lstrip(".").lower() in IMAGES)
 
 
 def _take_group(run: _Run, record: Record) -> None:
@@ -504,17 +526,31 @@ def _milliseconds(value: Any, format_: str | None, moved: bool = False) -> float
     return None
 
 
-def _named(images: Sequence[str]) -> list[tuple[str, str]]:
+def _named(images: Sequence[str], names: Sequence[str] | None) -> list[tuple[str, str]]:
+    if names:
+        return list(zip(names, images, strict=True))
     return [("image" if len(images) == 1 else f"image {n}", path) for n, path in enumerate(images, 1)]
 
 
 def _pictures_of(files: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    return ((name, path) for name, path in files if Path(path).suffix.lstrip(".").lower() in IMAGES)
+    return ((name, path) for name, path in files if os.path.splitext(path)[1].lstrip(".").lower() in IMAGES)
 
 
 def _relative(path: str, folder: Path) -> str:
     """A path as the page's own folder sees it; an address stays what it is."""
-    return path if "://" in path else os.path.relpath(path, folder).replace(os.sep, "/")
+    if "://" in path:
+        return path
+    above, _, name = path.rpartition("/")
+    if not above or name in ("", ".", ".."):
+        return os.path.relpath(path, folder).replace(os.sep, "/")
+    way = _way(above, str(folder))
+    return name if way == "." else f"{way}/{name}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _way(above: str, folder: str) -> str:
+    """The way from one folder to another: it is found once for all files that are there."""
+    return os.path.relpath(above, folder).replace(os.sep, "/")
 
 
 def _step(
