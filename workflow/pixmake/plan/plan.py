@@ -41,6 +41,7 @@ from pixmake.plan.containers import (
     split_source,
     split_work,
 )
+from pixmake.plan.corrected import corrected_files, corrected_problems
 from pixmake.plan.environments import environment_problems
 from pixmake.plan.executors import Placement, place_steps
 from pixmake.plan.image_versions import Images as SeenImages
@@ -331,6 +332,7 @@ class Plan:
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
             needs_many=same.needs_many,
             files=same.files,
+            corrected=corrected_files(step, group.id),
             python=step.python,
             failures=failures,
         )
@@ -828,6 +830,8 @@ def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
 
 def _kind_problems(plan: Plan) -> Iterator[Problem]:
     for planned in plan.steps:
+        ids = (group.id for group in plan.levels.of(planned.name))
+        yield from corrected_problems(planned.step, planned.name, ids)
         kind = kind_of(planned.step.kind)
         try:
             with blamed(planned.step.kind):
