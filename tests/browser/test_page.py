@@ -391,6 +391,11 @@ def test_growth_of_a_subject(page: Page, tmp_path: Path) -> None:
     expect(strip.locator(".shot")).to_have_count(5)
     expect(strip.locator(".shot .id").first).to_have_text("2024-03-04")
     assert page.evaluate("document.querySelector('#subject h2').textContent").startswith("P")
+    page.get_by_role("button", name="Close the pictures").click()
+    expect(strip).to_be_hidden()
+    # the same without a mouse
+    page.get_by_label("Pictures of").select_option("P07")
+    expect(strip.get_by_role("heading", name="P07")).to_be_visible()
 
 
 def test_a_point_is_what_one_says(page: Page, tmp_path: Path) -> None:

@@ -120,3 +120,32 @@ def test_images_of_all_kinds() -> None:
     ]
     assert [group.id for group in stratified(groups, 3)] == ["p0", "p25", "p26"]
     assert len(stratified(groups[:2], 5)) == 2
+
+
+def test_corrected_by_hand(spots: Project) -> None:
+    """A mask that was drawn by hand stands in for one image; only what depends on it runs."""
+    assert spots.snakemake().code == 0
+    spots.write(
+        "config/config.yaml", CONFIG.replace("    params: {", "    corrected: by_hand\n    params: {")
+    )
+    drawn = np.zeros((40, 60), np.uint8)
+    drawn[:3, :4] = 255
+    (spots.folder / "by_hand").mkdir()
+    cv2.imwrite(str(spots.folder / "by_hand/p2.mask.png"), drawn)
+    would = spots.snakemake("-n")
+    assert "would run: 1 × find, 1 × count, 1 × aggregate" in would.out, would.out
+    assert spots.snakemake().code == 0
+    areas = {row["id"]: row["bright"] for row in spots.rows() if row["step"] == "count"}
+    assert areas == {f"p{number}": "12" if number == 2 else "226" for number in range(6)}
+    assert spots.record("find", "p2")["run"]["corrected"] == ["mask"]
+    assert (spots.folder / "logs/find/p2.log").read_text() == ""
+    assert "Nothing to be done" in spots.snakemake().err
+    (spots.folder / "by_hand/p2.mask.png").rename(spots.folder / "by_hand/q2.mask.png")
+    refused = spots.pixmake("check")
+    assert refused.err == (
+        "pixmake: by_hand/q2.mask.png: no job of this step makes a file of this name "
+        "(did you mean 'p2.mask.png'?)\n"
+    )
+    (spots.folder / "by_hand/q2.mask.png").unlink()
+    assert spots.snakemake().code == 0
+    assert {row["bright"] for row in spots.rows() if row["step"] == "count"} == {"226"}

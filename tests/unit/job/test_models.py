@@ -168,6 +168,21 @@ def test_a_load_that_ends_its_process_is_told(run_job: Run, load_in: str) -> Non
     assert run_job("load_nothing", load_in=load_in) == said
 
 
+def test_an_image_that_is_tried_alone_says_why_nothing_was_loaded(folder: Path) -> None:
+    """As `pixmake try` has it: its process loads for itself."""
+    load = {"model": {"function": "scripts/cells.py:load_missing"}}
+    work = {"function": "scripts/cells.py:measure", "load": load}
+    task = Task("s", "a", "function", work, "-", {}, images=("a.png",))
+    words = [task.as_json(), '{"holder":"x"}', "-", "1", "logs/s/a.log", "results/s/a.json"]
+    reply = warm_server.run_plain(words, os.getppid())
+    assert not client.is_ours(int(reply.split()[0]), words)
+    warm_server.explain(words, reply)
+    error = read_record("results/s/a.json").error
+    assert error is not None
+    what = "scripts/cells.py:load_missing: AttributeError: module 'cells' has no attribute 'load_missing'"
+    assert (error.type, error.message) == ("LoadError", f"steps.s.load.model: {what}; see logs/s.load.log")
+
+
 def test_there_are_no_more_serving_processes_than_slots(run_job: Run) -> None:
     """Of four images at one time two are worked on; each serving process sees one device of two."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "0,1"

@@ -85,9 +85,10 @@ def test_records_of_the_last_tables_are_not_opened(record: Path) -> None:
     assert list(broken_records("results", [str(record)])) == [str(record)]
 
 
-def test_gathering_a_damaged_record_has_it_found(record: Path) -> None:
+def test_gathering_a_damaged_record_has_it_found(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that nothing tells from a whole one, as a power cut may leave: gathering it tells."""
     gather([str(record)], "results/.records.jsonl")
+    monkeypatch.setattr("pixmake.results.record_lines.boot", lambda: "after the power cut")
     found = record.stat()
     record.write_bytes(b"\x00" * found.st_size)
     os.utime(record, ns=(found.st_atime_ns, found.st_mtime_ns))

@@ -167,12 +167,29 @@ def test_dry_run_counts_by_step_and_reason(stream: io.StringIO) -> None:
     reporter.take(said("job_info", jobid=10_000, rule_name="all", output=[], reason=""))
     reporter.take(said("run_info", "Job stats:\n…", stats={"total": 10_001}))
     reporter.take(said(None, "Reasons:\n    (check individual jobs above for details)\n    …"))
+    reporter.take(said(None, f"2 {WITHOUT_METADATA} made_find made_share"))
     reporter.close()
     assert stream.getvalue().splitlines() == [
         "would run: 5000 × find, 5000 × share",
         "  5000 × find: no result yet",
         "  5000 × share: no result yet",
     ]
+
+
+def test_rules_without_metadata_are_told(stream: io.StringIO) -> None:
+    """But not of those alone that only say that a step is done: their file is gone by then."""
+    reporter = Reporter(settings(Quietness.RULES, dryrun=True))
+    reporter.take(said(None, f"2 {WITHOUT_METADATA} made_find mine"))
+    reporter.take(said(None, f"1 {WITHOUT_METADATA} made_find"))
+    reporter.close()
+    (_, named) = stream.getvalue().splitlines()
+    assert named.endswith("made_find mine")
+
+
+WITHOUT_METADATA = (
+    "jobs have missing provenance/metadata so that it in part cannot be used to trigger re-runs.\n"
+    "Rules with missing metadata:"
+)
 
 
 def test_other_words_of_quiet_leave_snakemake_as_it_is(stream: io.StringIO) -> None:

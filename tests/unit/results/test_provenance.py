@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,16 @@ def records(number: int) -> Iterator[Record]:
             )
 
 
+def lines(records: Iterable[Record]) -> Path:
+    """The file that the rule `records` would have made."""
+    path = Path("records.jsonl")
+    with path.open("w") as file:
+        for record in records:
+            content = {**vars(record), "error": record.error and vars(record.error)}
+            file.write(json.dumps(content) + "\n")
+    return path
+
+
 def test_fingerprint(folder: Path) -> None:
     """Size, time and SHA-256 of a file; of a folder, a large file or an address, what can be told."""
     path = made("empty.png", b"")
@@ -63,7 +73,7 @@ def test_fingerprint(folder: Path) -> None:
 
 def test_provenance_of_many_images(folder: Path) -> None:
     """Each image is a line with its inputs and the status of each step; totals stand at the end."""
-    write_provenance(records(300), {"config": {"a": 1}, "files": [], "sources": {}}, "provenance.json")
+    write_provenance(lines(records(300)), {"config": {"a": 1}, "files": [], "sources": {}}, "provenance.json")
     told = json.loads(Path("provenance.json").read_text())
     assert told["config"] == {"a": 1}
     assert told["software"]["packages"]["snakemake"]
@@ -80,7 +90,7 @@ def test_provenance_of_many_images(folder: Path) -> None:
     assert told["steps"] == {"find": {"ok": 297, "failed": 3}, "share": {"ok": 300}}
     assert told["began"] == "2026-01-01T00:00:00.000+00:00"
     assert sum(line.startswith('  {"id"') for line in Path("provenance.json").read_text().splitlines()) == 300
-    write_provenance(iter(()), {}, "none.json")
+    write_provenance(lines(()), {}, "none.json")
     assert json.loads(Path("none.json").read_text())["images"] == []
 
 
@@ -98,7 +108,7 @@ def test_large_files_are_read_once(folder: Path, monkeypatch: pytest.MonkeyPatch
 
     def written() -> dict[str, Any]:
         frames = (Record(f"f{n}", "s", "ok", origin={"inputs": [seen]}) for n in range(50))
-        write_provenance(frames, {}, "provenance.json")
+        write_provenance(lines(frames), {}, "provenance.json")
         content: dict[str, Any] = json.loads(Path("provenance.json").read_text())
         return content
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from pathlib import Path
 
 VERSION = "0.1.0"
@@ -22,3 +24,14 @@ def project_template() -> Path:
 def known_profiles() -> list[str]:
     """The names of the profiles that come with pixmake."""
     return sorted(path.parent.name for path in (project_template() / "profiles").glob(f"*/{PROFILE}"))
+
+
+@functools.cache
+def code_stamp(*rooms: str) -> str:
+    """What changes with any file of some rooms: what they have made before is not to be trusted then."""
+    digest = hashlib.blake2b(VERSION.encode(), digest_size=16)
+    for room in rooms:
+        for path in sorted((HERE / room).rglob("*.py")):
+            found = path.stat()
+            digest.update(f"{path.relative_to(HERE)} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()

@@ -256,6 +256,8 @@ class Step(Model):
 
     model_config = ConfigDict(
         json_schema_extra=_exactly_one,
+        # one that gets more keys below is built once, with them
+        defer_build=bool(plugins.installed("kinds")),
     )
 
     function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")] | None = None
@@ -342,6 +344,10 @@ class Step(Model):
 
     files: dict[Name, Suffix] = {}
     """Files that the step writes, by name, with their suffix: `mask: png`."""
+
+    corrected: str | None = None
+    """A folder of files that were corrected by hand, called as in `results/<step>`, such as `p7.mask.png`.
+    Each stands in for what the step makes of that image; where all of an image's are there, it is not run."""
 
     threads: Annotated[int, Field(gt=0)] = 1
     """Cores of one image's job; OpenCV and BLAS are held to it."""

@@ -26,6 +26,7 @@ from pixmake.config.parsl_keys import (
     PROVIDERS,
     TAKEN,
     TAKEN_HERE,
+    is_parsl,
 )
 
 _OF_CONFIG = ("executors", "executor_mapping")
@@ -71,11 +72,6 @@ def read_qiime2(path: str | Path) -> Imported:
     except (OSError, UnicodeDecodeError) as error:
         raise PixmakeError([Problem(f"cannot be read as TOML: {error}", str(path))]) from None
     return imported(content, str(path))
-
-
-def is_parsl(content: Mapping[str, Any]) -> bool:
-    """Whether the content of a file of settings is Parsl's, and not ours."""
-    return isinstance(content.get("parsl"), dict) or isinstance(content.get("executors"), list)
 
 
 def imported(content: Mapping[str, Any], path: str) -> Imported:

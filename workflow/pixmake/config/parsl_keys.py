@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 PROFILES: Mapping[str, str] = {
     "SlurmProvider": "slurm",
@@ -106,3 +107,8 @@ LEFT: Mapping[str, str] = {
     ),
 }
 """Keys of Parsl's that say nothing here, and what does instead."""
+
+
+def is_parsl(content: Mapping[str, Any]) -> bool:
+    """Whether the content of a file of settings is Parsl's, and not ours."""
+    return isinstance(content.get("parsl"), dict) or isinstance(content.get("executors"), list)

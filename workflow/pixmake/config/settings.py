@@ -19,7 +19,7 @@ from pixmake.base.files import written_whole
 from pixmake.config.base_model import Model
 from pixmake.config.bounded_yaml import load_yaml
 from pixmake.config.models import Executor, Keys, Name, explain, key_lines
-from pixmake.config.parsl import imported, is_parsl, no_toml
+from pixmake.config.parsl_keys import is_parsl
 
 VARIABLE = "PIXMAKE_CONFIG"
 """Names the file of settings; ``--parallel-config`` sets it for what runs inside."""
@@ -103,6 +103,8 @@ def load_settings(path: str | Path) -> Settings:
     """
     content = _content(Path(path))
     if is_parsl(content):
+        from pixmake.config.parsl import imported  # what hardly anybody needs, and takes a while to be made
+
         content = imported(content, str(path)).settings
     lines, problems = key_lines(path) if not str(path).endswith(".toml") else ({}, [])
     try:
@@ -120,6 +122,8 @@ def parsl_notes(path: str | Path) -> list[str]:
     content = _content(Path(path))
     if not is_parsl(content):
         return []
+    from pixmake.config.parsl import imported
+
     found = imported(content, str(path))
     profiles = " and ".join(found.profiles)
     more = [f"`pixmake import qiime2 {path}` writes the profile {profiles} for it"] if profiles else []
@@ -140,6 +144,8 @@ def _content(path: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         raise PixmakeError([Problem("there is no such file of settings", str(path))]) from None
     except tomllib.TOMLDecodeError as error:
+        from pixmake.config.parsl import no_toml
+
         raise PixmakeError(no_toml(error, path)) from None
     except (yaml.YAMLError, ValueError, OSError) as error:
         raise PixmakeError([Problem(f"cannot be read: {error}", str(path))]) from None

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base import plugins
-from pixmake.base.files import duplicate, make_blank, remove
+from pixmake.base.files import duplicate, make_blank, remove, written_whole
 from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, fingerprint, watching
@@ -49,7 +49,7 @@ from pixmake.job.record import (
     read_record,
     write_record,
 )
-from pixmake.job.runners import Call
+from pixmake.job.runners import Call, Outcome
 from pixmake.job.task import Limits, Task, parse_limits, parse_task
 
 DONE = 64
@@ -206,7 +206,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     program.begin(job.limits.program)
     program.see_unchanged()
     with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
-        outcome = runner.run(call_of(job, threads, gathered))
+        outcome = _outcome(job, lambda: runner.run(call_of(job, threads, gathered)))
         program.see_unchanged()
         made_of = origin(job, watched.checksums)
         watched.still()
@@ -378,6 +378,16 @@ def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, An
         "rule": job.limits.rule,
         **({"needed": sorted(needed)} if needed else {}),
     }
+
+
+def _outcome(job: Job, work: Callable[[], Outcome]) -> Outcome:
+    """What the work finds, with the files that were corrected by hand; where all were, it is not done."""
+    corrected = job.task.corrected
+    outcome = Outcome() if corrected and corrected.keys() == job.files.keys() else work()
+    for name, (path, _) in corrected.items():
+        with written_whole(job.files[name]) as temporary:
+            duplicate(path, temporary)
+    return replace(outcome, run={**outcome.run, "corrected": sorted(corrected)}) if corrected else outcome
 
 
 def _watched(job: Job) -> dict[str, str]:

@@ -65,6 +65,8 @@ class Task:
     """Why this job fails whatever it would find: what was wrong with its image when the plan was made."""
     written: Mapping[str, Any] = field(default_factory=dict)
     """The texts of those metadata whose text says more than their value; see `record.as_written`."""
+    corrected: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Of each of ``files`` that was corrected by hand what stands in for it, and a hash of its content."""
 
     @property
     def terms(self) -> Mapping[str, Any]:
@@ -162,7 +164,7 @@ def parse_task(text: str) -> Task:
     content = json.loads(text)
     for key in ("names", "files", "parts", "images", "versions"):
         content[key] = tuple(content.get(key, ()))
-    for key in ("needs", "needs_all", "needs_many", "needs_named"):
+    for key in ("needs", "needs_all", "needs_many", "needs_named", "corrected"):
         content[key] = {step: tuple(files) for step, files in content.get(key, {}).items()}
     return Task(**{"work": {}, "source": "", "metadata": {}, **content})
 

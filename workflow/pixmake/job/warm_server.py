@@ -167,6 +167,8 @@ def explain(words: list[str], reply: str) -> int:
         kind = "MemoryError"
         allowed = f"resources.mem_mb allows ({job.limits.mem_mb} MB)"
         message = f"needs, with all that it has started, more memory than {allowed}"
+    elif why := importlib.import_module("pixmake.job.client").why_not_loaded(reply, words):
+        kind, message = "LoadError", why
     elif code < 0:
         name = "a signal"
         with contextlib.suppress(ValueError):

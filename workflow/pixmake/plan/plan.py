@@ -41,6 +41,7 @@ from pixmake.plan.containers import (
     split_source,
     split_work,
 )
+from pixmake.plan.corrected import corrected_files, corrected_problems
 from pixmake.plan.environments import environment_problems
 from pixmake.plan.executors import Placement, place_steps
 from pixmake.plan.image_versions import Images as SeenImages
@@ -209,9 +210,35 @@ class Plan:
                 job = self._job(planned, same, group, failures.get(group.id, 0), index)
                 yield planned, job if names is None else replace(job, group=names[group.id])
 
+    def is_alone(self, planned: PlannedStep) -> bool:
+        """Whether each job of a step is told of its own image, or images, and of no others."""
+        return planned.step.terms is None and not set(planned.step.needs) & set(self.cohorts)
+
+    def needed(self, planned: PlannedStep, job_id: str) -> list[str]:
+        """The `Job.needed` of a job of a step that `is_alone`."""
+        needed = [path for need in sorted(planned.step.needs) for path in self.results_of(need, job_id)]
+        return [
+            *needed,
+            *(gathered_path(self.config.results, need) for need in sorted(planned.step.needs_all)),
+        ]
+
+    def results_of(self, step: str, job_id: str) -> list[str]:
+        """The record of a job, then its files."""
+        results = self.config.results
+        return [
+            record_path(results, step, job_id),
+            *file_paths(results, step, self.config.steps[step], job_id),
+        ]
+
     def records(self, step: str) -> list[str]:
         """The record files of a step, in the table's order."""
         return [record_path(self.config.results, step, group.id) for group in self.levels.of(step)]
+
+    def cluster_groups(self) -> list[str]:
+        """The groups in which images go to the cluster."""
+        if self.planned_before is not None:
+            return list(dict.fromkeys(job.group for _, job in self.planned_before if job.group))
+        return list(dict.fromkeys(group for names in self._shared().values() for group in names.values()))
 
     def _shared(self) -> dict[str, Mapping[str, str]]:
         """Of each step whose images go to the cluster in groups, the group of each image."""
@@ -234,17 +261,11 @@ class Plan:
     def files(self, step: str) -> list[str]:
         """The files of all jobs of a step."""
         found = self.levels.of(step)
-        return [path for group in found for path in self._results(step, group.id)[1:]]
+        return [path for group in found for path in self.results_of(step, group.id)[1:]]
 
     def gathered_steps(self) -> list[str]:
         """The steps whose results other jobs get all at once."""
         return [p.name for p in self.steps if any(p.name in each.step.needs_all for each in self.steps)]
-
-    def _results(self, step: str, job_id: str) -> list[str]:
-        """The record of a job, then its files."""
-        results = self.config.results
-        record = record_path(results, step, job_id)
-        return [record, *file_paths(results, step, self.config.steps[step], job_id)]
 
     def _same(self, planned: PlannedStep) -> _Same:
         step, steps = planned.step, self.config.steps
@@ -275,14 +296,14 @@ class Plan:
         needed: list[str] = []
         for need in same.needs:
             for one in self.levels.related(group, need, index):
-                needed += self._results(need, one.id)
+                needed += self.results_of(need, one.id)
         needed += [gathered_path(results, need) for need in same.needs_all]
         members, gathered = "", list[str]()
         changed = same.changed.get(group.id)
         versions = ChainMap(changed, self.versions) if changed else self.versions
         if same.has_members:
             of_each = {
-                need: [self._results(need, one.id) for one in self.levels.related(group, need, index)]
+                need: [self.results_of(need, one.id) for one in self.levels.related(group, need, index)]
                 for need in same.needs_many
             }
             gathered += [path for jobs in of_each.values() for paths in jobs for path in paths]
@@ -311,10 +332,11 @@ class Plan:
             members=hashlib.sha256(members.encode()).hexdigest()[:16] if members else "",
             needs_many=same.needs_many,
             files=same.files,
+            corrected=corrected_files(step, group.id),
             python=step.python,
             failures=failures,
         )
-        record, *files = self._results(planned.name, group.id)
+        record, *files = self.results_of(planned.name, group.id)
         return Job(
             rule=rule_name(planned.name, group.id),
             task=task,
@@ -808,6 +830,8 @@ def _cohort_collisions(plan: Plan) -> Iterator[Problem]:
 
 def _kind_problems(plan: Plan) -> Iterator[Problem]:
     for planned in plan.steps:
+        ids = (group.id for group in plan.levels.of(planned.name))
+        yield from corrected_problems(planned.step, planned.name, ids)
         kind = kind_of(planned.step.kind)
         try:
             with blamed(planned.step.kind):

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import os
 from base64 import urlsafe_b64decode
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from functools import partial
 from pathlib import Path
 
 from pixmake.job.task import task_digest
 from pixmake.plan.file_states import Stamps, made_of, state_of
-from pixmake.plan.plan import Job, Plan, gathered_path, gathering_rule
+from pixmake.plan.plan import Job, Plan, PlannedStep, gathered_path, gathering_rule
+from pixmake.plan.record_index import Known
+from pixmake.plan.same_tasks import SameTasks
+from pixmake.table.arrivals import failures_to_retry
 
 INCOMPLETE = Path(".snakemake/incomplete")
 """Where Snakemake notes the files of jobs that it has begun and not seen end."""
@@ -53,22 +56,16 @@ def standing(plan: Plan) -> Standing:
     incomplete = _incomplete()
     settled: dict[str, set[str]] = {}
     dates: dict[str, int] = {}
-    for step, jobs in groupby(plan.jobs(), key=lambda pair: pair[0].name):
-        known, found = plan.known.get(step, {}), set[str]()
-        for planned, job in jobs:
-            record = known.get(job.task.id)
-            if record is None or record.status != "ok":
-                continue
-            stamps.known[job.record] = (record.size, record.mtime_ns)
-            made = _made(job, stamps)
-            if made is None or not incomplete.isdisjoint(made):
+    for planned in plan.steps:
+        step, found = planned.name, set[str]()
+        for job_id, made, of, same in _finished(plan, planned, stamps):
+            if not incomplete.isdisjoint(made):
                 continue
             oldest = min(made.values())
-            of = (*job.needed, *job.gathered)
             if any(dates.get(path, oldest + 1) > oldest for path in of):
                 continue
-            if record.task == task_digest(job.task.as_json(), of, planned.rule):
-                found.add(job.task.id)
+            if same():
+                found.add(job_id)
                 if step in needed:
                     dates |= made
         settled[step] = found
@@ -77,10 +74,62 @@ def standing(plan: Plan) -> Standing:
     return Standing({step: frozenset(ids) for step, ids in settled.items()}, stamps)
 
 
-def _made(job: Job, stamps: Stamps) -> dict[str, int] | None:
+_Finished = tuple[str, Mapping[str, int], Sequence[str], Callable[[], bool]]
+"""A job that went well: its id, the dates of what it has made, what it was made of, and whether its task is
+that of its record."""
+
+
+def _finished(plan: Plan, planned: PlannedStep, stamps: Stamps) -> Iterator[_Finished]:
+    """The jobs of a step whose records say that they went well, and of which all is there that they made."""
+    step, known, known_same = planned.name, plan.known.get(planned.name, {}), set[str]()
+    same = SameTasks(plan, planned)
+    tokens: dict[str, bytes | None] = {}
+    failures = failures_to_retry(plan.config.results, step) if plan.is_alone(planned) else {}
+    for group in plan.levels.of(step) if plan.is_alone(planned) else ():
+        record = known.get(group.id)
+        if record is None or record.status != "ok" or failures.get(group.id):
+            continue
+        token = tokens[group.id] = same.token(group, record)
+        if same.holds(token):
+            known_same.add(group.id)
+            made = _made(plan.results_of(step, group.id), record, stamps)
+            if made is not None:
+                yield group.id, made, plan.needed(planned, group.id), _yes
+    for _, job in plan.jobs(step=step, without={step: known_same}):
+        record = known.get(job.task.id)
+        if record is None or record.status != "ok":
+            continue
+        made = _made([job.record, *job.files], record, stamps)
+        if made is not None:
+            of = (*job.needed, *job.gathered)
+            yield job.task.id, made, of, partial(_is_same, planned, job, of, record, same, tokens)
+    same.keep()
+
+
+def _yes() -> bool:
+    return True
+
+
+def _is_same(
+    planned: PlannedStep,
+    job: Job,
+    of: Sequence[str],
+    record: Known,
+    same: SameTasks,
+    tokens: Mapping[str, bytes | None],
+) -> bool:
+    """Whether a job's task is that of its record, which is noted if so."""
+    if record.task != task_digest(job.task.as_json(), of, planned.rule):
+        return False
+    same.note(tokens.get(job.task.id))
+    return True
+
+
+def _made(results: Sequence[str], record: Known, stamps: Stamps) -> dict[str, int] | None:
     """The dates of what a job has made; nothing if any of it is missing."""
+    stamps.known[results[0]] = (record.size, record.mtime_ns)
     made = {}
-    for path in (job.record, *job.files):
+    for path in results:
         stamp = stamps.of(path)
         if stamp is None:
             return None

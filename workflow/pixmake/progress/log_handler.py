@@ -261,6 +261,11 @@ _NO_ROOM = re.compile(
     re.MULTILINE,
 )
 """The end of a traceback of Snakemake's on a full disk."""
+_WITHOUT_METADATA = re.compile(
+    rf"\d+ jobs have missing provenance/metadata .*\nRules with missing metadata:( {MADE}\w+)+\s*",
+    re.DOTALL,
+)
+"""Of files that are `temp()`, and gone: nothing is known of them, and nothing needs to be."""
 _SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitted")
 _REASON_END = re.compile(r":|; ")
 _PARAMS = "Params have changed since last execution"
@@ -402,7 +407,7 @@ def is_of_use(record: logging.LogRecord) -> bool:
     if event in _HIDDEN:
         return False
     text = str(record.msg or "")
-    if _COMMAND.match(text):
+    if _COMMAND.match(text) or _WITHOUT_METADATA.fullmatch(text):
         return False
     return record.levelno > logging.INFO or not (
         not text.strip() or text.startswith(_CHATTER) or _SUBMITTED.match(text) is not None

@@ -61,20 +61,35 @@ class Counting:
 
     def take(self, record: Record) -> None:
         """Count a record; what a PlantCV script adds to its image's metadata is no measurement."""
-        if record.error is not None:
-            if record.error.type == PREREQUISITE:
-                self._skipped.setdefault(record.step, []).append(record.id)
-        elif any("term" not in content for content in record.measurements.values()):
-            self._measuring.add(record.step)
-        else:
-            self._empty.setdefault(record.step, []).append(record.id)
-            if declares_measurements(record):
-                self._measuring.add(record.step)
+        self.add(record.step, record.id, counted_as(record))
+
+    def add(self, step: str, job_id: str, kind: str) -> None:
+        """Count a record by what `counted_as` said of it."""
+        if kind == SKIPPED:
+            self._skipped.setdefault(step, []).append(job_id)
+        elif kind in (EMPTY, EMPTY_BY_ITSELF):
+            self._empty.setdefault(step, []).append(job_id)
+        if kind in (MEASURED, EMPTY):
+            self._measuring.add(step)
 
     def counts(self) -> Counts:
         """What was counted; a step that measured nothing in any image, and need not, is not among it."""
         empty = {step: self._empty.get(step, []) for step in sorted(self._measuring)}
         return Counts(empty, self._skipped)
+
+
+MEASURED, EMPTY, SKIPPED, FAILED = "measured", "empty", "skipped", "failed"
+EMPTY_BY_ITSELF = "empty by itself"
+"""Of a record that measured nothing and does not say that its step is there to measure."""
+
+
+def counted_as(record: Record) -> str:
+    """What a record counts as."""
+    if record.error is not None:
+        return SKIPPED if record.error.type == PREREQUISITE else FAILED
+    if any("term" not in content for content in record.measurements.values()):
+        return MEASURED
+    return EMPTY if declares_measurements(record) else EMPTY_BY_ITSELF
 
 
 def declares_measurements(record: Record) -> bool:

@@ -6,23 +6,26 @@ checksum of its image in its record, while the file is in memory anyway.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.base.files import written_whole
 from pixmake.images.checksums import Checksums
 from pixmake.images.fingerprint import fingerprint
 from pixmake.job.program import Kept, read_program
 from pixmake.job.record import Record
 from pixmake.plan.analysis import local_modules
+from pixmake.results.kept_parts import KEY, Lines, Memory, Parts, lines_of, write_parts
 
 if TYPE_CHECKING:
     from pixmake.plan.plan import Plan  # only its front end has one
@@ -57,31 +60,89 @@ def about(plan: Plan, files: Iterable[str | Path]) -> dict[str, Any]:
     }
 
 
-def write_provenance(records: Iterable[Record], told: Mapping[str, Any], path: str | Path) -> None:
-    """Write ``provenance.json``; memory does not grow with the number of images.
+def write_provenance(records: str | Path, told: Mapping[str, Any], path: str | Path) -> None:
+    """Write ``provenance.json``; what it says of images that are as they were is copied from the one before.
 
     Parameters
     ----------
     records
-        All records, image by image.
+        The file with all records, image by image.
     told
         From `about`.
     path
         Where to write.
     """
     checksums = Checksums()
-    counts: dict[str, Counter[str]] = {}
-    began: list[str] = []
-    with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
+    memory = Memory(str(Path(path).parent), "provenance", "")
+    with lines_of(records) as lines:
+        images = _images(lines, memory.before)
+        parts = Parts(b"".join(image.key for image in images), [image.known for image in images])
+
+        def entry(number: int) -> dict[str, bytes]:
+            job_id, of_lines, _ = images[number].known
+            found = _image(job_id, [lines.record(line) for line in images[number].lines], checksums)
+            parts.known[number] = (job_id, of_lines, found.said)
+            if found.asks:  # of the disk: next time it may answer in another way
+                key = os.urandom(KEY)
+                parts.keys = parts.keys[: number * KEY] + key + parts.keys[(number + 1) * KEY :]
+            text = f"{',' if number else ''}\n  {json.dumps(found.entry, ensure_ascii=False)}"
+            return {PROVENANCE: text.encode()}
+
+        def end() -> dict[str, bytes]:
+            counts: dict[str, Counter[str]] = {}
+            began: list[str] = []
+            for _, _, said in parts.known:
+                for step, status, started in said:
+                    counts.setdefault(step, Counter())[status] += 1
+                    began += [started] if started else []
+            tail = {
+                "began": min(began, default=None),
+                "ended": max(began, default=None),
+                "steps": counts,
+            }
+            return {PROVENANCE: f"\n ],\n{json.dumps(tail, ensure_ascii=False, indent=1)[2:]}\n".encode()}
+
         head = {"format": FORMAT, "written": _now(), "software": software(), **told}
-        lines.write(f"{json.dumps(head, ensure_ascii=False, indent=1)[:-2]},\n")
-        lines.write(' "images": [')
-        for number, (job_id, of_image) in enumerate(groupby(records, key=lambda record: record.id)):
-            entry = _image(job_id, list(of_image), checksums, counts, began)
-            lines.write(f"{',' if number else ''}\n  {json.dumps(entry, ensure_ascii=False)}")
-        tail = {"began": began[0] if began else None, "ended": began[1] if began else None, "steps": counts}
-        lines.write(f"\n ],\n{json.dumps(tail, ensure_ascii=False, indent=1)[2:]}\n")
+        begin = f'{json.dumps(head, ensure_ascii=False, indent=1)[:-2]},\n "images": ['
+        write_parts(memory, parts, {PROVENANCE: (path, begin.encode())}, entry, end)
     checksums.keep()
+
+
+PROVENANCE = "entries"
+"""What the file is called among what is kept of it."""
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """The lines of an image, which stand together."""
+
+    key: bytes
+    lines: range
+    known: tuple[str, bytes, Sequence[tuple[str, str, str]]]
+    """Its id, the keys of its lines, and of each the step, the status, and when it began."""
+
+
+def _images(lines: Lines, before: Parts) -> list[_Lines]:
+    """The lines image by image; the id of one that was there before is known."""
+    ids = {
+        keys[place : place + KEY]: job_id
+        for job_id, keys, _ in before.known
+        for place in range(0, len(keys), KEY)
+    }
+    known = {keys: said for _, keys, said in before.known}
+
+    def id_of(number: int) -> str:
+        found = ids.get(lines.keys[number * KEY : number * KEY + KEY])
+        return lines.record(number).id if found is None else found
+
+    images: list[_Lines] = []
+    for job_id, found in groupby(range(len(lines)), key=id_of):
+        numbers = list(found)
+        keys = lines.keys[numbers[0] * KEY : (numbers[-1] + 1) * KEY]
+        first = b"" if images else b"first"  # no comma stands before it
+        key = hashlib.blake2b(keys + first, digest_size=KEY).digest()
+        images.append(_Lines(key, range(numbers[0], numbers[-1] + 1), (job_id, keys, known.get(keys, ()))))
+    return images
 
 
 def software() -> dict[str, Any]:
@@ -96,20 +157,21 @@ def software() -> dict[str, Any]:
     }
 
 
-def _image(
-    job_id: str,
-    records: list[Record],
-    checksums: Checksums,
-    counts: dict[str, Counter[str]],
-    began: list[str],
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Entry:
+    """What is said of an image."""
+
+    entry: Mapping[str, Any]
+    said: tuple[tuple[str, str, str], ...]
+    """Of each record the step, the status, and when it began."""
+    asks: bool
+    """Whether the checksum of one of its images is not in its record."""
+
+
+def _image(job_id: str, records: Sequence[Record], checksums: Checksums) -> _Entry:
     inputs: dict[str, Mapping[str, Any]] = {}
     steps: dict[str, Any] = {}
     for record in records:
-        counts.setdefault(record.step, Counter())[record.status] += 1
-        started = str(record.run.get("started", ""))
-        if started:
-            began[:] = [min(began[0], started), max(began[1], started)] if began else [started, started]
         for told in record.origin.get("inputs", ()):
             inputs.setdefault(told["path"], told)
         steps[record.step] = {
@@ -121,11 +183,13 @@ def _image(
             "source": record.origin.get("task", {}).get("source"),
             "files": list(record.files.values()),
         }
-    return {
+    entry = {
         "id": job_id,
         "inputs": [_with_checksum(told, checksums) for told in inputs.values()],
         "steps": steps,
     }
+    said = tuple((record.step, record.status, str(record.run.get("started", ""))) for record in records)
+    return _Entry(entry, said, any("size" in told and not told.get("sha256") for told in inputs.values()))
 
 
 def _with_checksum(told: Mapping[str, Any], checksums: Checksums) -> dict[str, Any]:

@@ -5,21 +5,29 @@ All that comes after the images reads that file, some in processes of their own;
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pixmake.base.files import written_whole
+from pixmake.base.operating_system import boot
 from pixmake.job.record import STORED, Record, failure_counts, note_failure, parse_record, read_content
 from pixmake.job.run import PREREQUISITE
 from pixmake.job.whole_records import UNREADABLE, Stamp, note_read, records_read, stamp
-from pixmake.results.image_counts import Counting, write_counts
+from pixmake.results.image_counts import Counting, counted_as, write_counts
+from pixmake.results.kept_parts import KEY, Memory, Parts, write_parts
+
+LINES = "lines"
+"""What the one file is called among what is kept of it."""
 
 
 def gather(records: Iterable[str], path: str | Path) -> int:
     """Write records into one file, a line each, in the order given, and beside it which of them are empty.
+
+    Those that are as they were the last time, by size and date, are not opened: their lines are copied. After
+    a start of the machine all are: a power cut may have left zeros under the old date.
 
     Returns
     -------
@@ -31,25 +39,47 @@ def gather(records: Iterable[str], path: str | Path) -> int:
     FileNotFoundError, ValueError
         A record is missing, or is none; the next run finds out which.
     """
-    counting = Counting()
+    paths = list(records)
     results = str(Path(path).parent)
     stamps: dict[str, Stamp] = {}
-    with written_whole(path) as temporary, open(temporary, "w", encoding="utf-8") as lines:
-        for record in records:
-            stamps[record] = stamp(record)
-            try:
-                content = read_content(record)
-            except ValueError:
-                note_read(results, {**records_read(results), **stamps, record: UNREADABLE})
-                raise
-            if content["error"] is not None and os.environ.get(STORED):
-                _note_failure(content, record)
-            lines.write(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
-            counting.take(parse_record(content))
+    stored = os.environ.get(STORED)
+    memory = Memory(results, "records", boot())
+    numbers = {} if stored else memory.before.numbers()
+    parts = Parts()
+    keys = bytearray()
+    for record in paths:
+        size, date = stamps[record] = stamp(record)
+        key = hashlib.blake2b(f"{record}\0{size} {date}".encode("utf-8", "surrogateescape"), digest_size=KEY)
+        keys += key.digest()
+        known = numbers.get(key.digest())
+        parts.known.append(None if known is None else memory.before.known[known])
+    parts.keys = bytes(keys)
+
+    def line(number: int) -> dict[str, bytes]:
+        record = paths[number]
+        try:
+            content = read_content(record)
+        except ValueError:
+            read = {each: stamps[each] for each in paths[:number]}
+            note_read(results, {**records_read(results), **read, record: UNREADABLE})
+            raise
+        if content["error"] is not None and stored:
+            _note_failure(content, record)
+        text = json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n"
+        parts.known[number] = counted_as(parse_record(content))
+        return {LINES: text.encode()}
+
+    if stored:
+        memory.forget()
+    write_parts(memory, parts, {LINES: (path, b"")}, line)
+    counting = Counting()
+    for record, kind in zip(paths, parts.known, strict=True):
+        folder, _, name = record.rpartition("/")
+        counting.add(folder.rpartition("/")[2], name.removesuffix(".json"), kind)
     write_counts(counting.counts(), results)
-    if not os.environ.get(STORED):
+    if not stored:
         note_read(results, stamps)
-    return len(stamps)
+    return len(paths)
 
 
 def _note_failure(content: Mapping[str, Any], record: str) -> None:

@@ -103,6 +103,18 @@ DESCRIPTION = ("column", "kind", "step", "type", *_PROPERTIES)
 """What the table ``columns`` says of each column of ``measurements``."""
 
 
+Shape = tuple[
+    str,
+    bool,
+    tuple[tuple[str, str], ...],
+    tuple[str, ...],
+    tuple[tuple[str, str, tuple[str, ...], tuple[tuple[str, str], ...]], ...],
+]
+"""What a record has a say in, of which tables there are: its step; whether that measures; the type of each
+column of its run and of each metadata term; of each measurement its name, its type, those of its several
+values, and its properties. Most records have one of a few shapes."""
+
+
 def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
     """The tables that records make: one look at each record, memory for the columns alone.
 
@@ -113,29 +125,49 @@ def survey(records: Iterable[Record], terms: Sequence[str]) -> Tables:
     terms
         The metadata terms, in the table's order.
     """
+    return tables_of((shape_of(record, terms) for record in records), terms)
+
+
+def shape_of(record: Record, terms: Sequence[str]) -> Shape:
+    """The shape of a record; see `Shape`."""
+    terms_of = record.terms
+    measured = []
+    for name, content in record.measurements.items():
+        value = content["value"]
+        of_values = sorted({type_of(each) for each in value}) if isinstance(value, list) else ()
+        said = [(key, str(content[key])) for key in _PROPERTIES if content.get(key) not in (None, "")]
+        measured.append((name, type_of(value), tuple(of_values), tuple(said)))
+    return (
+        record.step,
+        record.error is None and bool(record.measurements or declares_measurements(record)),
+        tuple([(name, type_of(value)) for name, value in _run_row(record).items()]),
+        tuple([type_of(terms_of.get(term)) for term in column_names(terms)]),
+        tuple(measured),
+    )
+
+
+def tables_of(shapes: Iterable[Shape], terms: Sequence[str]) -> Tables:
+    """The tables of records of some shapes, each in the place where it first occurs; see `survey`."""
     in_tables = column_names(terms)
     of_terms = {term: _Found() for term in in_tables}
     by_step: dict[str, dict[str, _Found]] = {}
     of_runs: dict[str, _Found] = {"id": _Found({}, {"text"}), "step": _Found(), "status": _Found()}
     values = _Found()
     measuring: set[str] = set()
-    for record in records:
-        if record.error is None and (record.measurements or declares_measurements(record)):
-            measuring.add(record.step)
-        for name, value in _run_row(record).items():
-            of_runs.setdefault(name, _Found()).types.add(type_of(value))
-        terms_of = record.terms
-        for term, found in of_terms.items():
-            found.types.add(type_of(terms_of.get(term)))
-        for name, content in record.measurements.items():
-            found = by_step.setdefault(record.step, {}).setdefault(name, _Found())
-            found.types.add(type_of(content["value"]))
-            if isinstance(content["value"], list):
-                values.types.update(type_of(value) for value in content["value"])
-            said = found.steps.setdefault(record.step, {})
-            for key in _PROPERTIES:
-                if content.get(key) not in (None, ""):
-                    said.setdefault(key, {})[str(content[key])] = None
+    for step, measures, of_run, types, of_measurements in dict.fromkeys(shapes):
+        if measures:
+            measuring.add(step)
+        for name, type_ in of_run:
+            of_runs.setdefault(name, _Found()).types.add(type_)
+        for found, type_ in zip(of_terms.values(), types, strict=True):
+            found.types.add(type_)
+        for name, type_, several, properties in of_measurements:
+            found = by_step.setdefault(step, {}).setdefault(name, _Found())
+            found.types.add(type_)
+            values.types.update(several)
+            said = found.steps.setdefault(step, {})
+            for key, text in properties:
+                said.setdefault(key, {})[text] = None
     taken = {*OURS, *in_tables.values()}
     renamed = {
         (step, name): f"{step}.{name}" for step, names in by_step.items() for name in names if name in taken

@@ -11,7 +11,7 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
@@ -22,6 +22,7 @@ from pixmake.base import plugins
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder, why_not_writable, written_whole
+from pixmake.base.ids import rule_name
 from pixmake.base.installed import HERE, WORKFLOW
 from pixmake.base.owner import OWNER
 from pixmake.config.models import Step, read_config
@@ -454,7 +455,7 @@ def _load_limits(planned: PlannedStep) -> dict[str, Any]:
 
 def keep_groups_together(plan: Plan, workflow: Any) -> None:
     """Make the groups of images parts of one, of which a profile says how many make a cluster job."""
-    for group in {job.group for _, job in plan.jobs(over_several=False) if job.group}:
+    for group in plan.cluster_groups():
         keep_together(workflow, group, GROUPS)
 
 
@@ -536,10 +537,20 @@ def step_targets(plan: Plan) -> list[str]:
     if plan.planned_before is not None:
         return []
     taken = {"all", "records", "aggregate", "report", "provenance", "complete", "find_images"}
-    taken |= {job.rule for _, job in plan.jobs()}
+    taken |= set(rules_named_as_steps(plan))
     taken |= {table.rule for table in collected(plan)} | {each.rule for each in gatherings(plan)}
     taken |= {f"aggregate_{function.name}" for function in plan.functions}
     return [step for step in step_names(plan) if step not in taken]
+
+
+def rules_named_as_steps(plan: Plan) -> Iterator[str]:
+    """The names of jobs' rules that a step has, too."""
+    names = step_names(plan)
+    for planned in plan.steps:
+        of_step = [name for name in names if name.startswith(f"{planned.name}_")]
+        if of_step:
+            rules = {rule_name(planned.name, group.id) for group in plan.levels.of(planned.name)}
+            yield from rules.intersection(of_step)
 
 
 def over_several(plan: Plan) -> list[str]:

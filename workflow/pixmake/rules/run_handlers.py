@@ -8,7 +8,7 @@ import logging.handlers
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,10 +192,17 @@ def tell_of_places(plan: Plan) -> None:
     """Say where sockets and local copies lie, if somebody else has made folders of their usual names."""
     lines = [client.displaced()]
     with contextlib.suppress(OSError):  # an image that needs it tells of that
-        if any(is_remote(path) for _, job in plan.jobs() for path in job.images):
+        if any(is_remote(path) for path in _images(plan)):
             lines.append(cache.displaced(str(plan.config.storage.cache)))
     for line in filter(None, lines):
         print(f"pixmake: {line}", file=sys.stderr, flush=True)
+
+
+def _images(plan: Plan) -> Iterator[str]:
+    """The paths of a plan's images; on a node, of those that it works on."""
+    if plan.planned_before is not None:
+        yield from (path for _, job in plan.planned_before for path in job.images)
+    yield from (path for group in plan.groups for path in group.paths)
 
 
 def _settled(todo: Todo) -> list[Work]:

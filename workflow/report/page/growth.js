@@ -80,6 +80,7 @@ function makeGrowth(view) {
     keepChoice(element, `growth.view.${key}`, () => draw());
     return [column, element, make('label', {}, `${key} `, element)];
   });
+  const picked = make('select', {});
   const slider = make('input', { type: 'range', min: 0, step: 1, 'aria-label': 'Date at which groups are compared', id: 'growth-date' });
   const dateSaid = make('output', { for: 'growth-date' });
   const panels = make('div', { class: 'columns wide' });
@@ -88,7 +89,7 @@ function makeGrowth(view) {
   const save = make('button', { type: 'button', class: 'link' }, 'CSV');
   const strip = make('section', { class: 'card', id: 'subject', hidden: true });
   view.append(
-    make('div', { class: 'controls' }, measurementLabel, factors.length > 0 && colourLabel, factors.length > 1 && facetLabel, make('label', {}, 'Scale ', scale), ...views.map(([, , label]) => label)),
+    make('div', { class: 'controls' }, measurementLabel, factors.length > 0 && colourLabel, factors.length > 1 && facetLabel, make('label', {}, 'Scale ', scale), ...views.map(([, , label]) => label), make('label', {}, 'Pictures of ', picked)),
     make('p', { class: 'quiet' }, `A line is one ${data.design.subject.join(' and ')}; thick lines are means of groups with their 95 % bands (Student’s t). A click on a line shows its pictures in time. Diamonds are outliers: `, make('span', { id: 'growth-basis' })),
     panels,
     make('section', { class: 'card' }, make('header', {}, heading, make('span', { class: 'grow' }), save), make('div', { class: 'controls dates' }, slider, dateSaid), table,
@@ -110,9 +111,20 @@ function makeGrowth(view) {
     for (const drawn of charted) drawn.setOption({ series: [{ id: 'date', markLine: dateMark(date) }] });
   };
   slider.addEventListener('input', () => { keep('growth.date', Number(slider.value) === dates.length - 1 ? '' : String(dates[Number(slider.value)])); later(compare); dateSaid.textContent = dateWords(dates[Number(slider.value)]); });
+  const show = (code) => {
+    const column = known(measurement.value);
+    growing.subject = code;
+    picked.value = code ?? '';
+    showSubject(strip, subjectsOf(column, rowsNow()).find((subject) => subject.code === code), column);
+    if (code !== null) strip.scrollIntoView({ block: 'nearest' });
+  };
+  picked.addEventListener('change', () => show(picked.value === '' ? null : Number(picked.value)));
+  strip.addEventListener('close', () => show(null));
   const draw = () => {
     const column = known(measurement.value);
     const subjects = subjectsOf(column, rowsNow());
+    picked.replaceChildren(option('', 'none'), ...subjects.map((subject) => [subjectName(subject.row), subject.code]).sort(([a], [b]) => collator.compare(a, b)).map(([name, code]) => option(code, name)));
+    picked.value = growing.subject ?? '';
     document.getElementById('growth-basis').textContent = `${outlierBasis(column)}.`;
     dates = [...new Set(subjects.flatMap((subject) => subject.dates))].sort((a, b) => a - b);
     slider.max = Math.max(0, dates.length - 1);
@@ -128,7 +140,7 @@ function makeGrowth(view) {
       const element = make('div', { class: 'chart high' });
       const words = facet.value ? `${facet.value}: ${name}` : `${column.key} over time`;
       panels.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, words), make('p', {}, `${whole.format(members.length)} ${members.length === 1 ? 'line' : 'lines'}`), make('span', { class: 'grow' }), plotTools(element, words)), element));
-      return drawGrowth(element, column, members, colours, names, scale.value === 'log' && extent[0] > 0, extent, words, strip);
+      return drawGrowth(element, column, members, colours, names, scale.value === 'log' && extent[0] > 0, extent, words, show);
     });
     compare();
     if (growing.subject !== null) showSubject(strip, subjects.find((subject) => subject.code === growing.subject), column);
@@ -141,11 +153,11 @@ const dateMark = (date) => ({ symbol: 'none', silent: true, animation: false, la
 /** One axis for all panels, with round ends. */
 function sameAxis([least, most]) {
   const { start, width, bins } = binsOf(least, most, 9, false);
-  return { min: start, max: start + bins * width };
+  return { min: start, max: start + bins * width, interval: width };
 }
 
 /** The lines of one panel: of each subject, and of each group its mean in its band. */
-function drawGrowth(element, column, subjects, colour, names, logarithmic, extent, words, strip) {
+function drawGrowth(element, column, subjects, colour, names, logarithmic, extent, words, show) {
   const axis = columns.get(data.design.time);
   COLOURS = isDark() ? ON_DARK : ON_LIGHT;
   const odd = outliers(column);
@@ -181,9 +193,7 @@ function drawGrowth(element, column, subjects, colour, names, logarithmic, exten
   const clicked = (event) => {
     const subject = event.data?.subject ?? series[event.seriesIndex]?.subject;
     if (subject === undefined) return;
-    growing.subject = subject;
-    showSubject(strip, subjects.find((each) => each.code === subject), column);
-    strip.scrollIntoView({ block: 'nearest' });
+    show(subject);
   };
   return chart(element, {
     words: `${words}: ${title(column)} of ${subjects.length} subjects over ${axis.key}`,
@@ -208,7 +218,7 @@ function showSubject(strip, subject, column) {
   }));
   strip.replaceChildren(
     make('header', {}, make('h2', {}, subjectName(subject.row)), make('p', {}, [...data.design.factors.map((key) => `${key}: ${shown(columns.get(key), columns.get(key).values[subject.row])}`), `${subject.dates.length} dates`].join(', ')), make('span', { class: 'grow' }),
-      make('button', { type: 'button', class: 'plain', 'aria-label': 'Close the pictures', onclick: () => { growing.subject = null; strip.hidden = true; } }, '✕')),
+      make('button', { type: 'button', class: 'plain', 'aria-label': 'Close the pictures', onclick: () => strip.dispatchEvent(new Event('close')) }, '✕')),
     make('div', { class: 'strip' }, ...shots));
 }
 

@@ -101,8 +101,7 @@ def _page(arguments: argparse.Namespace) -> int:
 
 def _provenance(arguments: argparse.Namespace) -> int:
     from pixmake.results.provenance import write_provenance
-    from pixmake.results.record_lines import gathered
 
     with in_words():
-        write_provenance(gathered(arguments.gathered), json.loads(sys.stdin.readline()), arguments.output)
+        write_provenance(arguments.gathered, json.loads(sys.stdin.readline()), arguments.output)
     return 0

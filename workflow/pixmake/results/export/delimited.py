@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,18 @@ def csv_table(table: Table, path: str | Path, *, bom: bool = False) -> Iterator[
             write([harmless(value) for value in row])
 
         yield put
+
+
+def csv_head(table: Table, *, bom: bool = False) -> bytes:
+    """What stands before the first row of a CSV, as `csv_table` writes it."""
+    return (BOM if bom else "").encode() + csv_rows([table.header])
+
+
+def csv_rows(rows: Iterable[Sequence[Any]]) -> bytes:
+    """Rows as `csv_table` writes them."""
+    lines = io.StringIO(newline="")
+    csv.writer(lines, lineterminator="\n").writerows([harmless(value) for value in row] for row in rows)
+    return lines.getvalue().encode()
 
 
 def harmless(value: Any) -> Any:

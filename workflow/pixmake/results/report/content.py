@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import os
 import re
@@ -532,12 +533,24 @@ def _named(images: Sequence[str], names: Sequence[str] | None) -> list[tuple[str
 
 
 def _pictures_of(files: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    return ((name, path) for name, path in files if Path(path).suffix.lstrip(".").lower() in IMAGES)
+    return ((name, path) for name, path in files if os.path.splitext(path)[1].lstrip(".").lower() in IMAGES)
 
 
 def _relative(path: str, folder: Path) -> str:
     """A path as the page's own folder sees it; an address stays what it is."""
-    return path if "://" in path else os.path.relpath(path, folder).replace(os.sep, "/")
+    if "://" in path:
+        return path
+    above, _, name = path.rpartition("/")
+    if not above or name in ("", ".", ".."):
+        return os.path.relpath(path, folder).replace(os.sep, "/")
+    way = _way(above, str(folder))
+    return name if way == "." else f"{way}/{name}"
+
+
+@functools.lru_cache(maxsize=4096)
+def _way(above: str, folder: str) -> str:
+    """The way from one folder to another: it is found once for all files that are there."""
+    return os.path.relpath(above, folder).replace(os.sep, "/")
 
 
 def _step(

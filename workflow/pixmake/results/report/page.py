@@ -88,7 +88,7 @@ def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
         "ids": level.ids,
         "states": level.states,
         "empty": level.empty,
-        "columns": [asdict(column) for column in level.columns],
+        "columns": [vars(column) for column in level.columns],
         "left_out": level.left_out,
         "design": asdict(level.design),
         "outliers": {key: asdict(judgement) for key, judgement in level.outliers.items()},

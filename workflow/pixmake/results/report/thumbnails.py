@@ -81,11 +81,14 @@ def make_thumbnails(pictures: Sequence[Picture], folder: Path, workers: int) -> 
     folder.mkdir(parents=True, exist_ok=True)
     masks = mask_names(pictures)
     there = {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(folder)}
-    given_up = Event()
-    with ThreadPoolExecutor(workers) as pool:
-        made = dict(
-            pool.map(lambda picture: _make(picture, masks, folder, there, given_up), pictures, chunksize=16)
-        )
+    kept = {picture.id: _kept(picture, masks, there) for picture in pictures}
+    missing = [picture for picture in pictures if kept[picture.id] is None]
+    found: dict[str, Thumbnail] = {}
+    if missing:
+        given_up = Event()
+        with ThreadPoolExecutor(workers) as pool:
+            found.update(pool.map(lambda each: _make(each, masks, folder, there, given_up), missing))
+    made = {job_id: each or found[job_id] for job_id, each in kept.items()}
     for name in there.keys() - _names(made):
         (folder / name).unlink(missing_ok=True)
     return made
@@ -109,11 +112,15 @@ def lay_out(thumbnails: Mapping[str, Thumbnail], kept: Path, folder: Path) -> No
     """Put the pictures that are kept in one folder into another: as the same files, where that can be."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in _names(thumbnails):
-        (folder / name).unlink(missing_ok=True)
+        source, target = f"{kept}/{name}", f"{folder}/{name}"
         try:
-            os.link(kept / name, folder / name)
+            try:
+                os.link(source, target)
+            except FileExistsError:
+                os.unlink(target)
+                os.link(source, target)
         except OSError:  # another file system, or one without such links
-            shutil.copy2(kept / name, folder / name)
+            shutil.copy2(source, target)
 
 
 def _names(thumbnails: Mapping[str, Thumbnail]) -> set[str]:
@@ -124,8 +131,7 @@ def _names(thumbnails: Mapping[str, Thumbnail]) -> set[str]:
 def _make(
     picture: Picture, masks: Sequence[str], folder: Path, there: Mapping[str, int], given_up: Event
 ) -> tuple[str, Thumbnail]:
-    small, large = f"{picture.id}.jpg", f"{picture.id}.large.jpg"
-    wants_large = bool(picture.part) or Path(picture.path).suffix.lower() not in SHOWN_BY_BROWSERS
+    small, large, wants_large = _wanted(picture)
     time = _time_of(picture)
     if time is None:
         return picture.id, Thumbnail()
@@ -146,6 +152,32 @@ def _make(
     files = dict(picture.files)
     outline = _outline(picture.id, [files[name] for name in masks if name in files], folder, there, time)
     return picture.id, Thumbnail(small, large if wants_large else "", outline)
+
+
+def _kept(picture: Picture, masks: Sequence[str], there: Mapping[str, int]) -> Thumbnail | None:
+    """The small pictures of an image if all of them are there; no file is opened for that."""
+    small, large, wants_large = _wanted(picture)
+    time = _time_of(picture)
+    if time is None:
+        return Thumbnail()
+    if there.get(small) != time or (wants_large and there.get(large) != time):
+        return None
+    outline, files = "", dict(picture.files) if masks else {}
+    for path in (files[name] for name in masks if name in files):
+        made = _modified(path)
+        if made is not None and os.path.getsize(path):
+            outline = f"{picture.id}.svg"
+            if there.get(outline) != max(time, made):
+                return None  # or it is no mask
+            break
+    return Thumbnail(small, large if wants_large else "", outline)
+
+
+def _wanted(picture: Picture) -> tuple[str, str, bool]:
+    """What the small and the large copy of an image are called, and whether there is to be a large one."""
+    suffix = os.path.splitext(picture.path)[1].lower()
+    wants_large = bool(picture.part) or suffix not in SHOWN_BY_BROWSERS
+    return f"{picture.id}.jpg", f"{picture.id}.large.jpg", wants_large
 
 
 def _readable(picture: Picture, given_up: Event) -> str | None:
