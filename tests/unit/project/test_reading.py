@@ -66,8 +66,8 @@ def test_a_file_that_brings_down_its_decoder(pictures: Path, monkeypatch: pytest
     broken.mkdir()
     (broken / "sitecustomize.py").write_text(
         "import os, pixmake.images.read as images\n"
-        "read = images.read_image\n"
-        "images.read_image = lambda path, part: os.abort() if 'colour' in path else read(path)\n"
+        "read = images.read_known\n"
+        "images.read_known = lambda path, part: os.abort() if 'colour' in path else read(path)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(broken))
     found = readings(pictures, processes=1)

@@ -11,6 +11,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     create_model,
     field_validator,
@@ -303,6 +304,9 @@ def _array_axes(axes: str) -> str:
 
 class Images(Model):
     """Where the images and their metadata come from: one source, and what is made of it."""
+
+    # one that gets more keys below is built once, with them
+    model_config = ConfigDict(defer_build=bool(plugins.installed("sources")))
 
     table: Annotated[File, BeforeValidator(_short("path"), json_schema_input_type=str | File)] | None = None
     """Source: a table in a file, one row an image, with a column `path`."""

@@ -256,6 +256,8 @@ class Step(Model):
 
     model_config = ConfigDict(
         json_schema_extra=_exactly_one,
+        # one that gets more keys below is built once, with them
+        defer_build=bool(plugins.installed("kinds")),
     )
 
     function: Annotated[str, Field(pattern=r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$")] | None = None

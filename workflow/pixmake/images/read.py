@@ -35,6 +35,7 @@ from pixmake.images.axes import (
 )
 from pixmake.images.encoded import examined, may_move
 from pixmake.images.fingerprint import decoding
+from pixmake.images.formats.shape import FileFormat
 from pixmake.images.orientation import upright
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
@@ -82,25 +83,34 @@ def read_image(path: str | Path, part: Part | None = None, axes: str | None = No
     ImageError
         The file is missing, empty, cut short or no image, has no such part or not those axes.
     """
+    return read_known(path, part, axes)[0]
+
+
+def read_known(
+    path: str | Path, part: Part | None = None, axes: str | None = None
+) -> tuple[Array, FileFormat | None]:
+    """The array that `read_image` gives, and the format of the file if it is one of `formats.known`."""
     part = part or WHOLE
     name = str(path)
     if is_zarr(name):
         _refuse_page(part, name)
-        return _zarr().read(name, part, axes)
+        return _zarr().read(name, part, axes), None
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
-            return read_image(copy, part, axes)
+            return read_known(copy, part, axes)
     head, is_all = (b"", False) if is_plane(name) else formats.start_of(formats.place_of(name).file)
-    if head and formats.recognised(name, head):
-        return formats.read(name, part, axes)
+    found = formats.recognised(name, head) if head else None
+    if found is not None:
+        return formats.read(name, part, axes), found
     _refuse_scene(part, name)
     if head[:4] in MAGIC:
-        return tiffs.read(name, part, axes, head if is_all else None)
+        return tiffs.read(name, part, axes, head if is_all else None), None
     image = _decoded(name, part, head if is_all else None)
     if not part and axes is None:
-        return image
+        return image, None
     described = _described(image)
-    return fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
+    array = fit_axes(image[index_of(described, part, name)], left_of(described, part).axes, axes, name)
+    return array, None
 
 
 def describe_part(path: str | Path, part: Part, axes: str | None = None) -> Described:

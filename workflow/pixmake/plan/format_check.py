@@ -56,7 +56,7 @@ def unread_formats(paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     for path in paths:
         if is_remote(path) or is_zarr(path):
             continue
-        head = formats.first_bytes(path)
+        head, _ = formats.start_of(path)
         found = formats.recognised(path) if head else None
         if found is not None:
             try:

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.images import formats
 from pixmake.images.axes import WHOLE, ImageError, Part, is_zarr, left_of
-from pixmake.images.read import describe_part, read_image
+from pixmake.images.read import describe_part, read_known
 from pixmake.images.tiff import is_multiplied
 
 MOST_KINDS = 20
@@ -250,8 +249,8 @@ def _depth(dtype: str) -> str:
 def _answer(path: str, part: Part) -> dict[str, Any]:
     """What one image is, or the reason why it is none, as `Reading` has it."""
     try:
-        array = read_image(path, part)
-        axes = _axes(path, part, array.shape)
+        array, found = read_known(path, part)
+        axes = _axes(path, part, array.shape, is_known=found is not None)
     except (ImageError, PixmakeError) as error:
         return {"error": str(error).removeprefix(f"{path}: ")}
     except MemoryError:
@@ -264,11 +263,12 @@ def _answer(path: str, part: Part) -> dict[str, Any]:
     return told | ({"is_multiplied": True} if channels > 1 and channels != 3 and is_multiplied(path) else {})
 
 
-def _axes(path: str, part: Part, shape: tuple[int, ...]) -> str:
+def _axes(path: str, part: Part, shape: tuple[int, ...], *, is_known: bool) -> str:
     """The axes of an array that was read."""
-    told = is_zarr(path) or formats.recognised(path)
-    if not told and len(shape) < 4 and (len(shape) == 2 or shape[2] in (3, 4)):
-        return "yxc"[: len(shape)]
+    if len(shape) == 2:
+        return "yx"
+    if len(shape) == 3 and shape[2] in (3, 4) and not (is_zarr(path) or is_known):
+        return "yxc"
     left = left_of(describe_part(path, part), part)
     return "".join(axis for axis, size in zip(left.axes, left.shape, strict=True) if size > 1 or axis in "yx")
 

@@ -128,7 +128,7 @@ def may_go_on(path: str) -> bool:
 def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
     """The format of a file here, by its first bytes; nothing if it is none of `known`."""
     file = place_of(path).file
-    head = first_bytes(file) if head is None else head
+    head = start_of(file)[0] if head is None else head
     return next((each for each in known().values() if head and _recognises(each, head, file)), None)
 
 
