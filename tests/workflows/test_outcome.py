@@ -25,6 +25,13 @@ def curve(by_level):
 """
 
 
+ENTITY = {
+    "metadata": {"image": {"label": "image files", "datatype": "<class 'str'>", "value": ["before.png"]}},
+    "observations": {},
+}
+"""An entity of an earlier run of PlantCV."""
+
+
 def with_functions(project: Project, **aggregate: object) -> None:
     """Give a project two functions of its tables, the second of which needs the first."""
     project.write("scripts/summary.py", SUMMARY)
@@ -41,7 +48,9 @@ def with_functions(project: Project, **aggregate: object) -> None:
 
 def test_tables_and_functions(small: Project) -> None:
     """A run writes the tables in all formats, and runs the functions; a second run has nothing to do."""
-    with_functions(small, tables=["csv", "parquet", "sqlite"], plantcv=True)
+    small.write("before.json", json.dumps({"variables": {}, "entities": [ENTITY]}))
+    formats = ["csv", "parquet", "sqlite"]
+    with_functions(small, tables=formats, plantcv=True, plantcv_append="before.json")
     ended = small.snakemake()
     assert ended.code == 0, ended.err
     results = small.folder / "results"
@@ -51,12 +60,34 @@ def test_tables_and_functions(small: Project) -> None:
     count = sqlite3.connect(results / "tables.sqlite").execute("SELECT count(*) FROM runs").fetchone()
     assert count == (4,)
     entities = json.loads((results / "plantcv.json").read_text())["entities"]
-    assert len(entities) == 4
+    assert len(entities) == 5
+    assert entities[0] == ENTITY
     assert "Nothing to be done" in small.snakemake().err
     assert small.snakemake("--report", "report.zip").code == 0
     with zipfile.ZipFile(small.folder / "report.zip") as report:
         names = {Path(name).name for name in report.namelist()}
     assert {"report.html", "measurements.csv", "by_level.csv", "curve.svg"} <= names
+
+
+@pytest.mark.slow
+def test_plantcvs_results_go_on_from_those_before(small: Project) -> None:
+    """The tables are made again when the earlier file changes, and never have an image twice."""
+    small.write("before.json", json.dumps({"variables": {}, "entities": [ENTITY]}))
+    small.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {"function": "scripts/analysis.py:measure"}},
+        aggregate={"plantcv": True, "plantcv_append": "before.json", "report": False},
+    )
+    assert small.snakemake().code == 0
+    merged = small.folder / "results/plantcv.json"
+    entities = json.loads(merged.read_text())["entities"]
+    assert entities[0] == ENTITY
+    assert len(entities) == 5
+    small.write("before.json", merged.read_text())
+    ended = small.snakemake()
+    assert ended.code == 0, ended.err
+    again = json.loads(merged.read_text())["entities"]
+    assert [one["metadata"]["image"] for one in again] == [one["metadata"]["image"] for one in entities]
 
 
 @pytest.mark.slow

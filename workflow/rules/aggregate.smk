@@ -38,6 +38,7 @@ rule aggregate:
     params:
         columns=pixmake_later.known(plan, checkpoints, pixmake_rules.columns),
         formats=outcome_rules.formats(plan),
+        appended=outcome_rules.appended(plan),
         pixmake=pixmake_rules.program,
     shell:
         "{params.pixmake} aggregate {input.records:q} --columns {params.columns:q}"

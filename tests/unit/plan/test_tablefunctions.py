@@ -195,6 +195,19 @@ def test_nothing_returned_is_told(folder: Path) -> None:
         )
 
 
+def test_a_file_that_cannot_be_added_to_is_told(folder: Path) -> None:
+    """Before anything runs: it is not there, the run itself writes it, or nothing of PlantCV's is written."""
+    said = [
+        ({"plantcv": True, "plantcv_append": "no.json"}, "there is no such file"),
+        ({"plantcv": True, "plantcv_append": "results/plantcv.json"}, "is what this run writes itself"),
+        ({"plantcv_append": "no.json"}, "needs `plantcv: true`"),
+    ]
+    for wanted, what in said:
+        whole = config().model_copy(update={"aggregate": Aggregate.model_validate(wanted)})
+        with pytest.raises(PixmakeError, match=what):
+            plan_functions(whole, ["plant"])
+
+
 def test_controls_of_a_column_that_is_not_there_are_told(folder: Path) -> None:
     """The page cannot say how well controls are told apart that no column marks."""
     controls = {"column": "rle", "positive": "a", "negative": "b"}

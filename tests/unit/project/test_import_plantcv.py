@@ -166,7 +166,7 @@ def test_where_each_key_goes(here: Path, keys: dict[str, Any], place: tuple[str,
         ({"tmp_dir": "/scratch"}, 'tmp_dir ("/scratch"): not needed'),
         ({"writeimg": True}, "writeimg (true): name the pictures"),
         ({"cleanup": False}, "cleanup (false): no temporary files are made"),
-        ({"append": True}, "append (true): the tables hold the images of this config"),
+        ({"append": True}, "append (true): there is no out/results.json yet to add to"),
         ({"checkpoint": False}, "checkpoint (false): a run takes up where the last one ended"),
         ({"verbose": False}, "verbose (false): "),
         ({"group_name": "camera"}, 'group_name ("camera"): names the images of a group'),
@@ -216,6 +216,17 @@ def test_filters_of_folders(here: Path, filters: dict[str, Any], kept: list[str]
     content, _ = imported(metadata_filters=filters)
     images = parse_config(content).images
     assert sorted(selected_table(images).cells[PATH].tolist()) == kept
+
+
+@pytest.mark.parametrize("named", [{"json": "out/results.json"}, {"json": "", "results": "out/results"}])
+def test_results_are_added_to_those_before(here: Path, named: dict[str, Any]) -> None:
+    """`append` names the file that is there, in both versions."""
+    (here / "out").mkdir()
+    (here / "out/results.json").write_text('{"variables": {}, "entities": []}')
+    content, notes = imported(append=True, **named)
+    assert content["aggregate"] == {"plantcv": True, "plantcv_append": "out/results.json"}
+    assert content["results"] == "out/results"
+    assert not [note for note in notes if "append" in note]
 
 
 def test_every_key_is_known() -> None:

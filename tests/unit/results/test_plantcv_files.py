@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pixmake.base.errors import PixmakeError
+from pixmake.base.plantcv_json import read_merged
 from pixmake.config.aggregate import Aggregate
 from pixmake.job.record import Record, write_record
 from pixmake.results.aggregate import write_tables
@@ -21,14 +26,15 @@ def observed(value: Any, datatype: str, label: Any = "none", **more: Any) -> dic
     return {"value": value, **said, "label": label, "sample": "default_1", "variable": "", **more}
 
 
-def files_of(folder: Path, *records: Record) -> dict[str, Any]:
+def files_of(folder: Path, *records: Record, append: Path | None = None) -> dict[str, Any]:
     """PlantCV's three files of records."""
     paths = []
     for number, record in enumerate(records):
         paths.append(str(folder / str(number) / record.step / f"{record.id}.json"))
         write_record(record, paths[-1])
     gather(paths, folder / "all.jsonl")
-    write_tables(folder / "all.jsonl", TERMS, str(folder), Aggregate(plantcv=True, report=False))
+    wanted = Aggregate(plantcv=True, report=False, plantcv_append=append and str(append))
+    write_tables(folder / "all.jsonl", TERMS, str(folder), wanted)
     tables = {}
     for kind in ("single", "multi"):
         with (folder / f"plantcv-{kind}-value-traits.csv").open(newline="") as lines:
@@ -77,6 +83,64 @@ def test_a_trait_is_what_it_is_for_all(tmp_path: Path) -> None:
         ["y", "None", "b"],
         ["y", "NA", "NA"],
     ]
+
+
+def test_entities_are_added_to_those_before(tmp_path: Path) -> None:
+    """As PlantCV's `append`: those before stand first; an image has one entity, the newer, at each run."""
+    terms = {"plant": "P", "frame": 1}
+    before, after = tmp_path / "before", tmp_path / "after"
+    first = files_of(
+        before,
+        plantcv("a", terms, {"x": observed(1, "int"), "old": observed([1, 2], "list", [0, 1])}),
+        plantcv("b", terms, {"x": observed(2, "int")}),
+    )
+    kept = (before / "plantcv.json").read_bytes()
+    runs = [
+        files_of(
+            after,
+            plantcv("b", {**terms, "frame": 2}, {"x": observed(2.5, "float")}),
+            plantcv("c", {**terms, "frame": 3}, {"x": observed(3.5, "float")}),
+            append=before / "plantcv.json",
+        )
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1]
+    entities = runs[0]["json"]["entities"]
+    assert entities[0] == first["json"]["entities"][0]
+    assert [entity["metadata"]["image"]["value"] for entity in entities] == [
+        ["a0.png"],
+        ["b0.png"],
+        ["c0.png"],
+    ]
+    assert [entity["observations"]["default_1"]["x"]["value"] for entity in entities] == [1, 2.5, 3.5]
+    variables = runs[0]["json"]["variables"]
+    assert list(variables)[:4] == ["timestamp", "plant", "frame", "image"]
+    assert variables["x"] == {"category": "observations", "datatype": "<class 'float'>"}
+    assert variables["old"]["datatype"] == "<class 'list'>"
+    assert [row[-1] for row in runs[0]["single"][1:]] == ["1", "2.5", "3.5"]
+    assert ["old", "1", "0"] in [row[-3:] for row in runs[0]["multi"]]
+    assert (before / "plantcv.json").read_bytes() == kept
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "has no `variables` and `entities`"),
+        ('{"variables": [], "entities": []}', "`variables` is no object"),
+        ('{"variables": {"x": 1}, "entities": []}', "the variable 'x' has no category"),
+        ('{"variables": {}, "entities": [{"metadata": {}}]}', "entity 1 has no metadata"),
+        (
+            '{"variables": {}, "entities": [{"metadata": {"a": {"value": 1}}, "observations": {}}]}',
+            "entity 1",
+        ),
+    ],
+)
+def test_what_is_no_file_of_plantcvs(tmp_path: Path, content: str, said: str) -> None:
+    """It is refused in words."""
+    (tmp_path / "given.json").write_text(content)
+    with pytest.raises(PixmakeError, match=re.escape(said)):
+        read_merged(tmp_path / "given.json")
 
 
 def test_a_value_an_image(tmp_path: Path) -> None:

@@ -74,6 +74,10 @@ class Aggregate(Model):
     plantcv: bool = False
     """Write PlantCV's own result files, too: its merged JSON and its tables of traits."""
 
+    plantcv_append: str | None = None
+    """A merged JSON of PlantCV's from before: its entities stand first in ours, but for those of images that
+    this run has, too."""
+
     report: bool = True
     """Make the page `report.html`."""
 

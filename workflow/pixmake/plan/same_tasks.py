@@ -18,6 +18,7 @@ from pixmake.base.files import written_whole
 from pixmake.base.ids import memory_of
 from pixmake.base.installed import code_stamp
 from pixmake.job.task import one_line
+from pixmake.plan.corrected import corrected_files
 from pixmake.plan.plan import Plan, PlannedStep
 from pixmake.plan.record_index import Known
 from pixmake.table.groups import Group
@@ -36,7 +37,7 @@ class SameTasks:
     """
 
     def __init__(self, plan: Plan, planned: PlannedStep) -> None:
-        self._plan, self._step = plan, planned.name
+        self._plan, self._step = plan, planned.step
         self._path = Path(memory_of(plan.config.results)) / f"tasks.{planned.name}"
         self._key = _key(plan, planned)
         self._changed = plan.changed.get(planned.name, {})
@@ -55,6 +56,7 @@ class SameTasks:
             group.written,
             group.broken,
             group.parts,
+            corrected_files(self._step, group.id),
         )
         try:
             content = marshal.dumps((row, known.task), _PLAIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
-from pixmake.config.aggregate import TABLES, TableFunction
+from pixmake.base.plantcv_json import read_merged
+from pixmake.config.aggregate import PLANTCV, TABLES, TableFunction
 from pixmake.config.models import Config
 from pixmake.plan.analysis import Signature, read_signature, source_hash
 
@@ -109,10 +111,28 @@ def made_files(results: str, name: str, function: TableFunction) -> dict[str, st
     return files
 
 
+def _append_problems(config: Config) -> Iterator[Problem]:
+    """What is wrong with the file that PlantCV's JSON adds to."""
+    path = config.aggregate.plantcv_append
+    if path is None:
+        return
+    where = "aggregate.plantcv_append"
+    if not config.aggregate.plantcv:
+        yield Problem("needs `plantcv: true`", where, "without it no file of PlantCV's is written")
+    elif os.path.abspath(path) == os.path.abspath(f"{config.results}/{PLANTCV[0]}"):
+        yield Problem(f"{path} is what this run writes itself", where, "name a copy of it")
+    else:
+        try:
+            read_merged(path)
+        except PixmakeError as error:
+            yield from error.problems
+
+
 def _problems(config: Config, terms: list[str] | None) -> Iterator[Problem]:
     if "parquet" in config.aggregate.tables and find_spec("pyarrow") is None:
         hint = "install it with: pip install 'pixmake[parquet]'"
         yield Problem("parquet needs the package pyarrow, which is not installed", "aggregate.tables", hint)
+    yield from _append_problems(config)
     controls = config.aggregate.controls
     if controls is not None and terms is not None and controls.column not in terms:
         what, at = f"there is no metadata term {controls.column!r}", "aggregate.controls.column"

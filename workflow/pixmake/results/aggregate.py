@@ -94,7 +94,9 @@ def _write_others(
         plantcv = None
         if wanted.plantcv:
             plantcv = stack.enter_context(
-                plantcv_results([Path(results) / name for name in PLANTCV], terms, tables)
+                plantcv_results(
+                    [Path(results) / name for name in PLANTCV], terms, tables, wanted.plantcv_append
+                )
             )
         for record in gathered(records):
             for name, row in tables.rows(record):

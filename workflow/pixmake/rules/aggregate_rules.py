@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Any
 
@@ -67,7 +68,22 @@ def in_report(files: dict[str, str]) -> dict[str, Any]:
 def formats(plan: Plan) -> str:
     """What the aggregation is to write, as JSON."""
     wanted = plan.config.aggregate
-    return one_line({"tables": sorted(wanted.tables), "bom": wanted.bom, "plantcv": wanted.plantcv})
+    said = {"tables": sorted(wanted.tables), "bom": wanted.bom, "plantcv": wanted.plantcv}
+    if wanted.plantcv_append is not None:
+        said["plantcv_append"] = wanted.plantcv_append
+    return one_line(said)
+
+
+def appended(plan: Plan) -> str:
+    """What is in the file that PlantCV's JSON adds to: the tables are made again once that is another.
+
+    It is no input of the rule, since with results in object storage Snakemake would look for it there.
+    """
+    path = plan.config.aggregate.plantcv_append
+    if path is None or not os.path.isfile(path):
+        return ""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def function_task(plan: Plan, function: PlannedFunction) -> str:

@@ -39,6 +39,39 @@ def add(commands: Commands) -> None:
     pairs.add_argument(
         "--step", action="append", default=[], metavar="STEP", help="only this step, may be repeated (all)"
     )
+    summary = "Write an OME-TIFF an image, with the objects of a mask as ROIs: `omero import` takes both."
+    rois = systems.add_parser("omero-rois", help=summary, description=summary)
+    rois.set_defaults(run=_omero_rois)
+    rois.add_argument("--config", default=CONFIG, metavar="FILE", help="the project's config (%(default)s)")
+    rois.add_argument(
+        "--mask", required=True, metavar="STEP.FILE", help="the file of a step that has the objects as labels"
+    )
+    rois.add_argument(
+        *("-o", "--output"), default="omero-rois", metavar="FOLDER", help="where to (%(default)s)"
+    )
+    rois.add_argument("--force", action="store_true", help="write into a folder that is there")
+
+
+def _omero_rois(arguments: argparse.Namespace) -> int:
+    from pixmake.base.errors import PixmakeError, Problem
+    from pixmake.config.models import load_config
+    from pixmake.results.export.omero_rois import Written, omero_rois
+
+    config = load_config(arguments.config)
+    folder = Path(arguments.output)
+    if folder.exists() and not arguments.force:
+        raise PixmakeError([Problem("is there already", str(folder), "--force writes into it")])
+    images = rois = 0
+    for made in omero_rois(config.results, arguments.mask, folder):
+        if isinstance(made, Written):
+            images, rois = images + 1, rois + made.rois
+        else:
+            print(f"note: {made.id} is left out: {made.reason}", file=sys.stderr)
+    print(f"wrote {images} images with {rois} ROIs into {folder}")
+    if not images:
+        return 1
+    print(f"import them into OMERO with: omero import -T Dataset:id:ID {folder}")
+    return 0
 
 
 def _omero_pairs(arguments: argparse.Namespace) -> int:

@@ -379,14 +379,17 @@ def _outcome(given: PlantCVConfig, draft: Draft) -> None:
     results = os.path.normpath(os.path.splitext(file)[0]) if file else "results"
     if file and not os.path.isfile(results):
         draft.put(("results",), results, "json" if given.json_ else "results")
-        if given.append:
-            draft.note(
-                "append", True, f"the tables hold the images of this config; what {file} holds is not added"
-            )
     elif file:
         draft.note("results", file, f"{results} is a file; the results go into the folder `results`")
     results = draft.content.get("results", "results")
     draft.put(("aggregate", "plantcv"), True, "json" if given.json_ else "results")
+    # version 5 names it without its suffix
+    earlier = next((each for each in (file, f"{file}.json") if os.path.isfile(each)), None)
+    if given.append and earlier is not None:
+        draft.put(("aggregate", "plantcv_append"), earlier, "append")
+    elif given.append:
+        what = f"there is no {file} yet to add to; once there is one, name it in aggregate: plantcv_append"
+        draft.note("append", True, what)
     if given.include_all_subdirs and _is_inside(results, given.input_dir):
         what = f"holds the folder of results, {results}, whose pictures would be taken for images: move one"
         draft.note("input_dir", given.input_dir, what)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 
 from pixmake.base.files import written_whole
+from pixmake.base.plantcv_json import images_of, read_merged
 from pixmake.job.record import Record
 from pixmake.results.tables import NOT_FINITE, Tables
 
@@ -71,7 +73,10 @@ class _Spooled:
 
 @contextmanager
 def plantcv_results(
-    paths: Sequence[str | Path], terms: Sequence[str], tables: Tables
+    paths: Sequence[str | Path],
+    terms: Sequence[str],
+    tables: Tables,
+    append: str | Path | None = None,
 ) -> Iterator[Callable[[Record], None]]:
     """Open PlantCV's three result files, and give a function that takes records, image by image.
 
@@ -86,7 +91,16 @@ def plantcv_results(
     tables
         What is known of all records: an image of a step that measures is an entity, whether anything was
         found in it or not, and a trait is of one type.
+    append
+        A merged JSON of PlantCV's, whose entities stand first, but for those of images that are in the
+        records, too. Memory holds it as a whole.
+
+    Raises
+    ------
+    PixmakeError
+        ``append`` is no such file.
     """
+    earlier = None if append is None else read_merged(append)
     with ExitStack() as stack:
         json_file, single_file, several_file = (
             stack.enter_context(
@@ -98,6 +112,8 @@ def plantcv_results(
         known = in_plantcvs_order([term for term in terms if term != "path"])
         yield lambda record: _take(spooled, record, known, tables)
         _end_entity(spooled)
+        if earlier is not None:
+            spooled = _joined(earlier, spooled, stack.enter_context(TemporaryFile("w+", encoding="utf-8")))
         _write_json(spooled, json_file)
         _write_single(spooled, single_file)
         _write_several(spooled, several_file)
@@ -191,6 +207,30 @@ def _end_entity(spooled: _Spooled) -> None:
             spooled.variables[variable] = content["datatype"]
     spooled.entities.write(json.dumps(entity, ensure_ascii=False) + "\n")
     spooled.current = None
+
+
+def _joined(earlier: Mapping[str, Any], spooled: _Spooled, entities: IO[str]) -> _Spooled:
+    """The entities of an earlier file, but for those of images that are here, too; then those here.
+
+    As in PlantCV, a variable that both know is of the type that it has last.
+    """
+    of_run = {images_of(entity) for entity in _entities(spooled)}
+    joined = _Spooled(entities)
+    for name, said in earlier["variables"].items():
+        if said["category"] == "metadata":
+            joined.terms[name] = None
+        else:
+            joined.variables[name] = said["datatype"]
+    for entity in earlier["entities"]:
+        images = images_of(entity)
+        if not images or images not in of_run:
+            joined.current = entity
+            _end_entity(joined)
+    joined.terms.update(spooled.terms)
+    joined.variables.update(spooled.variables)
+    spooled.entities.seek(0)
+    shutil.copyfileobj(spooled.entities, entities)
+    return joined
 
 
 def _entities(spooled: _Spooled) -> Iterator[dict[str, Any]]:
