@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pixmake.base.errors import PixmakeError
@@ -240,6 +240,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
         st.tuples(CELLS.filter(str.strip), CELLS, CELLS), min_size=1, max_size=8, unique_by=lambda r: r[0]
     )
 )
+@example([("\\", "", ""), ("..\\", "", "")])
 def test_any_cells_come_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str]]
 ) -> None:

@@ -34,6 +34,11 @@ def _mended(path: str, root: str) -> str | None:
     if is_remote(path) or is_remote(root) or "\0" in path or os.path.exists(located(path, root)):
         return None
     for other in (path.strip(), path.strip().replace("\\", "/")):
-        if other and os.path.exists(located(other, root)):
+        if other and _is_image(located(other, root)):
             return other
     return None
+
+
+def _is_image(path: str) -> bool:
+    """Whether it may be one: ``/`` and ``..`` are there, too."""
+    return os.path.isfile(path) or (".zarr" in path.lower() and os.path.exists(path))
