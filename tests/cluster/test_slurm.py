@@ -118,6 +118,8 @@ def test_why_a_job_ended(pair: dict[str, Project]) -> None:
         for plant, (kind, reason) in expected.items():
             error, message = failures[plant]
             assert error == kind, (shape, plant, message)
+            if plant == "greedy" and message.startswith("needs, with all that it has started, more memory"):
+                continue  # pixmake, which watches all of a job's processes, was faster than SLURM
             assert message.startswith("its cluster job (slurm "), message
             assert reason in message
         assert [row["id"] for row in project.rows()] == ["good"]
