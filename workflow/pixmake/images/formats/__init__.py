@@ -91,6 +91,8 @@ def known() -> Mapping[str, FileFormat]:
     return {**found, bioio.NAME: bioio}
 
 
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
 plugins.when_forgotten(known.cache_clear)
 
 
@@ -129,7 +131,19 @@ def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
     """The format of a file here, by its first bytes; nothing if it is none of `known`."""
     file = place_of(path).file
     head = start_of(file)[0] if head is None else head
-    return next((each for each in known().values() if head and _recognises(each, head, file)), None)
+    asked = (
+        _in_tiffs() if head[:4] in _TIFF and file.lower().endswith((".tif", ".tiff")) else known().values()
+    )
+    return next((each for each in asked if head and _recognises(each, head, file)), None)
+
+
+@lru_cache
+def _in_tiffs() -> Sequence[FileFormat]:
+    """What may begin as a TIFF does and be called one: most files are none, so the others are not asked."""
+    return [each for each in known().values() if each is camera_raw or each.NAME not in FORMATS]
+
+
+plugins.when_forgotten(_in_tiffs.cache_clear)
 
 
 def _recognises(each: FileFormat, head: bytes, file: str) -> bool:
