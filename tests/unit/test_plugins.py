@@ -26,7 +26,7 @@ def test_a_source_in_forty_lines(tmp_path: Path) -> None:
     files = dict(re.findall(r"^```python file=(\S+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
     text = files["pixmake_drone.py"]
     assert len([line for line in text.splitlines() if line.strip()]) <= 40
-    site = install(tmp_path / "site", "pixmake-drone", {"sources.flight_log": "pixmake_drone"}, files)
+    site = install(tmp_path / "site", "pixmake-drone", {"sources.drone_log": "pixmake_drone"}, files)
     run_tests(site / "test_drone.py", site, tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(site), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     told = [
@@ -39,8 +39,8 @@ def test_a_source_in_forty_lines(tmp_path: Path) -> None:
         ).stdout
         for words in (["plugins"], ["--help"], ["config", "schema"])
     ]
-    assert told[0] == "pixmake-drone 1.0 (source flight_log)\n"
-    assert "Installed: pixmake-drone 1.0 (source flight_log)" in " ".join(told[1].split())
+    assert told[0] == "pixmake-drone 1.0 (source drone_log)\n"
+    assert "Installed: pixmake-drone 1.0 (source drone_log)" in " ".join(told[1].split())
     assert '"lowest"' in told[2] and "Metres above ground" in told[2]
 
 

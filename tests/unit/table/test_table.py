@@ -295,3 +295,16 @@ def test_paths_are_the_same_looked_at_one_by_one_and_all_at_once(root: str) -> N
         wanted = [None if path is None else located(path, root) for path in some]
         assert table.located == wanted
         assert table.files == [None if path is None else place_of(path).file for path in wanted]
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        ({"path": ["a.png", "b.png"], "plant": ["A"]}, "the column plant has 1 cells for 2 rows"),
+        ({"plant": ["A", "B"]}, "there is no column `path`"),
+    ],
+)
+def test_columns_that_are_no_table(columns: dict[str, list[str]], told: str) -> None:
+    """What a source gives is told by the name of the column, before anything is lost or repeated."""
+    with pytest.raises(ValueError, match=told):
+        make_table(columns, ["line 1", "line 2"], "log.csv")

@@ -227,7 +227,17 @@ def make_table(
         The folder that relative paths start from.
     notes
         What the source left out or mended.
+
+    Raises
+    ------
+    ValueError
+        There is no column ``path``, or a column has more or fewer cells than there are labels.
     """
+    if PATH not in columns:
+        raise ValueError(f"there is no column `{PATH}`")
+    for name, cells in columns.items():
+        if len(cells) != len(labels):
+            raise ValueError(f"the column {name} has {len(cells)} cells for {len(labels)} rows")
     typed = {name: typed_column(cells, name) for name, cells in columns.items()}
     as_told = map(operator.is_, typed[PATH].values, columns[PATH])
     if not set(map(type, columns[PATH])) <= {str, type(None)} or not all(as_told):
