@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import pytest
 from tests.conftest import Project
 
 Changed = Callable[[Project, Mapping[str, str]], set[str]]
@@ -53,6 +54,7 @@ def logs_of_jobs(project: Project) -> set[str]:
     return {name for name in made(project, "logs") if "/" in name}
 
 
+@pytest.mark.slow
 def test_keep_failed_and_clean(small: Project, ran_since: Changed) -> None:
     """Only records, tables and what failed images need stay; `clean` removes that, and no other file."""
     configure(small, "failed")

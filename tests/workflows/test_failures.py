@@ -117,6 +117,7 @@ def test_seven_of_24_fail_each_with_its_reason(trial: Project, ran_since: Change
     assert "Nothing to be done" in trial.snakemake().err
 
 
+@pytest.mark.slow
 def test_plain_processes_give_the_same(trial: Project) -> None:
     """Without the warm process every image runs in a process of its own, to the same tables."""
     trial.snakemake()

@@ -117,6 +117,7 @@ def test_a_function_that_fails_loses_no_table(small: Project) -> None:
     assert len(small.rows("by_level.csv")) == 4
 
 
+@pytest.mark.slow
 def test_compiled_text_does_the_same(small: Project) -> None:
     """What `pixmake compile` prints makes the same files, and makes again what is damaged or lost."""
     with_functions(small)

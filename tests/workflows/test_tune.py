@@ -122,6 +122,7 @@ def test_images_of_all_kinds() -> None:
     assert len(stratified(groups[:2], 5)) == 2
 
 
+@pytest.mark.slow
 def test_corrected_by_hand(spots: Project) -> None:
     """A mask that was drawn by hand stands in for one image; only what depends on it runs."""
     assert spots.snakemake().code == 0
