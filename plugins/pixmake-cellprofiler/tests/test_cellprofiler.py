@@ -115,13 +115,12 @@ def test_one_start_for_many_wells(here: Path) -> None:
     """A record each; the well at which a module fails fails alone; a start for what is new alone."""
     snakemake()
     starts = told()
-    assert len(starts) < 5, (
-        "wells that wait at one time share a start; a slow machine hands over some of them later"
-    )
     lines = sorted((line for start in starts for line in start), key=lambda line: line["FileName_DNA"])
-    assert [line["FileName_DNA"] for line in lines] == [
-        f"{well}_d.png" for well in ("A1", "A2", "A3", "B1", "B2")
-    ]
+    wells = [line["FileName_DNA"] for line in lines]
+    assert sorted(set(wells)) == [f"{well}_d.png" for well in ("A1", "A2", "A3", "B1", "B2")]
+    # wells that wait at one time share a start; one that has failed may be tried again by a later one
+    assert {well for well in wells if wells.count(well) > 1} <= {"B1_d.png"}
+    assert len(starts) < 5
     assert lines[0]["PathName_RNA"] == str(here) and lines[0]["Metadata_well"] == "A1"
     assert {row["well"]: row["Count_Nuclei"] for row in rows("measurements.csv")} == {
         **{"A1": "1", "A2": "0", "A3": "3", "B2": "2"}
@@ -137,7 +136,7 @@ def test_one_start_for_many_wells(here: Path) -> None:
     lay_out({"A1": (1, 0), "A2": (0, 0), "A3": (3, 0), "B1": (2, 0), "B2": (2, 0), "C1": (1, 0)})
     snakemake()
     again = [line["Metadata_well"] for start in told()[len(starts) :] for line in start]
-    assert sorted(again) == ["B1", "C1"]
+    assert sorted(set(again)) == ["B1", "C1"]
     assert len(rows("measurements.csv")) == 6
 
 

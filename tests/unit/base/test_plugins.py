@@ -24,6 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     found = tmp_path / "site"
     found.mkdir()
     monkeypatch.syspath_prepend(str(found))
+    monkeypatch.setattr(plugins, "_USED", None)  # a job that an earlier test ran here may have set it
     plugins.forget()
     yield found
     monkeypatch.undo()
