@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,11 +147,10 @@ def test_a_serving_process_that_is_killed_is_started_again(run_job: Run) -> None
     def kill_while_it_loads() -> None:
         while Path("loads.txt").stat().st_size == loads:
             time.sleep(0.01)
-        of_this = [
-            each for each in psutil.Process().children(recursive=True) if "load" in each.cmdline()[-2:]
-        ]
-        for each in of_this:
-            each.kill()
+        for each in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):  # some end meanwhile
+                if "load" in each.cmdline()[-2:]:
+                    each.kill()
 
     killer = threading.Thread(target=kill_while_it_loads)
     killer.start()
