@@ -39,7 +39,7 @@ def draw(project: Project, name: str, marker: int = 0) -> None:
 @pytest.fixture
 def spots(project: Project) -> Project:
     """A project of five pictures, and an ilastik to work on them."""
-    start = f'#!/bin/sh\nexec {sys.executable} {REPOSITORY}/tests/ilastik.py "$@"\n'
+    start = f'#!/bin/sh\nexec "{sys.executable}" "{REPOSITORY}/tests/ilastik.py" "$@"\n'
     project.write("bin/run_ilastik.sh", start).chmod(0o755)
     make_ilp(project.folder / "my spots.ilp")
     names = [f"p{number}" for number in range(5)]

@@ -92,7 +92,7 @@ def test_a_kind_of_step_of_a_package(field: Project) -> None:
 
 def test_an_interpreter_without_the_package(field: Project) -> None:
     """A job works from the copy that the run began with, in whatever Python its step names."""
-    text = f'#!/bin/sh\nunset PYTHONPATH\nexec {sys.executable} "$@"\n'
+    text = f'#!/bin/sh\nunset PYTHONPATH\nexec "{sys.executable}" "$@"\n'
     field.write("bin/python", text).chmod(0o755)
     field.configure(**{**CONFIG, "steps": {"cold": {"frost": "90", "axes": "yx", "python": "bin/python"}}})
     ended = field.snakemake(environment=environment(field))
@@ -160,7 +160,7 @@ def thermograms(project: Project) -> None:
 def test_a_source_and_a_format_of_a_package(project: Project) -> None:
     """They are as pixmake's own, also in an interpreter that has not got the package."""
     thermograms(project)
-    text = f'#!/bin/sh\nunset PYTHONPATH\nexec {sys.executable} "$@"\n'
+    text = f'#!/bin/sh\nunset PYTHONPATH\nexec "{sys.executable}" "$@"\n'
     project.write("bin/python", text).chmod(0o755)
     steps = {"measure": {"function": "scripts/analysis.py:measure", "python": "bin/python"}}
     images = {"flight_log": {"path": "flight/log.csv", "lowest": 2}}

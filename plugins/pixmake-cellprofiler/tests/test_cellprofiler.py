@@ -63,7 +63,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of wells with two channels each, and a CellProfiler to work on them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STAND_IN_LOG", str(tmp_path / "told.jsonl"))
-    start = f'#!/bin/sh\nexec {sys.executable} {Path(__file__).with_name("stand_in.py")} "$@"\n'
+    start = f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).with_name("stand_in.py")}" "$@"\n'
     Path("bin").mkdir()
     Path("bin/cellprofiler").write_text(start)
     Path("bin/cellprofiler").chmod(0o755)
