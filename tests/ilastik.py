@@ -32,7 +32,7 @@ def read(name: str) -> np.ndarray:
 
 def main() -> None:
     """Work on each image."""
-    assert not [word for word in sys.argv if " " in word and not word.startswith("--export_source=")], (
+    assert not [word for word in sys.argv[1:] if " " in word and not word.startswith("--export_source=")], (
         sys.argv
     )
     parser = argparse.ArgumentParser()
