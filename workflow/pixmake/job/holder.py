@@ -202,12 +202,8 @@ class Holder(Template):
 
     def _is_done(self, link: socket.socket) -> None:
         """A serving process begins with an image, or is done with it, or has ended."""
-        told = b""
-        with contextlib.suppress(OSError):
-            told = link.recv(64)
-        child = next((each for each in self.children.values() if each.link is link), None)
-        if not told or child is None:
-            self._close(link)
+        told, child = self._heard(link)
+        if child is None:
             return
         if told.startswith(BEGUN):
             self.handed.pop(child.pid, None)

@@ -562,14 +562,21 @@ class Template:
             return True
         return False
 
-    def _is_done(self, link: socket.socket) -> None:
-        """A process is done with its image, and may have another; or it has ended."""
+    def _heard(self, link: socket.socket) -> tuple[bytes, Child | None]:
+        """What a process says by its link, and which one; none if it has ended, and the link is closed."""
         told = b""
         with contextlib.suppress(OSError):
             told = link.recv(64)
         child = next((each for each in self.children.values() if each.link is link), None)
         if not told or child is None:
             self._close(link)
+            return told, None
+        return told, child
+
+    def _is_done(self, link: socket.socket) -> None:
+        """A process is done with its image, and may have another; or it has ended."""
+        told, child = self._heard(link)
+        if child is None:
             return
         kill_strays(set(self._pids()))
         self._answer(child, f"{DONE} {IN_TIME} 0 0 0")

@@ -13,11 +13,9 @@ import csv
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,7 @@ from pixmake.images.fingerprint import fingerprint
 from pixmake.images.remote import objects as remote
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.measurements import from_csv
-from pixmake.job.runners.programs import CommandError, OutputError, last_words
+from pixmake.job.runners.programs import CommandError, OutputError, last_words, own_folder
 from pixmake.job.runners.starts import Store, share, store_of
 from pixmake_cellprofiler.tables import Made, read_made
 
@@ -66,7 +64,8 @@ def run(call: Call) -> Outcome:
             call, store, group, lambda job: _group(call, job), lambda some: _work_on(call, some, store)
         )
         return _left(call, store, group, starts)
-    with _folder(call) as folder:
+    with own_folder(call) as made_here:
+        folder = made_here.absolute()
         store = Store(folder, "")
         starts = _work_on(call, [group], store)
         return _left(call, store, group, starts)
@@ -119,7 +118,8 @@ def _work_on(call: Call, groups: Sequence[Group], store: Store) -> int:
         for group in batch:
             store.reason(group.key).unlink(missing_ok=True)
         starts += 1
-        with _folder(call) as folder:
+        with own_folder(call) as made_here:
+            folder = made_here.absolute()
             said = _cellprofiler(call, batch, folder)
             made = read_made(folder / "out", ROW)
             missing = [group for at, group in enumerate(batch) if at not in made]
@@ -215,15 +215,3 @@ def _write_rows(table: Sequence[Sequence[str]], path: Path) -> None:
     with open(path, "w", newline="", encoding="utf-8") as lines:
         delimiter = "\t" if path.suffix == ".tsv" else ","
         csv.writer(lines, lineterminator="\n", delimiter=delimiter).writerows(table)
-
-
-@contextmanager
-def _folder(call: Call) -> Iterator[Path]:
-    """A folder of this job's own, gone once it has ended."""
-    record = Path(os.path.abspath(call.record))
-    folder = record.parent / f".{record.name}.{secrets.token_hex(4)}.tmp"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

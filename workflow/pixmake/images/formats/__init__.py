@@ -38,6 +38,7 @@ from pixmake.images.formats import (
     slides,
 )
 from pixmake.images.formats.shape import HEAD, NEEDED, FileFormat, Scene
+from pixmake.images.tiff_tags import MAGIC
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -91,8 +92,6 @@ def known() -> Mapping[str, FileFormat]:
     return {**found, bioio.NAME: bioio}
 
 
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
 plugins.when_forgotten(known.cache_clear)
 
 
@@ -132,7 +131,7 @@ def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
     file = place_of(path).file
     head = start_of(file)[0] if head is None else head
     asked = (
-        _in_tiffs() if head[:4] in _TIFF and file.lower().endswith((".tif", ".tiff")) else known().values()
+        _in_tiffs() if head[:4] in MAGIC and file.lower().endswith((".tif", ".tiff")) else known().values()
     )
     return next((each for each in asked if head and _recognises(each, head, file)), None)
 

@@ -11,14 +11,12 @@ import ctypes
 import hashlib
 import json
 import os
-import secrets
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,7 @@ from pixmake.images.tiff_tags import is_tiff
 from pixmake.images.zarr_paths import metadata_file
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.classified import leave
-from pixmake.job.runners.programs import CommandError, last_words
+from pixmake.job.runners.programs import CommandError, last_words, own_folder
 from pixmake.job.runners.starts import Store, share, store_of
 
 PRELOAD = ("numpy", "cv2", "h5py", "pixmake.classifier.objects")
@@ -84,7 +82,7 @@ def run(call: Call) -> Outcome:
         starts = share(call, store, image, item, lambda images: _work_on(call, images, store))
         found = _taken(store, image)
     else:
-        with _folder(call) as folder:
+        with own_folder(call) as folder:
             store = Store(folder, SUFFIX)
             starts = _work_on(call, [image], store)
             found = _taken(store, image)
@@ -116,7 +114,7 @@ def _work_on(call: Call, images: Sequence[Image], store: Store) -> int:
                 store.note(image.key, said)
             continue
         starts += 1
-        with _folder(call) as folder:
+        with own_folder(call) as folder:
             made, said = _ilastik(call, batch, axes, folder)
             trusted = made if not said else made[:-1]
             for image in trusted:
@@ -351,15 +349,3 @@ def _pixels(image: Image, axes: str) -> Any:
     import numpy as np
 
     return np.moveaxis(read_image(image.path, image.part, f"{axes}c"), -1, 0)
-
-
-@contextmanager
-def _folder(call: Call) -> Iterator[Path]:
-    """A folder of this job's own, gone once it has ended."""
-    record = Path(call.record)
-    folder = record.parent / f".{record.name}.{secrets.token_hex(4)}.tmp"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

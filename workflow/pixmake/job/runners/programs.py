@@ -47,6 +47,18 @@ class Workspace:
 
 
 @contextmanager
+def own_folder(call: Call) -> Iterator[Path]:
+    """A folder of this job's own beside its record, gone once it has ended."""
+    record = Path(call.record)
+    folder = record.parent / f".{record.name}.{secrets.token_hex(4)}.tmp"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
 def workspace(call: Call) -> Iterator[Workspace]:
     """A folder for what a program writes.
 
@@ -57,11 +69,7 @@ def workspace(call: Call) -> Iterator[Workspace]:
     OutputError
         One of them was not written, or is an image of zero bytes.
     """
-    record = Path(call.record)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    folder = record.parent / f".{record.name}.{secrets.token_hex(4)}.tmp"
-    folder.mkdir()
-    try:
+    with own_folder(call) as folder:
         files = {name: str(folder / Path(path).name) for name, path in call.outputs.items()}
         suffix = str(call.task.work.get("measurements", "json")).rpartition("-")[2]
         space = Workspace(folder, files, folder / f"result.{suffix}", folder / "measurements.csv")
@@ -70,8 +78,6 @@ def workspace(call: Call) -> Iterator[Workspace]:
             _look_at(name, Path(written))
         for name, written in files.items():
             rename(written, call.outputs[name])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def values(call: Call, space: Workspace) -> Values:
