@@ -28,7 +28,7 @@ from pixmake.images.fingerprint import WHOLE, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import models, program, runners
+from pixmake.job import models, pictures, program, runners
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -153,6 +153,7 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         `DONE`, `FAILED`, `TOLD`, `REPLACED` or `UNLOADED`.
     """
     begun, process = begin(warm=warm, again=again), os.getpid()
+    pictures.forget()
     plugins.use(job.limits.plugins)
     key = _key(job) if kept.on_node() else ""
     if key:
@@ -205,7 +206,8 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     runner = runners.runner(job.task.kind)
     program.begin(job.limits.program)
     program.see_unchanged()
-    with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
+    local = [path for path in _watched(job) if not remote.is_remote(path)]
+    with watching(local) as watched, pictures.pictured(job.task, job.limits):
         outcome = _outcome(job, lambda: runner.run(call_of(job, threads, gathered)))
         program.see_unchanged()
         made_of = origin(job, watched.checksums)
@@ -419,7 +421,7 @@ def _run(job: Job, begun: Begun) -> dict[str, Any]:
     cpu, own_mb, children_mb = _spent()
     if children_mb <= begun.children_mb:
         children_mb = 0.0  # another image's; that peak cannot be set back
-    return run_facts(
+    facts = run_facts(
         job,
         begun.time,
         seconds=time.time() - begun.time,
@@ -427,6 +429,7 @@ def _run(job: Job, begun: Begun) -> dict[str, Any]:
         rss_mb=max(own_mb, children_mb),
         warm=begun.warm,
     )
+    return {**facts, **pictures.facts()}
 
 
 def _spent() -> tuple[float, float, float]:

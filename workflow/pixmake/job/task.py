@@ -147,6 +147,10 @@ class Limits:
     """How many serving processes there are at one time; 0: as many as images are worked on."""
     cpu_fallback: bool = False
     """Whether a model that was to be on a GPU may be on the CPU."""
+    pictures: str = ""
+    """The folder with the small pictures of the page, if there is one."""
+    quality: bool = False
+    """Whether that page says how good the picture is."""
 
     @property
     def is_lost(self) -> bool:
