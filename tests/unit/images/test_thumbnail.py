@@ -56,7 +56,7 @@ def test_a_line_of_pixels_has_a_small_picture() -> None:
 
 
 def test_names_and_times(tmp_path: Path) -> None:
-    """A large copy where no browser shows the file, or where a part is meant; no time of what is not there."""
+    """A large copy where no browser shows the file, or where a part is meant; no time of what is gone."""
     assert names_of("a", "x/a.png", {}) == ("a.jpg", "")
     assert names_of("a", "x/a.tif", {}) == ("a.jpg", "a.large.jpg")
     assert names_of("a", "x/a.png", {"y": 3}) == ("a.jpg", "a.large.jpg")

@@ -1,4 +1,4 @@
-"""Which batches of pictures are suspicious: those of a day, a plate or a camera that came out unlike the others.
+"""Which batches of pictures are suspicious: a day, a plate or a camera whose came out unlike the others.
 
 Pictures of one camera are compared with each other alone. What is slow is left to biology: a day is held
 against the days beside it, so that growth, which changes pictures little by little, is no alarm; a plate
@@ -235,65 +235,125 @@ def _scaled(values: Sequence[float | None], measure: Measure) -> Array:
         return np.where(given > 0, np.log(given), np.nan)
 
 
+@dataclass(frozen=True)
+class _Cells:
+    """Plates × days of one camera: the median of each, how many pictures it has, and their noise."""
+
+    plates: Array
+    days: Array
+    medians: Array
+    count: Array
+    noise: float
+    """How much a picture differs from the others of its plate and day."""
+    level: Array
+    curve: Array
+    """A level for each plate, and what each day adds to all of them."""
+
+    @property
+    def freedom(self) -> int:
+        """Cells beyond those that a level for each plate and each day takes."""
+        return int((self.count > 0).sum()) - self.plates.size - self.days.size + 1
+
+    def noise_of(self, count: Array) -> Array:
+        """How much a median of so many pictures differs by their noise alone."""
+        import numpy as np
+
+        found: Array = 1.25 * self.noise / np.sqrt(np.maximum(count, 1))
+        return found
+
+
 def _judge(
     scaled: Array, rows: Array, layout: _Layout, view: int, measure: Measure
 ) -> tuple[list[_Odd], bool]:
     """The days, plates and plates on days of one camera that are off, and whether anything was compared."""
-    import numpy as np
-
     rows = rows[(layout.plates[rows] >= 0) & (layout.days[rows] >= 0)]
     if not rows.size:
         return [], False
+    cells = _cells(scaled, rows, layout)
+    enough = (
+        cells.days.size >= LEAST_DAYS,
+        cells.plates.size >= LEAST_PLATES,
+        cells.plates.size >= 3 and cells.days.size >= 2 and cells.freedom >= LEAST_CELLS,
+    )
+    found = _of_days(cells, layout, view, measure) if enough[0] else []
+    found += _of_plates(cells, view, measure) if enough[1] else []
+    if enough[2]:
+        told = list(found)
+        found += [
+            odd
+            for odd in _of_cells(cells, view, measure)
+            if not any(each.plate == odd.plate or each.days == odd.days for each in told)
+        ]
+    return found, any(enough)
+
+
+def _cells(scaled: Array, rows: Array, layout: _Layout) -> _Cells:
+    import numpy as np
+
     plates, plate = np.unique(layout.plates[rows], return_inverse=True)
     days, day = np.unique(layout.days[rows], return_inverse=True)
-    cells = np.full((plates.size, days.size), np.nan)
-    count = np.zeros(cells.shape)
+    medians, count = np.full((plates.size, days.size), np.nan), np.zeros((plates.size, days.size))
     within = []
-    for at in set(zip(plate.tolist(), day.tolist(), strict=True)):
-        some = scaled[rows[(plate == at[0]) & (day == at[1])]]
-        cells[at], count[at] = np.median(some), some.size
-        if some.size >= LEAST_PICTURES:
-            within.append(some - cells[at])
+    order = np.argsort(plate * days.size + day, kind="stable")
+    keys = (plate * days.size + day)[order]
+    for some in np.split(order, np.flatnonzero(np.diff(keys)) + 1):
+        at, values = (plate[some[0]], day[some[0]]), scaled[rows[some]]
+        medians[at], count[at] = np.median(values), values.size
+        if values.size >= LEAST_PICTURES:
+            within.append(values - medians[at])
     noise = _spread(np.concatenate(within)) if within else 0.0
-    level, curve = _two_way(cells)
-    found: list[_Odd] = []
-    of_day = noise * 1.25 / np.sqrt(np.maximum(count.sum(axis=0), 1))
-    when = np.array([layout.dates[number] for number in days]) if layout.dates else np.zeros(1)
-    middle = float(np.nanmedian(cells))
-    odd_days: set[int] = set()
-    if days.size >= LEAST_DAYS:
-        for first, last, deviation, effect in _odd_days(curve, when, of_day, measure.least):
-            span = range(first, last + 1)
-            odd_days |= {*span} if last == first else set()
-            at = float(np.median(curve[first : last + 1])) + float(np.median(level))
-            named = tuple(int(days[number]) for number in span)
-            found.append(_Odd(view, None, named, measure, deviation, at, at - effect, from_on=last > first))
-    odd_plates: set[int] = set()
-    if plates.size >= LEAST_PLATES:
-        of_plate = noise * 1.25 / np.sqrt(np.maximum(count.sum(axis=1), 1))
-        off = level - np.median(level)
-        usual = _usual(_spread(off), plates.size - 1, of_plate)
-        for number in range(plates.size):
-            deviation = float(off[number] / usual[number])
-            if abs(deviation) > CUT and abs(off[number]) > measure.least:
-                odd_plates.add(number)
-                at = middle + float(off[number])
-                found.append(_Odd(view, int(plates[number]), None, measure, deviation, at, middle))
-    freedom = int((count > 0).sum()) - plates.size - days.size + 1
-    if plates.size >= 3 and days.size >= 2 and freedom >= LEAST_CELLS:
-        left = cells - level[:, None] - curve[None, :]
-        known = left[np.isfinite(left)]
-        of_cell = noise * 1.25 / np.sqrt(np.maximum(count, 1))
-        usual = _usual(_spread(known) * (known.size / freedom) ** 0.5, freedom, of_cell)
-        for row, column in zip(*np.nonzero(np.abs(np.nan_to_num(left)) > measure.least), strict=True):
-            deviation = float(left[row, column] / usual[row, column])
-            if abs(deviation) > CUT and row not in odd_plates and column not in odd_days:
-                at = float(cells[row, column])
-                wanted = at - float(left[row, column])
-                plate_code, day_code = int(plates[row]), int(days[column])
-                found.append(_Odd(view, plate_code, (day_code,), measure, deviation, at, wanted))
-    compared = days.size >= LEAST_DAYS or plates.size >= LEAST_PLATES or freedom >= LEAST_CELLS
-    return found, compared
+    return _Cells(plates, days, medians, count, noise, *_two_way(medians))
+
+
+def _of_days(cells: _Cells, layout: _Layout, view: int, measure: Measure) -> list[_Odd]:
+    import numpy as np
+
+    when = np.array([layout.dates[number] for number in cells.days])
+    noise = cells.noise_of(cells.count.sum(axis=0))
+    found = []
+    for first, last, deviation, effect in _odd_days(cells.curve, when, noise, measure.least):
+        at = float(np.median(cells.curve[first : last + 1]) + np.median(cells.level))
+        days = tuple(int(number) for number in cells.days[first : last + 1])
+        found.append(_Odd(view, None, days, measure, deviation, at, at - effect, from_on=last > first))
+    return found
+
+
+def _of_plates(cells: _Cells, view: int, measure: Measure) -> list[_Odd]:
+    import numpy as np
+
+    middle = float(np.median(cells.level))
+    off = cells.level - middle
+    usual = _usual(_spread(off), off.size - 1, cells.noise_of(cells.count.sum(axis=1)))
+    odd = np.flatnonzero((np.abs(off / usual) > CUT) & (np.abs(off) > measure.least))
+    return [
+        _Odd(
+            view,
+            int(cells.plates[number]),
+            None,
+            measure,
+            float(off[number] / usual[number]),
+            float(cells.level[number]),
+            middle,
+        )
+        for number in odd
+    ]
+
+
+def _of_cells(cells: _Cells, view: int, measure: Measure) -> list[_Odd]:
+    import numpy as np
+
+    left = cells.medians - cells.level[:, None] - cells.curve[None, :]
+    known = left[np.isfinite(left)]
+    spread = _spread(known) * (known.size / cells.freedom) ** 0.5
+    deviations = np.nan_to_num(left / _usual(spread, cells.freedom, cells.noise_of(cells.count)))
+    found = []
+    for at in np.argwhere((np.abs(deviations) > CUT) & (np.abs(np.nan_to_num(left)) > measure.least)):
+        row, column = int(at[0]), int(at[1])
+        value = float(cells.medians[row, column])
+        plate, day = int(cells.plates[row]), int(cells.days[column])
+        usual = value - float(left[row, column])
+        found.append(_Odd(view, plate, (day,), measure, float(deviations[row, column]), value, usual))
+    return found
 
 
 def _usual(spread: float, freedom: int, noise: Array) -> Array:
@@ -333,7 +393,6 @@ def _odd_days(curve: Array, when: Array, noise: Array, least: float) -> list[tup
     """
     import numpy as np
 
-    found = []
     number = curve.size
     off = np.array([_missed(curve, when, at) for at in range(number)])
     # at either end less tells what a day should be like: one line through its neighbours, or two
@@ -341,8 +400,25 @@ def _odd_days(curve: Array, when: Array, noise: Array, least: float) -> list[tup
     ends[[0, -1]], ends[[1, -2]] = 2.5, 1.5
     usual = ends * _usual(_spread(off), number - 2, noise)
     single = [at for at in range(number) if abs(off[at]) > max(CUT * usual[at], least)]
-    found += [(at, at, float(off[at] / usual[at]), float(off[at])) for at in single]
     left = np.array([at for at in range(number) if at not in single])
+    return [
+        *((at, at, float(off[at] / usual[at]), float(off[at])) for at in single),
+        *((at, number - 1, *how) for at, how in _changes(curve, when, noise, least, left).items()),
+    ]
+
+
+def _changes(
+    curve: Array, when: Array, noise: Array, least: float, left: Array
+) -> dict[int, tuple[float, float]]:
+    """The days from which on things are another way: how many deviations, and how much.
+
+    Parameters
+    ----------
+    left
+        The days that are not odd by themselves.
+    """
+    import numpy as np
+
     places = range(2, left.size - 1)
     ahead, back = np.zeros(left.size + 1), np.zeros(left.size + 1)
     for place in places:
@@ -353,11 +429,11 @@ def _odd_days(curve: Array, when: Array, noise: Array, least: float) -> list[tup
     jump = np.where(ahead * back < 0, np.minimum(abs(ahead), abs(back)) * np.sign(ahead), 0.0)
     # each line is made of two days, and carries the noise of both
     usual = _usual(_spread(ahead[2:-2]), left.size - 3, 2.5 * np.append(noise[left], 0.0))
+    found = {}
     for place in places:
         beside = max(abs(jump[place - 1]), abs(jump[place + 1]))
         if abs(jump[place]) > max(CUT * usual[place], least, beside):
-            deviation = float(jump[place] / usual[place])
-            found.append((int(left[place]), number - 1, deviation, float(jump[place])))
+            found[int(left[place])] = (float(jump[place] / usual[place]), float(jump[place]))
     return found
 
 
@@ -373,7 +449,7 @@ def _missed(curve: Array, when: Array, at: int) -> float:
     return min((float(curve[at]) - each for each in said), key=abs)
 
 
-def _line(when: Array, curve: Array, pair: Sequence[int], at: int) -> float:
+def _line(when: Array, curve: Array, pair: Sequence[int] | Array, at: int) -> float:
     one, other = pair
     share = (when[at] - when[one]) / (when[other] - when[one])
     return float(curve[one] + (curve[other] - curve[one]) * share)
