@@ -13,7 +13,7 @@ from typing import Any
 
 from pixmake.base import plugins
 from pixmake.base.files import written_whole
-from pixmake.job.gathered import MEMBERS, write_gathered
+from pixmake.job.gathered import MEMBERS
 from pixmake.job.record import Record, read_record
 from pixmake.job.task import one_line
 from pixmake.plan.source_lines import Change, put_back
@@ -239,16 +239,21 @@ class Again:
             which = side if (side.folder / step / f"{job_id}.json").exists() else self.sides.new
             which = which if (which.folder / step / f"{job_id}.json").exists() else self.sides.old
             records.append((which, str(which.folder / step / f"{job_id}.json")))
-        path = Path(folder) / f"{step}.gathered.json"
-        write_gathered([place for _, place in records], path)
-        content = json.loads(path.read_bytes())
+        found: list[dict[str, Any]] = []
         files: dict[str, list[str]] = {}
+        missing: list[str] = []
         for which, place in records:
             record = read_record(place)
-            if record.status == "ok":
-                for name, file in record.files.items():
-                    files.setdefault(name, []).append(which.here(file))
-        path.write_text(json.dumps({**content, "files": files}, ensure_ascii=False), encoding="utf-8")
+            if record.status == "failed":
+                missing.append(record.id)
+                continue
+            row = {"id": record.id, "metadata": record.metadata, "measurements": record.measurements}
+            found.append(row)
+            for name, file in record.files.items():
+                files.setdefault(name, []).append(which.here(file))
+        path = Path(folder) / f"{step}.gathered.json"
+        content = {"records": found, "files": files, "missing": missing}
+        _write(path, json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace"))
         return str(path)
 
     def _members(self, pair: Pair, own: Collection[Key], name: str) -> str:
