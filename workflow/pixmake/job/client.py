@@ -69,6 +69,13 @@ def holder_of(words: list[str]) -> str:
     return words[1].partition('"holder":"')[2].partition('"')[0]
 
 
+def batch_of(words: list[str]) -> int:
+    """How many images a step that loads models works on together, at the most."""
+    return (
+        int(words[1].partition('"batch":')[2].partition(",")[0].rstrip("}") or 1) if holder_of(words) else 1
+    )
+
+
 def died_loading(words: list[str]) -> str:
     """The answer in place of a warm process that ended while it loaded a step's models, if that was so."""
     if not holder_of(words):

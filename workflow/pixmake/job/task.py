@@ -145,6 +145,8 @@ class Limits:
     """Where models are loaded: ``fork``, ``process``; ``auto`` is by fork unless that turns out not to do."""
     load_slots: int = 0
     """How many serving processes there are at one time; 0: as many as images are worked on."""
+    batch: int = 0
+    """How many images a serving process works on together, at the most; 0: the function knows no batch."""
     cpu_fallback: bool = False
     """Whether a model that was to be on a GPU may be on the CPU."""
 

@@ -450,6 +450,7 @@ def _load_limits(planned: PlannedStep) -> dict[str, Any]:
         "load_in": load_in(step),
         "load_slots": step.load_slots,
         "cpu_fallback": step.cpu_fallback,
+        "batch": step.batch,
     }
 
 

@@ -145,6 +145,19 @@ def hand_over_more(workflow: Any, cores: int, ahead: int) -> None:
     _sample(scheduler, cores + ahead)
 
 
+def hand_over_batches(workflow: Any, ahead: int, batch: int) -> None:
+    """Have the scheduler hand over the images of whole batches, though each asks for cores and a GPU.
+
+    Called where it hands over jobs, and so in its own thread.
+    """
+    scheduler = workflow.scheduler
+    scheduler.resources["_cores"] += ahead
+    if "gpu" in scheduler.resources:
+        scheduler.resources["gpu"] += scheduler.global_resources["gpu"] * (batch - 1)
+    _sample(scheduler, int(scheduler.global_resources["_cores"]) + ahead)
+    scheduler._open_jobs.release()  # it is to look at once, not when a first job has ended
+
+
 def _sample(scheduler: Any, least: int) -> None:
     if scheduler.subsample is not None:
         scheduler.subsample = max(scheduler.subsample, least)
