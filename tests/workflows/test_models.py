@@ -227,15 +227,15 @@ def test_a_bad_image_of_a_batch_fails_alone(project: Project) -> None:
     """It is found by halving, whatever it does; the others are measured. The next run tries it again."""
     bad = {name: code for name, (code, _) in BAD.items()}
     bad["p3"] = "time.sleep(900)"
-    more = {"timeout": 1, "resources": {"mem_mb": 500}}
-    set_up_batches(project, 12, params={"bad": {**bad, "p4": "bytearray(9_000_000_000)"}}, **more)
+    more = {"timeout": 1, "resources": {"mem_mb": 500}, "batch": 2}
+    set_up_batches(project, 8, params={"bad": {**bad, "p4": "bytearray(9_000_000_000)"}}, **more)
     ended = project.snakemake("--cores", "2")
     assert ended.code == 1, ended.err
     assert failures(project) == {name: kind for name, (_, kind) in BAD.items()}
-    assert {row["id"] for row in project.rows()} == {f"p{number}" for number in range(5, 12)}
+    assert {row["id"] for row in project.rows()} == {f"p{number}" for number in range(5, 8)}
     assert "ValueError: bad" in (project.folder / "logs/measure/p0.log").read_text()
     project.write("mended", "")
     (project.folder / "batches.txt").unlink()
     assert project.snakemake("--cores", "2").code == 0
     assert sorted(name for each in batches(project) for name in each) == [f"{name}.png" for name in BAD]
-    assert len(project.rows()) == 12
+    assert len(project.rows()) == 8
