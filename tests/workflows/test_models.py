@@ -121,6 +121,32 @@ def test_a_load_that_fails_is_told_once_and_ends_the_run(project: Project) -> No
         assert "Traceback" in (project.folder / "logs/measure.load.log").read_text()
 
 
+CLUSTER = """\
+echo submitted >> submissions.txt
+nohup sh "$1" > job.out 2> job.err < /dev/null &
+echo $!
+"""
+
+
+def test_a_load_that_fails_on_a_cluster_ends_the_run(project: Project) -> None:
+    """No more jobs are sent, what was sent is cancelled, and the message is that of one machine."""
+    set_up(project, load_in="fork", retries=2)
+    project.write("scripts/cells.py", CELLS.replace("time.sleep(0.3)", "raise OSError('no weights here')"))
+    project.write("submit.sh", CLUSTER)
+    words = ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh submit.sh"]
+    words += ["--cluster-generic-cancel-cmd", "kill", "--jobs", "2", "--cores", "1"]
+    ended = project.snakemake(*words)
+    over = time.time()
+    assert ended.code == 1
+    what = "pixmake: steps.measure.load.model: scripts/cells.py:load_model: OSError: no weights here"
+    assert ended.err.count("no weights here") == 1, ended.err
+    assert f"{what}; see logs/measure.load.log" in ended.err
+    log = project.folder / "logs/measure.load.log"
+    assert over - log.stat().st_mtime < 10
+    assert len((project.folder / "submissions.txt").read_text().splitlines()) <= 4
+    assert not list((project.folder / "results").glob("measure/*.json"))
+
+
 def test_a_serving_process_works_on_image_after_image(project: Project) -> None:
     """What it loaded stays; each image has its own log, its record its own facts."""
     set_up(project, load_in="process", load_slots=1)

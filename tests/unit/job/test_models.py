@@ -45,6 +45,10 @@ def load_slowly(count="loads.txt"):
 def load_nothing():
     os._exit(7)
 
+def load_for_ever():
+    while True:
+        time.sleep(0.1)
+
 def measure(image, model, seconds=0):
     time.sleep(seconds)
     subprocess.Popen(["sleep", "947"], start_new_session=True)
@@ -176,6 +180,15 @@ def test_a_load_that_ends_its_process_is_told(run_job: Run, load_in: str) -> Non
     assert "the process that load" in said
     assert said.endswith("; see logs/s.load.log")
     assert run_job("load_nothing", load_in=load_in) == said
+
+
+@pytest.mark.parametrize("load_in", ["fork", "process"])
+def test_a_load_that_never_ends(run_job: Run, load_in: str) -> None:
+    """It is ended, and not begun again."""
+    begun = time.monotonic()
+    what = "steps.s.load: took longer than the 1 s that `load_timeout` allows; see logs/s.load.log"
+    assert run_job("load_for_ever", load_in=load_in, load_timeout=1) == what
+    assert time.monotonic() - begun < 5
 
 
 def test_an_image_that_is_tried_alone_says_why_nothing_was_loaded(folder: Path) -> None:

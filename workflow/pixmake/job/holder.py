@@ -121,7 +121,7 @@ class Holder(Template):
     def _load_here(self, job: Job) -> None:
         self._prepare(job)
         with self._importing(), _printing_to(models.load_log(job.log)), self._ending_with_owner():
-            self.failed = not models.load_first(job, warm_server.threads_here())
+            self.failed = not models.load_first(job, warm_server.threads_here(), self.clean_up)
         if job.limits.load_in == "auto" and not self.failed and models.why_not_forked():
             models.forget()
             self.serves = True

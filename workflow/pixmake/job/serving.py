@@ -49,7 +49,7 @@ def serve_images(link: int) -> int:
         with contextlib.suppress(Exception):  # what cannot be imported or read, an image tells of
             warm_server.import_quietly(run.preloads(job))
             run.prepare(job)
-        if not models.load_first(job, warm_server.threads_here()):
+        if not models.load_first(job, warm_server.threads_here(), lambda: connection.sendall(b"failed")):
             connection.sendall(b"failed")
             return run.UNLOADED
         connection.sendall(b"loaded")
