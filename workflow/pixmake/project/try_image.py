@@ -20,6 +20,7 @@ from pixmake.job.record import Record, read_record
 from pixmake.job.run import call_of, gathered_for, parse_job
 from pixmake.plan.plan import Job, Plan, PlannedStep, gathered_path
 from pixmake.project.job_notebook import notebook_of
+from pixmake.rules.checkpoint_rules import config_content
 from pixmake.rules.image_rules import inputs_of_several, words
 
 FOLDER = ".snakemake/pixmake/try"
@@ -246,9 +247,12 @@ def _run_by_snakemake(trial: _Trial) -> Iterator[Tried]:
     own = [(planned, job) for planned, job in trial.jobs if (planned.name, job.task.id) in trial.own]
     for _, job in own:
         Path(job.record).unlink(missing_ok=True)
-    methods = ["conda", "apptainer"] if any(p.step.container for p, _ in trial.jobs) else ["conda"]
-    own_place = [f"results={trial.folder}", f"logs={trial.folder}/logs"]
-    words = ["--cores", "all", "--sdm", *methods, "--config", *own_place, "--quiet", "all"]
+    config = Path(trial.folder) / "config.json"
+    with written_whole(config) as temporary:
+        temporary.write_text(json.dumps(config_content(trial.plan.config)), encoding="utf-8")
+    steps = trial.plan.config.steps.values()  # a run asks for what any step needs
+    methods = ["conda", "apptainer"] if any(step.container for step in steps) else ["conda"]
+    words = ["--cores", "all", "--sdm", *methods, "--configfile", str(config), "--quiet", "all"]
     command = [sys.executable, "-m", "snakemake", *words, "--", *(job.record for _, job in own)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     for _, job in own:

@@ -59,7 +59,7 @@ from pixmake.rules.cluster_node import (
 )
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
-from pixmake.rules.command_line import profile_problems
+from pixmake.rules.command_line import option_problems
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.refusals import end_when_refused
@@ -142,7 +142,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     enter_by_words(attempt_number())
     try:
         if not is_started_by_another():
-            problems = profile_problems()
+            problems = option_problems()
             if problems:
                 raise PixmakeError(problems)
             see_room([".snakemake/pixmake"])
