@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from pixmake.base.installed import WORKFLOW
-from pixmake.config.aggregate import TABLES, table_files
+from pixmake.config.aggregate import table_files
+from pixmake.config.table_formats import TABLES
 from pixmake.job.record import PICTURES
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path
