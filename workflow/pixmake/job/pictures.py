@@ -28,23 +28,18 @@ if TYPE_CHECKING:
 QUALITY = "quality"
 """What a record calls the quality of its picture, among what it says of its run."""
 
-_FOUND: dict[str, dict[str, float]] = {}
+_FOUND: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+"""What is known of the jobs of this process that have not come to their end, by step and id."""
 
 
-def forget() -> None:
-    """Begin with another job."""
-    _FOUND.clear()
-
-
-def facts() -> dict[str, dict[str, float]]:
-    """What is known of the picture of the job that this process works on, or has worked on last."""
-    return dict(_FOUND)
+def facts(task: Task) -> dict[str, dict[str, float]]:
+    """What is known of the picture of a job, for its record; it is told once."""
+    return _FOUND.pop((task.step, task.id), {})
 
 
 @contextlib.contextmanager
 def pictured(task: Task, limits: Limits) -> Iterator[None]:
     """Look at a job's first image when it is decoded, if the page is to show it."""
-    forget()
     # a job over several images shows one of these, whose own job has made its picture
     if not limits.pictures or task.members or not task.images or os.environ.get(STORED):
         yield
@@ -61,7 +56,7 @@ def pictured(task: Task, limits: Limits) -> Iterator[None]:
             plane = plane_of(array, axes)
             if plane is not None and plane.size:
                 if limits.quality:
-                    _FOUND[QUALITY] = quality_of(plane)
+                    _FOUND[task.step, task.id] = {QUALITY: quality_of(plane)}
                 _save(plane, Path(limits.pictures), names_of(task.id, path, part), time_of(path, version))
 
     with looking_on(look):

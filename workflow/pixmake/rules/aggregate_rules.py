@@ -163,6 +163,7 @@ def report_project(plan: Plan) -> str:
 def _said(part: BaseModel) -> dict[str, Any]:
     """What a part of the config says beyond its defaults, but for how it is run."""
     how = {"threads", "resources", "retries", "timeout", "on_error", "executor", "images_per_process"}
+    how |= {"load_in", "load_slots", "load_timeout", "cpu_fallback", "batch"}
     return part.model_dump(mode="json", exclude_defaults=True, exclude=how)
 
 
