@@ -7,16 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pixmake.config.base_model import Model
+from pixmake.config.table_formats import DATABASE, PLANTCV, TABLES
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+$")]
-
-TABLES = ("measurements", "measurements_long", "failures", "runs", "files", "columns")
-"""The tables of a run; each format has them all, and a function asks for them by these names."""
-
-DATABASE = "tables.sqlite"
-PLANTCV = ("plantcv.json", "plantcv-single-value-traits.csv", "plantcv-multi-value-traits.csv")
 
 
 class TableFunction(Model):

@@ -15,11 +15,11 @@ from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.files import duplicate, remove, written_whole
 from pixmake.job import client
 from pixmake.job import warm_server as worker
-from pixmake.job.gathered import write_gathered
 from pixmake.job.record import Record, read_record
 from pixmake.job.run import call_of, gathered_for, parse_job
 from pixmake.plan.plan import Job, Plan, PlannedStep, gathered_path
 from pixmake.project.job_notebook import notebook_of
+from pixmake.results.gathering import write_gathered
 from pixmake.rules.checkpoint_rules import config_content
 from pixmake.rules.image_rules import inputs_of_several, words
 

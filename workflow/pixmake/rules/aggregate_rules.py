@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from pixmake.base.installed import WORKFLOW
-from pixmake.config.aggregate import TABLES, table_files
+from pixmake.config.aggregate import table_files
+from pixmake.config.table_formats import TABLES
 from pixmake.job.record import PICTURES
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path
@@ -162,6 +163,7 @@ def report_project(plan: Plan) -> str:
 def _said(part: BaseModel) -> dict[str, Any]:
     """What a part of the config says beyond its defaults, but for how it is run."""
     how = {"threads", "resources", "retries", "timeout", "on_error", "executor", "images_per_process"}
+    how |= {"load_in", "load_slots", "load_timeout", "cpu_fallback", "batch"}
     return part.model_dump(mode="json", exclude_defaults=True, exclude=how)
 
 

@@ -65,6 +65,7 @@ from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.refusals import end_when_refused
 from pixmake.rules.snakemake_internals import keep_together, prefix_of_module
 from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
+from pixmake.rules.unloaded import end_when_unloaded
 from pixmake.table.table import counted_notes
 
 SAME_PYTHON = "-"
@@ -198,6 +199,7 @@ def begin(plan: Plan, workflow: Any, jobs: Iterable[tuple[PlannedStep, Job]]) ->
     if alone():
         cancel_orphans()
         give_up_submissions()
+    end_when_unloaded(plan, workflow)
     end_when_refused(workflow)
     leave_plan(plan)
 
@@ -449,7 +451,9 @@ def _load_limits(planned: PlannedStep) -> dict[str, Any]:
         "holder": hashlib.sha256(which.encode()).hexdigest()[:12],
         "load_in": load_in(step),
         "load_slots": step.load_slots,
+        "load_timeout": step.load_timeout,
         "cpu_fallback": step.cpu_fallback,
+        "batch": step.batch,
     }
 
 

@@ -79,19 +79,19 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
 
 def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
     """A level as the page's program has it; ``pictures`` are keys of the page's own."""
-    one = level.terms[-1] if level.terms else "image"
+    noun, nouns = _nouns(level)
     return {
         "name": " × ".join(level.terms) or "image",
-        "noun": one,
-        "nouns": one if one.endswith("s") else f"{one}s",
+        "noun": noun,
+        "nouns": nouns,
         "terms": level.terms,
         "ids": level.ids,
         "states": level.states,
         "empty": level.empty,
         "columns": [vars(column) for column in level.columns],
         "left_out": level.left_out,
-        "design": asdict(level.design),
-        "outliers": {key: asdict(judgement) for key, judgement in level.outliers.items()},
+        "design": vars(level.design),
+        "outliers": {key: vars(judgement) for key, judgement in level.outliers.items()},
         "plates": asdict(level.plates),
         "several": level.several,
         "files": level.files,
@@ -100,12 +100,18 @@ def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _nouns(level: Level) -> tuple[str, str]:
+    """What a point is called, and several of them."""
+    one = level.terms[-1] if level.terms else "image"
+    return one, one if one.endswith("s") else f"{one}s"
+
+
 def about(content: Content) -> str:
     """The page in a sentence, for who looks at it without its program."""
     level = content.levels[content.first]
     failed = level.states.count("failed")
     empty = f", {len(level.empty):,} measured nothing" if level.empty else ""
-    points = f"{len(level.ids):,} {_level(level, {})['nouns']}"
+    points = f"{len(level.ids):,} {_nouns(level)[1]}"
     return f"{points}, {level.states.count('done'):,} done, {failed:,} failed{empty}"
 
 
