@@ -91,9 +91,9 @@ def test_tuned_and_taken(spots: Project) -> None:
 def test_sliders(spots: Project) -> None:
     """In a notebook: a slider is moved, both results are seen; one is taken, and the config says so."""
     tuning = pixmake.Project(spots.folder / "config/config.yaml").tune(
-        "count", {"find.level": (100, 260, 10), "unit": [1, 2]}, images=2
+        "count", {"find.level": (10, 260, 10), "unit": [2, 1]}, images=2
     )
-    assert tuning.values == {"find.level": 100, "unit": 1}
+    assert tuning.values == {"find.level": 100, "unit": 1}, "what the config says, and the function"
     assert list(tuning.table["bright"]) == [226, 226, 226, 226]
     box = tuning.widget()
     level, unit, below, shown = box.children

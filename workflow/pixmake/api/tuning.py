@@ -195,11 +195,12 @@ class Tuning:
         return all(step.terms is None and not step.needs_all for step in steps)
 
     def _first(self, key: tuple[str, str]) -> Any:
-        """Where a slider stands at first: at what the config says, if it goes so far."""
-        spec, now = self._vary[key], self._now.get(key)
+        """Where a slider stands at first: at what the param is now, if it goes so far."""
+        spec = self._vary[key]
+        with inside(self._project.folder):
+            now = tune.value_now(self._plan.config, *key)
         if isinstance(spec, tuple):
-            is_number = isinstance(now, (int, float)) and not isinstance(now, bool)
-            return now if is_number and spec[0] <= now <= spec[1] else spec[0]
+            return now if _is_number(now) and spec[0] <= now <= spec[1] else spec[0]
         return now if now in spec else spec[0]
 
     def _check(self, values: Values) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from pixmake.base.files import written_whole
 from pixmake.config.edit import set_value
 from pixmake.config.models import Config, read_config
 from pixmake.images.read import read_image
+from pixmake.plan.analysis import read_signature
 from pixmake.plan.kinds import kind_of
 from pixmake.plan.plan import Plan
 from pixmake.project.try_image import Tried, try_variant
@@ -107,6 +109,18 @@ def named_params(step: str, named: Mapping[str, T], config: Config, where: str) 
     if problems:
         raise PixmakeError(problems)
     return {(of or step, param): named[name] for name, (of, _, param) in split.items()}
+
+
+def value_now(config: Config, of: str, param: str) -> Any:
+    """What a param is by the config, or else by the function itself; None where that is not written out."""
+    step = config.steps[of]
+    if param in step.params:
+        return step.params[param]
+    try:
+        file, _, name = str(step.function or "").rpartition(":")
+        return ast.literal_eval(read_signature(file, name).defaults[param])
+    except (PixmakeError, KeyError, ValueError):
+        return None
 
 
 def _see_step(step: str, config: Config) -> None:
