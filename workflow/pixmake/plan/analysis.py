@@ -95,6 +95,24 @@ def source_hash(file: str, function: str) -> str:
     return digest.hexdigest()[:16]
 
 
+def statements_text(text: str, function: str | None) -> str | None:
+    """What of a text a function can depend on, or all of it: without comments, docstrings and layout.
+
+    Returns
+    -------
+    str or None
+        None of a text that is no Python, or has no such function.
+    """
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    if function is not None and _function(module, function) is None:
+        return None
+    used = module.body if function is None else _used(module, function)
+    return "\0".join(ast.unparse(_without_docstrings(statement)) for statement in used)
+
+
 def file_hash(file: str) -> str:
     """A hash of a script as a whole, and of the modules that it imports from the project.
 
@@ -225,9 +243,17 @@ def local_modules(file: str) -> set[Path]:
 def imported_names(file: Path) -> set[str]:
     """The modules that a file imports, anywhere in it, by their whole names."""
     try:
-        module = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError, OSError):
+        return names_imported(file.read_bytes())
+    except OSError:
         return set()  # it fails when it is imported, with its own traceback in the image's log
+
+
+def names_imported(text: str | bytes) -> set[str]:
+    """The same of a text; of one that is no Python nothing."""
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return set()
     names: set[str] = set()
     for node in ast.walk(module):
         if isinstance(node, ast.Import):
