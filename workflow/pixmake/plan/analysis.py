@@ -29,6 +29,8 @@ class Signature:
     """The type hints of arguments, by name."""
     names: Mapping[str, ast.expr] = field(default_factory=dict)
     """What the names at the top of the file stand for, which hints may use."""
+    defaults: Mapping[str, ast.expr] = field(default_factory=dict)
+    """What arguments are if they are not given."""
 
     def accepts(self, name: str) -> bool:
         """Whether the argument can be given."""
@@ -51,12 +53,14 @@ def read_signature(file: str, function: str, where: str = "") -> Signature:
         raise PixmakeError([Problem(f"{file} has no function {function!r}", where, hint)])
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args]
-    with_default = {argument.arg for argument in named[len(named) - len(arguments.defaults) :]}
-    if not arguments.defaults:
-        with_default = set()
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if default is not None:
-            with_default.add(argument.arg)
+    last = named[len(named) - len(arguments.defaults) :] if arguments.defaults else []
+    given = [*zip(last, arguments.defaults, strict=True)]
+    given += [
+        (argument, default)
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is not None
+    ]
+    with_default = {argument.arg: default for argument, default in given}
     asked = [*named, *arguments.kwonlyargs]
     every = [argument.arg for argument in asked]
     return Signature(
@@ -70,6 +74,7 @@ def read_signature(file: str, function: str, where: str = "") -> Signature:
             for name, node in _bindings(module)
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value
         },
+        defaults=with_default,
     )
 
 
