@@ -44,7 +44,7 @@ def test_the_middle_of_the_depth() -> None:
 def test_any_type_is_saved(tmp_path: Path, kind: type) -> None:
     """Small and large, with the time of the image."""
     image = (np.indices((700, 3500)).sum(axis=0) % 200).astype(kind)
-    save_pictures(image, tmp_path, ("a.jpg", "a.large.jpg"), 10**18)
+    save_pictures(image, str(tmp_path), ("a.jpg", "a.large.jpg"), 10**18)
     assert cv2.imread(str(tmp_path / "a.jpg")).shape[:2] == (58, 288)
     assert cv2.imread(str(tmp_path / "a.large.jpg")).shape[1] == 1600
     assert {os.stat(tmp_path / name).st_mtime_ns for name in ("a.jpg", "a.large.jpg")} == {10**18}

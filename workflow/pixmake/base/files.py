@@ -21,6 +21,8 @@ _STAMP = ".snakemake_timestamp"
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 """What an operating system answers where nothing can be written: the disk is full, or not for this user."""
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+
 _PROBE = 65_536
 """Bytes that are written to see whether there is room."""
 
@@ -96,6 +98,40 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         rename(temporary, path)
+    except BaseException:
+        remove(temporary)
+        raise
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes, mtime_ns: int | None = None) -> None:
+    """Write a file under a temporary name, and rename it: it is there whole, or not at all.
+
+    Python's own files and paths do twice as much, and an image's process writes some of these.
+
+    Parameters
+    ----------
+    path, content
+        The file, and what stands in it. Its folder is made if need be.
+    mtime_ns
+        The time of change that it is to have, in nanoseconds.
+    """
+    folder, name = os.path.split(os.fspath(path))
+    temporary = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.tmp{os.path.splitext(name)[1]}")
+    try:
+        handle = os.open(temporary, _NEW, 0o666)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        handle = os.open(temporary, _NEW, 0o666)
+    try:
+        try:
+            left = memoryview(content)
+            while left:
+                left = left[os.write(handle, left) :]
+        finally:
+            os.close(handle)
+        if mtime_ns is not None:
+            os.utime(temporary, ns=(mtime_ns, mtime_ns))
+        os.replace(temporary, path)
     except BaseException:
         remove(temporary)
         raise

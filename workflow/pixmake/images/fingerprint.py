@@ -36,15 +36,15 @@ def fingerprint(path: str, *, most: int | None = WHOLE, known: str | None = None
     """
     told: dict[str, Any] = {"path": path}
     file = looked_at(path)
-    if os.path.isdir(file):
-        return {**told, **_size_and_time(os.stat(file))}
     try:
+        status = os.stat(file)
+        if known or stat.S_ISDIR(status.st_mode):
+            checksum = {"sha256": known} if known else {}
+            return {**told, **_size_and_time(status), **checksum}
         with open(file, "rb") as content:
             status = os.stat(content.fileno())
             told.update(_size_and_time(status))
-            if known:
-                told["sha256"] = known
-            elif most is None or status.st_size <= most:
+            if most is None or status.st_size <= most:
                 digest = hashlib.sha256()
                 while part := content.read(_PART):
                     digest.update(part)

@@ -110,6 +110,8 @@ def _read(name: str, part: Part, axes: str | None) -> tuple[Array, FileFormat | 
         return formats.read(name, part, axes), found
     _refuse_scene(part, name)
     if head[:4] in MAGIC:
+        if is_all:
+            decoding(name, head)
         return tiffs.read(name, part, axes, head if is_all else None), None
     image = _decoded(name, part, head if is_all else None)
     if not part and axes is None:

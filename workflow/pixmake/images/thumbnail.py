@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixmake.base.files import written_whole
+from pixmake.base.files import write_whole
 from pixmake.images.axes import Part
 from pixmake.images.remote.objects import is_remote
 
@@ -29,8 +28,8 @@ LARGE_SIDE = 1600
 
 SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 
-_RESIZABLE = ("uint8", "int8", "uint16", "int16", "float32", "float64")
-"""The types of pixels that OpenCV resizes."""
+_RESIZABLE = "BbHhfd"
+"""The types of pixels that OpenCV resizes, by NumPy's letters: `dtype.name` is made anew each time."""
 
 
 def names_of(picture_id: str, path: str, part: Part) -> tuple[str, str]:
@@ -83,7 +82,7 @@ def plane_of(array: Array, axes: str | None) -> Array | None:
     return plane if axes.index("y") < axes.index("x") else plane.swapaxes(0, 1)
 
 
-def save_pictures(plane: Array, folder: Path, names: tuple[str, str], time: int) -> None:
+def save_pictures(plane: Array, folder: str, names: tuple[str, str], time: int) -> None:
     """Write the small picture of a plane, and the large one if it has a name.
 
     Parameters
@@ -96,8 +95,8 @@ def save_pictures(plane: Array, folder: Path, names: tuple[str, str], time: int)
     small, large = names
     image = as_shown(shrunk(plane, LARGE_SIDE if large else SIDE))
     if large:
-        save(image, folder / large, time)
-    save(shrunk(image, SIDE), folder / small, time)
+        save(image, f"{folder}/{large}", time)
+    save(shrunk(image, SIDE), f"{folder}/{small}", time)
 
 
 def shrunk(image: Array, side: int) -> Array:
@@ -108,7 +107,7 @@ def shrunk(image: Array, side: int) -> Array:
     import cv2
     import numpy as np
 
-    if image.dtype.name not in _RESIZABLE:
+    if image.dtype.char not in _RESIZABLE:
         image = image.astype(np.uint8) * 255 if image.dtype == bool else image.astype(np.float32)
     height, width = image.shape[:2]
     while max(height, width) >= 2 * side and min(height, width) >= 2:
@@ -143,21 +142,14 @@ def as_shown(image: Array) -> Array:
     return shown
 
 
-def save(image: Array, path: Path, time: int) -> None:
+def save(image: Array, path: str, time: int) -> None:
     """Write a picture of 8 bits with a modification time in nanoseconds."""
     import cv2
 
     # JPEG and not WebP: twice as large, and thirty times as quick to write
     written, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 78])
     if written:
-        write_dated(content.tobytes(), path, time)
-
-
-def write_dated(content: bytes, path: Path, time: int) -> None:
-    """Write a file whole, with a modification time in nanoseconds."""
-    with written_whole(path) as temporary:
-        temporary.write_bytes(content)
-        os.utime(temporary, ns=(time, time))
+        write_whole(path, content.tobytes(), time)
 
 
 def _most(image: Array) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.images.axes import Part
@@ -57,13 +56,13 @@ def pictured(task: Task, limits: Limits) -> Iterator[None]:
             if plane is not None and plane.size:
                 if limits.quality:
                     _FOUND[task.step, task.id] = {QUALITY: quality_of(plane)}
-                _save(plane, Path(limits.pictures), names_of(task.id, path, part), time_of(path, version))
+                _save(plane, limits.pictures, names_of(task.id, path, part), time_of(path, version))
 
     with looking_on(look):
         yield
 
 
-def _save(plane: Array, folder: Path, names: tuple[str, str], time: int | None) -> None:
+def _save(plane: Array, folder: str, names: tuple[str, str], time: int | None) -> None:
     """Write the pictures, unless another step's job has."""
     if time is not None and any(name and time_of(f"{folder}/{name}", "") != time for name in names):
         save_pictures(plane, folder, names, time)

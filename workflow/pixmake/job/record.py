@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from pixmake.base.files import written_whole
+from pixmake.base.files import write_whole
 
 STORED = "PIXMAKE_STORED"
 """In the environment of jobs whose results go to object storage: the folder of the local copies."""
@@ -133,17 +133,16 @@ def write_record(record: Record, path: str | Path) -> None:
         error = record.error and replace(record.error, log=named(record.error.log))
         files = {name: named(file) for name, file in record.files.items()}
         record = replace(record, error=error, files=files)
-    with written_whole(path) as temporary:
-        content = {**vars(record), "error": record.error and vars(record.error)}
-        if not record.written:
-            del content["written"]
-        # a line for each part, and not `indent`: with that Python encodes in Python, twice as slowly
-        parts = {name: _ENCODER.encode(part) for name, part in content.items()}
-        for name in ("measurements", "error"):  # they go into tables, whose text is UTF-8
-            parts[name] = _HALF.sub(lambda found: f"\\\\u{ord(found[0]):04x}", parts[name])
-        lines = ",\n".join(f'"{name}": {part}' for name, part in parts.items())
-        # half a letter in a path stays what it is: as JSON has it, the path is found again
-        temporary.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8", errors="backslashreplace")
+    content = {**vars(record), "error": record.error and vars(record.error)}
+    if not record.written:
+        del content["written"]
+    # a line for each part, and not `indent`: with that Python encodes in Python, twice as slowly
+    parts = {name: _ENCODER.encode(part) for name, part in content.items()}
+    for name in ("measurements", "error"):  # they go into tables, whose text is UTF-8
+        parts[name] = _HALF.sub(lambda found: f"\\\\u{ord(found[0]):04x}", parts[name])
+    lines = ",\n".join(f'"{name}": {part}' for name, part in parts.items())
+    # half a letter in a path stays what it is: as JSON has it, the path is found again
+    write_whole(path, f"{{\n{lines}\n}}\n".encode("utf-8", "backslashreplace"))
 
 
 def read_record(path: str | Path) -> Record:

@@ -232,13 +232,19 @@ def threads_here() -> int:
 
 def redirect(log_file: str, *, keep: bool = False) -> None:
     """Have nothing to read, and write to a log, with ``keep`` behind what is there."""
+    write_to(log_file, keep=keep)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
+def write_to(log_file: str, *, keep: bool = False) -> None:
+    """Write to a log, with ``keep`` behind what is there; what there is to read stays."""
     fresh = 0 if keep else os.O_TRUNC
     log = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | fresh, 0o666)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for target, source in ((0, nothing), (1, log), (2, log)):
-        os.dup2(source, target)
-    for spare in (log, nothing):
-        os.close(spare)
+    for target in (1, 2):
+        os.dup2(log, target)
+    os.close(log)
 
 
 def run_within_limits(
@@ -655,7 +661,7 @@ class Template:
             for key in list(self.selector.get_map().values()):
                 os.close(key.fd)
             self.selector.close()
-            redirect(job.log)
+            write_to(job.log)  # the warm process has nothing to read, either
             status = _run_several(job, link) if link else run_within_limits(job, warm=True, learned=writer)
         except BaseException:
             import traceback

@@ -73,6 +73,9 @@ _PLAIN = {"bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp
 SMALL = 1 << 16
 """Bytes of a file that is read as a whole before it is known what it is."""
 
+_STILL = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
+"""How a PNG and a JPEG begin."""
+
 _INSIDE = re.compile(r"^(.+?\.(?:h5|hdf5|hdf|he5))/(.+)$", re.IGNORECASE)
 
 
@@ -130,10 +133,22 @@ def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
     """The format of a file here, by its first bytes; nothing if it is none of `known`."""
     file = place_of(path).file
     head = start_of(file)[0] if head is None else head
-    asked = (
-        _in_tiffs() if head[:4] in MAGIC and file.lower().endswith((".tif", ".tiff")) else known().values()
-    )
+    if head.startswith(_STILL):
+        asked = _added()
+    elif head[:4] in MAGIC and file.lower().endswith((".tif", ".tiff")):
+        asked = _in_tiffs()
+    else:
+        asked = list(known().values())
     return next((each for each in asked if head and _recognises(each, head, file)), None)
+
+
+@lru_cache
+def _added() -> Sequence[FileFormat]:
+    """What installed packages add: no format of ours begins as a PNG or a JPEG does."""
+    return [each for each in known().values() if each.NAME not in FORMATS]
+
+
+plugins.when_forgotten(_added.cache_clear)
 
 
 @lru_cache

@@ -17,6 +17,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import PixmakeError
+from pixmake.base.files import write_whole
 from pixmake.images import formats
 from pixmake.images.axes import ImageError, Part, is_zarr
 from pixmake.images.preview import preview
@@ -29,7 +30,6 @@ from pixmake.images.thumbnail import (
     save_pictures,
     shrunk,
     time_of,
-    write_dated,
 )
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _make(
             return picture.id, Thumbnail()
         if image is None:
             return picture.id, Thumbnail(damaged=True)
-        save_pictures(image, folder, (small, large), time)
+        save_pictures(image, str(folder), (small, large), time)
     files = dict(picture.files)
     outline = _outline(picture.id, [files[name] for name in masks if name in files], folder, there, time)
     return picture.id, Thumbnail(small, large, outline)
@@ -255,7 +255,7 @@ def _outline(
             return name
         mask = _mask(path)
         if mask is not None:
-            write_dated(outline_svg(mask).encode(), folder / name, time)
+            write_whole(folder / name, outline_svg(mask).encode(), time)
             return name
     return ""
 
