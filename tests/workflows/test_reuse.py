@@ -16,6 +16,7 @@ COUNT = 8
 
 ANALYSIS = """\
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -39,6 +40,8 @@ def measure(image, path):
         "threads": os.environ["OMP_NUM_THREADS"],
         "umask": os.umask(0o077),
         "words": len(sys.path),
+        "signal": str(signal.getsignal(signal.SIGUSR1)),
+        "alarm": signal.setitimer(signal.ITIMER_REAL, 600)[0],
         "showing": sys.stdout is sys.__stdout__,
         "chance": int(cv2.randu(np.zeros(1, np.int32), 0, 1_000_000).ravel()[0]),
         "numpy": str([np.geterr()["divide"], np.get_printoptions()["precision"], np.array([1 / 3])]),
@@ -49,6 +52,7 @@ def measure(image, path):
     os.environ["MARK"] = path
     del os.environ["OMP_NUM_THREADS"]
     os.chdir("/")
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     sys.path.insert(0, "/nowhere")
     sys.stdout = sys.stderr
     np.seterr(divide="ignore")
@@ -93,7 +97,8 @@ def test_each_image_finds_what_the_first_one_found(project: Project) -> None:
     assert found(project, "mark") == [""] * COUNT
     assert found(project, "threads") == ["1"] * COUNT
     assert found(project, "showing") == [True] * COUNT
-    for name in ("umask", "words", "chance", "numpy"):
+    assert found(project, "alarm") == [0] * COUNT
+    for name in ("umask", "words", "chance", "numpy", "signal"):
         assert len(set(found(project, name))) == 1, name
     for number in range(COUNT):
         log = (project.folder / f"logs/measure/p{number}.log").read_text()

@@ -1,15 +1,16 @@
 """What an image's process puts back before it works on another image (`images_per_process`).
 
 A fresh process finds everything as the warm one left it. One that goes on finds its own variables and streams
-again (and its folder: the runner of functions goes back there), and what NumPy was told of errors and of
-printing; a project's own modules are imported anew. What it cannot put back is what other installed libraries
-keep for themselves, which is why a step must ask for it.
+again (and its folder: the runner of functions goes back there), handlers of signals, and what NumPy was told
+of errors and of printing; a project's own modules are imported anew. What it cannot put back is what other
+installed libraries keep for themselves, which is why a step must ask for it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Found:
     modules: frozenset[str]
     streams: tuple[object, ...]
     mask: int
+    signals: dict[int, Any]
+    """What is done about each signal."""
     numpy: tuple[dict[str, Any], dict[str, Any]] | None
     """Its `geterr` and `get_printoptions`, if it is loaded."""
     held: float
@@ -45,6 +48,7 @@ def look() -> Found:
         frozenset(sys.modules),
         (sys.stdin, sys.stdout, sys.stderr),
         file_mask(),
+        _signals(),
         (numpy.geterr(), numpy.get_printoptions()) if (numpy := sys.modules.get("numpy")) else None,
         held_mb(),
     )
@@ -78,6 +82,10 @@ def _put_back(found: Found, mem_mb: int | None) -> bool:
         os.environ.clear()
         os.environ.update(found.environment)
     os.umask(found.mask)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    for number, now in _signals().items():
+        if now is not found.signals[number]:
+            signal.signal(number, found.signals[number])
     if found.numpy is not None:
         errors, printing = found.numpy
         sys.modules["numpy"].seterr(**errors)
@@ -92,6 +100,11 @@ def _put_back(found: Found, mem_mb: int | None) -> bool:
     with contextlib.suppress(OSError):  # Linux alone: the peak of memory is to be the next image's own
         Path("/proc/self/clear_refs").write_text("5")
     return True
+
+
+def _signals() -> dict[int, Any]:
+    """What is done about each signal; None where a library has seen to it by itself: not to be put back."""
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
 
 
 def held_mb() -> float:

@@ -19,6 +19,7 @@ from pixmake.job.record import Record, failure_counts, named, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.progress.display import duration, speed
 from pixmake.progress.log_handler import LONGEST_REASON, Run, end_run
+from pixmake.progress.short_work import advice
 from pixmake.results.image_counts import ImageSum, count_records, image_sum, read_counts
 
 MOST_NAMED = 5
@@ -52,6 +53,8 @@ class Ended:
     """The rules that failed and are no image's, each with its log."""
     rows: str = ""
     """Where the rows of the source are."""
+    single: Sequence[str] = ()
+    """Steps that have a process for each image here, and could have one for many."""
 
     @property
     def where(self) -> str:
@@ -85,7 +88,8 @@ def conclude(run: Run, ended: Ended, keep: str = "all") -> None:
     found = image_sum(failures.images, counts, failed=failures.failed, over_several=several)
     lines = _sums(found, ended.rows)
     lines.append(failures.told(ended.max_failures, ended.where) or "No image failed")
-    _say([*lines, *_files(ended), _time(run, len(failures.images) - run.before)])
+    lines += [*_files(ended), _time(run, len(failures.images) - run.before)]
+    _say([*lines, *advice(ended.records, ended.single, run.begun)])
     if failures.too_many(ended.max_failures):
         # not an exception of Snakemake's: it would print where in our files it was raised
         raise SystemExit(1)

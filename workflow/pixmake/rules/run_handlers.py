@@ -17,7 +17,7 @@ from pixmake.images.remote import cache
 from pixmake.images.remote.objects import is_remote
 from pixmake.job import client
 from pixmake.job.record import named
-from pixmake.plan.plan import Plan, record_path
+from pixmake.plan.plan import Plan, PlannedStep, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import Ended, conclude, stopped
 from pixmake.progress.log_handler import MADE, Direct, Run, is_of_use, is_wanted
@@ -77,6 +77,8 @@ class RunFacts:
     """Steps that go to no cluster."""
     finds: bool = False
     """Whether a run finds its images."""
+    single: Sequence[str] = ()
+    """Steps that have a process for each image, and could have one for many."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
@@ -94,7 +96,15 @@ def run_facts(plan: Plan) -> RunFacts:
         rows=rows_said(plan),
         local=[planned.name for planned in plan.steps if planned.placement.local],
         finds=plan.containers is not None,
+        single=[planned.name for planned in plan.steps if _could_share(planned)],
     )
+
+
+def _could_share(planned: PlannedStep) -> bool:
+    """Whether a step's images could share processes (`images_per_process`), and nothing is said of that."""
+    step = planned.step
+    said = step.images_per_process or step.load or step.container or planned.placement.resources.get("gpu")
+    return step.kind == "function" and step.terms is None and not said
 
 
 class RunHandlers:
@@ -160,6 +170,7 @@ class RunHandlers:
             others=[path for path in made if self._is_worth_a_word(path)],
             broke=[(str(job.rule.name), str(job.log[0]) if job.log else "") for job in broke],
             rows=facts.rows,
+            single=facts.single if self.workflow.local_exec else (),
         )
 
     def _is_worth_a_word(self, path: str) -> bool:
