@@ -22,6 +22,7 @@ SCRIPTS = (
     "power_cut",
     "slurm",
     "pixel_classification",
+    "quality",
 )
 """In the order in which they run and stand on the page; each has a `frame.Benchmark`, its ``BENCHMARK``."""
 
