@@ -12,8 +12,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
@@ -30,7 +29,7 @@ from pixmake.images.fingerprint import WHOLE, Watched, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import models, program, runners
+from pixmake.job import models, pictures, program, runners
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -250,9 +249,12 @@ def ready(job: Job) -> Gathered:
     return gathered
 
 
-def watched_images_of(job: Job) -> AbstractContextManager[Watched]:
-    """Watch the files of a job's images while it works."""
-    return watching(path for path in _watched(job) if not remote.is_remote(path))
+@contextlib.contextmanager
+def watched_images_of(job: Job) -> Iterator[Watched]:
+    """Watch the files of a job's images while it works, and their pixels for the page."""
+    local = [path for path in _watched(job) if not remote.is_remote(path)]
+    with watching(local) as watched, pictures.pictured(job.task, job.limits):
+        yield watched
 
 
 def record_of(
@@ -502,6 +504,7 @@ def _run(job: Job, begun: Begun) -> dict[str, Any]:
         rss_mb=max(own_mb, children_mb),
         warm=begun.warm,
     )
+    facts |= pictures.facts(job.task)
     return {**facts, "batch": begun.images} if begun.images > 1 else facts
 
 

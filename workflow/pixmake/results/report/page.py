@@ -14,6 +14,7 @@ from typing import Any
 from pixmake.base.installed import WORKFLOW
 from pixmake.results.report.content import Content, Level
 from pixmake.results.report.parts import parts
+from pixmake.results.report.quality import MEASURES
 from pixmake.results.report.thumbnails import Thumbnail
 
 TEMPLATE = WORKFLOW / "report"
@@ -21,7 +22,7 @@ LIBRARIES = ("tabulator.min.js", "echarts.min.js")
 STYLES = ("vendor/tabulator_simple.min.css", "page/page.css")
 PROGRAM = (
     *("data", "stats", "address", "export", "filters", "gallery", "table", "plots", "growth", "plates"),
-    *("picture", "overview", "main"),
+    *("picture", "quality", "overview", "main"),
 )
 """The page's own program, in the order in which its parts build on one another."""
 
@@ -97,6 +98,7 @@ def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
         "files": level.files,
         "shown": [picture if picture in pictures else "" for picture in level.pictures],
         "members": level.members,
+        "quality": {**asdict(level.quality), "shares": [each.name for each in MEASURES if each.is_share]},
     }
 
 
