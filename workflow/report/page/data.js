@@ -16,7 +16,7 @@ async function readData() {
 /** Let a point be what a level says: an image, or what a step with `per` measures. */
 function takeLevel(place) {
   const level = data.levels[place];
-  Object.assign(data, level, { level: place, empty: new Set(level.empty), failuresOf: new Map(), odd: null, searchTexts: null });
+  Object.assign(data, level, { level: place, empty: new Set(level.empty), failuresOf: new Map(), odd: null, searchTexts: null, layout: null });
   columns.clear();
   for (const column of data.columns) columns.set(column.key, column);
   for (const failure of data.failures) {
@@ -140,6 +140,9 @@ function outliers(column) {
   column.outliers ??= new Map(Object.entries(data.outliers[column.key]?.rows ?? {}).map(([row, z]) => [Number(row), z]));
   return column.outliers;
 }
+
+/** Whether an outlier is one for having fallen behind at the last date, for which less is enough. */
+const isBehind = (column, row) => data.outliers[column.key]?.behind.includes(row) ?? false;
 
 /** What outliers of a column were compared with, or why there are none. */
 const outlierBasis = (column) => data.outliers[column.key]?.basis ?? '';

@@ -20,8 +20,21 @@ TEMPLATE = WORKFLOW / "report"
 LIBRARIES = ("tabulator.min.js", "echarts.min.js")
 STYLES = ("vendor/tabulator_simple.min.css", "page/page.css")
 PROGRAM = (
-    *("data", "stats", "address", "export", "filters", "gallery", "table", "plots", "growth", "plates"),
-    *("picture", "overview", "main"),
+    *(
+        "data",
+        "stats",
+        "address",
+        "export",
+        "filters",
+        "gallery",
+        "table",
+        "keyboard",
+        "plots",
+        "layout",
+        "growth",
+        "plates",
+    ),
+    *("picture", "overview", "paper", "main"),
 )
 """The page's own program, in the order in which its parts build on one another."""
 
