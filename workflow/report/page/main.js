@@ -8,6 +8,7 @@ const VIEWS = {
   growth: ['Growth', makeGrowth, true],
   plates: ['Plates', makePlates, true],
   plots: ['Plots', makePlots, true],
+  quality: ['Quality', makeQuality, false],
   run: ['Run', makeRun, false],
 };
 const made = new Map();
@@ -59,7 +60,7 @@ function makeTabs() {
 }
 
 /** Whether there is something to see in a view, at this level. */
-const offered = (name) => ({ growth: hasGrowth, plates: hasPlates })[name]?.() ?? true;
+const offered = (name) => ({ growth: hasGrowth, plates: hasPlates, quality: hasQuality })[name]?.() ?? true;
 
 /** Have a view made anew when it is shown next. */
 function forget(name) {
@@ -105,7 +106,7 @@ function isDark() {
 /** Draw again what has colours of its own. */
 function repaint() {
   charts.forEach((drawn, element) => { if (!element.isConnected) { drawn.dispose(); charts.delete(element); } });
-  for (const name of made.keys()) if (['overview', 'plots', 'growth', 'plates'].includes(name)) stale.add(name);
+  for (const name of made.keys()) if (['overview', 'plots', 'growth', 'plates', 'quality'].includes(name)) stale.add(name);
   drawView(current);
 }
 

@@ -8,7 +8,7 @@ const FAILURES_FIRST = 6;
 function makeOverview(view) {
   const failed = data.states.filter((each) => each === 'failed').length;
   if (data.failures.length) view.append(failuresCard(FAILURES_FIRST, true));
-  view.append(tiles(failed));
+  view.append(tiles(failed), ...suspiciousCard(6));
   const measured = measurements();
   const [axis] = timeAxes();
   const [group] = groupings();
