@@ -285,6 +285,7 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    formats.known()  # what is imported here, no fork imports by itself
     for path in job.images:
         if not is_zarr(path) and not remote.is_remote(path):
             formats.prepare(path)
