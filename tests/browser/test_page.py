@@ -278,6 +278,28 @@ def growth(astray: bool = False) -> list[dict[str, Any]]:
     return records
 
 
+def test_suspicious_batches_are_named_and_shown(page: Page, tmp_path: Path) -> None:
+    """A day out of focus stands on the overview; a click shows its pictures alone; the view has plots."""
+    random = np.random.default_rng(0)
+    records = growth()
+    for record in records:
+        blurred = record["metadata"]["timestamp"].startswith("2024-03-10")
+        focus = (0.2 if blurred else 0.6) * np.exp(0.03 * random.normal())
+        figures = {"focus": focus, "brightness": 0.4 + 0.01 * random.normal(), "dark": 0.0}
+        record["run"] = {"quality": figures}
+    opened(page, page_of(tmp_path, records))
+    card = page.get_by_role("region", name="Suspicious batches")
+    expect(card).to_contain_text("2024-03-10 (24 images): less sharp: focus 0.2")
+    card.get_by_role("button", name="2024-03-10").click()
+    expect(page.locator("#shown")).to_have_text("24 of 120 images")
+    page.get_by_role("tab", name="Quality").click()
+    expect(page.locator("#view-quality canvas")).to_have_count(3)
+    (tmp_path / "clean").mkdir()
+    opened(page, page_of(tmp_path / "clean", growth()))
+    expect(page.get_by_role("region", name="Suspicious batches")).to_have_count(0)
+    expect(page.get_by_role("tab", name="Quality")).to_be_hidden()
+
+
 def test_outliers_are_those_that_python_found(page: Page, tmp_path: Path) -> None:
     """A plant that stops growing is called, the growth of others is not; the basis is said."""
     opened(page, page_of(tmp_path, growth(astray=True)), "plots")

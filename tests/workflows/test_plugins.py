@@ -306,8 +306,8 @@ def test_an_export_and_a_view_of_a_package(small: Project) -> None:
     assert 'id="view-darkest"' in page and "view.append(given.darkest)); // <\\/script>" in page
     data = json.loads(gzip.decompress(base64.b64decode(page.partition('id="data">')[2].partition("<")[0])))
     views = {view["name"]: view for view in data["views"]}
-    own = ["overview", "failures", "images", "table", "growth", "plates", "plots"]
-    assert list(views)[:7] == own and list(views)[-1] == "run"
+    own = ["overview", "failures", "images", "table", "growth", "plates", "plots", "quality"]
+    assert list(views)[:8] == own and list(views)[-1] == "run"
     assert set(views) - {*own, "run"} == {"away", "bad", "darkest"}
     assert (views["darkest"]["data"], views["darkest"]["error"]) == ({"darkest": "p0"}, "")
     assert "more 1.0 (view of the page away): cannot be used: AttributeError" in views["away"]["error"]

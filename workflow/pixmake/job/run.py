@@ -12,7 +12,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
@@ -24,11 +24,11 @@ from pixmake.base import plugins
 from pixmake.base.files import duplicate, make_blank, remove, written_whole
 from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
-from pixmake.images.fingerprint import WHOLE, fingerprint, watching
+from pixmake.images.fingerprint import WHOLE, Watched, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import models, program, runners, unnamed_pictures
+from pixmake.job import models, pictures, program, runners, unnamed_pictures
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -125,18 +125,22 @@ class Begun:
     """The peak of memory of what it had started for them."""
     warm: bool
     """Whether the process is a fork of the warm one."""
+    images: int = 1
+    """How many images are worked on together: each has its share of what was spent."""
 
 
-def begin(*, warm: bool = False, again: bool = False) -> Begun:
+def begin(*, warm: bool = False, again: bool = False, images: int = 1) -> Begun:
     """Begin a job now.
 
     Parameters
     ----------
     again
         Whether this process has worked on another image before.
+    images
+        How many are worked on together.
     """
     cpu, _, children_mb = _spent() if again else (0.0, 0.0, 0.0)
-    return Begun(time.time(), cpu, children_mb, warm)
+    return Begun(time.time(), cpu, children_mb, warm, images)
 
 
 def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = False) -> int:
@@ -153,9 +157,23 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         `DONE`, `FAILED`, `TOLD`, `REPLACED` or `UNLOADED`.
     """
     begun, process = begin(warm=warm, again=again), os.getpid()
+    status = settled(job, begun)
+    if status is not None:
+        return status
+    try:
+        record = finished(job, begun, threads=threads)
+        end_strangers(process)
+        return leave(job, record)
+    except BaseException as error:
+        end_strangers(process)
+        return failed(job, begun, error)
+
+
+def settled(job: Job, begun: Begun) -> int | None:
+    """The status of a job that has nothing to do: its result is there, or it only has to say why not."""
     plugins.use(job.limits.plugins)
-    key = _key(job) if kept.on_node() else ""
-    if key:
+    if kept.on_node():
+        key = _key(job)
         if kept.replaced():
             _restore(job, key)
             return REPLACED
@@ -163,30 +181,35 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
             return DONE
     if job.limits.is_lost:
         return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, begun))
-    try:
-        record = finished(job, begun, threads=threads)
-        _end_strangers(process)
-        if key and kept.replaced():
-            _restore(job, key)
-            return REPLACED
-        write_record(record, job.record)
-        if key:
-            kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
-    except models.LoadError as error:
-        models.tell(models.load_log(job.log), error)
-        return UNLOADED
-    except PrerequisiteError as error:
-        cause = Failure(PREREQUISITE, str(error), log=job.log)
-        return fail(job, cause, run=_run(job, begun))
-    except BaseException as error:
-        _end_strangers(process)
-        _lift_memory_limit()
-        _note(job, _said(error, _traceback))
-        return fail(job, _failure(job, error), run=_run(job, begun))
+    return None
+
+
+def leave(job: Job, record: Record) -> int:
+    """Write the record of a job that went well: its status."""
+    key = _key(job) if kept.on_node() else ""
+    if key and kept.replaced():
+        _restore(job, key)
+        return REPLACED
+    write_record(record, job.record)
+    if key:
+        kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
             remove(path)
     return DONE
+
+
+def failed(job: Job, begun: Begun, error: BaseException) -> int:
+    """End a job by what its work has ended with: its status."""
+    if isinstance(error, models.LoadError):
+        models.tell(models.load_log(job.log), error)
+        return UNLOADED
+    if isinstance(error, PrerequisiteError):
+        cause = Failure(PREREQUISITE, str(error), log=job.log)
+        return fail(job, cause, run=_run(job, begun))
+    _lift_memory_limit()
+    _note(job, _said(error, _traceback))
+    return fail(job, _failure(job, error), run=_run(job, begun))
 
 
 def finished(job: Job, begun: Begun, *, threads: int) -> Record:
@@ -199,17 +222,60 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     BaseException
         Whatever the work itself ends with.
     """
+    gathered = ready(job)
+    runner = runners.runner(job.task.kind)
+    with watched_images_of(job) as watched:
+        outcome = corrected(job, lambda: runner.run(call_of(job, threads, gathered)))
+        return record_of(job, begun, outcome, watched, gathered)
+
+
+def ready(job: Job) -> Gathered:
+    """See that a job can begin, with the program that the run began with: what it has of other jobs.
+
+    Raises
+    ------
+    PrerequisiteError
+        A step that it needs failed.
+    ImageError
+        Its image was found to be broken when the plan was made.
+    """
     if job.task.broken:
         raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
-    runner = runners.runner(job.task.kind)
     program.begin(job.limits.program)
     program.see_unchanged()
-    with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
-        outcome = _outcome(job, lambda: runner.run(call_of(job, threads, gathered)))
-        program.see_unchanged()
-        made_of = origin(job, watched.checksums)
-        watched.still()
+    return gathered
+
+
+@contextlib.contextmanager
+def watched_images_of(job: Job) -> Iterator[Watched]:
+    """Watch the files of a job's images while it works, and their pixels for the page."""
+    local = [path for path in _watched(job) if not remote.is_remote(path)]
+    with watching(local) as watched, pictures.pictured(job.task, job.limits):
+        yield watched
+
+
+def record_of(
+    job: Job,
+    begun: Begun,
+    outcome: Outcome,
+    watched: Watched,
+    gathered: Gathered,
+    device: Mapping[str, Any] | None = None,
+) -> Record:
+    """The record of what a job has found, if its images are still those with which it began.
+
+    Parameters
+    ----------
+    gathered
+        What `ready` gave.
+    device
+        What is said of the model's device; default: what is known of it now.
+    """
+    program.see_unchanged()
+    made_of = origin(job, watched.checksums)
+    watched.still()
+    facts = models.facts(job.task, job.limits) if device is None else device
     if len(outcome.measurements) > MOST_MEASUREMENTS:
         what = f"{len(outcome.measurements):,} measurements of one image; {MOST_MEASUREMENTS:,} at most"
         raise ValueError(f"{what}: make a list of those that belong together, or a file of a table")
@@ -221,7 +287,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         written=job.task.written,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
-        run={**_run(job, begun), **models.facts(job.task, job.limits), **outcome.run},
+        run={**_run(job, begun), **facts, **outcome.run},
         images=job.images,
         origin=made_of,
     )
@@ -337,7 +403,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
     return FAILED
 
 
-def _end_strangers(process: int) -> None:
+def end_strangers(process: int) -> None:
     """End a process that the analysis has forked and that has come back here, as if it were the image's."""
     if os.getpid() != process:
         if sys.exc_info()[1] is not None:
@@ -381,14 +447,14 @@ def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, An
     }
 
 
-def _outcome(job: Job, work: Callable[[], Outcome]) -> Outcome:
+def corrected(job: Job, work: Callable[[], Outcome]) -> Outcome:
     """What the work finds, with the files that were corrected by hand; where all were, it is not done."""
-    corrected = job.task.corrected
-    outcome = Outcome() if corrected and corrected.keys() == job.files.keys() else work()
-    for name, (path, _) in corrected.items():
+    by_hand = job.task.corrected
+    outcome = Outcome() if by_hand and by_hand.keys() == job.files.keys() else work()
+    for name, (path, _) in by_hand.items():
         with written_whole(job.files[name]) as temporary:
             duplicate(path, temporary)
-    return replace(outcome, run={**outcome.run, "corrected": sorted(corrected)}) if corrected else outcome
+    return replace(outcome, run={**outcome.run, "corrected": sorted(by_hand)}) if by_hand else outcome
 
 
 def _watched(job: Job) -> dict[str, str]:
@@ -420,14 +486,16 @@ def _run(job: Job, begun: Begun) -> dict[str, Any]:
     cpu, own_mb, children_mb = _spent()
     if children_mb <= begun.children_mb:
         children_mb = 0.0  # another image's; that peak cannot be set back
-    return run_facts(
+    facts = run_facts(
         job,
         begun.time,
-        seconds=time.time() - begun.time,
-        cpu=cpu - begun.cpu,
+        seconds=(time.time() - begun.time) / begun.images,
+        cpu=(cpu - begun.cpu) / begun.images,
         rss_mb=max(own_mb, children_mb),
         warm=begun.warm,
     )
+    facts |= pictures.facts(job.task)
+    return {**facts, "batch": begun.images} if begun.images > 1 else facts
 
 
 def _spent() -> tuple[float, float, float]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import logging.handlers
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixmake.images.remote import cache
@@ -19,7 +20,7 @@ from pixmake.job.record import named
 from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import Ended, conclude, stopped
-from pixmake.progress.log_handler import MADE, Direct, Run, is_of_use, is_wanted, work_of
+from pixmake.progress.log_handler import MADE, Direct, Run, is_of_use, is_wanted
 from pixmake.progress.run_state import note_plan
 from pixmake.progress.tally import BEGIN, Tally, Work
 from pixmake.rules import ending
@@ -35,6 +36,7 @@ from pixmake.rules.image_rules import (
     tables,
     tell_notes,
 )
+from pixmake.rules.run_jobs import FoundImages, Numbered, jobs_now
 from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import (
     add_handlers,
@@ -73,6 +75,10 @@ class RunFacts:
     """Where the rows of the source are."""
     unnamed: Sequence[str] = ()
     """Steps that keep pictures which no file of theirs names."""
+    local: Sequence[str] = ()
+    """Steps that go to no cluster."""
+    finds: bool = False
+    """Whether a run finds its images."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
@@ -89,6 +95,8 @@ def run_facts(plan: Plan) -> RunFacts:
         keep=plan.config.keep,
         rows=rows_said(plan),
         unnamed=tuple(planned.name for planned in plan.steps if planned.step.writeimg),
+        local=[planned.name for planned in plan.steps if planned.placement.local],
+        finds=plan.containers is not None,
     )
 
 
@@ -292,23 +300,14 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     """
     from snakemake.logging import logger
 
-    tally = Tally(over_several=frozenset(facts.over_several))
-    to_run: list[tuple[int, Work]] = []
-    done: list[Work] = list(settled)
-    other: Counter[str] = Counter()
-    jobs = 0
-    for number, job, needed in jobs_of(workflow):
-        jobs += needed
-        record = getattr(job.output, "record", None)
-        if not job.output:
-            continue  # a target
-        if record is None or not named(str(record)).startswith(f"{facts.results}/"):
-            other[job.rule.name] += int(needed and not job.rule.name.startswith(MADE))
-        elif needed:
-            to_run.append((number, work_of(str(record))))
-        else:
-            done.append(work_of(str(record)))
-    tally.plan(to_run, done, facts.steps, jobs=jobs)
+    submitted = set() if workflow.local_exec else {*facts.steps} - {*facts.local}
+    tally = Tally(
+        over_several=frozenset(facts.over_several), submitted=frozenset(submitted), finds=facts.finds
+    )
+    told = jobs_now(workflow, facts.results)
+    told = replace(told, done=[*settled, *told.done])
+    to_run, done, other = told.to_run, told.done, told.other
+    tally.plan(to_run, done, facts.steps, jobs=told.needed)
     progress = tally.progress()
     counts = Counter(work.step for _, work in to_run)
     names = [*facts.steps, *(set(counts) - set(facts.steps))]
@@ -317,9 +316,24 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
-    note_plan(tally.begun, facts.results, _ids(work for _, work in to_run), _ids(done))
+    note = functools.partial(_note_plan, tally, facts)
+    note(to_run, done)
+    if facts.finds and workflow.is_main_process:
+        logger.addHandler(FoundImages(workflow, facts.results, tally, told, note))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
     return Run(records, progress.before, tally.begun, tally.lost)
+
+
+def _note_plan(tally: Tally, facts: RunFacts, to_run: Sequence[Numbered], done: Sequence[Work]) -> None:
+    note_plan(
+        tally.begun,
+        facts.results,
+        _ids(work for _, work in to_run),
+        _ids(done),
+        over_several=list(facts.over_several),
+        finds=facts.finds,
+        submits=bool(tally.submitted),
+    )
 
 
 def _ids(works: Iterable[Work]) -> dict[str, list[str]]:

@@ -121,7 +121,7 @@ function isDark() {
 /** Draw again what has colours of its own. */
 function repaint() {
   charts.forEach((drawn, element) => { if (!element.isConnected) { drawn.dispose(); charts.delete(element); } });
-  for (const name of made.keys()) if (['overview', 'plots', 'growth', 'plates'].includes(name) || VIEWS[name][4]) stale.add(name);
+  for (const name of made.keys()) if (['overview', 'plots', 'growth', 'plates', 'quality'].includes(name) || VIEWS[name][4]) stale.add(name);
   drawView(current);
 }
 

@@ -5,7 +5,7 @@ const FAILURES_A_PAGE = 40;
 function makeOverview(view) {
   const failed = data.states.filter((each) => each === 'failed').length;
   if (data.failures.length) view.append(failuresCard(6, true));
-  view.append(tiles(failed));
+  view.append(tiles(failed), ...suspiciousCard(6));
   const measured = measurements();
   const [axis] = timeAxes();
   const [group] = groupings();

@@ -14,6 +14,7 @@ from typing import Any
 from pixmake.base.installed import WORKFLOW
 from pixmake.results.report.content import Content, Level
 from pixmake.results.report.parts import parts
+from pixmake.results.report.quality import MEASURES
 from pixmake.results.report.thumbnails import Thumbnail
 from pixmake.results.report.views import programs, shown_views
 
@@ -94,25 +95,32 @@ def _program(part: str) -> str:
 
 def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
     """A level as the page's program has it; ``pictures`` are keys of the page's own."""
-    one = level.terms[-1] if level.terms else "image"
+    noun, nouns = _nouns(level)
     return {
         "name": " × ".join(level.terms) or "image",
-        "noun": one,
-        "nouns": one if one.endswith("s") else f"{one}s",
+        "noun": noun,
+        "nouns": nouns,
         "terms": level.terms,
         "ids": level.ids,
         "states": level.states,
         "empty": level.empty,
         "columns": [vars(column) for column in level.columns],
         "left_out": level.left_out,
-        "design": asdict(level.design),
-        "outliers": {key: asdict(judgement) for key, judgement in level.outliers.items()},
+        "design": vars(level.design),
+        "outliers": {key: vars(judgement) for key, judgement in level.outliers.items()},
         "plates": asdict(level.plates),
         "several": level.several,
         "files": level.files,
         "shown": [picture if picture in pictures else "" for picture in level.pictures],
         "members": level.members,
+        "quality": {**asdict(level.quality), "shares": [each.name for each in MEASURES if each.is_share]},
     }
+
+
+def _nouns(level: Level) -> tuple[str, str]:
+    """What a point is called, and several of them."""
+    one = level.terms[-1] if level.terms else "image"
+    return one, one if one.endswith("s") else f"{one}s"
 
 
 def about(content: Content) -> str:
@@ -120,7 +128,7 @@ def about(content: Content) -> str:
     level = content.levels[content.first]
     failed = level.states.count("failed")
     empty = f", {len(level.empty):,} measured nothing" if level.empty else ""
-    points = f"{len(level.ids):,} {_level(level, {})['nouns']}"
+    points = f"{len(level.ids):,} {_nouns(level)[1]}"
     return f"{points}, {level.states.count('done'):,} done, {failed:,} failed{empty}"
 
 

@@ -47,6 +47,7 @@ OWN_VIEWS: Mapping[str, View] = {
     "growth": View("Growth", PROGRAMS / "growth.js"),
     "plates": View("Plates", PROGRAMS / "plates.js"),
     "plots": View("Plots", PROGRAMS / "plots.js"),
+    "quality": View("Quality", PROGRAMS / "quality.js", filtered=False),
     "run": View("Run", PROGRAMS / "overview.js", filtered=False),
 }
 """Those that come with pixmake, by name, in the order of their tabs."""
