@@ -15,7 +15,9 @@ import pytest
 import tests.conftest as shared
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scipy import special, stats
+from tests.plugins import install
 
+from pixmake.base import plugins
 from pixmake.results.report import write_report
 
 CHROMIUM = os.environ.get("PIXMAKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -873,3 +875,40 @@ def test_no_path_is_a_program(page: Page, trial: Path, path: str, address: str) 
     opened(page, trial)
     found = page.evaluate("path => encoded(path)", path)
     assert found.replace("//", "/") == address.replace("//", "/")
+
+
+def test_views_of_packages(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is drawn, filtered and painted as pixmake's own; one that fails says so, and the others go on."""
+    module = "from pathlib import Path\nfrom pixmake.results.report.views import View\n"
+    programs = {
+        "counted": "addView('counted', (view, given) => () => {"
+        " view.replaceChildren(`${given.what}: ${visible.length}`); });",
+        "fails": "addView('fails', () => { throw new Error('no such luck'); });",
+        "misspelt": "addView('misspelt' (view) => view);",
+    }
+    for name in programs:
+        data = "data=lambda content: {'what': 'seen'}"
+        module += f"{name} = View({name.capitalize()!r}, Path(__file__).with_name('{name}.js'), {data})\n"
+    files = {"views_here.py": module} | {f"{name}.js": f"{text}\n" for name, text in programs.items()}
+    points = {f"page.{name}": f"views_here:{name}" for name in programs}
+    monkeypatch.syspath_prepend(str(install(tmp_path / "site", "views", points, files)))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    plugins.forget()
+    try:
+        file = page_of(tmp_path, growth())
+    finally:
+        monkeypatch.undo()
+        plugins.forget()
+    page = browser.new_context(offline=True).new_page()
+    opened(page, file, "counted")
+    view = page.locator("#view-counted")
+    expect(view).to_have_text("seen: 120")
+    page.evaluate("addFilter('genotype', ['dwf4'])")
+    expect(view).to_have_text("seen: 60")
+    page.get_by_role("tab", name="Fails").click()
+    expect(page.locator("#view-fails")).to_contain_text("Fails cannot be shown: no such luck")
+    page.get_by_role("tab", name="Misspelt").click()
+    expect(page.locator("#view-misspelt")).to_contain_text("its program did not begin")
+    page.get_by_role("tab", name="Plots").click()
+    expect(page.locator("#view-plots .chart canvas").first).to_be_visible()
+    page.context.close()

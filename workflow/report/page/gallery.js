@@ -73,3 +73,5 @@ function moveInGrid(event, grid) {
 }
 
 const perRow = (grid) => getComputedStyle(grid).gridTemplateColumns.split(' ').length;
+
+addView('images', makeGallery);

@@ -218,3 +218,7 @@ function doing(settings) {
   const [kind] = Object.keys(settings);
   return kind ? `${kind} ${asText({ [kind]: settings[kind] })}` : '';
 }
+
+addView('overview', makeOverview);
+addView('failures', makeFailures);
+addView('run', makeRun);

@@ -255,3 +255,5 @@ function makePlots(view) {
   };
   return draw;
 }
+
+addView('plots', makePlots);

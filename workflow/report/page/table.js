@@ -64,3 +64,5 @@ function makeTable(view) {
   };
   return draw;
 }
+
+addView('table', makeTable);
