@@ -14,7 +14,9 @@ import pytest
 import tests.conftest as shared
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from scipy import special, stats
+from tests.plugins import install
 
+from pixmake.base import plugins
 from pixmake.results.report import write_report
 
 CHROMIUM = os.environ.get("PIXMAKE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -274,6 +276,28 @@ def growth(astray: bool = False) -> list[dict[str, Any]]:
             record = {"id": f"P{number:02}_{date}", "step": "measure", "metadata": terms}
             records.append({**record, "measurements": {"area": area, "height": height}})
     return records
+
+
+def test_suspicious_batches_are_named_and_shown(page: Page, tmp_path: Path) -> None:
+    """A day out of focus stands on the overview; a click shows its pictures alone; the view has plots."""
+    random = np.random.default_rng(0)
+    records = growth()
+    for record in records:
+        blurred = record["metadata"]["timestamp"].startswith("2024-03-10")
+        focus = (0.2 if blurred else 0.6) * np.exp(0.03 * random.normal())
+        figures = {"focus": focus, "brightness": 0.4 + 0.01 * random.normal(), "dark": 0.0}
+        record["run"] = {"quality": figures}
+    opened(page, page_of(tmp_path, records))
+    card = page.get_by_role("region", name="Suspicious batches")
+    expect(card).to_contain_text("2024-03-10 (24 images): less sharp: focus 0.2")
+    card.get_by_role("button", name="2024-03-10").click()
+    expect(page.locator("#shown")).to_have_text("24 of 120 images")
+    page.get_by_role("tab", name="Quality").click()
+    expect(page.locator("#view-quality canvas")).to_have_count(3)
+    (tmp_path / "clean").mkdir()
+    opened(page, page_of(tmp_path / "clean", growth()))
+    expect(page.get_by_role("region", name="Suspicious batches")).to_have_count(0)
+    expect(page.get_by_role("tab", name="Quality")).to_be_hidden()
 
 
 def test_outliers_are_those_that_python_found(page: Page, tmp_path: Path) -> None:
@@ -735,3 +759,40 @@ def test_no_path_is_a_program(page: Page, trial: Path, path: str, address: str) 
     opened(page, trial)
     found = page.evaluate("path => encoded(path)", path)
     assert found.replace("//", "/") == address.replace("//", "/")
+
+
+def test_views_of_packages(browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is drawn, filtered and painted as pixmake's own; one that fails says so, and the others go on."""
+    module = "from pathlib import Path\nfrom pixmake.results.report.views import View\n"
+    programs = {
+        "counted": "addView('counted', (view, given) => () => {"
+        " view.replaceChildren(`${given.what}: ${visible.length}`); });",
+        "fails": "addView('fails', () => { throw new Error('no such luck'); });",
+        "misspelt": "addView('misspelt' (view) => view);",
+    }
+    for name in programs:
+        data = "data=lambda content: {'what': 'seen'}"
+        module += f"{name} = View({name.capitalize()!r}, Path(__file__).with_name('{name}.js'), {data})\n"
+    files = {"views_here.py": module} | {f"{name}.js": f"{text}\n" for name, text in programs.items()}
+    points = {f"page.{name}": f"views_here:{name}" for name in programs}
+    monkeypatch.syspath_prepend(str(install(tmp_path / "site", "views", points, files)))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    plugins.forget()
+    try:
+        file = page_of(tmp_path, growth())
+    finally:
+        monkeypatch.undo()
+        plugins.forget()
+    page = browser.new_context(offline=True).new_page()
+    opened(page, file, "counted")
+    view = page.locator("#view-counted")
+    expect(view).to_have_text("seen: 120")
+    page.evaluate("addFilter('genotype', ['dwf4'])")
+    expect(view).to_have_text("seen: 60")
+    page.get_by_role("tab", name="Fails").click()
+    expect(page.locator("#view-fails")).to_contain_text("Fails cannot be shown: no such luck")
+    page.get_by_role("tab", name="Misspelt").click()
+    expect(page.locator("#view-misspelt")).to_contain_text("its program did not begin")
+    page.get_by_role("tab", name="Plots").click()
+    expect(page.locator("#view-plots .chart canvas").first).to_be_visible()
+    page.context.close()

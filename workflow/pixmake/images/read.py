@@ -36,6 +36,7 @@ from pixmake.images.axes import (
 from pixmake.images.encoded import examined, may_move
 from pixmake.images.fingerprint import decoding
 from pixmake.images.formats.shape import FileFormat
+from pixmake.images.onlooker import show
 from pixmake.images.orientation import upright
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
@@ -90,14 +91,19 @@ def read_known(
     path: str | Path, part: Part | None = None, axes: str | None = None
 ) -> tuple[Array, FileFormat | None]:
     """The array that `read_image` gives, and the format of the file if it is one of `formats.known`."""
-    part = part or WHOLE
-    name = str(path)
+    name, part = str(path), part or WHOLE
+    array, found = _read(name, part, axes)
+    show(name, part, axes, array)
+    return array, found
+
+
+def _read(name: str, part: Part, axes: str | None) -> tuple[Array, FileFormat | None]:
     if is_zarr(name):
         _refuse_page(part, name)
         return _zarr().read(name, part, axes), None
     if remote.is_remote(name) and not is_plane(name):
         with _local(name) as copy:
-            return read_known(copy, part, axes)
+            return _read(copy, part, axes)
     head, is_all = (b"", False) if is_plane(name) else formats.start_of(formats.place_of(name).file)
     found = formats.recognised(name, head) if head else None
     if found is not None:

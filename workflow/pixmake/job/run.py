@@ -12,8 +12,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from importlib import import_module
@@ -29,7 +28,7 @@ from pixmake.images.fingerprint import WHOLE, Watched, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import models, program, runners
+from pixmake.job import models, pictures, program, runners, unnamed_pictures
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -248,9 +247,12 @@ def ready(job: Job) -> Gathered:
     return gathered
 
 
-def watched_images_of(job: Job) -> AbstractContextManager[Watched]:
-    """Watch the files of a job's images while it works."""
-    return watching(path for path in _watched(job) if not remote.is_remote(path))
+@contextlib.contextmanager
+def watched_images_of(job: Job) -> Iterator[Watched]:
+    """Watch the files of a job's images while it works, and their pixels for the page."""
+    local = [path for path in _watched(job) if not remote.is_remote(path)]
+    with watching(local) as watched, pictures.pictured(job.task, job.limits):
+        yield watched
 
 
 def record_of(
@@ -349,6 +351,7 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    formats.known()  # what is imported here, no fork imports by itself
     for path in job.images:
         if not is_zarr(path) and not remote.is_remote(path):
             formats.prepare(path)
@@ -491,6 +494,7 @@ def _run(job: Job, begun: Begun) -> dict[str, Any]:
         rss_mb=max(own_mb, children_mb),
         warm=begun.warm,
     )
+    facts |= pictures.facts(job.task)
     return {**facts, "batch": begun.images} if begun.images > 1 else facts
 
 
@@ -634,7 +638,8 @@ def _kept_inputs(job: Job) -> dict[str, str]:
 
 
 def _remove_leftovers(job: Job) -> None:
-    """Files that a killed process was writing."""
+    """Files that a killed process was writing, and pictures of an earlier attempt."""
+    unnamed_pictures.forget(job.record)
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
             with contextlib.suppress(OSError):

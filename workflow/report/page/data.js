@@ -3,6 +3,17 @@
 let data;
 const columns = new Map();
 
+/** What makes each view, by its name; see `pixmake.results.report.views`. */
+const makers = new Map();
+
+/**
+ * Add a view. `make(view, given)` fills its element, once it is shown, and returns what draws it again; `given` are
+ * the data that its Python gave. `isOffered()` says whether there is something to see, at this level.
+ */
+function addView(name, make_, isOffered = () => true) {
+  makers.set(name, { make: make_, isOffered });
+}
+
 /** Unpack the data that stand in the page. */
 async function readData() {
   const text = document.getElementById('data').textContent;

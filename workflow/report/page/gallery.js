@@ -68,3 +68,5 @@ function moveInGrid(event, grid) {
 }
 
 const perRow = (grid) => getComputedStyle(grid).gridTemplateColumns.split(' ').length;
+
+addView('images', makeGallery);

@@ -240,3 +240,5 @@ function comparisonRows(lines, colour, facet) {
   const head = [facet?.key ?? 'panel', colour?.key ?? 'group', 'n', 'mean', 'mean_from', 'mean_to', 'compared_with', ...['difference', 'ratio', 'hedges_g'].flatMap((name) => [name, `${name}_from`, `${name}_to`])];
   return [head, ...lines.map((line) => [line.panel, line.group, line.n, ...line.mean, line.reference, ...(line.effect ? [...line.effect.difference, ...line.effect.ratio, ...line.effect.hedges] : new Array(9).fill(null))])];
 }
+
+addView('growth', makeGrowth, hasGrowth);

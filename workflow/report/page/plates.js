@@ -64,3 +64,5 @@ function makePlates(view) {
   };
   return draw;
 }
+
+addView('plates', makePlates, hasPlates);

@@ -250,3 +250,5 @@ function makePlots(view) {
   };
   return draw;
 }
+
+addView('plots', makePlots);

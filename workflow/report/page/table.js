@@ -56,3 +56,5 @@ function makeTable(view) {
   };
   return draw;
 }
+
+addView('table', makeTable);
