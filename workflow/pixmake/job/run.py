@@ -29,7 +29,7 @@ from pixmake.images.fingerprint import WHOLE, Watched, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import models, pictures, program, runners
+from pixmake.job import models, pictures, program, runners, unnamed_pictures
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -362,6 +362,7 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    formats.known()  # what is imported here, no fork imports by itself
     for path in job.images:
         if not is_zarr(path) and not remote.is_remote(path):
             formats.prepare(path)
@@ -648,7 +649,8 @@ def _kept_inputs(job: Job) -> dict[str, str]:
 
 
 def _remove_leftovers(job: Job) -> None:
-    """Files that a killed process was writing."""
+    """Files that a killed process was writing, and pictures of an earlier attempt."""
+    unnamed_pictures.forget(job.record)
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
             with contextlib.suppress(OSError):
