@@ -163,6 +163,8 @@ class Plan:
     """On a cluster node: the jobs that are to run there. None at all, where only tables are made."""
     is_slice: bool = False
     """Whether other runs do other images, and tables are made once all are done."""
+    others: tuple[int, int] = (0, 0)
+    """Of a slice, the images of those before it and of those behind it."""
     rows: RowSum | None = None
     """Where the rows of the source are, if it was read for this plan."""
 
