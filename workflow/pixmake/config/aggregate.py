@@ -76,6 +76,10 @@ class Aggregate(Model):
     report: bool = True
     """Make the page `report.html`."""
 
+    quality: bool = True
+    """Look at the focus, the exposure and the colours of each picture while it is measured; the page names
+    the cameras, days and plates whose pictures differ from the others."""
+
     controls: Controls | None = None
     """Which wells of a plate are controls: the page then says how well they are told apart (Z')."""
 

@@ -151,6 +151,10 @@ class Limits:
     """Seconds that loading may take; weights may have to be fetched."""
     cpu_fallback: bool = False
     """Whether a model that was to be on a GPU may be on the CPU."""
+    pictures: str = ""
+    """The folder with the small pictures of the page, if there is one."""
+    quality: bool = False
+    """Whether that page says how good the picture is."""
 
     @property
     def is_lost(self) -> bool:

@@ -106,6 +106,10 @@ class PlannedStep:
     """The list of what it runs, as it is when the run begins; see `pixmake.job.program`."""
     storage: Mapping[str, Any] = field(default_factory=dict)
     """How images at URIs are reached."""
+    pictures: bool = False
+    """Whether its jobs make the small pictures of the page."""
+    quality: bool = False
+    """Whether they say how good their pictures are."""
     work: Mapping[str, Any] = field(default_factory=dict)
     """What its kind is told; see `pixmake.job.task.Task`."""
 
@@ -730,6 +734,8 @@ def _planned_steps(config: Config, source: str) -> tuple[tuple[PlannedStep, ...]
                     temporary=config.is_temporary(name),
                     keep=config.keep,
                     storage=config.reach(),
+                    pictures=config.aggregate.report,
+                    quality=config.aggregate.report and config.aggregate.quality,
                 )
             )
     return tuple(planned), problems

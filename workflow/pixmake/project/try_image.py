@@ -183,6 +183,8 @@ def shown(record: Record) -> Iterator[str]:
         yield f"  {name} = {_short(content['value'])}{unit}"
     for name, path in record.files.items():
         yield f"  {name}: {path}"
+    for picture in record.run.get("pictures", ()):
+        yield f"  picture: {picture}"
 
 
 def _short(value: Any) -> str:
@@ -212,16 +214,33 @@ def _run(trial: _Trial) -> Iterator[Tried]:
 
 
 def _run_one(planned: PlannedStep, job: Job) -> Tried:
-    given = _words(planned, job)
-    for path in (job.log, job.record):
+    return Tried(run_words(_words(planned, job), planned.placement.threads), job.record, job.log)
+
+
+def run_words(given: list[str], threads: int) -> Record:
+    """Run a job by the words of its command, in a process of its own.
+
+    Parameters
+    ----------
+    given
+        See `pixmake.job.client`.
+    threads
+        For how many its libraries are set up.
+
+    Returns
+    -------
+    Record
+        What it left.
+    """
+    for path in given[4:6]:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).unlink(missing_ok=True)
-    os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     reply = worker.run_plain(given, os.getppid())
     status = int(reply.split(" ", 1)[0])
     if status == worker.TOLD or not client.is_ours(status, given):
         worker.explain(given, reply)
-    return Tried(read_record(job.record), job.record, job.log)
+    return read_record(given[5])
 
 
 def _reuse(trial: _Trial, job: Job) -> bool:

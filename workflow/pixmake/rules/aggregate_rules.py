@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pixmake.base import plugins
 from pixmake.base.installed import WORKFLOW
 from pixmake.config.aggregate import table_files
 from pixmake.config.table_formats import TABLES
-from pixmake.job.record import PICTURES
+from pixmake.job.record import KEPT_PICTURES, PICTURES
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path
 from pixmake.plan.plan import Plan, gathered_path
@@ -19,8 +20,8 @@ from pixmake.plan.table_functions import PlannedFunction
 from pixmake.results.provenance import provenance_file
 from pixmake.rules.image_rules import collected, over_several, records
 
-KEPT = ".snakemake/pixmake/pictures"
-"""Where the page's small pictures stay from run to run."""
+KEPT = KEPT_PICTURES
+"""Where the page finds small pictures that are made."""
 
 THREADS = 8
 """Cores that the page takes to make its small pictures, at the most; fewer if the run has fewer."""
@@ -156,6 +157,8 @@ def report_project(plan: Plan) -> str:
             "tables": tables_,
             **({"controls": config.aggregate.controls.model_dump()} if config.aggregate.controls else {}),
             **({"storage": config.reach()} if config.reach() else {}),
+            # another view, or version of it, makes another page
+            **({"views": views} if (views := [*map(str, plugins.installed("page").values())]) else {}),
         }
     )
 

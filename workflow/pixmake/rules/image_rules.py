@@ -30,6 +30,7 @@ from pixmake.images.read import TABLES
 from pixmake.job import finished_results as kept
 from pixmake.job.client import ACTIVATED, CONTAINED
 from pixmake.job.gathered import MEMBERS
+from pixmake.job.record import KEPT_PICTURES
 from pixmake.job.task import LOST_ATTEMPTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
@@ -436,6 +437,8 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "plugins": plugins.leave_copies([step.kind]),
         "rule": planned.rule,
         "images_per_process": step.images_per_process,
+        "pictures": KEPT_PICTURES if planned.pictures else "",
+        "quality": planned.quality,
         **_load_limits(planned),
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})

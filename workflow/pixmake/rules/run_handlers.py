@@ -15,7 +15,7 @@ from typing import Any
 
 from pixmake.images.remote import cache
 from pixmake.images.remote.objects import is_remote
-from pixmake.job import client
+from pixmake.job import client, unnamed_pictures
 from pixmake.job.record import named
 from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
@@ -73,6 +73,8 @@ class RunFacts:
     keep: str
     rows: str = ""
     """Where the rows of the source are."""
+    unnamed: Sequence[str] = ()
+    """Steps that keep pictures which no file of theirs names."""
     local: Sequence[str] = ()
     """Steps that go to no cluster."""
     finds: bool = False
@@ -92,6 +94,7 @@ def run_facts(plan: Plan) -> RunFacts:
         max_failures=plan.config.max_failures,
         keep=plan.config.keep,
         rows=rows_said(plan),
+        unnamed=tuple(planned.name for planned in plan.steps if planned.step.writeimg),
         local=[planned.name for planned in plan.steps if planned.placement.local],
         finds=plan.containers is not None,
     )
@@ -146,6 +149,10 @@ class RunHandlers:
         facts = self.facts
         made, unfinished, there = ([named(path) for path in paths] for paths in outputs_of(self.workflow))
         broke = [job for job in failed_jobs(self.workflow) if not hasattr(job.output, "record")]
+
+        def has_run(step: str) -> bool:
+            return any(path.startswith(f"{facts.results}/{step}/") for path in made)
+
         return Ended(
             records=records,
             measurements=facts.measurements,
@@ -157,7 +164,10 @@ class RunHandlers:
             made={*made, *made_after_all},
             unfinished={*unfinished} - {*made_after_all},
             there=set(there),
-            others=[path for path in made if self._is_worth_a_word(path)],
+            others=[
+                *unnamed_pictures.told(facts.results, [step for step in facts.unnamed if has_run(step)]),
+                *(path for path in made if self._is_worth_a_word(path)),
+            ],
             broke=[(str(job.rule.name), str(job.log[0]) if job.log else "") for job in broke],
             rows=facts.rows,
         )

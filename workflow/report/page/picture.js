@@ -69,8 +69,10 @@ function pictureChoice(row, stage) {
       if (small && image.getAttribute('src') !== address(small) && picture === pictures[0]) image.src = address(small);
       else stage.replaceChildren(make('p', { class: 'empty' }, `${picture.name} cannot be shown: `, make('a', { href: picture.url }, picture.url.slice(0, 200))));
     });
-    const stack = make('span', { class: 'stack', title: 'Full size, or fit' }, image, picture.outline && make('img', { src: address(picture.outline), alt: '', class: 'outline' }));
-    stack.addEventListener('click', () => { stage.classList.toggle('fit'); stage.classList.toggle('full'); });
+    const stack = make('span', { class: 'stack', title: 'Full size, or fit', role: 'button', tabindex: 0, 'aria-label': 'Full size, or fit' }, image, picture.outline && make('img', { src: address(picture.outline), alt: '', class: 'outline' }));
+    const zoom = () => { stage.classList.toggle('fit'); stage.classList.toggle('full'); };
+    stack.addEventListener('click', zoom);
+    stack.addEventListener('keydown', (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); zoom(); } });
     stage.replaceChildren(stack);
   };
   show(pictures[0]);
@@ -112,7 +114,7 @@ const record = (step, row) => `${data.project.results}/${step}/${data.ids[row]}.
 function valueRow(column, row) {
   const value = column.values[row];
   const z = column.kind === 'measurement' && column.type === 'number' ? outliers(column).get(row) : undefined;
-  const cell = make('td', { class: z === undefined ? null : 'odd', title: z === undefined ? null : oddWords(z) }, withUnit(column, value));
+  const cell = make('td', { class: z === undefined ? null : 'odd', title: z === undefined ? null : oddWords(column, row) }, withUnit(column, value));
   if (column.kind === 'measurement' && column.type === 'number') {
     const place = percentile(column, value);
     cell.append(make('span', { class: 'rank', title: `${Math.round(place)} % of the ${data.nouns} have less` }, make('i', { style: `left: ${place}%` })));

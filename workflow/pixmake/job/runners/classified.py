@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from pixmake.base.files import written_whole
 from pixmake.classifier.terms import OBJECT_PROPERTIES
 from pixmake.images.read import write_file
+from pixmake.images.stamp import put_stamp
 from pixmake.job.record import Measurement
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.measurements import measured
-from pixmake.job.runners.metadata import source_of
+from pixmake.job.runners.metadata import source_of, stamp_for
 
 if TYPE_CHECKING:
     from pixmake.images.pyramid import Source
@@ -59,10 +60,11 @@ def leave(
         arrays |= {"objects": table, "object_labels": objects}
         counts = table["class"].value_counts()
         found |= {f"objects_{each}": int(counts.get(each, 0)) for each in wanted}
-    source = source_of(call)
+    source, stamp = source_of(call), stamp_for(call)
     for name, output in call.outputs.items():
         with written_whole(output) as temporary:
-            _write(arrays[name], temporary, name, f"c{axes}" if name == "probabilities" else axes, source)
+            own_axes = f"c{axes}" if name == "probabilities" else axes
+            _write(arrays[name], temporary, name, own_axes, source, stamp)
     return Outcome({name: measured(name, value) for name, value in found.items()})
 
 
@@ -127,12 +129,11 @@ def leave_distances(call: Call, distances: Any, axes: str) -> Outcome:
     axes
         Of a channel.
     """
-    source, single = source_of(call), len(distances) == 1
+    source, stamp, single = source_of(call), stamp_for(call), len(distances) == 1
     for name, output in call.outputs.items():
         with written_whole(output) as temporary:
-            _write(
-                distances[0] if single else distances, temporary, name, axes if single else f"c{axes}", source
-            )
+            array, own_axes = (distances[0], axes) if single else (distances, f"c{axes}")
+            _write(array, temporary, name, own_axes, source, stamp)
     found = {"distance_max": float(distances.max()), "distance_mean": float(distances.mean())}
     return Outcome({name: measured(name, value) for name, value in found.items()})
 
@@ -148,7 +149,7 @@ def _areas(labels: Any, classes: Sequence[str]) -> dict[str, Any]:
     return {**areas, **{f"fraction_{name}": count / labels.size for name, count in named}}
 
 
-def _write(value: Any, path: Path, name: str, axes: str, source: Source | None) -> None:
+def _write(value: Any, path: Path, name: str, axes: str, source: Source | None, stamp: str) -> None:
     """Write an array or table; a TIFF of several planes through tifffile, which names its axes."""
     if path.suffix.lower() in (".tif", ".tiff") and (value.ndim > 2 or value.dtype.itemsize > 2):
         from pixmake.base.errors import MissingPackageError
@@ -159,7 +160,9 @@ def _write(value: Any, path: Path, name: str, axes: str, source: Source | None) 
             raise MissingPackageError(f"{path.name}: writing a TIFF of several planes", "tifffile") from None
         named = {"axes": axes.upper()}
         tifffile.imwrite(path, value, metadata=named, compression="zlib", photometric="minisblack")
+        if stamp:
+            put_stamp(path, stamp)
     else:
         if source is not None:
             source = replace(source, described=replace(source.described, axes=axes, shape=value.shape))
-        write_file(value, path, name, source)
+        write_file(value, path, name, source, stamp)

@@ -16,6 +16,7 @@ from typing import Any
 
 from pixmake.base.values import TIMESTAMP
 from pixmake.images.read import IMAGES
+from pixmake.job.pictures import QUALITY
 from pixmake.job.record import Record
 from pixmake.job.run import PREREQUISITE
 from pixmake.results.image_counts import Counting, Counts
@@ -23,6 +24,7 @@ from pixmake.results.report.columns import Column
 from pixmake.results.report.design import Design, design_of
 from pixmake.results.report.outliers import Judgement, judge
 from pixmake.results.report.plates import Plates, plates_of
+from pixmake.results.report.quality import Quality, quality_of_level
 from pixmake.results.report.thumbnails import Picture
 from pixmake.results.tables import NOT_FINITE, type_of
 
@@ -106,6 +108,8 @@ class Level:
     """Of each point the names and paths of its images and files."""
     members: list[list[int]]
     """The rows of the images of each point; empty for images."""
+    quality: Quality
+    """Of the pictures as a camera left them."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,7 @@ class _Collected:
     versions: dict[int, str] = field(default_factory=dict)
     files: list[list[tuple[str, str]]] = field(default_factory=list)
     facts: dict[str, dict[int, float]] = field(default_factory=dict)
+    quality: dict[str, dict[int, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -261,6 +266,9 @@ def _level(
             for row in range(rows)
         ],
         members=members if terms else [],
+        quality=quality_of_level(
+            {name: _column(values, rows) for name, values in found.quality.items()}, columns, design.time
+        ),
     )
 
 
@@ -347,6 +355,8 @@ def _take(run: _Run, found: _Collected, terms: tuple[str, ...], record: Record, 
         if isinstance(value, (int, float)):
             so_far = found.facts.setdefault(name, {}).get(row, 0.0)
             found.facts[name][row] = so_far + value if name == "seconds" else max(so_far, value)
+    for name, value in (record.run.get(QUALITY) or {}).items():
+        found.quality.setdefault(name, {}).setdefault(row, value)
     for name, content in record.measurements.items():
         key = (record.step, name)
         found.measured.setdefault(key, {})[row] = content["value"]
