@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from tests.conftest import Project
 from tests.planted import EACH, causes_of, forked, interpreter, kinds, steps, write
 
+from pixmake.images.stamp import read_stamp
 from pixmake.project.why import why
 from pixmake.project.why_text import lines
 from pixmake.results.diff import Tolerance
@@ -49,6 +51,10 @@ def test_causes_are_told_with_the_line_and_how_sure(small: Project, monkeypatch:
     configure()
     small.snakemake()
     shutil.copytree(small.folder / "results", small.folder / "old")
+    said = read_stamp(small.folder / "old/find/p1.mask.png") or {}
+    assert (said["id"], said["step"], said["params"]) == ("p1", "find", {"level": 60})
+    picture = (small.folder / "images/p1.png").read_bytes()
+    assert said["images"] == [{"path": "images/p1.png", "sha256": hashlib.sha256(picture).hexdigest()}]
     level = 86
     configure()
     small.write("scripts/helper.py", "# of a pixel, in mm\n\n\ndef scale():\n    return 2.5\n")
