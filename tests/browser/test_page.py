@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 import tests.conftest as shared
@@ -605,6 +606,43 @@ def test_a_plate_that_only_wells_are_measured_of(page: Page, tmp_path: Path, mak
     page.wait_for_function("document.querySelector('#gallery .shot img').naturalWidth > 0")
     page.locator("#gallery .shot").first.click()
     expect(page.get_by_label("Picture").locator("option")).to_have_count(2)
+
+
+def test_each_channel_has_its_outlines(page: Page, tmp_path: Path, make_project: Any) -> None:
+    """Channels that are analysed together are chosen by name; over each lie the outlines of its own mask."""
+    project = make_project(tmp_path / "cells")
+    paths = {}
+    for channel, half in (("DAPI", np.s_[:, :16]), ("GFP", np.s_[:, 16:])):
+        paths[channel] = str(project.draw(f"images/{channel}.png", level=60))
+        mask = np.zeros((32, 32), np.uint8)
+        mask[half] = 255
+        mask[:4] = 0
+        assert cv2.imwrite(str(project.folder / f"images/{channel}_mask.png"), mask)
+    records = [
+        {
+            "id": "A1",
+            "step": "s",
+            "images": [str(project.folder / f"images/{channel}.png") for channel in paths],
+            "origin": {"task": {"names": list(paths)}},
+            "files": {
+                f"{name.lower()}_mask": str(project.folder / f"images/{name}_mask.png") for name in paths
+            },
+            "measurements": {"x": {"value": 1}},
+        }
+    ]
+    opened(page, page_of(tmp_path, records), "images")
+    outlines = []
+    for channel in paths:
+        page.get_by_label("Channel").select_option(channel)
+        outlines.append(page.locator("#gallery .shot .outline").get_attribute("src"))
+    assert None not in outlines
+    assert outlines[0] != outlines[1]
+    page.locator("#gallery .shot").click()
+    choice = page.locator("#picture").get_by_label("Picture")
+    assert choice.locator("option").all_inner_texts()[:2] == ["DAPI", "GFP"]
+    for place, outline in enumerate(outlines):
+        choice.select_option(str(place))
+        expect(page.locator("#picture .stage .outline")).to_have_attribute("src", str(outline))
 
 
 def test_large_trials_open_in_time(page: Page, tmp_path: Path) -> None:

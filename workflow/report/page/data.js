@@ -40,8 +40,11 @@ function takeLevel(place) {
 /** So many points, in words. */
 const many = (count) => `${whole.format(count)} ${count === 1 ? data.noun : data.nouns}`;
 
-/** Small picture, outline, large copy, whether it is damaged. */
-const pictureOf = (row, level = data.level) => data.pictures[data.levels[level].shown[row]] ?? ['', '', '', 0];
+/** Small picture, outline, large copy, whether it is damaged: of the channel that is named, or of the one that was chosen for all. */
+function pictureOf(row, level = data.level, channel = choice('channel.shown')) {
+  const { shown: own, channels } = data.levels[level];
+  return data.pictures[channels[channel]?.[row] || own[row]] ?? ['', '', '', 0];
+}
 
 const ofKind = (kind) => data.columns.filter((column) => column.kind === kind);
 const isNumeric = (column) => column.type === 'number' || column.type === 'time';

@@ -34,9 +34,13 @@ function makeGallery(view) {
   const value = make('select', {}, ...ofKind('measurement').concat(ofKind('term'), ofKind('run')).map((column) => option(column.key, column.key)));
   gallery.value = value.value;
   value.addEventListener('change', () => { gallery.value = value.value; draw(); });
+  const channels = Object.keys(data.channels);
+  const channel = make('select', {}, ...channels.map((name) => option(name, name)));
+  keepChoice(channel, 'channel.shown', () => { for (const name of made.keys()) stale.add(name); drawView(current); });
   const hasOutlines = data.ids.some((_, row) => pictureOf(row)[1]);
   view.append(make('div', { class: 'controls' },
     hasOutlines && make('label', {}, outlines, 'Outlines of masks'),
+    channels.length > 0 && make('label', {}, 'Channel ', channel),
     value.options.length > 0 && make('label', {}, 'Show ', value)), grid, pages);
 
   const draw = () => {

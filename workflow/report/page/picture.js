@@ -58,7 +58,7 @@ function pictureChoice(row, stage) {
   const pictures = [];
   data.files[row].forEach(([name, path], index) => {
     // a point without a picture of its own shows those of its images, each with its outline
-    const [, itsOutline, itsLarge] = index === 0 ? [small, outline, large] : name === data.levels[0].ids[data.members[row]?.[index]] ? pictureOf(data.members[row][index], 0) : [];
+    const [, itsOutline, itsLarge] = index < Object.keys(data.channels).length && data.channels[name]?.[row] ? pictureOf(row, data.level, name) : index === 0 ? [small, outline, large] : name === data.levels[0].ids[data.members[row]?.[index]] ? pictureOf(data.members[row][index], 0) : [];
     if (SHOWN.test(path)) pictures.push({ name, url: encoded(path), outline: itsOutline });
     else if (itsLarge) pictures.push({ name, url: address(itsLarge), outline: itsOutline });
   });
@@ -75,9 +75,10 @@ function pictureChoice(row, stage) {
     stack.addEventListener('keydown', (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); zoom(); } });
     stage.replaceChildren(stack);
   };
-  show(pictures[0]);
+  const first = Math.max(0, pictures.findIndex(({ name }) => name === choice('channel.shown')));
+  show(pictures[first]);
   if (pictures.length < 2) return null;
-  const select = make('select', { 'aria-label': 'Picture' }, ...pictures.map((picture, index) => option(index, picture.name)));
+  const select = make('select', { 'aria-label': 'Picture' }, ...pictures.map((picture, index) => option(index, picture.name, index === first)));
   select.addEventListener('change', () => show(pictures[select.value]));
   return select;
 }

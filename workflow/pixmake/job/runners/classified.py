@@ -1,8 +1,8 @@
-"""What a step leaves that gave each pixel of its image a class: files, areas, objects."""
+"""What a step leaves that gave each pixel of its image a class, or an object: files, areas, objects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,57 @@ def leave(
         with written_whole(output) as temporary:
             own_axes = f"c{axes}" if name == "probabilities" else axes
             _write(arrays[name], temporary, name, own_axes, source, stamp)
+    return Outcome({name: measured(name, value) for name, value in found.items()})
+
+
+def leave_objects(
+    call: Call,
+    objects: Any,
+    image: Callable[[], Any],
+    axes: str,
+    more: Mapping[str, Sequence[Any]] | None = None,
+) -> Outcome:
+    """Write the files of a step that has found objects, and count and measure these.
+
+    Its files are ``labels``, the number of the object of each pixel, and ``objects``, a row for each.
+
+    Parameters
+    ----------
+    objects
+        (Depth ×) height × width, whole numbers: 0 where there is none.
+    image
+        Gives channels × the shape of ``objects``.
+    axes
+        Of ``objects``.
+    more
+        What else is known of each object, by the name of its column: the first value is that of number 1.
+    """
+    import numpy as np
+
+    count = len(np.unique(objects[objects > 0]))
+    kind = np.uint16 if int(objects.max(initial=0)) < 2**16 else np.int32
+    arrays: dict[str, Any] = {"labels": objects.astype(kind, copy=False)}
+    if "objects" in call.outputs:
+        from pixmake.classifier.objects import measure_objects
+
+        properties = call.task.params.get("properties", OBJECT_PROPERTIES)
+        classes = (objects > 0).astype(np.uint8)
+        table = measure_objects(objects.astype(np.int32), classes, ["object"], image(), axes, properties)
+        table = table.drop(columns="class")
+        for name, values in (more or {}).items():
+            table[name] = np.asarray(values)[table["label"].to_numpy() - 1]
+        arrays["objects"] = table
+    source, stamp = source_of(call), stamp_for(call)
+    for name, output in call.outputs.items():
+        with written_whole(output) as temporary:
+            _write(arrays[name], temporary, name, axes, source, stamp)
+    area = int(np.count_nonzero(objects))
+    unit = "pixels" if objects.ndim == 2 else "voxels"
+    found: dict[str, Any] = {
+        "objects": count,
+        "area_objects": Measurement(area, unit=unit),
+        "fraction_objects": area / objects.size,
+    }
     return Outcome({name: measured(name, value) for name, value in found.items()})
 
 
