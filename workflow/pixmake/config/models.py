@@ -352,6 +352,10 @@ class Step(Model):
     files: dict[Name, Suffix] = {}
     """Files that the step writes, by name, with their suffix: `mask: png`."""
 
+    writeimg: bool = False
+    """Whether a `plantcv` script is told to write pictures (`--writeimg`), and those that no file of the step
+    names are kept as well, in `results/<step>/<id>.images/`."""
+
     corrected: str | None = None
     """A folder of files that were corrected by hand, called as in `results/<step>`, such as `p7.mask.png`.
     Each stands in for what the step makes of that image; where all of an image's are there, it is not run."""
@@ -797,6 +801,7 @@ _OF_KINDS = {
     "load_slots": ("function", "onnx"),
     "load_timeout": ("function", "onnx"),
     "cpu_fallback": ("function", "onnx"),
+    "writeimg": ("plantcv",),
     "axes": ("function", "notebook", "pixel_classification", "onnx", "ilastik"),
     "network": ("onnx",),
     "args": ("script",),

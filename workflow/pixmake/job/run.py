@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -28,7 +29,7 @@ from pixmake.images.fingerprint import WHOLE, Watched, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import models, pictures, program, runners
+from pixmake.job import models, pictures, program, runners, unnamed_pictures
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -50,6 +51,7 @@ from pixmake.job.record import (
     write_record,
 )
 from pixmake.job.runners import Call, Outcome
+from pixmake.job.stamp import stamp_of
 from pixmake.job.task import Limits, Task, parse_limits, parse_task
 
 DONE = 64
@@ -225,7 +227,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     gathered = ready(job)
     runner = runners.runner(job.task.kind)
     with watched_images_of(job) as watched:
-        outcome = corrected(job, lambda: runner.run(call_of(job, threads, gathered)))
+        outcome = corrected(job, lambda: runner.run(call_of(job, threads, gathered, watched)))
         return record_of(job, begun, outcome, watched, gathered)
 
 
@@ -301,8 +303,16 @@ def _restore(job: Job, key: str) -> bool:
     return kept.restore(key, job.task.step, job.task.id, [job.record, *job.files.values()])
 
 
-def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
-    """A job as the module of its kind gets it."""
+def call_of(job: Job, threads: int, gathered: Gathered, watched: Watched | None = None) -> Call:
+    """A job as the module of its kind gets it.
+
+    Parameters
+    ----------
+    gathered
+        What `ready` gave.
+    watched
+        Its images, of which its files are to say that they were made of them.
+    """
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         if step not in job.task.needs_named:
@@ -325,6 +335,7 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
         gathered,
         job.limits,
         models.models_for(job.task, job.limits, threads),
+        str if watched is None else partial(stamp_of, job, watched.checksums),
     )
 
 
@@ -351,6 +362,7 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    formats.known()  # what is imported here, no fork imports by itself
     for path in job.images:
         if not is_zarr(path) and not remote.is_remote(path):
             formats.prepare(path)
@@ -637,7 +649,8 @@ def _kept_inputs(job: Job) -> dict[str, str]:
 
 
 def _remove_leftovers(job: Job) -> None:
-    """Files that a killed process was writing."""
+    """Files that a killed process was writing, and pictures of an earlier attempt."""
+    unnamed_pictures.forget(job.record)
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
             with contextlib.suppress(OSError):

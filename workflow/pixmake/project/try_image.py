@@ -183,6 +183,8 @@ def shown(record: Record) -> Iterator[str]:
         yield f"  {name} = {_short(content['value'])}{unit}"
     for name, path in record.files.items():
         yield f"  {name}: {path}"
+    for picture in record.run.get("pictures", ()):
+        yield f"  picture: {picture}"
 
 
 def _short(value: Any) -> str:

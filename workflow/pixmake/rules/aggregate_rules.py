@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pixmake.base import plugins
 from pixmake.base.installed import WORKFLOW
 from pixmake.config.aggregate import table_files
 from pixmake.config.table_formats import TABLES
@@ -156,6 +157,8 @@ def report_project(plan: Plan) -> str:
             "tables": tables_,
             **({"controls": config.aggregate.controls.model_dump()} if config.aggregate.controls else {}),
             **({"storage": config.reach()} if config.reach() else {}),
+            # another view, or version of it, makes another page
+            **({"views": views} if (views := [*map(str, plugins.installed("page").values())]) else {}),
         }
     )
 

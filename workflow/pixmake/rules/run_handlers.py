@@ -15,8 +15,9 @@ from typing import Any
 
 from pixmake.images.remote import cache
 from pixmake.images.remote.objects import is_remote
-from pixmake.job import client
+from pixmake.job import client, unnamed_pictures
 from pixmake.job.record import named
+from pixmake.plan.batches import begun, this_slice
 from pixmake.plan.plan import Plan, PlannedStep, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import Ended, conclude, stopped
@@ -73,12 +74,16 @@ class RunFacts:
     keep: str
     rows: str = ""
     """Where the rows of the source are."""
+    unnamed: Sequence[str] = ()
+    """Steps that keep pictures which no file of theirs names."""
     local: Sequence[str] = ()
     """Steps that go to no cluster."""
     finds: bool = False
     """Whether a run finds its images."""
     single: Sequence[str] = ()
     """Steps that have a process for each image, and could have one for many."""
+    others: tuple[int, int] = (0, 0)
+    """Of a run over a slice of the images, those before and those behind it."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
@@ -94,9 +99,11 @@ def run_facts(plan: Plan) -> RunFacts:
         max_failures=plan.config.max_failures,
         keep=plan.config.keep,
         rows=rows_said(plan),
+        unnamed=tuple(planned.name for planned in plan.steps if planned.step.writeimg),
         local=[planned.name for planned in plan.steps if planned.placement.local],
         finds=plan.containers is not None,
         single=[planned.name for planned in plan.steps if _could_share(planned)],
+        others=plan.others,
     )
 
 
@@ -143,7 +150,8 @@ class RunHandlers:
         if self.todo is not None:
             end()
             asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
-        conclude(self.run, self._ended(asked), self.facts.keep)
+        of_slice = self.todo is not None and self.todo.plan.is_slice
+        conclude(self.run, self._ended(asked), self.facts.keep, of_slice=of_slice)
 
     def stops(self) -> None:
         """``onerror``."""
@@ -156,6 +164,10 @@ class RunHandlers:
         facts = self.facts
         made, unfinished, there = ([named(path) for path in paths] for paths in outputs_of(self.workflow))
         broke = [job for job in failed_jobs(self.workflow) if not hasattr(job.output, "record")]
+
+        def has_run(step: str) -> bool:
+            return any(path.startswith(f"{facts.results}/{step}/") for path in made)
+
         return Ended(
             records=records,
             measurements=facts.measurements,
@@ -167,7 +179,10 @@ class RunHandlers:
             made={*made, *made_after_all},
             unfinished={*unfinished} - {*made_after_all},
             there=set(there),
-            others=[path for path in made if self._is_worth_a_word(path)],
+            others=[
+                *unnamed_pictures.told(facts.results, [step for step in facts.unnamed if has_run(step)]),
+                *(path for path in made if self._is_worth_a_word(path)),
+            ],
             broke=[(str(job.rule.name), str(job.log[0]) if job.log else "") for job in broke],
             rows=facts.rows,
             single=facts.single if self.workflow.local_exec else (),
@@ -303,7 +318,11 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
 
     submitted = set() if workflow.local_exec else {*facts.steps} - {*facts.local}
     tally = Tally(
-        over_several=frozenset(facts.over_several), submitted=frozenset(submitted), finds=facts.finds
+        begun=begun(),
+        over_several=frozenset(facts.over_several),
+        submitted=frozenset(submitted),
+        finds=facts.finds,
+        others=facts.others,
     )
     told = jobs_now(workflow, facts.results)
     told = replace(told, done=[*settled, *told.done])
@@ -315,6 +334,8 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     listed = [f"{counts[step]} × {step}" for step in names if counts[step]]
     listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number]
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
+    part = this_slice()
+    before = before if part is None else f"slice {part.number} of {part.count}, "
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note = functools.partial(_note_plan, tally, facts)

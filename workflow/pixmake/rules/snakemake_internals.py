@@ -266,9 +266,15 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
         yield dag.jobid(job), job, bool(dag.needrun(job))
 
 
-def outputs_named(workflow: Any, name: str) -> list[str]:
-    """The outputs of all rules that have one of this name: asked while the DAG is made."""
-    return [str(path) for rule in workflow.rules if (path := getattr(rule.output, name, None)) is not None]
+def outputs_beside(workflow: Any, name: str) -> dict[str, list[str]]:
+    """The outputs of this name of all rules, each with those that stay beside it: while the DAG is made."""
+    from snakemake.io import is_flagged
+
+    return {
+        str(one): [str(path) for path in rule.output if path is not one and not is_flagged(path, "temp")]
+        for rule in workflow.rules
+        if (one := getattr(rule.output, name, None)) is not None
+    }
 
 
 def outputs_of(workflow: Any) -> tuple[list[str], list[str], list[str]]:

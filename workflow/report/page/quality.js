@@ -58,3 +58,5 @@ function makeQuality(view) {
   view.append(grid);
   return () => { for (const draw of later) draw(); };
 }
+
+addView('quality', makeQuality, hasQuality);
