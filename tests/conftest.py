@@ -23,7 +23,10 @@ from tests.objectstore import bucket, gs, object_store, public_bucket, web  # no
 
 REPOSITORY = Path(__file__).parent.parent
 
-PLANTCV = {"4": ["plantcv==4.11.*", "papermill", "ipykernel"], "5": ["--pre", "plantcv>=5.0.0rc1"]}
+PLANTCV = {
+    "4": ["plantcv==4.11.*", "papermill", "ipykernel"],
+    "5": ["--pre", "plantcv>=5.0.0rc1", "papermill", "ipykernel"],
+}
 """What pip installs for a version of PlantCV."""
 
 ANALYSIS = '''\

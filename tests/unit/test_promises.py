@@ -22,8 +22,12 @@ from pixmake.config.images import OWN_SOURCES
 from pixmake.config.models import OWN_KINDS
 from pixmake.images import formats
 from pixmake.images.formats import mrc
+from pixmake.job.record import Record, write_record
 from pixmake.job.runners import MODULES
 from pixmake.plan.kinds import KINDS
+from pixmake.results.exports import OWN_EXPORTS
+from pixmake.results.record_lines import gather
+from pixmake.results.report.views import OWN_VIEWS
 
 
 def _jxl(path: Path) -> None:
@@ -56,13 +60,13 @@ def test_formats(name: str, promise: Callable[[testing.FormatCase], None], tmp_p
     """Each format keeps each promise."""
     file, write, pixels, axes = FILES[name]
     write(tmp_path / file)
-    promise(testing.FormatCase(formats.FORMATS[name], tmp_path / file, pixels, axes))
+    promise(testing.FormatCase(formats.own()[name], tmp_path / file, pixels, axes))
 
 
-@pytest.mark.parametrize("name", sorted(formats.FORMATS.keys() - FILES.keys()))
+@pytest.mark.parametrize("name", sorted(formats.own().keys() - FILES.keys()))
 def test_formats_that_are_not_written_here(name: str) -> None:
     """What can be said without a file."""
-    case = testing.FormatCase(formats.FORMATS[name], "", PLANES, "zyx")
+    case = testing.FormatCase(formats.own()[name], "", PLANES, "zyx")
     testing.has_its_names(case)
     testing.asks_for_no_library_at_import(case)
 
@@ -177,6 +181,68 @@ def test_kinds_whose_programs_are_not_here(kind: str) -> None:
     case = testing.KindCase(kind, {}, "", "")
     testing.has_two_halves(case)
     testing.works_in_any_interpreter(case)
+
+
+@pytest.fixture
+def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with results: two images, a measurement and a mask of objects each."""
+    import cv2
+
+    monkeypatch.chdir(tmp_path)
+    for folder in ("config", "results/segment"):
+        Path(folder).mkdir(parents=True)
+    Path("config/config.yaml").write_text(
+        "images: {directory: images}\nsteps: {segment: {function: 'a.py:segment', files: {labels: png}}}\n"
+    )
+    Path("images").mkdir()
+    records = []
+    for name in ("a", "b"):
+        cv2.imwrite(f"images/{name}.png", np.full((8, 9), 70, np.uint8))
+        labels = np.zeros((8, 9), np.uint8)
+        labels[2:4, 3:6] = 1
+        cv2.imwrite(f"results/segment/{name}.labels.png", labels)
+        files = {"labels": f"results/segment/{name}.labels.png"}
+        record = Record(
+            name, "segment", "ok", {"path": f"{name}.png"}, {}, files, None, {}, (f"images/{name}.png",)
+        )
+        write_record(record, f"results/segment/{name}.json")
+        records.append(f"results/segment/{name}.json")
+    gather(records, "results/.records.jsonl")
+    Path("results/measurements.csv").write_text(
+        "id,step,status,path,area\na,segment,ok,a.png,6\nb,segment,ok,b.png,6\n"
+    )
+    Path("results/columns.csv").write_text(
+        "column,kind,type,unit,step\npath,term,text,,\narea,measurement,integer,,segment\n"
+    )
+    return tmp_path
+
+
+EXPORTS: dict[str, tuple[list[str], list[list[str]]]] = {
+    "omero-csv": ([], [["--step", "away"], ["--by", "luck"]]),
+    "omero-rois": (["--mask", "segment.labels"], [["--mask", "segment.lables"], []]),
+}
+TO_A_SERVER = {"omero-pairs"}
+
+
+@pytest.mark.parametrize("promise", testing.EXPORT, ids=testing.name)
+@pytest.mark.parametrize("word", EXPORTS)
+def test_exports(word: str, promise: Callable[[testing.ExportCase], None], measured: Path) -> None:
+    """Each export keeps each promise."""
+    promise(testing.ExportCase(word, *EXPORTS[word]))
+
+
+@pytest.mark.parametrize("promise", testing.VIEW, ids=testing.name)
+@pytest.mark.parametrize("name", OWN_VIEWS)
+def test_views(name: str, promise: Callable[[testing.ViewCase], None]) -> None:
+    """Each view keeps each promise."""
+    terms = {"well": ["A1", "A2", "B1"], "day": [1, 2, 3]}
+    promise(testing.ViewCase(name, terms, {"area": [1.0, 2.5, None], "count": [1, 2, 3]}))
+
+
+def test_every_export_is_tried() -> None:
+    """A new one is in the lists here."""
+    assert {*EXPORTS, *TO_A_SERVER} == {name.replace("_", "-") for name in OWN_EXPORTS}
+    testing.is_in_the_help(testing.ExportCase("omero-pairs"))
 
 
 def test_a_broken_promise_is_told(tmp_path: Path) -> None:

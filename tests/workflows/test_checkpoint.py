@@ -18,6 +18,12 @@ import yaml
 from tests.conftest import Project
 from tests.pages import follow
 
+import pixmake
+from pixmake.progress.display import one_line
+from pixmake.progress.follow import run_progress
+from pixmake.progress.run_state import read_plan
+from pixmake.progress.tally import Progress
+
 Changed = Callable[[Project, Mapping[str, str]], set[str]]
 
 
@@ -83,8 +89,8 @@ def test_frames_of_videos(project: Project, ran_since: Changed) -> None:
     assert project.snakemake().last_words.startswith("6 of 6 images done")
     before = project.started()
     table = (project.folder / "results/measurements.csv").stat().st_mtime_ns
-    again = project.snakemake()
-    assert again.last_words.startswith("6 of 6 images done"), again.err
+    for again in (project.snakemake("-n"), project.snakemake()):
+        assert "Nothing to be done" in again.out + again.err
     assert ran_since(project, before) == set()
     assert (project.folder / "results/measurements.csv").stat().st_mtime_ns == table
     (told,) = explained(project, "a_frame000005")
@@ -177,3 +183,33 @@ def test_killed_run_goes_on(project: Project) -> None:
     again = [job for job, started in before.items() if project.started()[job] != started]
     assert len(again) <= 2
     assert len(before) >= 4
+    dry = project.snakemake("-n")
+    assert "Nothing to be done" in dry.out, dry.out
+
+
+def test_how_far_it_is(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found is told as such, also from another terminal and from Python; it is all that is left."""
+    film(project.folder / "data/a.avi", 14)
+    project.list_images([{"path": "a.avi", "plant": "A"}])
+    configure(project, {"frames": {}})
+    analysis = (project.folder / "scripts/analysis.py").read_text()
+    project.write(
+        "scripts/analysis.py",
+        "import time\n" + analysis.replace("    return", "    time.sleep(0.4)\n    return", 1),
+    )
+    monkeypatch.chdir(project.folder)
+    run = pixmake.Project("config/config.yaml").run(cores=2)
+    looks, told = list[Progress](), list[pixmake.Progress]()
+    end = time.monotonic() + 60
+    while not run.wait(0.2) and time.monotonic() < end:
+        if (plan := read_plan()) is not None:
+            looks.append(run_progress(plan))
+            told.append(run.progress)
+    assert len(run.result()) == 15
+    assert all(look.left is None for look in looks if not look.images)
+    found = [look for look in looks if look.images]
+    assert {look.images for look in found} == {14}
+    assert one_line(found[0]).startswith("14 found, ")
+    assert found[-1].done > found[0].done
+    assert (told[-1].unit, told[-1].total) == ("images", 14)
+    assert (run.progress.done, run.progress.total) == (14, 14)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Project
+from tests.workflows.test_try import as_it_is_tried, tried_record
 
 CONDA = """\
 #!{python}
@@ -180,6 +181,16 @@ def test_conda_and_containers(small: Project, stand_ins: dict[str, str], bare: P
         broken = small.record("broken", plant)
         assert broken["error"]["message"] == "the command ended with exit status 7: no such plant"
         assert broken["run"]["attempt"] == 2
+    for plant, step in (("p1", "where"), ("p2", "inside")):
+        tried = small.pixmake("try", plant, "--step", step, environment=stand_ins)
+        assert tried.code == 0, tried.err
+        assert tried_record(small, step, plant) == as_it_is_tried(small.record(step, plant))
+    config = (small.folder / "config/config.yaml").read_text()
+    (small.folder / "other.yaml").write_text(config.replace("exit 7", "exit 8"))
+    (small.folder / "config/config.yaml").rename(small.folder / "config/elsewhere.yaml")
+    tried = small.pixmake("try", "p1", "--step", "broken", "--config", "other.yaml", environment=stand_ins)
+    assert (tried.code, "the command ended with exit status 8: no such plant" in tried.out) == (1, True)
+    (small.folder / "config/elsewhere.yaml").rename(small.folder / "config/config.yaml")
     compiled = small.pixmake("compile")
     assert "container:\n        'tool.sif'" in compiled.out
     assert f"conda:\n        {str(small.folder / 'env.yaml')!r}" in compiled.out

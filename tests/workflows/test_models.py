@@ -121,6 +121,32 @@ def test_a_load_that_fails_is_told_once_and_ends_the_run(project: Project) -> No
         assert "Traceback" in (project.folder / "logs/measure.load.log").read_text()
 
 
+CLUSTER = """\
+echo submitted >> submissions.txt
+nohup sh "$1" > job.out 2> job.err < /dev/null &
+echo $!
+"""
+
+
+def test_a_load_that_fails_on_a_cluster_ends_the_run(project: Project) -> None:
+    """No more jobs are sent, what was sent is cancelled, and the message is that of one machine."""
+    set_up(project, load_in="fork", retries=2)
+    project.write("scripts/cells.py", CELLS.replace("time.sleep(0.3)", "raise OSError('no weights here')"))
+    project.write("submit.sh", CLUSTER)
+    words = ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh submit.sh"]
+    words += ["--cluster-generic-cancel-cmd", "kill", "--jobs", "2", "--cores", "1"]
+    ended = project.snakemake(*words)
+    over = time.time()
+    assert ended.code == 1
+    what = "pixmake: steps.measure.load.model: scripts/cells.py:load_model: OSError: no weights here"
+    assert ended.err.count("no weights here") == 1, ended.err
+    assert f"{what}; see logs/measure.load.log" in ended.err
+    log = project.folder / "logs/measure.load.log"
+    assert over - log.stat().st_mtime < 10
+    assert len((project.folder / "submissions.txt").read_text().splitlines()) <= 4
+    assert not list((project.folder / "results").glob("measure/*.json"))
+
+
 def test_a_serving_process_works_on_image_after_image(project: Project) -> None:
     """What it loaded stays; each image has its own log, its record its own facts."""
     set_up(project, load_in="process", load_slots=1)
@@ -153,3 +179,89 @@ def test_an_image_fails_alone(project: Project, load_in: str) -> None:
     assert failures(project) == {name: kind for name, (_, kind) in BAD.items()}
     assert project.record("measure", "p5")["status"] == "ok"
     assert (project.folder / "logs/measure/p1.log").read_text().startswith("here is p1.png\n")
+
+
+BATCHES = """\
+import os
+import time
+
+
+def load_model():
+    return 2
+
+
+def measure(batch, path, meta, model, bad=(), weight=1):
+    names = [os.path.basename(each) for each in path]
+    print("together", *names)
+    with open("batches.txt", "a") as file:
+        file.write(" ".join(names) + "\\n")
+    for name in names:
+        code = dict(bad).get(name[:-4])
+        if code and not os.path.exists("mended"):
+            exec(code)
+    time.sleep(0.2)
+    return [
+        {"value": model * weight * float(image.mean()), "plant": each["plant"], "wide": image}
+        for image, each in zip(batch, meta)
+    ]
+"""
+
+
+def set_up_batches(project: Project, count: int, **step: Any) -> None:
+    project.write("scripts/cells.py", BATCHES)
+    for number in range(count):
+        project.draw(f"images/p{number}.png", level=20 * number)
+    project.list_images([{"path": f"p{number}.png", "plant": f"of {number}"} for number in range(count)])
+    measure = {
+        "function": "scripts/cells.py:measure",
+        "load": {"model": "scripts/cells.py:load_model"},
+        "batch": 4,
+        "files": {"wide": "png"},
+        **step,
+    }
+    images = {"table": "config/images.csv", "root": "images"}
+    project.configure(images=images, steps={"measure": measure}, aggregate={"report": False})
+
+
+def batches(project: Project) -> list[list[str]]:
+    """Which images were worked on together, in the order in which they were."""
+    return [line.split() for line in (project.folder / "batches.txt").read_text().splitlines()]
+
+
+def test_images_are_worked_on_together(project: Project) -> None:
+    """A record, a log and files each; what comes out is what single images give, and says so."""
+    set_up_batches(project, 10)
+    ended = project.snakemake("--cores", "1")
+    assert ended.code == 0, ended.err
+    sizes = [len(each) for each in batches(project)]
+    assert sum(sizes) == 10 and max(sizes) == 4 and len(sizes) <= 5, sizes
+    values = {row["id"]: (row["value"], row["plant"]) for row in project.rows()}
+    assert values["p3"][1] == "of 3" and len(values) == 10
+    together = next(each for each in batches(project) if "p3.png" in each)
+    assert (project.folder / "logs/measure/p3.log").read_text() == f"together {' '.join(together)}\n"
+    assert project.record("measure", "p3")["run"]["batch"] == len(together)
+    assert (project.folder / "results/measure/p9.wide.png").stat().st_size > 0
+
+    set_up_batches(project, 10, batch=1, params={"weight": 1})
+    (project.folder / "batches.txt").unlink()
+    assert project.snakemake("--cores", "2", environment={"PIXMAKE_WARM": "0"}).code == 0
+    assert {len(each) for each in batches(project)} == {1}
+    assert {row["id"]: (row["value"], row["plant"]) for row in project.rows()} == values
+
+
+def test_a_bad_image_of_a_batch_fails_alone(project: Project) -> None:
+    """It is found by halving, whatever it does; the others are measured. The next run tries it again."""
+    bad = {name: code for name, (code, _) in BAD.items()}
+    bad["p3"] = "time.sleep(900)"
+    more = {"timeout": 1, "resources": {"mem_mb": 500}, "batch": 2}
+    set_up_batches(project, 8, params={"bad": {**bad, "p4": "bytearray(9_000_000_000)"}}, **more)
+    ended = project.snakemake("--cores", "2")
+    assert ended.code == 1, ended.err
+    assert failures(project) == {name: kind for name, (_, kind) in BAD.items()}
+    assert {row["id"] for row in project.rows()} == {f"p{number}" for number in range(5, 8)}
+    assert "ValueError: bad" in (project.folder / "logs/measure/p0.log").read_text()
+    project.write("mended", "")
+    (project.folder / "batches.txt").unlink()
+    assert project.snakemake("--cores", "2").code == 0
+    assert sorted(name for each in batches(project) for name in each) == [f"{name}.png" for name in BAD]
+    assert len(project.rows()) == 8

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from tests.conftest import Project as Folder
 
 from pixmake.config.models import Step
 from pixmake.project.folder import make_project
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 SHOWN = """
 import threading
@@ -31,7 +33,25 @@ def executed(folder: Folder, cells: Sequence[str]) -> list[Any]:
     client = nbclient.NotebookClient(
         made, timeout=200, kernel_name="python3", resources={"metadata": {"path": str(folder.folder)}}
     )
-    return list(client.execute().cells)
+    cells = list(client.execute().cells)
+    for cell in cells:
+        cell.metadata["widgets"] = "\n".join(_states(cell, client.widget_state))
+    return cells
+
+
+def _states(cell: Any, known: Mapping[str, Any]) -> Iterator[str]:
+    """The states of the widgets that a cell shows, with those inside of them."""
+    views = [output.get("data", {}).get(WIDGET, {}).get("model_id") for output in cell.outputs]
+    waiting = [view for view in views if view]
+    while waiting:
+        state = known.get(waiting.pop(), {})
+        waiting += [child.removeprefix("IPY_MODEL_") for child in state.get("children", ())]
+        yield str(state)
+
+
+def widgets(cell: Any) -> str:
+    """What the widgets say that a cell shows."""
+    return str(cell.metadata["widgets"])
 
 
 def shown(cell: Any, kind: str = "text/html") -> str:
@@ -49,8 +69,8 @@ def trial(small: Folder) -> Folder:
     """Four images, of which the first is too dark; two steps, the first of which makes masks."""
     small.write(
         "scripts/plants.py",
-        "def segment(image):\n"
-        "    return {'mask': image[..., 0] > 100}\n\n\n"
+        "def segment(image, *, level=100):\n"
+        "    return {'mask': image[..., 0] > level}\n\n\n"
         "def measure(image, mask):\n"
         "    if image.mean() < 20:\n"
         "        raise ValueError('too <dark>')\n"
@@ -69,7 +89,7 @@ def trial(small: Folder) -> Folder:
 
 def test_a_project_in_a_notebook(trial: Folder) -> None:
     """A plan, a run that is watched to its end, results with thumbnails and failures first."""
-    plan, run, ended, results, _ = executed(
+    plan, run, ended, results, _, sliders = executed(
         trial,
         [
             "from pixmake import Project\nproject = Project()\nproject.plan",
@@ -77,6 +97,7 @@ def test_a_project_in_a_notebook(trial: Folder) -> None:
             f"table = run.result()\n{SHOWN}\nrun.progress",
             "run.results",
             "assert 'matplotlib' not in open(run.log).read()\nassert len(table) == 3",
+            "project.tune('measure', {'segment.level': (50, 150)}, images=1)",
         ],
     )
     assert "<b>4 images</b>" in shown(plan)
@@ -89,6 +110,8 @@ def test_a_project_in_a_notebook(trial: Folder) -> None:
     assert shown(results).count("data:image/png;base64,") == 8  # each image and its mask
     assert "ValueError: too &lt;dark&gt;" in shown(results)
     assert re.findall(r"<td>(p\d)</td>", shown(results)) == ["p0", "p1", "p2", "p3"]
+    assert "IntSlider" in widgets(sliders)
+    assert "ValueError: too &lt;dark&gt;" in widgets(sliders)
     for cell in (plan, run, results):
         assert "<script" not in shown(cell)
         assert "http" not in shown(cell)
@@ -112,8 +135,8 @@ def test_functions_of_a_notebook(trial: Folder) -> None:
         ],
     )
     assert "max" in shown(cells[2])
-    assert "image" in printed(cells[2])  # the bar
-    assert "4/4" in printed(cells[4])
+    assert "image" in printed(cells[2]) + widgets(cells[2])  # the bar
+    assert "4/4" in printed(cells[4]) + widgets(cells[4])
     assert "ZeroDivisionError" in printed(cells[4])
     assert printed(cells[4]).count("in a process") == 6
 

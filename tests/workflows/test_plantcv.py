@@ -209,3 +209,41 @@ pcv.outputs.save_results(filename=args.result)
     assert ended.code == 0, ended.err + str(project.rows("failures.csv"))
     assert project.record("size", "a")["measurements"]["area"]["value"] == 144
     assert not list((project.folder / "notebooks").glob("mine.json"))
+
+
+def test_a_notebook_that_runs_itself_in_parallel(project: Project, plantcv: Callable[[str], Path]) -> None:
+    """PlantCV 5's own way: what its ``JupyterConfig`` would start is under way; no kernel is named."""
+    cells = [
+        """
+from plantcv import plantcv as pcv
+from plantcv import parallel as pcvpar
+
+jupcon = pcvpar.JupyterConfig()
+jupcon.input_dir = "path/to/images"
+jupcon.filename_metadata = ["plantbarcode", "timestamp"]
+jupcon.cluster_config["n_workers"] = 10
+print(jupcon.workflow, jupcon.results)
+summary, images = jupcon.inspect_dataset()
+jupcon.save_config()
+jupcon.run()
+
+args = pcvpar.workflow_inputs()
+""",
+        """
+img, path, filename = pcv.readimage(filename=args.image1)
+gray = pcv.rgb2gray_lab(rgb_img=img, channel="a")
+mask = pcv.threshold.binary(gray_img=gray, threshold=120, object_type="dark")
+pcv.analyze.size(img=img, labeled_mask=mask)
+pcv.outputs.save_results(filename=args.result, outformat="json")
+""",
+    ]
+    content = json.loads(notebook(cells))
+    project.write("notebooks/plants.ipynb", json.dumps({**content, "metadata": {}}))
+    draw(project, "a", 12)
+    project.list_images([{"path": "a.png"}])
+    step = {"notebook": "notebooks/plants.ipynb", "python": str(plantcv("5"))}
+    project.configure(images={"table": "config/images.csv", "root": "images"}, steps={"size": step})
+    ended = project.snakemake()
+    assert ended.code == 0, ended.err + str(project.rows("failures.csv"))
+    assert project.record("size", "a")["measurements"]["area"]["value"] == 144
+    assert [path.name for path in (project.folder / "notebooks").iterdir()] == ["plants.ipynb"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 import shutil
 import struct
 import sys
@@ -245,3 +248,95 @@ def scenes(path):
 def pixels(path, scene, level, region):
     return None
 """
+
+
+VIEW = """\
+from pathlib import Path
+from pixmake.results.report.views import View
+
+
+def worst(content):
+    return {"darkest": min(map(str, content.levels[0].ids))}
+
+
+def away(content):
+    return content.away
+
+
+VIEW = View("Darkest", Path(__file__).with_name("darkest.js"), data=worst)
+AWAY = View("Away", Path(__file__).with_name("darkest.js"), data=away)
+"""
+EXPORT = """\
+SUMMARY, OUTPUT = "Write the ids.", "ids.txt"
+
+
+def add_options(command):
+    command.add_argument("--upper", action="store_true")
+
+
+def write(config, target, arguments):
+    ids = [line.split(",")[0] for line in open(f"{config.results}/measurements.csv")][1:]
+    target.write_text("\\n".join(each.upper() if arguments.upper else each for each in ids))
+    yield f"wrote {target}"
+"""
+
+
+def test_an_export_and_a_view_of_a_package(small: Project) -> None:
+    """They are listed, written and shown; faulty ones are named where they would be, and the rest goes on."""
+    files = {
+        "shown.py": VIEW,
+        "darkest.js": "addView('darkest', (view, given) => view.append(given.darkest)); // </script>\n",
+        "ids.py": EXPORT,
+        "bad.py": "1 / 0\n",
+    }
+    points = {
+        **{
+            "page.darkest": "shown:VIEW",
+            "page.away": "shown:AWAY",
+            "page.bad": "bad",
+            "page.plots": "shown:VIEW",
+        },
+        **{"exports.plain_ids": "ids", "exports.bad_ids": "bad", "exports.omero_csv": "ids"},
+    }
+    install(small.folder / "site", "more", points, files)
+    told = environment(small)
+    ended = small.snakemake(environment=told)
+    assert ended.code == 0, ended.err
+    page = (small.folder / "results/report.html").read_text()
+    assert 'id="view-darkest"' in page and "view.append(given.darkest)); // <\\/script>" in page
+    data = json.loads(gzip.decompress(base64.b64decode(page.partition('id="data">')[2].partition("<")[0])))
+    views = {view["name"]: view for view in data["views"]}
+    own = ["overview", "failures", "images", "table", "growth", "plates", "plots", "quality"]
+    assert list(views)[:8] == own and list(views)[-1] == "run"
+    assert set(views) - {*own, "run"} == {"away", "bad", "darkest"}
+    assert (views["darkest"]["data"], views["darkest"]["error"]) == ({"darkest": "p0"}, "")
+    assert "more 1.0 (view of the page away): cannot be used: AttributeError" in views["away"]["error"]
+    assert "importing bad failed: ZeroDivisionError" in views["bad"]["error"]
+    log = (small.folder / "logs/report.log").read_text()
+    assert "more 1.0 (view of the page bad): cannot be used" in log
+
+    checked = small.pixmake("check", environment=told)
+    assert checked.code == 0
+    for line in (
+        "more 1.0 (view of the page bad): cannot be used: importing bad failed",
+        "more 1.0 (view of the page plots): cannot be used: 'plots' is a name of pixmake's own",
+        "more 1.0 (export omero_csv): cannot be used: 'omero_csv' is a name of pixmake's own",
+    ):
+        assert line in checked.out, checked.out
+    assert "export plain_ids" in " ".join(small.pixmake("--help", environment=told).out.split())
+    listed = " ".join(small.pixmake("export", "--help", environment=told).out.split())
+    assert "plain-ids Write the ids." in listed and "importing bad failed" in listed
+    exported = small.pixmake("export", "plain-ids", "--upper", environment=told)
+    assert (exported.code, exported.out) == (0, "wrote ids.txt\n"), exported.err
+    assert (small.folder / "ids.txt").read_text().split() == ["P0", "P1", "P2", "P3"]
+    assert "ids.txt: is there already" in small.pixmake("export", "plain-ids", environment=told).err
+    refused = small.pixmake("export", "bad-ids", environment=told)
+    assert (refused.code, "Traceback" in refused.err) == (1, False)
+    assert "more 1.0 (export bad_ids): cannot be used: importing bad failed" in refused.err
+    assert "invalid choice: 'away' (choose from" in small.pixmake("export", "away", environment=told).err
+
+    # the page is made anew where a view comes or goes
+    assert "Nothing to be done" in small.snakemake(environment=told).err
+    gone = small.snakemake()
+    assert "to run: 1 × report" in gone.err, gone.err
+    assert "darkest" not in (small.folder / "results/report.html").read_text()

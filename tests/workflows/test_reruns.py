@@ -85,6 +85,30 @@ def test_changed_source_reruns_what_uses_it(done: Project, ran_since: Changed) -
     assert ran == {"bright", "share"}
 
 
+def test_a_file_that_is_not_there_is_made(done: Project, ran_since: Changed) -> None:
+    """One that was removed is made again for its image; one that a step names from now on for all."""
+    before = done.started()
+    (done.folder / "results/bright/p2.mask.png").unlink()
+    assert "1 × bright" in done.snakemake("-n").out
+    ended = done.snakemake()
+    assert ended.code == 0
+    assert "pixmake: 1 result is missing, to be made again" in ended.err
+    assert ran_since(done, before) == {"bright/p2", "share/p2"}
+
+    # with nobody who needs it, and with a param that has changed as well
+    before, changed = done.started(), steps()
+    analysis = TWO_STEPS.replace(
+        '{"maximum": int(image.max())}', '{"maximum": int(image.max()), "copy": image}'
+    )
+    done.write("scripts/analysis.py", analysis)
+    changed["alone"] = {"function": "scripts/analysis.py:alone", "files": {"copy": "png"}}
+    done.configure(images={"table": "config/images.csv", "root": "images"}, steps=changed)
+    assert done.snakemake().code == 0
+    assert ran_since(done, before) == {f"alone/p{number}" for number in range(4)}
+    assert len(list((done.folder / "results/alone").glob("*.copy.png"))) == 4
+    assert "Nothing to be done" in done.snakemake().err
+
+
 def test_changed_image_reruns_that_image(done: Project, ran_since: Changed) -> None:
     """A new picture under an old name runs that image alone; so does a changed row."""
     before = done.started()

@@ -45,6 +45,9 @@ def test_options_that_only_look(two_steps: Project) -> None:
     dag = two_steps.snakemake("--dag")
     assert dag.out.startswith("digraph")
     assert all(rule in dag.out for rule in rules)
+    drawn = re.findall(r'label = "(\w+)"', two_steps.snakemake("--rulegraph").out)
+    assert {"find", "share", "aggregate", "report"} <= set(drawn)
+    assert not set(rules) & set(drawn)
     lint = two_steps.snakemake("--lint")
     assert lint.code == 0, lint.err
 
@@ -58,6 +61,20 @@ def test_targets_by_name_and_by_file(two_steps: Project) -> None:
     assert one.last_words == "1 of 1 images done"
     assert list(two_steps.started()) == ["find/p1", "find/p2", "share/p2"]
     assert (two_steps.folder / "logs/find/p1.log").read_text() == "to the log\n"
+
+
+def test_a_step_is_a_target(two_steps: Project) -> None:
+    """Named, until and by force it means all of its images; what was not made is not told as made."""
+    named = two_steps.snakemake("find")
+    assert "to run: 4 × find\n" in named.err
+    assert not re.search("^(Tables|Page|Also made):", named.err, re.MULTILINE)
+    assert list(two_steps.started()) == [f"find/p{number}" for number in range(4)]
+    until = two_steps.snakemake("-n", "--until", "share")
+    assert "would run: 4 × share\n" in until.out
+    assert two_steps.snakemake().code == 0
+    forced = two_steps.snakemake("-n", "--forcerun", "share")
+    assert "would run: 4 × share, 1 × aggregate" in forced.out
+    assert "  4 × share: asked for" in forced.out
 
 
 def test_failed_target_fails(two_steps: Project) -> None:

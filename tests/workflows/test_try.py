@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 from tests.conftest import Project, notebook
@@ -175,14 +176,40 @@ def test_steps_over_several_images(small: Project) -> None:
     again = small.pixmake("try", "p2")
     assert again.out == first.out
     for step in ("segment", "correct", "rank"):
-        made = json.loads((small.folder / f".snakemake/pixmake/try/{step}/p2.json").read_bytes())
-        ran = small.record(step, "p2")
-        same = ("id", "step", "status", "metadata", "measurements", "images")
-        assert {key: made[key] for key in same} == {key: ran[key] for key in same}
-        assert made["origin"]["task"] == ran["origin"]["task"]
+        assert tried_record(small, step, "p2") == as_it_is_tried(small.record(step, "p2"))
     flat = small.folder / ".snakemake/pixmake/try/flat"
     assert "flat ok" in small.pixmake("try", "p2", "--step", "flat").out
     assert (flat / "all.flat.npy").read_bytes() == (small.folder / "results/flat/all.flat.npy").read_bytes()
+
+
+@pytest.mark.parametrize("own_python", [False, True])
+def test_groups(project: Project, own_python: bool) -> None:
+    """All images of a group by name, and what another step has measured of it: the record of a run."""
+    rows = []
+    for plant in ("A", "B"):
+        for level, camera in ((40, "NIR"), (150, "VIS")):
+            project.draw(f"images/{plant}_{camera}.png", level=level + 10 * (plant == "B"))
+            rows.append({"path": f"images/{plant}_{camera}.png", "plant": plant, "camera": camera})
+    project.list_images(rows)
+    project.write(
+        "scripts/pairs.py",
+        "def gap(images, meta):\n"
+        "    return {'gap': float(images['VIS'].mean() - images['NIR'].mean()), 'cameras': meta['camera']}\n"
+        "\n\ndef twice(gap):\n    return {'twice': 2 * gap['gap']}\n",
+    )
+    python = {"python": sys.executable} if own_python else {}
+    project.configure(
+        images={"table": "config/images.csv", "group_by": ["plant"], "name_by": "camera"},
+        steps={
+            "gap": {"function": "scripts/pairs.py:gap", **python},
+            "twice": {"function": "scripts/pairs.py:twice", "needs": ["gap"], **python},
+        },
+    )
+    assert project.snakemake().code == 0
+    ended = project.pixmake("try", "B")
+    assert ended.code == 0, ended.err + ended.out
+    for step in ("gap", "twice"):
+        assert tried_record(project, step, "B") == as_it_is_tried(project.record(step, "B"))
 
 
 def test_a_command_in_a_notebook(tried: Project) -> None:
@@ -193,6 +220,18 @@ def test_a_command_in_a_notebook(tried: Project) -> None:
     again = tried.pixmake("try", "p2", "--step", "count", "--notebook")
     assert again.code == 1
     assert "try_count_p2.ipynb: is there already" in again.err
+
+
+def as_it_is_tried(record: dict[str, Any]) -> dict[str, Any]:
+    """What of a record is the same whether an image is tried or run."""
+    same = {key: record[key] for key in ("id", "step", "status", "metadata", "measurements", "images")}
+    return {**same, "task": record["origin"]["task"]}
+
+
+def tried_record(project: Project, step: str, job_id: str) -> dict[str, Any]:
+    """The same of what `pixmake try` has left."""
+    path = project.folder / f".snakemake/pixmake/try/{step}/{job_id}.json"
+    return as_it_is_tried(json.loads(path.read_bytes()))
 
 
 def code_cells(project: Project, step: str) -> list[str]:

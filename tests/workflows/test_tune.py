@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.conftest import Project
 
+import pixmake
 from pixmake.project.tune import stratified
 from pixmake.table.groups import Group
 
@@ -85,6 +86,43 @@ def test_tuned_and_taken(spots: Project) -> None:
         "-     params: {level: 100}   # from a look at the first day",
         "+     params: {level: 180}   # from a look at the first day",
     ]
+
+
+def test_sliders(spots: Project) -> None:
+    """In a notebook: a slider is moved, both results are seen; one is taken, and the config says so."""
+    tuning = pixmake.Project(spots.folder / "config/config.yaml").tune(
+        "count", {"find.level": (10, 260, 10), "unit": [2, 1]}, images=2
+    )
+    assert tuning.values == {"find.level": 100, "unit": 1}, "what the config says, and the function"
+    assert list(tuning.table["bright"]) == [226, 226, 226, 226]
+    box = tuning.widget()
+    level, unit, below, shown = box.children
+    level.value = 180
+    assert shown.value.count("2 objects") == 2
+    assert shown.value.count("1 object,") == 2
+    assert shown.value.count("data:image/jpeg;base64,") == 4
+    unit.value = 2
+    assert list(tuning.table["bright"]) == [226, 226, 226, 226], "half of it, twice as much each"
+    level.value = 260
+    assert list(tuning.table["error"]) == [None, "ValueError: nothing is so bright"] * 2
+    level.value = 190
+    unit.value = 1
+    assert list(tuning.table["variant"]) == [0, 1, 0, 1]
+    assert not (spots.folder / "results").exists()
+    take, said = below.children
+    take.click()
+    assert said.value == "config.yaml says find.level = 190, unit = 1 now"
+    after = (spots.folder / "config/config.yaml").read_text()
+    assert "    params: {level: 190}   # from a look at the first day\n" in after
+    assert list(tuning.set({"unit": 2}).table["bright"]) == [113, 226, 113, 226]
+    for vary, said in (
+        ({"lvl": (1, 2)}, "count has no argument 'lvl'"),
+        ({"unit": (2, 1)}, "vary unit: (2, 1) is not understood (write (from, to), or a list of values)"),
+        ({}, 'vary: nothing is varied (for example {"min_area": (20, 200)})'),
+    ):
+        with pytest.raises(pixmake.PixmakeError) as told:
+            pixmake.Project(spots.folder / "config/config.yaml").tune("count", vary)
+        assert said in str(told.value)
 
 
 @pytest.mark.parametrize(

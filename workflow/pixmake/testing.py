@@ -1,4 +1,4 @@
-"""What a source, a format and a kind of step promise, for the tests of those who write one.
+"""What sources, formats, kinds of step, exports and views promise, for the tests of those who write one.
 
 Each promise is a function that takes a case, an example of one's own, and raises an `AssertionError` that
 says what is not kept. pixmake's own tests run the same functions over all that comes with it::
@@ -14,13 +14,16 @@ says what is not kept. pixmake's own tests run the same functions over all that 
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from pixmake.config.images import Images
     from pixmake.images.formats.shape import FileFormat
     from pixmake.plan.plan import Plan
+    from pixmake.results.report.content import Content
+    from pixmake.results.report.views import View
     from pixmake.table.table import Table
 
 
@@ -378,6 +383,210 @@ KIND = (
     fails_alone,
 )
 """The promises of a kind of step; each takes a `KindCase`. The kind is installed, or pixmake's own."""
+
+
+# --- exports
+
+
+@dataclass(frozen=True)
+class ExportCase:
+    """An export, and a project in the working directory that has results."""
+
+    word: str
+    """What stands behind ``pixmake export``: ``flight-profile`` for the entry point ``flight_profile``."""
+    options: Sequence[str] = ()
+    """Options that it needs, such as ``--step``, ``measure``."""
+    wrong: Sequence[Sequence[str]] = ()
+    """Options in place of those, each of which is wrong."""
+
+
+def is_in_the_help(case: ExportCase) -> None:
+    """With one sentence that says what it writes."""
+    from pixmake.results.exports import NEEDED, exports
+
+    export = exports()[case.word]
+    assert not isinstance(export, plugins.PluginError), str(export)
+    lacking = [each for each in NEEDED if not hasattr(export, each)]
+    assert not lacking, f"lacks {', '.join(lacking)}"
+    assert export.SUMMARY.endswith(".") and "\n" not in export.SUMMARY, "SUMMARY is a sentence in one line"
+    code, said = _export("--help")
+    assert code == 0 and case.word in said, said
+    code, said = _export(case.word, "--help")
+    assert code == 0 and " ".join(export.SUMMARY.split()) in " ".join(said.split()), said
+
+
+def writes_its_file_alone(case: ExportCase) -> None:
+    """What it says, with something in it; results and images are as they were."""
+    before = _files()
+    output = _exported(case, "first")
+    found = [path for path in [output, *output.rglob("*")] if path.is_file()]
+    assert found and all(path.stat().st_size for path in found), f"nothing is in {output}"
+    others = {file for file in _files() ^ before if not file[0].startswith(f"./{output}")}
+    assert not others, f"files beside it that have changed: {others}"
+
+
+def writes_the_same_again(case: ExportCase) -> None:
+    """Of the same results the same bytes."""
+    one, other = _exported(case, "one"), _exported(case, "other")
+    assert _contents(one) == _contents(other), "two exports of the same results are not the same"
+
+
+def writes_over_nothing(case: ExportCase) -> None:
+    """A file that is there stays, unless ``--force`` is given."""
+    output = _exported(case, "there")
+    before = _contents(output)
+    code, said = _export(case.word, *case.options, "--output", str(output))
+    assert code == 1 and str(output) in said, f"it wrote over {output}, or does not name it: {said}"
+    assert _contents(output) == before, f"{output} has changed"
+    code, said = _export(case.word, *case.options, "--output", str(output), "--force")
+    assert code == 0, said
+
+
+def leaves_nothing_half_written(case: ExportCase) -> None:
+    """Where there are no results, or an option is wrong, there is an error and no file; no traceback."""
+    moved = Path("results").rename("results_moved")
+    try:
+        tries = [("without results", _export(case.word, *case.options, "--output", "none"))]
+    finally:
+        moved.rename("results")
+    tries += [(" ".join(words), _export(case.word, *words, "--output", "none")) for words in case.wrong]
+    for what, (code, said) in tries:
+        assert code != 0 and said.strip(), f"{what}: nothing was wrong"
+        assert "Traceback" not in said, said
+        left = [path for path in (Path("none"), *Path().glob(".none*")) if path.exists()]
+        assert not any(_contents(path) for path in left), f"{what}: {left} was left"
+
+
+EXPORT = (
+    is_in_the_help,
+    writes_its_file_alone,
+    writes_the_same_again,
+    writes_over_nothing,
+    leaves_nothing_half_written,
+)
+"""The promises of an export that writes a file or a folder; each takes an `ExportCase`."""
+
+
+def _exported(case: ExportCase, name: str) -> Path:
+    code, said = _export(case.word, *case.options, "--output", name)
+    assert code == 0, said
+    return Path(name)
+
+
+def _export(*words: str) -> tuple[int, str]:
+    """Exit status and all that is said of ``pixmake export``."""
+    from pixmake.cli.command_line import main
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            code = main(["export", *words])
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return code, said.getvalue()
+
+
+def _contents(output: Path) -> dict[str, bytes]:
+    files = [path for path in [output, *sorted(output.rglob("*"))] if path.is_file()]
+    return {str(path.relative_to(output)): path.read_bytes() for path in files}
+
+
+# --- views of the page
+
+
+@dataclass(frozen=True)
+class ViewCase:
+    """A view of the page, and what it is to show."""
+
+    name: str
+    """The name of its entry point; its package is installed, or it is pixmake's own."""
+    terms: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """Of each term the values, one an image."""
+    measurements: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    """The same of what was measured; ``None`` where nothing was."""
+
+
+def has_a_program(case: ViewCase) -> None:
+    """One file, which adds the view by its name, and asks for nothing from a network."""
+    view = _view(case)
+    program = Path(view.program).read_text(encoding="utf-8")
+    calls = re.compile(rf"addView\(\s*(['\"`]){re.escape(case.name)}\1")
+    assert calls.search(program), f"the program does not call addView('{case.name}', …)"
+    reached = re.findall(r"\b(?:fetch|import|XMLHttpRequest|WebSocket)\s*\(|src=.https?:", program)
+    assert not reached, f"the page needs no network, but the program has {reached}"
+
+
+def gives_the_same_json_twice(case: ViewCase) -> None:
+    """What its program gets is JSON without NaN, and the same for the same results."""
+    one, other = (_view(case).data(_content(case)) for _ in range(2))
+    assert json.dumps(one, allow_nan=False) == json.dumps(other, allow_nan=False)
+
+
+def copes_with_little(case: ViewCase) -> None:
+    """One image, no measurement, an image that failed: something to show, or ``None``, and no exception."""
+    empty = ViewCase(case.name)
+    terms, measured = ({k: v[:1] for k, v in part.items()} for part in (case.terms, case.measurements))
+    single = ViewCase(case.name, terms, measured)
+    nothing = replace(case, measurements={name: [None] * len(v) for name, v in case.measurements.items()})
+    for some in (empty, single, nothing):
+        json.dumps(_view(case).data(_content(some)), allow_nan=False)
+
+
+def stands_in_the_page(case: ViewCase) -> None:
+    """With its tab and its program, and all other views beside it."""
+    from pixmake.results.report.page import render
+    from pixmake.results.report.views import OWN_VIEWS, shown_views
+
+    content = _content(case)
+    shown = {view.name: view for view in shown_views(content)}
+    assert case.name in shown, f"there is nothing to see of it; there are {', '.join(shown)}"
+    assert not shown[case.name].error, shown[case.name].error
+    assert OWN_VIEWS.keys() <= shown.keys(), "another view is gone"
+    page = "".join(render(content, {}, Path(), "report_files"))
+    assert f'id="view-{case.name}"' in page and shown[case.name].program in page
+    assert page.count("<script") == page.count("</script>"), "the program ends the element that it stands in"
+
+
+VIEW = (has_a_program, gives_the_same_json_twice, copes_with_little, stands_in_the_page)
+"""The promises of a view of the page; each takes a `ViewCase`."""
+
+
+def _view(case: ViewCase) -> View:
+    from pixmake.results.report.views import NEEDED, OWN_VIEWS
+
+    if case.name in OWN_VIEWS:
+        return OWN_VIEWS[case.name]
+    found: View = plugins.load(plugins.installed("page")[case.name], NEEDED)
+    return found
+
+
+def _content(case: ViewCase) -> Content:
+    """A page of images with these terms and measurements, of which the last one failed."""
+    from pixmake.job.record import Failure, Record
+    from pixmake.results.report.content import collect
+
+    columns = [*case.terms.values(), *case.measurements.values()]
+    records = []
+    for row in range(max(map(len, columns), default=1)):
+        of = {term: values[row] for term, values in case.terms.items() if row < len(values)}
+        measured = {
+            key: {"value": values[row]}
+            for key, values in case.measurements.items()
+            if row < len(values) and values[row] is not None
+        }
+        run = {"started": "2026-06-01T10:00:00.000+00:00", "seconds": 0.1, "cpu_seconds": 0.1, "host": "here"}
+        records.append(Record(f"i{row}", "measure", "ok", of, measured, {}, None, run, (f"i{row}.png",)))
+    failure = Failure("ValueError", "nothing to see")
+    records.append(Record("failed", "measure", "failed", {}, {}, {}, failure, {}, ("failed.png",)))
+    known = {
+        "title": "t",
+        "versions": {},
+        "terms": list(case.terms),
+        "steps": {"measure": {}},
+        "images": {},
+        "tables": [],
+    }
+    return collect(records, known, Path())
 
 
 def imports_alone(module: str) -> None:

@@ -26,7 +26,7 @@ rule records:
 rule aggregate:
     input:
         records=outcome_rules.gathered(plan),
-        found=pixmake_later.what_tells_columns(plan),
+        found=pixmake_later.what_tells_columns(plan, checkpoints),
     output:
         **outcome_rules.in_report(outcome_rules.all_tables(plan)),
     log:
@@ -75,7 +75,7 @@ if plan.config.aggregate.report:
     rule report:
         input:
             records=outcome_rules.gathered(plan),
-            found=pixmake_later.what_tells_columns(plan),
+            found=pixmake_later.what_tells_columns(plan, checkpoints),
             parts=outcome_rules.function_files(plan),
         output:
             page=outcome_rules.marked_page(plan),

@@ -9,7 +9,7 @@ for table in pixmake_rules.collected(plan):
         input:
             files=pixmake_later.collected_files(todo, checkpoints, table),
             records=outcome_rules.gathered(plan),
-            found=pixmake_later.what_tells_columns(plan),
+            found=pixmake_later.what_tells_columns(plan, checkpoints),
         output:
             table.path,
         log:

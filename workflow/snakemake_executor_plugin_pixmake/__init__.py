@@ -79,6 +79,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         self.workers = _WORKERS
         self.pool = ThreadPoolExecutor(max_workers=self.workers)
         self.in_groups: set[Any] = set()
+        self.batch = 1
         self.failed = False
         self.unloaded = threading.Lock()
         self.not_begun: set[Any] = set()
@@ -109,6 +110,15 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         from pixmake.rules.snakemake_internals import hand_over_more
 
         hand_over_more(self.workflow, self.cores, self.ahead)
+
+    def _look_at_batches(self, job: Any, batch: int) -> None:
+        """Have it hand over all images of the batches at work, and of the next one."""
+        if batch <= self.batch or not self.cores:
+            return
+        from pixmake.rules.snakemake_internals import cores_of, hand_over_batches
+
+        hand_over_batches(self.workflow, (batch - self.batch) * (self.cores + cores_of(job)), batch)
+        self.batch = batch
 
     def printjob(self, job: Any) -> None:
         """Say that a job starts, unless that is counted and not shown: then in the moment of its turn."""
@@ -149,6 +159,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         if self.book is None or job in self.in_groups or not self.book.begin(job):
             self.workflow.async_run(job.prepare())
         by_command = functools.partial(self._run_by_command, job)
+        self._look_at_batches(job, _batch_of(words))
         return self.pool.submit(self._hand_over, job, owner, words, _environment(job), by_command)
 
     def _run_by_command(self, job: Any) -> None:
@@ -172,14 +183,19 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
             super().run_group_job(job)
 
     @contextlib.contextmanager
-    def _turn(self, job: Any) -> Iterator[None]:
-        """Wait until a job may have its cores, and hold them; those of a group are held for all in it."""
+    def _turn(self, job: Any, words: list[str] | None = None) -> Iterator[None]:
+        """Wait until a job may have its cores, and hold them; those of a group are held for all in it.
+
+        A batch of images has together what one image has.
+        """
         if job in self.in_groups:
             yield
             return
         from pixmake.rules.snakemake_internals import cores_of, is_ending
 
-        with self.gate.held(cores_of(job)):
+        cores, batch = cores_of(job), _batch_of(words) if words else 1
+        held = self.gate.held(cores) if batch == 1 else self.gate.shared(_holder_of(words), cores, batch)
+        with held:
             if self.cancelled:
                 raise KeyboardInterrupt  # the local executor says nothing of such a job
             if self.failed or is_ending(self.workflow):
@@ -251,7 +267,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         if connection is None:
             by_command()
             return
-        with contextlib.closing(connection), self._turn(job):
+        with contextlib.closing(connection), self._turn(job, words):
             with self._known(connection):
                 reply = client.ask(connection, words, environment) or self._died_loading(words)
             if self.cancelled:
@@ -300,6 +316,19 @@ def _words(job: Any) -> tuple[int, list[str]]:
     }
     task, *rest = [list(_values(known, field)) for field in job.rule.shellcmd[len(_START) :].split()]
     return int(owner), [*task, limits, python, *(word for words in rest for word in words)]
+
+
+def _batch_of(words: list[str]) -> int:
+    """How many images the step of a job works on together."""
+    from pixmake.job import client
+
+    return client.batch_of(words)
+
+
+def _holder_of(words: list[str] | None) -> str:
+    from pixmake.job import client
+
+    return client.holder_of(words or ["", ""])
 
 
 @functools.lru_cache(maxsize=64)

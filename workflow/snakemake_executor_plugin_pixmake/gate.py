@@ -6,6 +6,16 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class _Batch:
+    """Jobs that hold their cores together."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    joined: int = 0
+    left: int = 0
 
 
 class Gate:
@@ -21,6 +31,8 @@ class Gate:
         self._line: deque[tuple[int, threading.Lock]] = deque()
         """Who waits: for how many cores, and a lock that is released when they have them."""
         self._lock = threading.Lock()
+        self._batches: dict[str, _Batch] = {}
+        """By what is worked on together: the batch that a job may still join."""
 
     @contextmanager
     def held(self, cores: int) -> Iterator[None]:
@@ -37,6 +49,33 @@ class Gate:
             yield
         finally:
             self._give_back(cores)
+
+    @contextmanager
+    def shared(self, key: str, cores: int, most: int) -> Iterator[None]:
+        """Hold so many cores together with other jobs of a key, ``most`` at one time.
+
+        They may join until the first of them is done; who comes later waits for cores of another batch.
+        """
+        with self._lock:
+            batch = self._batches.get(key)
+            first = batch is None or batch.joined == most or batch.left > 0
+            if batch is None or first:
+                batch = self._batches[key] = _Batch()
+            batch.joined += 1
+        cores = min(cores, self.cores)
+        if first:
+            self._take(cores)
+            batch.begun.set()
+        else:
+            batch.begun.wait()
+        try:
+            yield
+        finally:
+            with self._lock:
+                batch.left += 1
+                ended = batch.left == batch.joined
+            if ended:
+                self._give_back(cores)
 
     def _take(self, cores: int) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""The source and the format keep what pixmake promises of its own."""
+"""The source, the format, the export and the view keep what pixmake promises of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from pixmake_thermography import thermogram
 
 from pixmake import testing
+from pixmake.cli.command_line import main
 from pixmake.config.images import Images
 from pixmake.table.sources import read_source
 
@@ -48,3 +49,41 @@ def test_pictures_on_the_ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     table = read_source(Images.model_validate({"flight_log": {"path": "log.csv", "lowest": 2}}))
     assert table.cells["path"].tolist() == ["a.thm"]
     assert [str(note) for note in table.notes] == ["log.csv, line 3, b.thm: taken below 2 m"]
+
+
+@pytest.fixture
+def flight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose pictures have an altitude, with the results of a run."""
+    monkeypatch.chdir(tmp_path)
+    Path("config").mkdir()
+    Path("log.csv").write_text(LOG)
+    Path("config/config.yaml").write_text(
+        "images: {flight_log: log.csv}\nsteps: {warm: {function: 'warm.py:warm'}}\n"
+    )
+    lines = (
+        "id,step,path,time,altitude,mean",
+        "a,warm,a.thm,11:02:07,12.5,17",
+        "b,warm,b.thm,11:02:12,0.4,20",
+    )
+    rows = "".join(f"{line}\n" for line in lines)
+    Path("results").mkdir()
+    Path("results/measurements.csv").write_text(rows)
+    Path("results/columns.csv").write_text(
+        "column,kind,type,unit,step\npath,term,text,,\ntime,term,text,,\naltitude,term,number,,\nmean,measurement,number,,warm\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize("promise", testing.EXPORT, ids=testing.name)
+def test_flight_profile(promise: Callable[[testing.ExportCase], None], flight: Path) -> None:
+    promise(testing.ExportCase("flight-profile", ("--above", "2"), [("--above", "high"), ("--above", "99")]))
+
+
+def test_a_profile_is_in_the_order_of_time(flight: Path) -> None:
+    assert main(["export", "flight-profile"]) == 0
+    assert Path("profile.csv").read_text() == "id,altitude,mean\na,12.5,17\nb,0.4,20\n"
+
+
+@pytest.mark.parametrize("promise", testing.VIEW, ids=testing.name)
+def test_altitude(promise: Callable[[testing.ViewCase], None]) -> None:
+    promise(testing.ViewCase("altitude", {"altitude": [12.5, 14, 0.4]}, {"mean": [17.0, 19.0, 20.0]}))

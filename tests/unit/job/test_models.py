@@ -45,6 +45,10 @@ def load_slowly(count="loads.txt"):
 def load_nothing():
     os._exit(7)
 
+def load_for_ever():
+    while True:
+        time.sleep(0.1)
+
 def measure(image, model, seconds=0):
     time.sleep(seconds)
     subprocess.Popen(["sleep", "947"], start_new_session=True)
@@ -57,6 +61,15 @@ def together(image, model, folder):
     while len(os.listdir(folder)) < 2:
         time.sleep(0.01)
     return measure(image, model)
+
+def pile(batch, path, model):
+    with open("calls.txt", "a") as file:
+        file.write(" ".join(name[:-4] for name in path) + "\\n")
+    if "bad.png" in path:
+        raise ValueError("bad")
+    if "crash.png" in path:
+        os.abort()
+    return [{"own": os.getpid()} for _ in batch]
 
 def swap(image, model):
     seen = {"folder": os.getcwd(), "mark": os.environ.get("MARK", ""), "out": sys.stdout is sys.__stdout__}
@@ -86,9 +99,10 @@ def run_job(folder: Path) -> Run:
     def run(
         loader: str, job_id: str = "a", function: str = "measure", params: Any = None, **limits: Any
     ) -> Record | str:
+        image = f"{job_id}.png" if "batch" in limits else "a.png"
         load = {"model": {"function": f"scripts/cells.py:{loader}"}}
         work = {"function": f"scripts/cells.py:{function}", "load": load}
-        task = Task("s", job_id, "function", work, "-", {}, images=("a.png",), params=params or {})
+        task = Task("s", job_id, "function", work, "-", {}, images=(image,), params=params or {})
         own = hashlib.sha256(f"{folder}{loader}{limits}".encode()).hexdigest()[:12]
         given = json.dumps({"holder": own, **limits}, separators=(",", ":"))
         files = f"logs/s/{job_id}.log", f"results/s/{job_id}.json"
@@ -168,6 +182,15 @@ def test_a_load_that_ends_its_process_is_told(run_job: Run, load_in: str) -> Non
     assert run_job("load_nothing", load_in=load_in) == said
 
 
+@pytest.mark.parametrize("load_in", ["fork", "process"])
+def test_a_load_that_never_ends(run_job: Run, load_in: str) -> None:
+    """It is ended, and not begun again."""
+    begun = time.monotonic()
+    what = "steps.s.load: took longer than the 1 s that `load_timeout` allows; see logs/s.load.log"
+    assert run_job("load_for_ever", load_in=load_in, load_timeout=1) == what
+    assert time.monotonic() - begun < 5
+
+
 def test_an_image_that_is_tried_alone_says_why_nothing_was_loaded(folder: Path) -> None:
     """As `pixmake try` has it: its process loads for itself."""
     load = {"model": {"function": "scripts/cells.py:load_missing"}}
@@ -205,6 +228,47 @@ def test_there_are_no_more_serving_processes_than_slots(run_job: Run) -> None:
             assert {each.run.get("device") for each in found} == {"cuda" if "gpu" in limits else None}
     finally:
         del os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+def together(run_job: Run, names: list[str], batch: int) -> tuple[dict[str, Record], list[set[str]]]:
+    """The records of jobs that come at one time, and which of them were worked on together."""
+    found: dict[str, Record] = {}
+
+    def work(name: str) -> None:
+        cv2.imwrite(f"{name}.png", np.zeros((4, 4), np.uint8))
+        found[name] = run_job("load", name, "pile", batch=batch, load_in="process", load_slots=1)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in names]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return found, [set(line.split()) for line in Path("calls.txt").read_text().splitlines()]
+
+
+def test_a_bad_image_is_found_by_halving(run_job: Run) -> None:
+    """Eight images are worked on together; with a bad one there are six calls more."""
+    together(run_job, ["first"], 8)  # the model is loaded
+    names = [f"p{number}" for number in range(8)]
+    found, calls = together(run_job, names, 8)
+    assert calls[1:] == [set(names)]
+    assert {each.status for each in found.values()} == {"ok"}
+    assert len({value(each, "own") for each in found.values()}) == 1
+    found, calls = together(run_job, [*names[1:], "bad"], 8)
+    assert [len(call) for call in calls[2:]].count(1) == 2 and len(calls) == 2 + 7, calls
+    assert {name for name, each in found.items() if each.status == "failed"} == {"bad"}
+    error = found["bad"].error
+    assert error is not None and (error.type, error.message) == ("ValueError", "bad")
+    assert found["p1"].run["attempt"] == 1
+
+
+def test_an_image_that_ends_the_process_of_its_batch(run_job: Run) -> None:
+    """It fails alone, and one whose file is gone before the others are worked on."""
+    found, _ = together(run_job, ["p0", "p1", "crash", "p3"], 4)
+    assert {name for name, each in found.items() if each.status == "failed"} == {"crash"}
+    error = found["crash"].error
+    assert error is not None and error.message == "its process was killed by SIGABRT (signal 6)"
+    assert Path("logs/s/p3.log").read_bytes() == b""
 
 
 def test_the_cpu_works_in_place_of_a_gpu_only_if_it_may(

@@ -97,7 +97,8 @@ def test_good_steps(here: Path, step: dict[str, Any]) -> None:
             {"plantcv": "pcv.py", "params": {"result": 1}},
             "steps.s.params.result: --result is given by pixmake",
         ),
-        ({"plantcv": "pcv.py", "params": {"writeimg": True}}, "`files: {mask: png}`, turn on --writeimg"),
+        ({"plantcv": "pcv.py", "params": {"writeimg": True}}, "`writeimg: true` of the step, or its files"),
+        ({"script": "measure.R", "writeimg": True}, "writeimg has no meaning for a step of kind script"),
         ({"script": "data"}, "steps.s.script: data: what runs it?"),
         (
             {"script": "measure.R", "args": ["{imag}"]},

@@ -26,6 +26,9 @@ def measure(image, model, level=1):
 
 def plain(image):
     return {}
+
+def together(batch, path, model):
+    return []
 """
 
 
@@ -79,6 +82,13 @@ SIZE = {"size": 3}
             ["a process that loads models works on all images by itself"],
         ),
         ({"params": SIZE, "load_in": "thread"}, ["steps.s.load_in"]),
+        ({"params": SIZE, "batch": 8, "function": "cells.py:together"}, []),
+        ({"params": SIZE, "batch": 8}, ["cells.py:measure has no argument 'batch'", "with `batch` it gets"]),
+        ({"params": SIZE, "function": "cells.py:together"}, ["say how many images it gets at the most"]),
+        ({"load": {}, "batch": 8, "function": "cells.py:plain"}, ["batch has no meaning without load"]),
+        ({"params": SIZE, "batch": 8, "load_in": "fork"}, ["a fork works on one image"]),
+        ({"params": {"size": 3, "batch": 1}, "batch": 8}, ["'batch' has a meaning of its own in this step"]),
+        ({"params": SIZE, "batch": 8, "per": "all"}, ["a step with `per` has several images by itself"]),
     ],
 )
 def test_what_is_wrong_with_a_load_is_told(keys: dict[str, Any], expected: list[str]) -> None:
@@ -124,6 +134,18 @@ def test_where_a_model_is_loaded(here: Path, statement: str, asked: str, expecte
     (here / "nets.py").write_text(f"{statement}\n")
     keys = {"function": "cells.py:measure", "load": {"model": "cells.py:load_model"}, "load_in": asked}
     assert loads.load_in(Step.model_validate(keys)) == expected
+
+
+def test_the_size_of_a_batch_is_no_part_of_a_task() -> None:
+    """Another size runs nothing again; images of a batch are never forks."""
+    keys = {"function": "cells.py:together", "load": {"model": "cells.py:load_model"}, "params": SIZE}
+    content = {"images": {"table": "images.csv"}, "steps": {"s": keys}}
+    tasks = []
+    for more in ({"batch": 8}, {"batch": 2}):
+        plan = plan_project({**content, "steps": {"s": {**keys, **more}}}, [])
+        tasks += [job.task.as_json() for _, job in plan.jobs()]
+    assert len(tasks) == 2 and tasks[0] == tasks[1]
+    assert loads.load_in(Step.model_validate({**keys, "batch": 8})) == "process"
 
 
 def measure(image: Any, model: Any) -> dict[str, float]:

@@ -92,6 +92,47 @@ def test_time_left_knows_slow_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     assert left == pytest.approx(99 * 10, rel=0.1)
 
 
+def test_found_images_are_told_as_such() -> None:
+    """Nothing is said of the time left before they are found; then it is of all of them."""
+    tally = Tally(over_several=frozenset({"split"}), finds=True)
+    splitting = [(number, Work("split", f"f{number}", f"results/split/f{number}.json")) for number in (1, 2)]
+    tally.plan(splitting, [], ["split", "find"], jobs=2)
+    tally.started(1, "split of f1", None)
+    tally.finished(1)
+    now = tally.progress()
+    assert (now.images, now.rate, now.left) == (0, None, None)
+    assert one_line(now).startswith("looking for images; ")
+    tally.finished(2)
+    tally.found([(number, work(2 * number)) for number in range(10, 14)], [work(40)], jobs=6)
+    tally.started(10, "find of i10", work(20))
+    tally.finished(10)
+    now = tally.progress()
+    assert (now.images, now.done, now.before, now.unknown) == (5, 2, 1, 0)
+    assert one_line(now).startswith("5 found, 2 done; ")
+    assert now.left is not None
+
+
+def test_no_time_left_before_the_first_cluster_job_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs here ends at once, and says nothing of jobs that wait in a queue."""
+    monkeypatch.chdir(tmp_path)
+    tally = Tally(submitted=frozenset({"find"}))
+    tally.plan([(number, work(number)) for number in range(4)], [], ["find", "share"])
+    to_run = {"find": ["i0", "i1"], "share": ["i0", "i1"]}
+    note_plan(tally.begun - 1, "results", to_run, {}, submits=True)
+    plan = read_plan()
+    assert plan is not None
+    for number, left in ((1, False), (0, True)):
+        tally.started(number, "a job", work(number))
+        tally.finished(number)
+        write_record(Record(work(number).id, work(number).step, "ok"), work(number).record)
+        note_now(tally.progress())
+        for now in (tally.progress(), run_progress(plan)):
+            assert (now.left is not None, now.rate is not None) == (left, left)
+    forget_run()
+
+
 def settings(*quiet: Quietness, dryrun: bool = False) -> Any:
     """Snakemake's settings of its output."""
     return SimpleNamespace(

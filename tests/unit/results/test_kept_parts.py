@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import unittest.mock
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pixmake.base.ids import memory_of
 from pixmake.config.aggregate import Aggregate
+from pixmake.images.read import write_file
 from pixmake.job.record import Failure, Record, read_record, write_record
 from pixmake.results.aggregate import write_tables
+from pixmake.results.collect import collect_tables, known_in
+from pixmake.results.gathering import write_gathered
 from pixmake.results.provenance import write_provenance
-from pixmake.results.record_lines import gather
+from pixmake.results.record_lines import gather, gathered
+from pixmake.results.report.content import collect
+from pixmake.results.report.kept_records import records_of_page
 
 TERMS = ("path", "plant")
 
@@ -90,6 +98,9 @@ def make(paths: list[str], results: str, tables: Aggregate) -> dict[str, bytes]:
     gather(paths, lines)
     write_tables(lines, TERMS, results, tables)
     write_provenance(lines, {"config": {}}, f"{results}/provenance.json")
+    project = {"steps": {"one": {}, "two": {"per": ["plant"]}}, "terms": TERMS, "results": "r"}
+    page = collect(records_of_page(lines, results), project, Path("page"))
+    assert page == collect(gathered(lines), project, Path("page"))
     files = sorted(path for path in Path(results).rglob("*") if path.is_file() and path.suffix != ".json")
     told = Path(results, "provenance.json").read_text().splitlines()
     counts = Path(memory_of(results), "counts.json").read_bytes()
@@ -98,6 +109,7 @@ def make(paths: list[str], results: str, tables: Aggregate) -> dict[str, bytes]:
         **found,
         "told": repr([line for line in told if "written" not in line]).encode(),
         "counts": counts,
+        "page": repr(page).encode(),
     }
 
 
@@ -112,14 +124,61 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     max_examples=int(os.environ.get("PIXMAKE_TEST_EXAMPLES", "15")),
     deadline=None,
 )
-@given(st.lists(states, min_size=2, max_size=4), st.sampled_from([("csv",), ("csv", "sqlite")]))
+@given(st.lists(states, min_size=2, max_size=4), st.sampled_from([("csv",), ("csv", "parquet", "sqlite")]))
 def test_updated_is_made_anew(several: list[Any], formats: tuple[Any, ...]) -> None:
     """After any edits of records, what is updated has the bytes of what is made of nothing."""
-    with TemporaryDirectory() as name, contextlib.chdir(name):
+    few_rows = unittest.mock.patch("pixmake.results.export.parquet.ROWS", 3)
+    with TemporaryDirectory() as name, contextlib.chdir(name), few_rows:
         for state in several:
             paths = put(Path(name), state)
             wanted = Aggregate(tables=list(formats))
             assert make(paths, "r", wanted) == make(paths, f"new{len(os.listdir())}", wanted)
+
+
+tables = st.dictionaries(
+    st.sampled_from("abcd"),
+    st.tuples(
+        st.permutations(["x", "y", "plant"]).flatmap(lambda names: st.sampled_from([names, names[:2]])),
+        st.lists(st.integers(0, 99), max_size=3),
+        st.sampled_from(["p1", "p2"]),
+    ),
+    max_size=4,
+)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=int(os.environ.get("PIXMAKE_TEST_EXAMPLES", "15")),
+    deadline=None,
+)
+@given(st.lists(tables, min_size=2, max_size=4), st.sampled_from(["csv", "parquet"]))
+def test_collected_and_gathered_are_made_anew(several: list[Any], suffix: str) -> None:
+    """The same for tables of steps as one, and for what jobs get of all jobs of a step."""
+    with TemporaryDirectory() as name, contextlib.chdir(name):
+        for state in several:
+            paths, files = [], []
+            for job_id, (columns, values, plant) in state.items():
+                file, path = f"r/one/{job_id}.t.{suffix}", f"r/one/{job_id}.json"
+                table = pd.DataFrame(dict.fromkeys(columns, values))
+                made = Record(job_id, "one", "ok", {"plant": plant}, files={"t": file} if values else {})
+                if not Path(path).exists() or read_record(path) != made or not Path(file).exists():
+                    write_record(made, path)
+                write_file(table, Path(f"new.{suffix}"))
+                if not Path(file).exists() or Path(file).read_bytes() != Path(f"new.{suffix}").read_bytes():
+                    Path(f"new.{suffix}").rename(file)
+                paths.append(path)
+                files.append(file)
+            both = []
+            for results in ("r", f"new{len(os.listdir())}"):
+                gather(paths, f"{results}/.records.jsonl")
+                known = known_in(f"{results}/.records.jsonl", "one", ["plant"], results)
+                collect_tables(files, f".t.{suffix}", f"{results}/all.{suffix}", known)
+                write_gathered(paths, f"{results}/.gathered/one")
+                made_of = [f"{results}/all.{suffix}", f"{results}/.gathered/one"]
+                both.append([Path(each).read_bytes() for each in made_of])
+            assert both[0] == both[1]
+            found = json.loads(both[0][1])
+            assert [each["id"] for each in found["records"] if each] == list(state)
 
 
 def some(number: int) -> list[tuple[str, list[Record]]]:

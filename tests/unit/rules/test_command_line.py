@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pixmake.rules.command_line import profile_problems
+from pixmake.rules.command_line import option_problems
 
 
 @pytest.mark.parametrize(
@@ -27,13 +27,14 @@ from pixmake.rules.command_line import profile_problems
         ("--workflow-profile here --workflow-profile sge", "`pixmake profile sge` writes it"),
         ("--workflow-profile profiles/slrum --cores 2", "did you mean 'slurm'?"),
         ("--workflow-profile profiles/her", "did you mean 'here'?"),
+        ("--groups a=b --generic ge", ""),
+        ("--generate-unit-tests", "--generate-unit-tests: is not for a project of pixmake"),
+        ("--generate-unit-tests=here --cores 1", "`pixmake verify` runs finished images again"),
         ("--workflow-profile empty", "there is no such workflow profile"),
     ],
 )
-def test_profile_that_is_not_there(
-    words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is told, with what writes it or the name that was meant; one that Snakemake finds is none of it."""
+def test_what_no_run_can_do(words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told: a profile that is not there with what writes it or the name that was meant."""
     monkeypatch.chdir(tmp_path)
     for name in (
         "profiles/here/config.yaml",
@@ -43,6 +44,6 @@ def test_profile_that_is_not_there(
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).touch()
     (tmp_path / "empty").mkdir()
-    told = "; ".join(map(str, profile_problems(words.split())))
+    told = "; ".join(map(str, option_problems(words.split())))
     assert said in told
     assert bool(told) == bool(said)

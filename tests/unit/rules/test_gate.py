@@ -93,3 +93,28 @@ def test_whether_the_line_is_short() -> None:
     for thread in threads:
         thread.join(10)
     assert (seen, gate.is_short.is_set()) == ([True, True, True, False], True)
+
+
+def test_a_batch_holds_the_cores_of_one() -> None:
+    """Images join a batch until it is full, or the first of them is done; each batch waits for its cores."""
+    gate, lock, sizes, held = Gate(1), threading.Lock(), [], [0]
+    full = threading.Barrier(3)
+
+    def work(number: int) -> None:
+        with gate.shared("s", 1, 3):
+            with lock:
+                held[0] += 1
+                sizes.append(held[0])
+            full.wait(5)
+            with lock:
+                held[0] -= 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in threads)
+    assert sorted(sizes) == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    with gate.held(1):
+        pass

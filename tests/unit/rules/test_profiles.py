@@ -41,7 +41,7 @@ from snakemake.cli import get_argument_parser
 for path in sys.argv[1:]:
     parser = get_argument_parser(profiles=[path])
     arguments = parser.parse_args([])
-    print(path, arguments.executor, arguments.cores, arguments.scheduler)
+    print(path, arguments.executor, arguments.cores, arguments.scheduler, sep="\\t")
 """
 
 
@@ -76,7 +76,7 @@ def test_profiles_of_plugins_that_are_not_here(tmp_path: Path) -> None:
     code = f"import sys; sys.path.append({str(tmp_path)!r})\n{PARSER}"
     done = subprocess.run([sys.executable, "-c", code, *folders], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert [line.split()[1] for line in done.stdout.splitlines()] == list(PLUGINS)
+    assert [line.split("\t")[1] for line in done.stdout.splitlines()] == list(PLUGINS)
 
 
 CONDOR = """\

@@ -137,7 +137,8 @@ def in_tables(groups: Sequence[Group], folder: Path, suffix: str) -> list[Any]:
         records.append(read_record(folder / f"{number}.json"))
     tables = survey(records, ["path", "plot"])
     path = folder / f"measurements.{suffix}"
-    with (csv_table if suffix == "csv" else parquet_table)(tables.measurements, path) as put:
+    with (csv_table if suffix == "csv" else parquet_table)(tables.measurements, path) as writing:
+        put = getattr(writing, "put", writing)
         for record in records:
             for name, row in tables.rows(record):
                 if name == "measurements":

@@ -23,6 +23,7 @@ from pixmake.api.frames import Results, known_plan
 from pixmake.api.pipeline import DRAFT, PipelineStep, images_content, plain, step, steps_content
 from pixmake.api.progress_bar import is_watched, shown_bar
 from pixmake.api.run import FailedImagesWarning, Run, RunError, failures_in_words
+from pixmake.api.tuning import Tuning, Varied
 from pixmake.api.working_directory import inside
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.files import written_whole
@@ -323,6 +324,31 @@ class Project:
         elif cores is not None:
             options += ["--cores", str(cores)]
         return Run(plan, self.folder, options, settings)
+
+    def tune(self, step: str, vary: Mapping[str, Varied], images: int = 4) -> Tuning:
+        """A step with other values of its params, on some images, with sliders in a notebook.
+
+        Parameters
+        ----------
+        step
+            The step whose results are looked at.
+        vary
+            The values of up to three params: from and to, as a tuple (``(20, 200)``, or with a step
+            ``(20, 200, 10)``), or a list of them. ``"segment.min_area"`` is a param of another step, which
+            this one needs.
+        images
+            How many images; those that the table says are of different kinds.
+
+        Raises
+        ------
+        PixmakeError
+            There is no such step or param, or a step cannot be tuned; all of it is told.
+
+        Examples
+        --------
+        >>> project.tune("segment", {"min_area": (20, 200), "dark": [True, False]})  # doctest: +SKIP
+        """
+        return Tuning(self, step, vary, images)
 
     def _plan(self, look: Callable[[Plan], Iterable[Problem]] | None = None) -> Plan:
         content = self._content(DRAFT, f"{DRAFT}/scripts")

@@ -1,4 +1,4 @@
-"""What other packages add to pixmake, by entry points: kinds of step, sources, formats.
+"""What other packages add to pixmake, by entry points: see `GROUPS`.
 
 What is installed is looked up once and remembered, as long as no folder on Python's path has changed; the
 package of an entry is imported when it is asked for. In a job's own interpreter that package need not be
@@ -31,6 +31,8 @@ GROUPS = {
     "kinds": "kind of step",
     "sources": "source",
     "formats": "format",
+    "exports": "export",
+    "page": "view of the page",
 }
 """What a package can add, by the entry points ``pixmake.<group>``, and what one is called."""
 

@@ -7,16 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from pixmake.config.base_model import Model
+from pixmake.config.table_formats import DATABASE, PLANTCV, TABLES
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 Suffix = Annotated[str, Field(pattern=r"^\.?[A-Za-z0-9]+$")]
-
-TABLES = ("measurements", "measurements_long", "failures", "runs", "files", "columns")
-"""The tables of a run; each format has them all, and a function asks for them by these names."""
-
-DATABASE = "tables.sqlite"
-PLANTCV = ("plantcv.json", "plantcv-single-value-traits.csv", "plantcv-multi-value-traits.csv")
 
 
 class TableFunction(Model):
@@ -80,6 +75,10 @@ class Aggregate(Model):
 
     report: bool = True
     """Make the page `report.html`."""
+
+    quality: bool = True
+    """Look at the focus, the exposure and the colours of each picture while it is measured; the page names
+    the cameras, days and plates whose pictures differ from the others."""
 
     controls: Controls | None = None
     """Which wells of a plate are controls: the page then says how well they are told apart (Z')."""

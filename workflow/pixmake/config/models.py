@@ -305,6 +305,13 @@ class Step(Model):
     load_slots: Annotated[int, Field(gt=0)] | None = None
     """How many such processes there are at one time; default: as many as images are worked on, or GPUs."""
 
+    load_timeout: Annotated[float, Field(gt=0)] | None = None
+    """Seconds that it may take to load; default: 1800, since weights may have to be fetched."""
+
+    batch: Annotated[int, Field(gt=0)] | None = None
+    """How many images a `function` with `load` works on together, at the most: it asks for `batch`, a list of
+    what `image` or `images` would be, and returns a list with what it would return for each."""
+
     cpu_fallback: bool = False
     """Whether the CPU does the work of a step with `load` where the GPU that it asks for is not there."""
 
@@ -344,6 +351,10 @@ class Step(Model):
 
     files: dict[Name, Suffix] = {}
     """Files that the step writes, by name, with their suffix: `mask: png`."""
+
+    writeimg: bool = False
+    """Whether a `plantcv` script is told to write pictures (`--writeimg`), and those that no file of the step
+    names are kept as well, in `results/<step>/<id>.images/`."""
 
     corrected: str | None = None
     """A folder of files that were corrected by hand, called as in `results/<step>`, such as `p7.mask.png`.
@@ -724,7 +735,15 @@ def _step_inconsistencies(config: Config) -> Iterator[tuple[Keys, str, str]]:
             if word in step.params or word in files or word in step.files:
                 what = f"a param or a file of step {name!r} has this name, too"
                 yield (*at, "load", word), what, "rename one"
-        for option in ("load_in", "load_slots", "cpu_fallback"):
+        for key in ("params", "files", "load"):
+            if step.batch and "batch" in getattr(step, key):
+                yield (*at, key, "batch"), "'batch' has a meaning of its own in this step", "rename it"
+        if step.batch and step.load_in == "fork":
+            hint = "remove load_in: the images of a batch share a serving process"
+            yield (*at, "load_in"), "a fork works on one image, and the step has a batch", hint
+        if step.batch and step.terms is not None:
+            yield (*at, "batch"), "a step with `per` has several images by itself", "remove one of the two"
+        for option in ("load_in", "load_slots", "load_timeout", "cpu_fallback", "batch"):
             if option in step.model_fields_set and not step.load and step.kind == "function":
                 yield (*at, option), f"{option} has no meaning without load", "which model is it about?"
         if step.load and step.load_in == "process" and (step.images_per_process or 1) > 1:
@@ -778,8 +797,11 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
 _OF_KINDS = {
     "images_per_process": ("function",),
     "load": ("function",),
+    "batch": ("function",),
     "load_slots": ("function", "onnx"),
+    "load_timeout": ("function", "onnx"),
     "cpu_fallback": ("function", "onnx"),
+    "writeimg": ("plantcv",),
     "axes": ("function", "notebook", "pixel_classification", "onnx", "ilastik"),
     "network": ("onnx",),
     "args": ("script",),

@@ -19,6 +19,9 @@ _DONE, _TOLD, _REPLACED, _FAILED, _UNLOADED = 64, 65, 66, 67, 68  # as in run.py
 
 _LOADED, _NOT_LOADED = b"pixmake: loaded in ", b"pixmake: not loaded: "  # as in models.py
 
+UNLOADED_NOTE = ".snakemake/pixmake/unloaded"
+"""Where a job notes why its step's models could not be loaded: see `pixmake.rules.unloaded`."""
+
 _FOLDER = 0o040000
 """A folder in which nobody else may do anything, as `stat` has it."""
 
@@ -69,6 +72,13 @@ def holder_of(words: list[str]) -> str:
     return words[1].partition('"holder":"')[2].partition('"')[0]
 
 
+def batch_of(words: list[str]) -> int:
+    """How many images a step that loads models works on together, at the most."""
+    return (
+        int(words[1].partition('"batch":')[2].partition(",")[0].rstrip("}") or 1) if holder_of(words) else 1
+    )
+
+
 def died_loading(words: list[str]) -> str:
     """The answer in place of a warm process that ended while it loaded a step's models, if that was so."""
     if not holder_of(words):
@@ -76,9 +86,11 @@ def died_loading(words: list[str]) -> str:
     log = _load_log(words)
     try:
         with open(log, "rb+") as file:
-            if _LOADED in file.read():
+            said = file.read()
+            if _LOADED in said:
                 return ""
-            file.write(_NOT_LOADED + b"the process that loads was killed, or crashed\n")
+            if _NOT_LOADED not in said:
+                file.write(_NOT_LOADED + b"the process that loads was killed, or crashed\n")
     except OSError:
         return ""
     return f"{_UNLOADED} 0 0 0 0"
@@ -103,6 +115,11 @@ def _load_log(words: list[str]) -> str:
 def _end_unloaded(owner: int, words: list[str], why: str) -> int:
     """Say why no image of a step can be worked on, and have its Snakemake end."""
     sys.stderr.write(f"pixmake: {why}\n")
+    try:
+        with open(UNLOADED_NOTE, "a", encoding="utf-8", errors="replace") as note:
+            note.write(f"pixmake: {why}\n")
+    except OSError:
+        pass  # then whoever has submitted this job sees that it has failed
     if "PIXMAKE_SUBMISSION" not in os.environ:
         os.kill(owner, 15)
     return 1

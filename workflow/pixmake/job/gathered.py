@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
-from pixmake.base.files import written_whole
 from pixmake.job.record import Record, read_record
 
 MEMBERS = ".snakemake/pixmake/members"
@@ -193,7 +192,7 @@ def needed_files(path: str | Path) -> list[str]:
 
 
 def gather_all(path: str | Path, step: str, gathered: Gathered) -> Gathered:
-    """Add what a step made of all images; see `write_gathered`.
+    """Add what a step made of all images; see `pixmake.results.gathering.write_gathered`.
 
     Raises
     ------
@@ -201,7 +200,7 @@ def gather_all(path: str | Path, step: str, gathered: Gathered) -> Gathered:
         It failed for all of them.
     """
     content = json.loads(Path(path).read_bytes())
-    rows = [measurement_row(Record(status="ok", step=step, **each)) for each in content["records"]]
+    rows = [measurement_row(Record(status="ok", step=step, **each)) for each in content["records"] if each]
     if not rows:
         raise PrerequisiteError(f"step {step} failed for all {len(content['missing'])} images")
     files = {name: tuple(paths) for name, paths in content["files"].items()}
@@ -237,24 +236,6 @@ def members_text(
     """
     content = {"members": list(members), "needed": needed, "each_image": each_image, "watched": watched}
     return json.dumps(content, ensure_ascii=False, sort_keys=True)
-
-
-def write_gathered(records: Iterable[str], output: str | Path) -> None:
-    """Write the rows and files of all jobs of a step to one file, so that any job can have them all."""
-    found: list[dict[str, Any]] = []
-    files: dict[str, list[str]] = {}
-    missing: list[str] = []
-    for path in records:
-        record = read_record(path)
-        if record.status == "failed":
-            missing.append(record.id)
-            continue
-        found.append({"id": record.id, "metadata": record.metadata, "measurements": record.measurements})
-        for name, file in record.files.items():
-            files.setdefault(name, []).append(file)
-    with written_whole(output) as temporary:
-        text = json.dumps({"records": found, "files": files, "missing": missing}, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def _plus(

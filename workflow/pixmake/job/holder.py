@@ -1,7 +1,9 @@
 """The warm process of one step that loads models: it loads them before it forks, or has others serve.
 
 What must not cross a fork is loaded by serving processes (`pixmake.job.serving`), each of which works on
-image after image; this process hands the images to them, and starts another one where one has ended.
+image after image; this process hands the images to them, and starts another one where one has ended. Where a
+step works on several together (`batch`), those that wait are handed over as one; of a batch that fails, or
+whose process ends, the halves are handed over by themselves, until one image fails alone.
 
 Standard library only: it runs in whatever Python environment a step names.
 """
@@ -18,12 +20,14 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from pixmake.job import gpus, memory, models, run, warm_server
+from pixmake.job.batches import HALVE
+from pixmake.job.serving import NEXT
 from pixmake.job.warm_server import IN_TIME, Child, Template, kill_child
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ IDLE_SECONDS = 30.0
 IDLE_ON_DEVICE = 2.0
 """As long as that where it holds a GPU, which others may wait for."""
 
+GATHER_SECONDS = 0.03
+"""How long after the last image a batch that is not full waits for another one."""
 
 BEGUN = b"+"
 """What a serving process says when it begins with an image."""
@@ -50,6 +56,7 @@ class _Asked:
     client: socket.socket
     command: str
     job: Job
+    when: float = field(default_factory=monotonic)
 
 
 class Holder(Template):
@@ -65,8 +72,14 @@ class Holder(Template):
         self.queue: deque[_Asked] = deque()
         self.loading: dict[int, socket.socket] = {}
         """The serving processes that load, with what leads to each."""
-        self.handed: dict[int, _Asked] = {}
-        """By the process: jobs that were handed over, of which it has not said that it begins."""
+        self.at_work: dict[int, list[_Asked]] = {}
+        """By the process: the jobs that were handed over to it together."""
+        self.handed: set[int] = set()
+        """The processes that have not said that they begin with those."""
+        self.batch = 1
+        """How many jobs are handed over together, at the most."""
+        self.again: deque[list[_Asked]] = deque()
+        """Parts of batches that have failed."""
         self.deaths = 0
 
     def _begin(self, client: socket.socket, text: str) -> None:
@@ -103,11 +116,12 @@ class Holder(Template):
         self.idle_seconds = IDLE_ON_DEVICE if limits.gpu else IDLE_SECONDS
         there = len(gpus.devices()) // limits.gpu if limits.gpu else 0
         self.slots = min(limits.load_slots or math.inf, there or math.inf)
+        self.batch = limits.batch or 1
 
     def _load_here(self, job: Job) -> None:
         self._prepare(job)
         with self._importing(), _printing_to(models.load_log(job.log)), self._ending_with_owner():
-            self.failed = not models.load_first(job, warm_server.threads_here())
+            self.failed = not models.load_first(job, warm_server.threads_here(), self.clean_up)
         if job.limits.load_in == "auto" and not self.failed and models.why_not_forked():
             models.forget()
             self.serves = True
@@ -140,15 +154,39 @@ class Holder(Template):
 
     def _dispatch(self) -> None:
         """Hand jobs to the serving processes that have none, and start as many as jobs wait."""
-        while self.queue and self.waiting:
-            asked, server = self.queue.popleft(), self.waiting.pop(0)
-            if not self._hand_to(server, asked):
-                self.queue.appendleft(asked)
-        room = self.slots - len(self._pids())
-        for asked in list(self.queue)[len(self.loading) :]:
+        while self.waiting and (batch := self._next_batch()):
+            if not self._hand_to(self.waiting.pop(0), batch):
+                self.again.appendleft(batch)
+        waiting = [*(batch[0] for batch in self.again), *list(self.queue)[:: self.batch]]
+        jobs = len(self.queue) + sum(map(len, [*self.again, *self.at_work.values()]))
+        wanted = max(math.ceil(jobs / self.batch), 1 if waiting else 0) - len(self._pids())
+        room = min(self.slots - len(self._pids()), max(wanted, 0))
+        for asked in waiting[len(self.loading) :]:
             if room >= 1:
                 self._start(asked)
                 room -= 1
+
+    def _next_batch(self) -> list[_Asked]:
+        """The jobs that are handed over next; none while others may come to them in a moment."""
+        if self.again:
+            return self.again.popleft()
+        if len(self.queue) < self.batch and self._gathers_until() > monotonic():
+            return []
+        return [self.queue.popleft() for _ in range(min(self.batch, len(self.queue)))]
+
+    def _gathers_until(self) -> float:
+        return self.queue[-1].when + GATHER_SECONDS if self.queue and self.batch > 1 else 0.0
+
+    def _tend(self) -> None:
+        super()._tend()
+        if self.batch > 1 and self.queue and self.waiting:
+            self._dispatch()
+
+    def _patience(self) -> float | None:
+        patience, gathers = super()._patience(), self._gathers_until() - monotonic()
+        if not self.waiting or gathers < 0:
+            return patience
+        return gathers if patience is None else min(patience, gathers)
 
     def _start(self, asked: _Asked) -> None:
         """Start a serving process, which loads what the step of a job needs."""
@@ -180,22 +218,24 @@ class Holder(Template):
         self.waiting.append(Child(pid, None, None, link=link))
         self._dispatch()
 
-    def _hand_to(self, server: Child, asked: _Asked) -> bool:
-        """Hand a job to a serving process; whether it is still there."""
+    def _hand_to(self, server: Child, batch: list[_Asked]) -> bool:
+        """Hand jobs to a serving process; whether it is still there."""
         assert server.link is not None
         try:
-            server.link.sendall(warm_server.message(asked.command))
+            server.link.sendall(warm_server.message(NEXT.join(asked.command for asked in batch)))
         except OSError:
             self._end(server)
             return False
-        self.handed[server.pid] = asked
-        limits = asked.job.limits
-        held = memory.used(list(memory.tree(server.pid))) // 1_000_000 if limits.mem_mb else 0
+        self.handed.add(server.pid)
+        self.at_work[server.pid] = batch
+        timeout = batch[0].job.limits.timeout
+        mem_mb = sum(asked.job.limits.mem_mb or 0 for asked in batch)
+        held = memory.used(list(memory.tree(server.pid))) // 1_000_000 if mem_mb else 0
         self.children[server.pid] = replace(
             server,
-            client=asked.client,
-            timeout=limits.timeout,
-            mem_mb=limits.mem_mb + held if limits.mem_mb else None,
+            client=batch[0].client,
+            timeout=timeout * len(batch) if timeout else None,
+            mem_mb=mem_mb + held if mem_mb else None,
             started=monotonic(),
         )
         return True
@@ -206,12 +246,12 @@ class Holder(Template):
         if child is None:
             return
         if told.startswith(BEGUN):
-            self.handed.pop(child.pid, None)
+            self.handed.discard(child.pid)
             told = told.removeprefix(BEGUN)
         if not told:
             return
-        status, cpu, goes_on = told.decode().split()
-        self._answer(child, f"{status} {IN_TIME} 0 0 0")
+        statuses, cpu, goes_on = told.decode().split()
+        self._answer_each(self.at_work.pop(child.pid, []), statuses.split(","))
         if child.killed or child.client is None:  # killed in this moment
             child.client = None
             return
@@ -223,6 +263,37 @@ class Holder(Template):
             self._end(server)
         self._dispatch()
 
+    def _answer_each(self, batch: list[_Asked], statuses: list[str]) -> None:
+        """Answer jobs that were worked on together, but for those that are to be tried in a smaller batch."""
+        left = []
+        for asked, status in zip(batch, statuses, strict=True):
+            if int(status) == HALVE:
+                left.append(asked)
+            else:
+                self._answer_one(asked, f"{status} {IN_TIME} 0 0 0")
+        self._halve(left)
+
+    def _halve(self, batch: list[_Asked]) -> None:
+        batch = _without(None, batch)
+        middle = (len(batch) + 1) // 2
+        self.again.extendleft(part for part in (batch[middle:], batch[:middle]) if part)
+
+    def _answer(self, child: Child, reply: str) -> None:
+        """Answer for a process that has ended at its work: its job, or nobody if it had several."""
+        batch = self.at_work.pop(child.pid, None)
+        self.handed.discard(child.pid)
+        if batch is None:  # a fork's
+            super()._answer(child, reply)
+        elif len(batch) > 1:
+            self._halve(batch)
+        else:
+            for asked in batch:
+                self._answer_one(asked, reply)
+
+    def _answer_one(self, asked: _Asked, reply: str) -> None:
+        if asked.client.fileno() >= 0:
+            super()._answer(Child(0, asked.client, None), reply)
+
     def _reap(self, woken: object) -> None:
         for pid, link in list(self.loading.items()):
             ended, status, _ = os.wait4(pid, os.WNOHANG)
@@ -232,11 +303,11 @@ class Holder(Template):
             self._close(link)
             del self.loading[pid]
             self.deaths += 1
-            if self.deaths >= DEATHS and not self.failed and self.queue:
+            if self.deaths >= DEATHS and not self.failed and (first := self._first_waiting()):
                 code = os.waitstatus_to_exitcode(status)
                 how = f"killed by signal {-code}" if code < 0 else f"ended by itself with exit status {code}"
-                why = f"steps.{self.queue[0].job.task.step}.load: the process that loads was {how}"
-                models.tell(models.load_log(self.queue[0].job.log), models.LoadError(why))
+                why = f"steps.{first.task.step}.load: the process that loads was {how}"
+                models.tell(models.load_log(first.log), models.LoadError(why))
                 self._fail()
         self._take_back()
         super()._reap(woken)
@@ -245,7 +316,7 @@ class Holder(Template):
 
     def _take_back(self) -> None:
         """Have the jobs wait again whose process ended before it began with them."""
-        for pid, asked in list(self.handed.items()):
+        for pid in list(self.handed):
             child = self.children.get(pid)
             if child is None or child.link is None:
                 continue
@@ -258,15 +329,17 @@ class Holder(Template):
             if os.wait4(pid, os.WNOHANG)[0]:
                 warm_server.kill_group(pid)
                 self._close(child.link)
-                del self.children[pid], self.handed[pid]
-                self.queue.appendleft(asked)
+                del self.children[pid]
+                self.handed.discard(pid)
+                self.again.appendleft(self.at_work.pop(pid))
 
     def _fail(self) -> None:
         """Answer all that wait: nothing can be loaded."""
         self.failed = True
-        for asked in self.queue:
+        for asked in [*self.queue, *(asked for batch in self.again for asked in batch)]:
             self._refuse(asked.client)
         self.queue.clear()
+        self.again.clear()
         for pid in self.loading:
             kill_child(pid)
 
@@ -276,12 +349,26 @@ class Holder(Template):
             client.sendall(f"{run.UNLOADED} {IN_TIME} 0 0 0".encode())
         client.close()
 
+    def _first_waiting(self) -> Job | None:
+        return next((asked.job for asked in [*self.queue, *(each[0] for each in self.again)]), None)
+
     def _client_gone(self, client: socket.socket) -> None:
+        """Forget a job whose client has ended; a batch goes on as long as anybody waits for it."""
         self.queue = deque(asked for asked in self.queue if asked.client is not client)
+        self.again = deque(left for batch in self.again if (left := _without(client, batch)))
+        for pid, batch in list(self.at_work.items()):
+            left = _without(client, batch)
+            if left and len(left) < len(batch) and (child := self.children.get(pid)):
+                child.client = left[0].client
         super()._client_gone(client)
 
     def _pids(self) -> list[int]:
         return [*super()._pids(), *self.loading]
+
+
+def _without(client: socket.socket | None, batch: list[_Asked]) -> list[_Asked]:
+    """Those of some jobs for which somebody waits, but for one client."""
+    return [asked for asked in batch if asked.client is not client and asked.client.fileno() >= 0]
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,16 +67,22 @@ def models_for(task: Task, limits: Limits, threads: int) -> Mapping[str, Any]:
     return _loaded[key]
 
 
-def load_first(job: Job, threads: int) -> bool:
+def load_first(job: Job, threads: int, late: Callable[[], object] = int) -> bool:
     """Load what a job's step loads, and execute its function's file; whether that went well.
 
-    Why not, is at the end of the step's load log.
+    Why not, is at the end of the step's load log. If it takes longer than it may, this process ends.
+
+    Parameters
+    ----------
+    late
+        Called before that.
     """
     begun = time.monotonic()
     try:
-        models_for(job.task, job.limits, threads)
-        if function := job.task.work.get("function"):
-            _execute(f"steps.{job.task.step}.function", function)
+        with _in_time(job, late):
+            models_for(job.task, job.limits, threads)
+            if function := job.task.work.get("function"):
+                _execute(f"steps.{job.task.step}.function", function)
     except LoadError as error:
         tell(load_log(job.log), error)
         return False
@@ -85,6 +91,27 @@ def load_first(job: Job, threads: int) -> bool:
             torch.set_num_threads(threads)
     _append(load_log(job.log), f"{LOADED}{time.monotonic() - begun:.1f} s\n")
     return True
+
+
+@contextlib.contextmanager
+def _in_time(job: Job, late: Callable[[], object]) -> Iterator[None]:
+    """End this process if a load takes longer than it may: it may be where no exception reaches it."""
+
+    def end() -> None:
+        what = f"steps.{job.task.step}.load: took longer than the {job.limits.load_timeout:g} s"
+        tell(load_log(job.log), LoadError(f"{what} that `load_timeout` allows"))
+        with contextlib.suppress(Exception):
+            late()
+        os._exit(68)  # UNLOADED in run.py
+
+    timer = threading.Timer(job.limits.load_timeout, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def forget() -> None:

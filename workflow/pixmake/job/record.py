@@ -25,6 +25,9 @@ FAILURES = ".failures"
 PICTURES = "report_files"
 """The folder below ``results`` with the small pictures of the page."""
 
+KEPT_PICTURES = ".snakemake/pixmake/pictures"
+"""Where these stay from run to run: images' jobs make them, and the page those that are missing."""
+
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _HALF = re.compile("[\ud800-\udfff]")
 """Half a letter of UTF-16, which no UTF-8 can hold: a byte of a file's name that is no text, for one."""

@@ -33,6 +33,7 @@ def rehearse() -> None:
         job, begun = _made_up(Path(folder)), begin(warm=True)
         for _ in range(TIMES):
             write_record(finished(job, begun, threads=1), job.record)
+            Path(job.limits.pictures, f"{_NAME}.jpg").unlink(missing_ok=True)  # each makes its own
 
 
 def _made_up(folder: Path) -> Job:
@@ -41,11 +42,12 @@ def _made_up(folder: Path) -> Job:
     from pixmake.images.read import write_image
 
     image, analysis = folder / "image.png", folder / f"{_NAME}.py"
-    write_image(np.zeros((2, 2), np.uint8), image)
+    write_image(np.arange(4 * 320, dtype=np.uint8).reshape(4, 320), image)
     analysis.write_text(_FUNCTION, encoding="utf-8")
     work = {"function": f"{analysis}:measure"}
     task = Task(step=_NAME, id=_NAME, kind="function", work=work, source="", metadata={})
-    return Job(task, Limits(), str(folder / "log"), str(folder / "record.json"), {}, (str(image),), {}, {})
+    limits = Limits(pictures=str(folder), quality=True)
+    return Job(task, limits, str(folder / "log"), str(folder / "record.json"), {}, (str(image),), {}, {})
 
 
 @contextmanager

@@ -12,9 +12,10 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -24,11 +25,11 @@ from pixmake.base import plugins
 from pixmake.base.files import duplicate, make_blank, remove, written_whole
 from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
-from pixmake.images.fingerprint import WHOLE, fingerprint, watching
+from pixmake.images.fingerprint import WHOLE, Watched, fingerprint, watching
 from pixmake.images.remote import objects as remote
 from pixmake.images.tiff import needs_tifffile
 from pixmake.job import finished_results as kept
-from pixmake.job import models, program, runners
+from pixmake.job import models, pictures, program, runners, unnamed_pictures
 from pixmake.job.gathered import (
     MEMBERS,
     MISSING,
@@ -50,6 +51,7 @@ from pixmake.job.record import (
     write_record,
 )
 from pixmake.job.runners import Call, Outcome
+from pixmake.job.stamp import stamp_of
 from pixmake.job.task import Limits, Task, parse_limits, parse_task
 
 DONE = 64
@@ -125,18 +127,22 @@ class Begun:
     """The peak of memory of what it had started for them."""
     warm: bool
     """Whether the process is a fork of the warm one."""
+    images: int = 1
+    """How many images are worked on together: each has its share of what was spent."""
 
 
-def begin(*, warm: bool = False, again: bool = False) -> Begun:
+def begin(*, warm: bool = False, again: bool = False, images: int = 1) -> Begun:
     """Begin a job now.
 
     Parameters
     ----------
     again
         Whether this process has worked on another image before.
+    images
+        How many are worked on together.
     """
     cpu, _, children_mb = _spent() if again else (0.0, 0.0, 0.0)
-    return Begun(time.time(), cpu, children_mb, warm)
+    return Begun(time.time(), cpu, children_mb, warm, images)
 
 
 def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = False) -> int:
@@ -153,9 +159,23 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
         `DONE`, `FAILED`, `TOLD`, `REPLACED` or `UNLOADED`.
     """
     begun, process = begin(warm=warm, again=again), os.getpid()
+    status = settled(job, begun)
+    if status is not None:
+        return status
+    try:
+        record = finished(job, begun, threads=threads)
+        end_strangers(process)
+        return leave(job, record)
+    except BaseException as error:
+        end_strangers(process)
+        return failed(job, begun, error)
+
+
+def settled(job: Job, begun: Begun) -> int | None:
+    """The status of a job that has nothing to do: its result is there, or it only has to say why not."""
     plugins.use(job.limits.plugins)
-    key = _key(job) if kept.on_node() else ""
-    if key:
+    if kept.on_node():
+        key = _key(job)
         if kept.replaced():
             _restore(job, key)
             return REPLACED
@@ -163,30 +183,35 @@ def run_job(job: Job, *, threads: int = 1, warm: bool = False, again: bool = Fal
             return DONE
     if job.limits.is_lost:
         return fail(job, Failure(*kept.lost_reason(), log=job.log), run=_run(job, begun))
-    try:
-        record = finished(job, begun, threads=threads)
-        _end_strangers(process)
-        if key and kept.replaced():
-            _restore(job, key)
-            return REPLACED
-        write_record(record, job.record)
-        if key:
-            kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
-    except models.LoadError as error:
-        models.tell(models.load_log(job.log), error)
-        return UNLOADED
-    except PrerequisiteError as error:
-        cause = Failure(PREREQUISITE, str(error), log=job.log)
-        return fail(job, cause, run=_run(job, begun))
-    except BaseException as error:
-        _end_strangers(process)
-        _lift_memory_limit()
-        _note(job, _said(error, _traceback))
-        return fail(job, _failure(job, error), run=_run(job, begun))
+    return None
+
+
+def leave(job: Job, record: Record) -> int:
+    """Write the record of a job that went well: its status."""
+    key = _key(job) if kept.on_node() else ""
+    if key and kept.replaced():
+        _restore(job, key)
+        return REPLACED
+    write_record(record, job.record)
+    if key:
+        kept.keep(key, job.task.step, job.task.id, [job.record, *job.files.values()])
     if job.limits.keep == "failed":
         for path in _kept_inputs(job).values():
             remove(path)
     return DONE
+
+
+def failed(job: Job, begun: Begun, error: BaseException) -> int:
+    """End a job by what its work has ended with: its status."""
+    if isinstance(error, models.LoadError):
+        models.tell(models.load_log(job.log), error)
+        return UNLOADED
+    if isinstance(error, PrerequisiteError):
+        cause = Failure(PREREQUISITE, str(error), log=job.log)
+        return fail(job, cause, run=_run(job, begun))
+    _lift_memory_limit()
+    _note(job, _said(error, _traceback))
+    return fail(job, _failure(job, error), run=_run(job, begun))
 
 
 def finished(job: Job, begun: Begun, *, threads: int) -> Record:
@@ -199,17 +224,60 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     BaseException
         Whatever the work itself ends with.
     """
+    gathered = ready(job)
+    runner = runners.runner(job.task.kind)
+    with watched_images_of(job) as watched:
+        outcome = corrected(job, lambda: runner.run(call_of(job, threads, gathered, watched)))
+        return record_of(job, begun, outcome, watched, gathered)
+
+
+def ready(job: Job) -> Gathered:
+    """See that a job can begin, with the program that the run began with: what it has of other jobs.
+
+    Raises
+    ------
+    PrerequisiteError
+        A step that it needs failed.
+    ImageError
+        Its image was found to be broken when the plan was made.
+    """
     if job.task.broken:
         raise ImageError(f"{', '.join(job.images)}: {job.task.broken}")
     gathered = gathered_for(job)
-    runner = runners.runner(job.task.kind)
     program.begin(job.limits.program)
     program.see_unchanged()
-    with watching(path for path in _watched(job) if not remote.is_remote(path)) as watched:
-        outcome = _outcome(job, lambda: runner.run(call_of(job, threads, gathered)))
-        program.see_unchanged()
-        made_of = origin(job, watched.checksums)
-        watched.still()
+    return gathered
+
+
+@contextlib.contextmanager
+def watched_images_of(job: Job) -> Iterator[Watched]:
+    """Watch the files of a job's images while it works, and their pixels for the page."""
+    local = [path for path in _watched(job) if not remote.is_remote(path)]
+    with watching(local) as watched, pictures.pictured(job.task, job.limits):
+        yield watched
+
+
+def record_of(
+    job: Job,
+    begun: Begun,
+    outcome: Outcome,
+    watched: Watched,
+    gathered: Gathered,
+    device: Mapping[str, Any] | None = None,
+) -> Record:
+    """The record of what a job has found, if its images are still those with which it began.
+
+    Parameters
+    ----------
+    gathered
+        What `ready` gave.
+    device
+        What is said of the model's device; default: what is known of it now.
+    """
+    program.see_unchanged()
+    made_of = origin(job, watched.checksums)
+    watched.still()
+    facts = models.facts(job.task, job.limits) if device is None else device
     if len(outcome.measurements) > MOST_MEASUREMENTS:
         what = f"{len(outcome.measurements):,} measurements of one image; {MOST_MEASUREMENTS:,} at most"
         raise ValueError(f"{what}: make a list of those that belong together, or a file of a table")
@@ -221,7 +289,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
         written=job.task.written,
         measurements={**outcome.measurements, **_missing(gathered)},
         files=dict(job.files),
-        run={**_run(job, begun), **models.facts(job.task, job.limits), **outcome.run},
+        run={**_run(job, begun), **facts, **outcome.run},
         images=job.images,
         origin=made_of,
     )
@@ -235,8 +303,16 @@ def _restore(job: Job, key: str) -> bool:
     return kept.restore(key, job.task.step, job.task.id, [job.record, *job.files.values()])
 
 
-def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
-    """A job as the module of its kind gets it."""
+def call_of(job: Job, threads: int, gathered: Gathered, watched: Watched | None = None) -> Call:
+    """A job as the module of its kind gets it.
+
+    Parameters
+    ----------
+    gathered
+        What `ready` gave.
+    watched
+        Its images, of which its files are to say that they were made of them.
+    """
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         if step not in job.task.needs_named:
@@ -259,6 +335,7 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
         gathered,
         job.limits,
         models.models_for(job.task, job.limits, threads),
+        str if watched is None else partial(stamp_of, job, watched.checksums),
     )
 
 
@@ -285,6 +362,7 @@ def prepare(job: Job) -> None:
     if any(map(is_zarr, job.images)):
         with contextlib.suppress(ImportError):  # each image tells which extra is missing
             import_module("zarr")
+    formats.known()  # what is imported here, no fork imports by itself
     for path in job.images:
         if not is_zarr(path) and not remote.is_remote(path):
             formats.prepare(path)
@@ -336,7 +414,7 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
     return FAILED
 
 
-def _end_strangers(process: int) -> None:
+def end_strangers(process: int) -> None:
     """End a process that the analysis has forked and that has come back here, as if it were the image's."""
     if os.getpid() != process:
         if sys.exc_info()[1] is not None:
@@ -380,14 +458,14 @@ def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, An
     }
 
 
-def _outcome(job: Job, work: Callable[[], Outcome]) -> Outcome:
+def corrected(job: Job, work: Callable[[], Outcome]) -> Outcome:
     """What the work finds, with the files that were corrected by hand; where all were, it is not done."""
-    corrected = job.task.corrected
-    outcome = Outcome() if corrected and corrected.keys() == job.files.keys() else work()
-    for name, (path, _) in corrected.items():
+    by_hand = job.task.corrected
+    outcome = Outcome() if by_hand and by_hand.keys() == job.files.keys() else work()
+    for name, (path, _) in by_hand.items():
         with written_whole(job.files[name]) as temporary:
             duplicate(path, temporary)
-    return replace(outcome, run={**outcome.run, "corrected": sorted(corrected)}) if corrected else outcome
+    return replace(outcome, run={**outcome.run, "corrected": sorted(by_hand)}) if by_hand else outcome
 
 
 def _watched(job: Job) -> dict[str, str]:
@@ -419,14 +497,16 @@ def _run(job: Job, begun: Begun) -> dict[str, Any]:
     cpu, own_mb, children_mb = _spent()
     if children_mb <= begun.children_mb:
         children_mb = 0.0  # another image's; that peak cannot be set back
-    return run_facts(
+    facts = run_facts(
         job,
         begun.time,
-        seconds=time.time() - begun.time,
-        cpu=cpu - begun.cpu,
+        seconds=(time.time() - begun.time) / begun.images,
+        cpu=(cpu - begun.cpu) / begun.images,
         rss_mb=max(own_mb, children_mb),
         warm=begun.warm,
     )
+    facts |= pictures.facts(job.task)
+    return {**facts, "batch": begun.images} if begun.images > 1 else facts
 
 
 def _spent() -> tuple[float, float, float]:
@@ -569,7 +649,8 @@ def _kept_inputs(job: Job) -> dict[str, str]:
 
 
 def _remove_leftovers(job: Job) -> None:
-    """Files that a killed process was writing."""
+    """Files that a killed process was writing, and pictures of an earlier attempt."""
+    unnamed_pictures.forget(job.record)
     for path in map(Path, (job.record, *job.files.values())):
         for leftover in path.parent.glob(f".{path.name}.*.tmp*"):
             with contextlib.suppress(OSError):

@@ -18,8 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pixmake.job import gpus, models, run, warm_server
+from pixmake.job import batches, gpus, models, run, warm_server
 from pixmake.job.process_reuse import MOST_KEPT, file_mask, held_mb
+
+NEXT = "\2"
+"""Stands between the words of jobs that are worked on together."""
 
 
 def serve_images(link: int) -> int:
@@ -34,10 +37,10 @@ def serve_images(link: int) -> int:
     warm_server.end_with_parent()
     warm_server.adopt_strays()
     with socket.socket(fileno=link) as connection:
-        words = _next(connection)
-        if not words:
+        text = _next(connection)
+        if not text:
             return 0
-        job = run.parse_job(words)
+        job = run.parse_job(text.split("\0"))
         log = models.load_log(job.log)
         with contextlib.suppress(OSError):
             os.makedirs(os.path.dirname(log), exist_ok=True)
@@ -46,16 +49,17 @@ def serve_images(link: int) -> int:
         with contextlib.suppress(Exception):  # what cannot be imported or read, an image tells of
             warm_server.import_quietly(run.preloads(job))
             run.prepare(job)
-        if not models.load_first(job, warm_server.threads_here()):
+        if not models.load_first(job, warm_server.threads_here(), lambda: connection.sendall(b"failed")):
             connection.sendall(b"failed")
             return run.UNLOADED
         connection.sendall(b"loaded")
         found = _look()
-        while words := _next(connection):
+        while text := _next(connection):
             connection.sendall(b"+")
-            status, goes_on = _work(words, found)
+            statuses, goes_on = _work(text, found)
             found = replace(found, environment=dict(os.environ))
-            connection.sendall(f"{status} {time.process_time()} {goes_on:d}".encode())
+            told = ",".join(map(str, statuses))
+            connection.sendall(f"{told} {time.process_time()} {goes_on:d}".encode())
     return 0
 
 
@@ -83,16 +87,19 @@ def _look() -> _Found:
     )
 
 
-def _work(words: list[str], found: _Found) -> tuple[int, bool]:
-    """Work on an image: its exit status, and whether this process can go on with another."""
-    job = run.parse_job(words)
-    warm_server.redirect(job.log)
-    held = held_mb()
-    status = warm_server.run_within_limits(job, warm=True, again=True, claims=False)
+def _work(text: str, found: _Found) -> tuple[list[int], bool]:
+    """Work on an image, or a batch of them: the status of each, and whether this process can go on."""
+    jobs = [run.parse_job(words.split("\0")) for words in text.split(NEXT)]
+    held, allowed = held_mb(), sum(job.limits.mem_mb or 0 for job in jobs)
+    if len(jobs) == 1:
+        warm_server.redirect(jobs[0].log)
+        statuses = [warm_server.run_within_limits(jobs[0], warm=True, again=True, claims=False)]
+    else:
+        warm_server.limit_memory(allowed)
+        statuses = batches.run_batch(jobs, threads=warm_server.threads_here())
     _put_back(found)
-    allowed = job.limits.mem_mb
-    fails = status != run.DONE and allowed is not None and held_mb() - held > allowed * MOST_KEPT
-    return status, not fails
+    well = all(status == run.DONE for status in statuses)
+    return statuses, well or not allowed or held_mb() - held <= allowed * MOST_KEPT
 
 
 def _put_back(found: _Found) -> None:
@@ -114,12 +121,12 @@ def _put_back(found: _Found) -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _next(link: socket.socket) -> list[str]:
-    """The words of the next job; none if there is no other."""
+def _next(link: socket.socket) -> str:
+    """The words of the next job, or of those of a batch; nothing if there is no other."""
     buffer = bytearray()
     while (text := warm_server.whole_text(buffer)) is None:
         part = link.recv(1 << 20)
         if not part:
-            return []
+            return ""
         buffer += part
-    return text.split("\0")
+    return text

@@ -145,8 +145,16 @@ class Limits:
     """Where models are loaded: ``fork``, ``process``; ``auto`` is by fork unless that turns out not to do."""
     load_slots: int = 0
     """How many serving processes there are at one time; 0: as many as images are worked on."""
+    batch: int = 0
+    """How many images a serving process works on together, at the most; 0: the function knows no batch."""
+    load_timeout: float = 1800
+    """Seconds that loading may take; weights may have to be fetched."""
     cpu_fallback: bool = False
     """Whether a model that was to be on a GPU may be on the CPU."""
+    pictures: str = ""
+    """The folder with the small pictures of the page, if there is one."""
+    quality: bool = False
+    """Whether that page says how good the picture is."""
 
     @property
     def is_lost(self) -> bool:

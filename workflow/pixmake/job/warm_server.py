@@ -259,7 +259,7 @@ def run_within_limits(
     """
     # only for the first image: to look at each name copies a fifth of all memory that an image's process does
     before = set() if learned is None else set(sys.modules)
-    _limit_memory(job.limits.mem_mb)
+    limit_memory(job.limits.mem_mb)
     if job.limits.gpu and claims:
         importlib.import_module("pixmake.job.gpus").claim_devices(job.limits.gpu)
     status = importlib.import_module("pixmake.job.run").run_job(
@@ -276,7 +276,7 @@ def run_within_limits(
     return int(status)
 
 
-def _limit_memory(mem_mb: int | None) -> None:
+def limit_memory(mem_mb: int | None) -> None:
     """Let allocations fail beyond the asked-for memory, on top of what the template already holds."""
     if not mem_mb:
         return
@@ -434,16 +434,20 @@ class Template:
             while not self.gone:
                 for key, _ in self.selector.select(self._patience()):
                     key.data(key.fileobj)
-                for child in self.children.values():
-                    child.kill_if_late()
-                    child.kill_if_large()
-                while self.waiting and self.waiting[0].started + self.idle_seconds < time.monotonic():
-                    self._end(self.waiting.pop(0))
+                self._tend()
                 if not self.watches_owner and not _alive(self.owner):
                     self.gone = True
         finally:
             self.server.close()
             self.clean_up()
+
+    def _tend(self) -> None:
+        """End what has taken too long or too much, or has waited for long enough."""
+        for child in self.children.values():
+            child.kill_if_late()
+            child.kill_if_large()
+        while self.waiting and self.waiting[0].started + self.idle_seconds < time.monotonic():
+            self._end(self.waiting.pop(0))
 
     def clean_up(self) -> None:
         """End all images' processes, and leave no socket behind."""
@@ -566,7 +570,7 @@ class Template:
         """What a process says by its link, and which one; none if it has ended, and the link is closed."""
         told = b""
         with contextlib.suppress(OSError):
-            told = link.recv(64)
+            told = link.recv(65536)
         child = next((each for each in self.children.values() if each.link is link), None)
         if not told or child is None:
             self._close(link)

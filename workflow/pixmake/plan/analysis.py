@@ -29,6 +29,8 @@ class Signature:
     """The type hints of arguments, by name."""
     names: Mapping[str, ast.expr] = field(default_factory=dict)
     """What the names at the top of the file stand for, which hints may use."""
+    defaults: Mapping[str, ast.expr] = field(default_factory=dict)
+    """What arguments are if they are not given."""
 
     def accepts(self, name: str) -> bool:
         """Whether the argument can be given."""
@@ -51,12 +53,14 @@ def read_signature(file: str, function: str, where: str = "") -> Signature:
         raise PixmakeError([Problem(f"{file} has no function {function!r}", where, hint)])
     arguments = node.args
     named = [*arguments.posonlyargs, *arguments.args]
-    with_default = {argument.arg for argument in named[len(named) - len(arguments.defaults) :]}
-    if not arguments.defaults:
-        with_default = set()
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if default is not None:
-            with_default.add(argument.arg)
+    last = named[len(named) - len(arguments.defaults) :] if arguments.defaults else []
+    given = [*zip(last, arguments.defaults, strict=True)]
+    given += [
+        (argument, default)
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if default is not None
+    ]
+    with_default = {argument.arg: default for argument, default in given}
     asked = [*named, *arguments.kwonlyargs]
     every = [argument.arg for argument in asked]
     return Signature(
@@ -70,6 +74,7 @@ def read_signature(file: str, function: str, where: str = "") -> Signature:
             for name, node in _bindings(module)
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value
         },
+        defaults=with_default,
     )
 
 
@@ -88,6 +93,24 @@ def source_hash(file: str, function: str) -> str:
     for imported in sorted(local_modules(file)):
         digest.update(_digest_of_file(imported))
     return digest.hexdigest()[:16]
+
+
+def statements_text(text: str, function: str | None) -> str | None:
+    """What of a text a function can depend on, or all of it: without comments, docstrings and layout.
+
+    Returns
+    -------
+    str or None
+        None of a text that is no Python, or has no such function.
+    """
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    if function is not None and _function(module, function) is None:
+        return None
+    used = module.body if function is None else _used(module, function)
+    return "\0".join(ast.unparse(_without_docstrings(statement)) for statement in used)
 
 
 def file_hash(file: str) -> str:
@@ -220,9 +243,17 @@ def local_modules(file: str) -> set[Path]:
 def imported_names(file: Path) -> set[str]:
     """The modules that a file imports, anywhere in it, by their whole names."""
     try:
-        module = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError, OSError):
+        return names_imported(file.read_bytes())
+    except OSError:
         return set()  # it fails when it is imported, with its own traceback in the image's log
+
+
+def names_imported(text: str | bytes) -> set[str]:
+    """The same of a text; of one that is no Python nothing."""
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return set()
     names: set[str] = set()
     for node in ast.walk(module):
         if isinstance(node, ast.Import):

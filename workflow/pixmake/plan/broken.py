@@ -1,7 +1,8 @@
 """Results that a run has to make again though nothing tells Snakemake so.
 
 It takes a result that is there for finished, and one that is missing for needless as long as what was made
-of it is there: so a damaged record would stay, and what was lost with the process that made it, too. What
+of it is there: so a damaged record would stay, what was lost with the process that made it, and a record
+without a file that its step names by now, for which it then forgets what else has changed. What
 gathers the results of many jobs does not name each of them (`pixmake.rules.settled_rules`), so that these
 have changed behind its back is seen here as well.
 """
@@ -56,6 +57,7 @@ def broken_results(
     found: dict[str, str] = {}
     for part in _parts(plan):
         found |= _broken_records(_doubtful_records(part), read)
+        found |= dict.fromkeys(_without_files(part, stamps), MISSING)
         found |= dict.fromkeys(_lost_gatherings(part), MISSING)
     for each in gathered:
         if os.path.exists(each.path) and made_of(results, each.rule) != state_of(each.of, stamps):
@@ -63,10 +65,27 @@ def broken_results(
     return found | _lost(outcome, read)
 
 
-def broken_files(results: str, records: Iterable[str], outcome: Iterable[str]) -> dict[str, str]:
-    """What is to be made again where there is no plan, of all records and of all that is made of them."""
+def broken_files(
+    results: str, records: Mapping[str, Sequence[str]], outcome: Iterable[str]
+) -> dict[str, str]:
+    """What is to be made again where there is no plan.
+
+    Parameters
+    ----------
+    results
+        The folder of all results.
+    records
+        All of them, each with the files that stay beside it.
+    outcome
+        What is made of the records.
+    """
     read = records_read(results)
-    return _broken_records(records, read) | _lost(outcome, read)
+    alone = [
+        record
+        for record, files in records.items()
+        if not all(map(os.path.exists, files)) and os.path.exists(record)
+    ]
+    return _broken_records(records, read) | dict.fromkeys(alone, MISSING) | _lost(outcome, read)
 
 
 def told(broken: Mapping[str, str]) -> list[str]:
@@ -107,6 +126,19 @@ def _doubtful_records(plan: Plan) -> Iterator[str]:
         for job_id, record in zip(ids, plan.records(planned.name), strict=True):
             if job_id not in known or not known[job_id].status:
                 yield record
+
+
+def _without_files(plan: Plan, stamps: Stamps) -> Iterator[str]:
+    """The records that are there without a file that their step names: it is gone, or is named since then."""
+    for planned in plan.steps:
+        if planned.temporary or not planned.step.files:
+            continue
+        known = plan.known.get(planned.name, {})
+        for group in plan.levels.of(planned.name):
+            if group.id in known:
+                record, *files = plan.results_of(planned.name, group.id)
+                if not all(stamps.of(path) or os.path.exists(path) for path in files):
+                    yield record
 
 
 def _lost_gatherings(plan: Plan) -> Iterator[str]:

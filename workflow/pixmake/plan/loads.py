@@ -73,6 +73,8 @@ def load_in(step: Step) -> str:
     """Where a step's models are loaded; ``auto``: by fork, unless it turns out that they must not be."""
     if step.kind != "function":  # a kind that has its models loaded, such as `onnx`, is served
         return "process"
+    if step.batch:  # a fork is of one image
+        return "process"
     if step.load_in != "auto":
         return step.load_in
     files = {_parts(function)[0] for function in (step.runs, *(each.function for each in step.load.values()))}

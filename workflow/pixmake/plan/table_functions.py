@@ -12,8 +12,9 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.plantcv_json import read_merged
-from pixmake.config.aggregate import PLANTCV, TABLES, TableFunction
+from pixmake.config.aggregate import TableFunction
 from pixmake.config.models import Config
+from pixmake.config.table_formats import PLANTCV, TABLES
 from pixmake.plan.analysis import Signature, read_signature, source_hash
 
 TABLE_SUFFIXES = ("csv", "tsv", "parquet")

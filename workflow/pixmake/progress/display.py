@@ -76,7 +76,7 @@ class LiveDisplay:
 
 def one_line(progress: Progress) -> str:
     """A run's progress as a line of text."""
-    parts = [f"{progress.done} of {progress.images} images done"]
+    parts = [images_said(progress)]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     parts += _pace(progress)
@@ -111,7 +111,7 @@ def panel(progress: Progress, now: float | None = None) -> RenderableType:
             notes.append(f"{step.skipped} left out", "yellow")
         bar = ProgressBar(total=max(step.total, 1), completed=ended, width=24)
         table.add_row(step.name, bar, f"{step.done} of {step.total}", notes)
-    said = [Text("; ".join([f"{progress.done} of {progress.images} images done", *_pace(progress)]))]
+    said = [Text("; ".join([images_said(progress), *_pace(progress)]))]
     if progress.unknown:
         said.append(Text(f"{progress.unknown} more jobs to come, for what was found in files"))
     if progress.running_jobs:
@@ -123,6 +123,13 @@ def panel(progress: Progress, now: float | None = None) -> RenderableType:
     for line in said:
         line.no_wrap = True
     return Group(table, *said)
+
+
+def images_said(progress: Progress) -> str:
+    """How many images are done; where a run finds them, of those that it has found."""
+    if not progress.finds:
+        return f"{progress.done} of {progress.images} images done"
+    return f"{progress.images} found, {progress.done} done" if progress.images else "looking for images"
 
 
 def now_running(progress: Progress, now: float) -> str:

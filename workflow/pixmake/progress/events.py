@@ -6,11 +6,12 @@ import json
 import logging
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pixmake.progress.tally import BEGIN, Tally, Work
+from pixmake.progress.tally import BEGIN, FOUND, Tally, Work
 
 EVENTS = "PIXMAKE_EVENTS"
 """The environment variable that holds the file's path."""
@@ -54,6 +55,10 @@ class EventFile(logging.Handler):
         if event == BEGIN:
             self.images = OpenImages.of(record.tally)  # type: ignore[attr-defined]
             self._count()
+        elif event == FOUND:
+            self.images = self.images or OpenImages({}, Counter(), 0)
+            self.images.add(record.tally, record.to_run)  # type: ignore[attr-defined]
+            self._count()
         elif event == "job_finished" and self.images is not None:
             if self.images.ended(record.job_id):  # type: ignore[attr-defined]
                 self._count()
@@ -90,6 +95,13 @@ class OpenImages:
         works = tally.to_run()
         counted = Counter(work.id for work in works.values())
         return cls(works, counted, len(counted)) if works else None
+
+    def add(self, tally: Tally, to_run: Iterable[tuple[int, Work]]) -> None:
+        """Count the images that a run has found."""
+        new = {number: work for number, work in to_run if work.step not in tally.over_several}
+        self.total += len({work.id for work in new.values()} - self.open.keys())
+        self.works.update(new)
+        self.open.update(work.id for work in new.values())
 
     def ended(self, number: int) -> bool:
         """Whether the end of a job is the end of its image."""

@@ -88,26 +88,31 @@ def run_progress(plan: RunPlan) -> Progress:
     open_images: set[str] = set()
     lost: set[str] = set()
     asked: set[str] = set()
+    to_do: set[str] = set()
     ended = jobs = 0
     for step in {**plan.done_before, **plan.to_run}:
         before, to_run = plan.done_before.get(step, ()), set(plan.to_run.get(step, ()))
         fresh = _newer(f"{plan.results}/{step}", ".json", plan.begun) & to_run
         failed = _newer(f"{plan.results}/{FAILURES}/{step}", "", plan.begun) & fresh
-        asked |= to_run.union(before)
-        lost |= failed
-        open_images |= to_run - fresh
         jobs += len(to_run)
         ended += len(fresh)
         # a record of a job whose needed step failed is fresh, too: it says that there is nothing
         skipped = len((fresh - failed) & lost)
+        if step not in plan.over_several:
+            asked |= to_run.union(before)
+            to_do |= to_run
+            lost |= failed
+            open_images |= to_run - fresh
         total = len(to_run) + len(before)
         steps.append(
             StepProgress(step, total, len(before) + len(fresh) - len(failed) - skipped, len(failed), skipped)
         )
     seconds = max(time.time() - plan.begun, 1e-3)
-    to_do = {image for ids in plan.to_run.values() for image in ids}
     now = read_now()
     rate = ended / seconds * len(to_do) / jobs if ended else None
+    left = (jobs - ended) * seconds / ended if ended else None
+    if (plan.finds and not asked) or (plan.submits and (now is None or now.left is None)):
+        rate = left = None  # what has ended says nothing of what is to come
     progress = Progress(
         images=len(asked),
         done=len(asked - open_images - lost),
@@ -118,8 +123,9 @@ def run_progress(plan: RunPlan) -> Progress:
         running_jobs=0,
         seconds=seconds,
         rate=rate,
-        left=(jobs - ended) * seconds / ended if ended else None,
+        left=left,
         last_failure=None,
+        finds=plan.finds,
     )
     if now is None:
         return progress

@@ -26,7 +26,7 @@ from pixmake.job.run import PREREQUISITE
 from pixmake.plan.broken import CHANGED, MISSING
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now
-from pixmake.progress.tally import BEGIN, Tally, Work
+from pixmake.progress.tally import BEGIN, FOUND, Tally, Work
 
 END = "pixmake_end"
 """An event of our own among Snakemake's, so that it comes in order; another one is `BEGIN`."""
@@ -79,6 +79,8 @@ class Reporter:
         event = str(getattr(record, "event", None) or "")
         if event == BEGIN:
             self._begin(record)
+        elif event == FOUND:
+            self._found(record)
         elif event == END:
             self._end(record)
         elif not self.shows:
@@ -108,6 +110,11 @@ class Reporter:
                 self._say(record.message_to_user)
             kind = PlainLines if self.plain else LiveDisplay
             self.display = kind(self.tally.progress, self.stream)
+
+    def _found(self, record: Any) -> None:
+        if self.tally is record.tally:
+            self.tally.found(record.to_run, record.done, record.jobs)
+            self._update()
 
     def _end(self, record: Any) -> None:
         self.tally = None
@@ -412,7 +419,7 @@ def is_no_chatter(record: logging.LogRecord) -> bool:
 def is_of_use(record: logging.LogRecord) -> bool:
     """Whether Snakemake says more than that it goes on, or a list of ten thousand rules."""
     event = str(getattr(record, "event", None) or "")
-    if event in _EVENTS or event in (BEGIN, END):
+    if event in _EVENTS or event in (BEGIN, FOUND, END):
         return True
     if event in _HIDDEN:
         return False

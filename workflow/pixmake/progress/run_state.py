@@ -12,6 +12,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pixmake.base.files import written_whole
 from pixmake.job.client import started
@@ -35,6 +36,12 @@ class RunPlan:
     pid: int
     started: str
     """When the process started, so that a number that is used again is told apart."""
+    over_several: Sequence[str] = ()
+    """Steps whose jobs are not one for each image."""
+    finds: bool = False
+    """Whether the images are those that the run has found so far."""
+    submits: bool = False
+    """Whether jobs go to a cluster: the run alone knows when a group of them has ended."""
 
     @property
     def may_run(self) -> bool:
@@ -51,11 +58,16 @@ class RunPlan:
 
 
 def note_plan(
-    begun: float, results: str, to_run: Mapping[str, Sequence[str]], done_before: Mapping[str, Sequence[str]]
+    begun: float,
+    results: str,
+    to_run: Mapping[str, Sequence[str]],
+    done_before: Mapping[str, Sequence[str]],
+    **more: Any,
 ) -> None:
     """Note what the run of this process is to do. A disk that is full does not end a run."""
     pid = os.getpid()
-    _write(PLAN, asdict(RunPlan(begun, results, to_run, done_before, platform.node(), pid, started(pid))))
+    plan = RunPlan(begun, results, to_run, done_before, platform.node(), pid, started(pid), **more)
+    _write(PLAN, asdict(plan))
 
 
 def note_now(progress: Progress) -> None:

@@ -26,6 +26,9 @@ NEWEST = 0.05
 BEGIN = "pixmake_begin"
 """The event, among Snakemake's, that hands over the tally of a run that begins."""
 
+FOUND = "pixmake_found"
+"""The event that hands over the jobs of images that a run has found."""
+
 Outcome = Literal["done", "failed", "skipped"]
 
 
@@ -81,6 +84,8 @@ class Progress:
     last_failure: str | None
     unknown: int = 0
     """Jobs that a checkpoint has added and of which nothing is known until they start."""
+    finds: bool = False
+    """Whether the images are those that the run has found so far."""
 
 
 @dataclass
@@ -106,6 +111,12 @@ class Tally:
     begun: float = field(default_factory=time.time)
     over_several: frozenset[str] = frozenset()
     """Steps whose jobs are not one for each image: they count by step alone."""
+    submitted: frozenset[str] = frozenset()
+    """Steps whose jobs go to a cluster: how fast they are shows only when the first has ended."""
+    finds: bool = False
+    """Whether the run finds its images."""
+    others: tuple[int, int] = (0, 0)
+    """Of a run over a slice of the images, those of the runs before it and of those behind it."""
     _steps: dict[str, _Step] = field(default_factory=dict)
     _jobs: dict[int, Work] = field(default_factory=dict)
     _ended: dict[int, tuple[Work, Outcome]] = field(default_factory=dict)
@@ -151,6 +162,30 @@ class Tally:
                 self._add(number, work)
             self._other = jobs - self._planned
             self._before = len(self._images) - len(self._open)
+
+    def found(self, to_run: Iterable[tuple[int, Work]], done: Iterable[Work], jobs: int) -> None:
+        """Take in the images that a run has found.
+
+        Parameters
+        ----------
+        to_run, done
+            Their jobs, none of which is known yet.
+        jobs
+            All jobs of the run by now.
+        """
+        with self._lock:
+            for work in done:
+                step = self._steps.setdefault(work.step, _Step())
+                step.total += 1
+                step.done += 1
+                if work.step not in self.over_several:
+                    self._images.add(work.id)
+            for number, work in to_run:
+                if number not in self._jobs and number not in self._ended:
+                    self._add(number, work)
+            self._other = jobs - self._planned
+            self._expected = jobs
+            self._before = len(self._images - self._open.keys())
 
     def expect(self, jobs: int) -> None:
         """Snakemake has so many jobs in all by now."""
@@ -225,9 +260,12 @@ class Tally:
             lost = {work.id for work in stopped if work.step not in self.over_several} | self._failed_images
             lost_and_ended = sum(1 for image in lost if image not in self._open)
             rate, left = self._pace(now)
+            done_by_others, left_to_others = self.others
+            if rate and left is not None:
+                left += left_to_others / rate
             return Progress(
-                images=len(self._images),
-                done=len(self._images) - len(self._open) - lost_and_ended,
+                images=len(self._images) + sum(self.others),
+                done=len(self._images) - len(self._open) - lost_and_ended + done_by_others,
                 failed=len(lost),
                 before=self._before,
                 steps=tuple(
@@ -242,6 +280,7 @@ class Tally:
                 left=left,
                 last_failure=self._last_failure,
                 unknown=self._unknown,
+                finds=self.finds,
             )
 
     @property
@@ -278,6 +317,14 @@ class Tally:
         running = self._running.pop(number, None)
         return None if running is None else time.time() - running.since
 
+    @property
+    def _cannot_tell(self) -> bool:
+        """Whether what has ended says nothing of what is to come."""
+        if self.finds and not self._images:
+            return True
+        waiting = [step for name, step in self._steps.items() if name in self.submitted and step.total]
+        return any(step.open for step in waiting) and all(step.seconds is None for step in waiting)
+
     def _pace(self, now: float) -> tuple[float | None, float | None]:
         """Images a second, and seconds left, from the jobs that ended last.
 
@@ -285,7 +332,7 @@ class Tally:
         an early end.
         """
         known = [step.seconds for step in self._steps.values() if step.seconds is not None]
-        if not self._recent or not known:
+        if not self._recent or not known or self._cannot_tell:
             return None, None
         typical = sum(known) / len(known)
         weights = {

@@ -12,6 +12,7 @@ from pathlib import Path
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder
 from pixmake.config.models import Config
+from pixmake.job import unnamed_pictures
 from pixmake.job.gathered import MEMBERS
 from pixmake.job.record import FAILURES, PICTURES, read_record
 from pixmake.plan.containers import LISTED, SPLIT
@@ -130,6 +131,7 @@ def _of_jobs(config: Config, step: str, ids: Iterable[str]) -> Iterator[Path]:
             yield from map(Path, file_paths(config.results, step, config.steps[step], job_id))
         log = Path(config.log_folder) / step
         yield log / f"{job_id}.log"
+        yield from _files_below(unnamed_pictures.folder_of(Path(config.results) / step / f"{job_id}.json"))
         yield from (log / f"{job_id}.{file}.{suffix}" for file, suffix in inputs)
 
 

@@ -17,6 +17,7 @@ from pixmake.config.images import Images
 from pixmake.config.models import Config, parse_config, parse_images, parse_storage, read_config
 from pixmake.images.formats import place_of
 from pixmake.images.remote.objects import configure
+from pixmake.job import unnamed_pictures
 from pixmake.plan.containers import container_config, found_config
 from pixmake.plan.format_check import unread_formats
 from pixmake.plan.found_images import found_path, has_rows
@@ -95,6 +96,8 @@ class Inspection:
     """What a run would stop at."""
     misread: Misread | None = None
     """The TIFFs that steps which read by themselves may get wrong."""
+    unnamed: tuple[str, ...] = ()
+    """Where pictures are that no file of their step names, and how many."""
 
 
 def inspect_images(
@@ -190,6 +193,17 @@ def inspect_images(
         status=status.tolist(),
         problems=tuple(problems),
         misread=None if config is None else misread(config, grouping.groups),
+        unnamed=() if config is None else _unnamed(config),
+    )
+
+
+def _unnamed(config: Config) -> tuple[str, ...]:
+    return tuple(
+        line
+        for name, step in config.steps.items()
+        if step.writeimg
+        for line in unnamed_pictures.told(config.results, [name])
+        or [f"{config.results}/{name}/*{unnamed_pictures.SUFFIX}/ (none yet)"]
     )
 
 

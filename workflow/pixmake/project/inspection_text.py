@@ -28,7 +28,7 @@ def as_text(inspection: Inspection, width: int = 100) -> Iterator[str]:
     width
         Characters of a line.
     """
-    parts = [list(part(inspection)) for part in (_counts, _terms, _groups, _misread, _first_rows)]
+    parts = [list(part(inspection)) for part in (_counts, _terms, _groups, _misread, _unnamed, _first_rows)]
     for number, lines in enumerate([lines for lines in parts if lines]):
         if number:
             yield ""
@@ -96,6 +96,12 @@ def _misread(inspection: Inspection) -> Iterator[str]:
     if wrong is not None:
         yield f"TIFFs that OpenCV decodes wrongly, for {' and '.join(wrong.steps)}, which read by themselves"
         yield from (f"  {line}" for line in _columns([[path, why] for path, why in wrong.files.items()]))
+
+
+def _unnamed(inspection: Inspection) -> Iterator[str]:
+    if inspection.unnamed:
+        yield "pictures that no file of their step names (writeimg)"
+        yield from (f"  {line}" for line in inspection.unnamed)
 
 
 def _first_rows(inspection: Inspection) -> Iterator[str]:

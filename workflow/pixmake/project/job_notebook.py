@@ -118,7 +118,7 @@ def _plantcv(call: Call, space: Workspace) -> Iterator[str]:
         f"    names={','.join(call.task.names or ('image1',))!r},\n"
         f"    result={str(space.result)!r},\n"
         f"    outdir={str(space.folder)!r},\n"
-        f"    writeimg={bool(call.outputs)!r},\n"
+        f"    writeimg={bool(call.outputs or call.task.work.get('writeimg'))!r},\n"
         '    debug="plot",\n'
         + "".join(f"    {name}={str(value)!r},\n" for name, value in call.task.params.items())
         + ")"

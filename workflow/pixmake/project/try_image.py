@@ -15,11 +15,12 @@ from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.files import duplicate, remove, written_whole
 from pixmake.job import client
 from pixmake.job import warm_server as worker
-from pixmake.job.gathered import write_gathered
 from pixmake.job.record import Record, read_record
 from pixmake.job.run import call_of, gathered_for, parse_job
 from pixmake.plan.plan import Job, Plan, PlannedStep, gathered_path
 from pixmake.project.job_notebook import notebook_of
+from pixmake.results.gathering import write_gathered
+from pixmake.rules.checkpoint_rules import config_content
 from pixmake.rules.image_rules import inputs_of_several, words
 
 FOLDER = ".snakemake/pixmake/try"
@@ -182,6 +183,8 @@ def shown(record: Record) -> Iterator[str]:
         yield f"  {name} = {_short(content['value'])}{unit}"
     for name, path in record.files.items():
         yield f"  {name}: {path}"
+    for picture in record.run.get("pictures", ()):
+        yield f"  picture: {picture}"
 
 
 def _short(value: Any) -> str:
@@ -211,16 +214,33 @@ def _run(trial: _Trial) -> Iterator[Tried]:
 
 
 def _run_one(planned: PlannedStep, job: Job) -> Tried:
-    given = _words(planned, job)
-    for path in (job.log, job.record):
+    return Tried(run_words(_words(planned, job), planned.placement.threads), job.record, job.log)
+
+
+def run_words(given: list[str], threads: int) -> Record:
+    """Run a job by the words of its command, in a process of its own.
+
+    Parameters
+    ----------
+    given
+        See `pixmake.job.client`.
+    threads
+        For how many its libraries are set up.
+
+    Returns
+    -------
+    Record
+        What it left.
+    """
+    for path in given[4:6]:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).unlink(missing_ok=True)
-    os.environ["OMP_NUM_THREADS"] = str(planned.placement.threads)
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     reply = worker.run_plain(given, os.getppid())
     status = int(reply.split(" ", 1)[0])
     if status == worker.TOLD or not client.is_ours(status, given):
         worker.explain(given, reply)
-    return Tried(read_record(job.record), job.record, job.log)
+    return read_record(given[5])
 
 
 def _reuse(trial: _Trial, job: Job) -> bool:
@@ -246,9 +266,12 @@ def _run_by_snakemake(trial: _Trial) -> Iterator[Tried]:
     own = [(planned, job) for planned, job in trial.jobs if (planned.name, job.task.id) in trial.own]
     for _, job in own:
         Path(job.record).unlink(missing_ok=True)
-    methods = ["conda", "apptainer"] if any(p.step.container for p, _ in trial.jobs) else ["conda"]
-    own_place = [f"results={trial.folder}", f"logs={trial.folder}/logs"]
-    words = ["--cores", "all", "--sdm", *methods, "--config", *own_place, "--quiet", "all"]
+    config = Path(trial.folder) / "config.json"
+    with written_whole(config) as temporary:
+        temporary.write_text(json.dumps(config_content(trial.plan.config)), encoding="utf-8")
+    steps = trial.plan.config.steps.values()  # a run asks for what any step needs
+    methods = ["conda", "apptainer"] if any(step.container for step in steps) else ["conda"]
+    words = ["--cores", "all", "--sdm", *methods, "--configfile", str(config), "--quiet", "all"]
     command = [sys.executable, "-m", "snakemake", *words, "--", *(job.record for _, job in own)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     for _, job in own:

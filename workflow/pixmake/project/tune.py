@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -16,6 +17,7 @@ from pixmake.base.files import written_whole
 from pixmake.config.edit import set_value
 from pixmake.config.models import Config, read_config
 from pixmake.images.read import read_image
+from pixmake.plan.analysis import read_signature
 from pixmake.plan.kinds import kind_of
 from pixmake.plan.plan import Plan
 from pixmake.project.try_image import Tried, try_variant
@@ -32,8 +34,13 @@ MOST_RUNS = 300
 _FEW = 20
 """A term with more values than these tells single images apart, and no kinds of them."""
 
+T = TypeVar("T")
+
 Values = Mapping[tuple[str, str], Any]
 """The value of each param that is varied, by its step and its name."""
+
+Done = set[tuple[str, str]]
+"""Jobs by step and id."""
 
 
 @dataclass(frozen=True)
@@ -67,35 +74,72 @@ def parse_varied(step: str, given: Sequence[str], config: Config) -> dict[tuple[
     PixmakeError
         There is no such step, one is not of that form, or there are too many.
     """
-    if step not in config.steps:
-        raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, config.steps))])
-    varied: dict[tuple[str, str], list[Any]] = {}
+    _see_step(step, config)
+    varied: dict[str, list[Any]] = {}
     problems = []
     for word in given:
         name, mark, values = word.partition("=")
-        of, dot, param = name.rpartition(".")
-        if not (mark and param and values):
-            problems.append(Problem(f"{word!r} is not understood", "--vary", "write PARAM=VALUE,VALUE"))
-        elif dot and of not in config.steps:
-            problems.append(Problem(f"there is no step {of!r}", f"--vary {word}", nearest(of, config.steps)))
+        if mark and name and not name.endswith(".") and values:
+            varied[name] = [yaml.safe_load(each) for each in values.split(",")]
         else:
-            varied[of or step, param] = [yaml.safe_load(each) for each in values.split(",")]
-    if len(varied) > MOST_PARAMS:
-        problems.append(
-            Problem(f"{len(varied)} params at once are too many", "--vary", f"at most {MOST_PARAMS}")
-        )
+            problems.append(Problem(f"{word!r} is not understood", "--vary", "write PARAM=VALUE,VALUE"))
     if problems:
         raise PixmakeError(problems)
-    return varied
+    return named_params(step, varied, config, "--vary")
 
 
-def variants(config: Config, varied: Mapping[tuple[str, str], Sequence[Any]]) -> list[Values]:
-    """All combinations, after what the config says: nothing of a param that is not in it."""
-    now = {
+def named_params(step: str, named: Mapping[str, T], config: Config, where: str) -> dict[tuple[str, str], T]:
+    """What is said of ``PARAM`` of a step, or of ``STEP.PARAM`` of one that it needs, by step and param.
+
+    Raises
+    ------
+    PixmakeError
+        There is no such step, or there are too many.
+    """
+    _see_step(step, config)
+    split = {name: name.rpartition(".") for name in named}
+    problems = [
+        Problem(f"there is no step {of!r}", f"{where} {name}", nearest(of, config.steps))
+        for name, (of, dot, _) in split.items()
+        if dot and of not in config.steps
+    ]
+    if len(named) > MOST_PARAMS:
+        what = f"{len(named)} params at once are too many"
+        problems.append(Problem(what, where, f"at most {MOST_PARAMS}"))
+    if problems:
+        raise PixmakeError(problems)
+    return {(of or step, param): named[name] for name, (of, _, param) in split.items()}
+
+
+def value_now(config: Config, of: str, param: str) -> Any:
+    """What a param is by the config, or else by the function itself; None where that is not written out."""
+    step = config.steps[of]
+    if param in step.params:
+        return step.params[param]
+    try:
+        file, _, name = str(step.function or "").rpartition(":")
+        return ast.literal_eval(read_signature(file, name).defaults[param])
+    except (PixmakeError, KeyError, ValueError):
+        return None
+
+
+def _see_step(step: str, config: Config) -> None:
+    if step not in config.steps:
+        raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, config.steps))])
+
+
+def values_now(config: Config, varied: Iterable[tuple[str, str]]) -> Values:
+    """What the config says of params; nothing of one that is not in it."""
+    return {
         (step, param): config.steps[step].params[param]
         for step, param in varied
         if param in config.steps[step].params
     }
+
+
+def variants(config: Config, varied: Mapping[tuple[str, str], Sequence[Any]]) -> list[Values]:
+    """All combinations, after what the config says: nothing of a param that is not in it."""
+    now = values_now(config, varied)
     found = [dict(zip(varied, values, strict=True)) for values in product(*varied.values())]
     return [now, *(each for each in found if each != now)]
 
@@ -151,13 +195,40 @@ def tune(plan: Plan, step: str, tried: Sequence[Values], count: int) -> Iterator
     PixmakeError
         The step is over several images, a param does not fit, or it would be too much.
     """
-    plans = [_with(plan, values) for values in _checked(plan, step, tried, count)]
-    changed = _changed(plan, {each for values in tried for each, _ in values})
+    check_variants(plan, step, tried, count)
+    varied = dict.fromkeys(key for values in tried for key in values)
     for group in stratified(plan.groups, count):
-        done: set[tuple[str, str]] = set()
-        for number, varied in enumerate(plans):
-            told = try_variant(varied, group.id, step, changed, done)
-            yield Result(group, number, tuple(told), _mask(told))
+        done: Done = set()
+        for number, values in enumerate(tried):
+            yield look(plan, step, number, values, varied, group, done)
+
+
+def look(
+    plan: Plan,
+    step: str,
+    number: int,
+    values: Values,
+    varied: Iterable[tuple[str, str]],
+    group: Group,
+    done: Done,
+) -> Result:
+    """Run a step with one variant on one image.
+
+    Parameters
+    ----------
+    plan, step
+        As of `tune`.
+    number, values
+        The variant.
+    varied
+        The params that any variant changes.
+    group
+        The image.
+    done
+        The jobs of the image that were run before and that no param changes; new ones are added.
+    """
+    told = try_variant(_with(plan, values), group.id, step, _changed(plan, {of for of, _ in varied}), done)
+    return Result(group, number, tuple(told), _mask(told))
 
 
 def _mask(told: Sequence[Tried]) -> Mask:
@@ -181,7 +252,14 @@ def _counted(mask: str) -> str:
     return f"{count} {'object' if count == 1 else 'objects'}, {inside.mean():.1%} of the picture"
 
 
-def _checked(plan: Plan, step: str, tried: Sequence[Values], count: int) -> Sequence[Values]:
+def check_variants(plan: Plan, step: str, tried: Sequence[Values], count: int) -> None:
+    """See that variants can be tried.
+
+    Raises
+    ------
+    PixmakeError
+        As of `tune`.
+    """
     config, problems = plan.config, list[Problem]()
     if config.steps[step].terms is not None:
         what = "is over several images, and not to be tuned on single ones"
@@ -200,7 +278,6 @@ def _checked(plan: Plan, step: str, tried: Sequence[Values], count: int) -> Sequ
             problems += kind_of(varied.steps[of].kind).check(varied, of)
     if problems:
         raise PixmakeError(dict.fromkeys(problems))
-    return tried
 
 
 def _with(plan: Plan, values: Values) -> Plan:
@@ -248,8 +325,19 @@ def take(step: str, number: int, config: str) -> Iterator[str]:
         raise PixmakeError([Problem(f"the step {step!r} was not tuned here", hint=hint)]) from None
     if not 0 <= number < len(tried):
         raise PixmakeError([Problem(f"there is no number {number}", "--take", f"0 to {len(tried) - 1}")])
+    yield from write_values(config, {(of, param): value for of, param, value in tried[number]})
+
+
+def write_values(config: str | Path, values: Values) -> Iterator[str]:
+    """Write values of params into the config; yields what has changed.
+
+    Raises
+    ------
+    PixmakeError
+        The config cannot be changed.
+    """
     steps = read_config(config)["steps"]
-    for of, param, value in tried[number]:
+    for (of, param), value in values.items():
         params = steps[of].get("params") or {}
         if param not in params or params[param] != value:
             set_value(config, ("steps", of, "params", param), value)

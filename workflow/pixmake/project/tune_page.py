@@ -15,20 +15,22 @@ from pixmake.results.report.thumbnails import small_picture
 
 _HEAD = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>
-body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: #222; background: #fff }}
-table {{ border-collapse: collapse }}
-th, td {{ padding: .4em; vertical-align: top; text-align: left; font-weight: normal }}
-th b {{ font-size: 1.4em }}
-thead th {{ position: sticky; top: 0; background: #fff }}
-.picture {{ position: relative; width: 240px }}
-.picture img, .picture svg {{ display: block; width: 100% }}
-.picture svg {{ position: absolute; inset: 0; height: 100%; fill: none; stroke: #e6007e; stroke-width: 2px }}
-.picture svg * {{ vector-effect: non-scaling-stroke }}
-.failed {{ color: #b00020; max-width: 240px; overflow-wrap: anywhere }}
-</style>
+<style>body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: #222; background: #fff }}</style>
 <h1>{title}</h1>
 <p>Take a column with <code>pixmake tune {step} --take NUMBER</code>. 0 is what the config says.</p>
+"""
+
+_STYLE = """<style>
+.tuned { border-collapse: collapse }
+.tuned th, .tuned td { padding: .4em; vertical-align: top; text-align: left; font-weight: normal }
+.tuned th b { font-size: 1.4em }
+.tuned thead th { position: sticky; top: 0; background: #fff }
+.tuned .picture { position: relative; width: 240px }
+.tuned .picture img, .tuned .picture svg { display: block; width: 100% }
+.tuned .picture svg { position: absolute; inset: 0; height: 100%; fill: none; stroke: #e6007e }
+.tuned .picture svg * { vector-effect: non-scaling-stroke; stroke-width: 2px }
+.tuned .failed { color: #b00020; max-width: 240px; overflow-wrap: anywhere }
+</style>
 """
 
 
@@ -44,13 +46,18 @@ def page(step: str, tried: Sequence[Values], results: Sequence[Result]) -> str:
     results
         Of each image those of all variants, image by image.
     """
-    title = escape(f"{step}, tuned")
+    head = _HEAD.format(title=escape(f"{step}, tuned"), step=escape(step))
+    return f"{head}{sheet(step, tried, results)}</html>\n"
+
+
+def sheet(step: str, tried: Sequence[Values], results: Sequence[Result]) -> str:
+    """The table of the page, which may stand in another one; its arguments are those of `page`."""
     heads = "".join(f"<th><b>{number}</b> {_said(step, values)}</th>" for number, values in enumerate(tried))
     rows = [
         _row(job_id, list(of_image)) for job_id, of_image in groupby(results, key=lambda each: each.group.id)
     ]
-    head = _HEAD.format(title=title, step=escape(step))
-    return f"{head}<table><thead><tr><th></th>{heads}</tr></thead>\n{''.join(rows)}</table></html>\n"
+    head = f"<thead><tr><th></th>{heads}</tr></thead>"
+    return f'{_STYLE}<table class="tuned">{head}\n{"".join(rows)}</table>\n'
 
 
 def _said(step: str, values: Values) -> str:

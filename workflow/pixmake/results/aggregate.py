@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pixmake.config.aggregate import DATABASE, PLANTCV, Aggregate
+from pixmake.config.table_formats import DATABASE, PLANTCV, Wanted
 from pixmake.job.record import Record
-from pixmake.results.export import Put
+from pixmake.results.export import Writing
 from pixmake.results.export.delimited import csv_head, csv_rows, csv_table
 from pixmake.results.export.parquet import parquet_table
 from pixmake.results.export.plantcv import plantcv_results
-from pixmake.results.export.sqlite import sqlite_tables
+from pixmake.results.export.sqlite import can_copy, sqlite_tables
 from pixmake.results.kept_parts import KEY, Lines, Memory, Parts, lines_of, write_parts
+from pixmake.results.kept_rows import library_versions, write_rows
 from pixmake.results.record_lines import gathered
-from pixmake.results.tables import Shape, Table, Tables, shape_of, tables_of
+from pixmake.results.tables import Shape, Tables, shape_of, tables_of
 
 
-def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted: Aggregate) -> Tables:
+def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted: Wanted) -> Tables:
     """Write all tables, in all formats that are wanted.
 
     The same records give the same bytes, ``runs`` apart: rows stand in the order of ``records``,
@@ -46,11 +47,16 @@ def write_tables(records: str | Path, terms: Sequence[str], results: str, wanted
         files = {
             table.name: (f"{results}/{table.name}.csv", csv_head(table, bom=wanted.bom)) for table in filled
         }
-        write_parts(memory, parts, files, lambda number: _rows(tables, lines.record(number)))
+        write_parts(memory, parts, files, lambda number: _csv(tables, lines.record(number)))
         with csv_table(tables.columns, f"{results}/{tables.columns.name}.csv", bom=wanted.bom) as put:
             for described in tables.described:
                 put(described)
-    _write_others(records, terms, results, wanted, tables)
+        _write_typed(lines, parts, results, wanted, tables)
+    if wanted.plantcv:
+        paths = [Path(results) / name for name in PLANTCV]
+        with plantcv_results(paths, terms, tables, wanted.plantcv_append) as put_record:
+            for record in gathered(records):
+                put_record(record)
     return tables
 
 
@@ -75,52 +81,49 @@ def _what_decides_rows(tables: Tables) -> list[object]:
     return [tables.all, *(sorted(each.items()) for each in mappings), sorted(tables.measuring)]
 
 
-def _rows(tables: Tables, record: Record) -> dict[str, bytes]:
+def _csv(tables: Tables, record: Record) -> dict[str, bytes]:
     """A record's rows as they stand in CSV, by table."""
+    return {name: csv_rows(found) for name, found in _rows(tables, record).items()}
+
+
+def _write_typed(lines: Lines, parts: Parts, results: str, wanted: Wanted, tables: Tables) -> None:
+    """Write the tables in the formats whose cells have types; see `pixmake.results.kept_rows`."""
+    formats = sorted(set(wanted.tables) - {"csv"})
+    if not formats:
+        return
+    by_name = {table.name: table for table in tables.all}
+    files = {table: f"{results}/{table}.parquet" for table in by_name} if "parquet" in formats else {}
+    if "sqlite" in formats:
+        files[DATABASE] = f"{results}/{DATABASE}"
+    memory = Memory(results, "rows", f"{formats} {library_versions(formats)}")
+    if "sqlite" in formats and not can_copy(tables.all):
+        memory.forget()
+
+    @contextmanager
+    def opened(old: Mapping[str, Path]) -> Iterator[Mapping[str, Sequence[Writing]]]:
+        with ExitStack() as stack:
+            found: dict[str, list[Writing]] = {table: [] for table in by_name}
+            for name, path in files.items():
+                if name == DATABASE:
+                    of_tables = stack.enter_context(sqlite_tables(tables.all, path, old.get(name)))
+                    for table, writing in of_tables.items():
+                        found[table].append(writing)
+                else:
+                    opening = parquet_table(by_name[name], path, old.get(name))
+                    found[name].append(stack.enter_context(opening))
+            of_columns = found.pop(tables.columns.name)
+            yield found
+            for described in tables.described:
+                for writing in of_columns:
+                    writing.put(described)
+
+    said = Parts(parts.keys, said=parts.said)
+    write_rows(memory, said, files, opened, lambda number: _rows(tables, lines.record(number)))
+
+
+def _rows(tables: Tables, record: Record) -> Mapping[str, Sequence[Sequence[Any]]]:
+    """A record's rows, by table."""
     rows: dict[str, list[Sequence[Any]]] = {}
     for name, row in tables.rows(record):
         rows.setdefault(name, []).append(row)
-    return {name: csv_rows(found) for name, found in rows.items()}
-
-
-def _write_others(
-    records: str | Path, terms: Sequence[str], results: str, wanted: Aggregate, tables: Tables
-) -> None:
-    """Write the tables in all formats but CSV."""
-    if set(wanted.tables) <= {"csv"} and not wanted.plantcv:
-        return
-    with ExitStack() as stack:
-        puts = _open(stack, tables.all, results, wanted)
-        plantcv = None
-        if wanted.plantcv:
-            plantcv = stack.enter_context(
-                plantcv_results(
-                    [Path(results) / name for name in PLANTCV], terms, tables, wanted.plantcv_append
-                )
-            )
-        for record in gathered(records):
-            for name, row in tables.rows(record):
-                for put in puts[name]:
-                    put(row)
-            if plantcv is not None:
-                plantcv(record)
-        for described in tables.described:
-            for put in puts[tables.columns.name]:
-                put(described)
-
-
-def _open(
-    stack: ExitStack, tables: Sequence[Table], results: str, wanted: Aggregate
-) -> Mapping[str, list[Put]]:
-    """The functions that take a table's rows, one a format, by the table's name."""
-    puts: dict[str, list[Put]] = {table.name: [] for table in tables}
-    if "parquet" in wanted.tables:
-        for table in tables:
-            puts[table.name].append(
-                stack.enter_context(parquet_table(table, f"{results}/{table.name}.parquet"))
-            )
-    if "sqlite" in wanted.tables:
-        database = stack.enter_context(sqlite_tables(tables, f"{results}/{DATABASE}"))
-        for name, put in database.items():
-            puts[name].append(put)
-    return puts
+    return rows

@@ -98,7 +98,11 @@ class Differences:
 
 
 def compare(
-    old: Path, new: Path, tolerance: Tolerance, each: Callable[[Change], None] = lambda change: None
+    old: Path,
+    new: Path,
+    tolerance: Tolerance,
+    each: Callable[[Change], None] = lambda change: None,
+    ended: Callable[[str, str], None] = lambda step, job_id: None,
 ) -> Differences:
     """Compare two folders of results.
 
@@ -110,6 +114,8 @@ def compare(
         What counts as equal.
     each
         Is called with every change, in the order of steps and ids.
+    ended
+        Is called with the step and id of every record of another status.
 
     Raises
     ------
@@ -126,19 +132,26 @@ def compare(
             elif job_id not in after:
                 _note(found, found.removed, "removed", old / step, job_id)
             else:
-                _compare_records(found, old, new, step, job_id, tolerance, each)
+                _compare_records(found, old, new, step, job_id, tolerance, each, ended)
     return found
 
 
-def write_changes(path: str, old: Path, new: Path, tolerance: Tolerance) -> Differences:
-    """Compare, and write every change as a row of a CSV file."""
+def write_changes(
+    path: str,
+    old: Path,
+    new: Path,
+    tolerance: Tolerance,
+    more: Mapping[str, Callable[[Change], str]] | None = None,
+) -> Differences:
+    """Compare, and write every change as a row of a CSV file, with more columns if they are given."""
+    more = more or {}
     with written_whole(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as lines:
         writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(Change._fields)
+        writer.writerow([*Change._fields, *more])
 
         def put(change: Change) -> None:
             cells = (json.dumps(cell) if isinstance(cell, (list, dict)) else cell for cell in change)
-            writer.writerow(cells)
+            writer.writerow([*cells, *(column(change) for column in more.values())])
 
         return compare(old, new, tolerance, put)
 
@@ -195,6 +208,7 @@ def _compare_records(
     job_id: str,
     tolerance: Tolerance,
     each: Callable[[Change], None],
+    ended: Callable[[str, str], None],
 ) -> None:
     paths = [folder / step / f"{job_id}.json" for folder in (old, new)]
     contents = [path.read_bytes() for path in paths]
@@ -209,6 +223,7 @@ def _compare_records(
         found.statuses[key] += 1
         found.images.setdefault(f"{before.status} → {after.status} {step}", [])
         _keep(found.images[f"{before.status} → {after.status} {step}"], job_id)
+        ended(step, job_id)
         return
     for change in changes(before, after, tolerance):
         _count(found.measurements.setdefault((step, change.name), Changed()), change)
@@ -227,6 +242,11 @@ def changes(before: Record, after: Record, tolerance: Tolerance) -> Iterator[Cha
                 yield Change(
                     before.step, before.id, f"{name} ({key})", old.get(key), new.get(key), None, None
                 )
+
+
+def differs(old: Any, new: Any, share: float = 0.0) -> bool:
+    """Whether two values are not equal, up to a share of the old one."""
+    return _change("", "", "", old, new, Tolerance(share)) is not None
 
 
 def _change(step: str, job_id: str, name: str, old: Any, new: Any, tolerance: Tolerance) -> Change | None:

@@ -16,9 +16,10 @@ import os
 import sys
 import zlib
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,7 +32,7 @@ KEY = 16
 """Bytes that stand for what a part was made of."""
 
 _HEAD = f"pixmake parts 1 {sys.implementation.cache_tag}\n".encode()
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 _CHECK = 4
 """Bytes of the checksum at the end."""
 
@@ -70,6 +71,24 @@ def lines_of(path: str | Path) -> Iterator[Lines]:
         yield lines
 
 
+def state_keys(paths: Iterable[str], also: Iterable[str] = repeat("")) -> bytes:
+    """Keys of parts that are made of a file each, by its size and date.
+
+    Parameters
+    ----------
+    paths
+        The files, which are there.
+    also
+        Of each what else its part is made of.
+    """
+    keys = bytearray()
+    for path, more in zip(paths, also, strict=False):
+        found = os.stat(path)
+        text = f"{path}\0{found.st_size} {found.st_mtime_ns}\0{more}"
+        keys += hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=KEY).digest()
+    return bytes(keys)
+
+
 @dataclass
 class Parts:
     """The parts of some files, in the order in which they stand there, and what is known of each."""
@@ -86,6 +105,10 @@ class Parts:
     """By file the bytes of each part."""
     checks: dict[str, bytes] = field(default_factory=dict)
     """By file the checksum of all of it: Snakemake sets its date, and a power cut may leave zeros."""
+
+    def key(self, number: int) -> bytes:
+        """What stands for what a part was made of."""
+        return self.keys[number * KEY : number * KEY + KEY]
 
     def numbers(self) -> dict[bytes, int]:
         """The number of each part by what it was made of."""
@@ -186,6 +209,10 @@ class Memory:
         self._about = f"{about}\n{code_stamp('base', 'job', 'results', 'table')}\n".encode()
         self.before = self._read()
 
+    def path(self, name: str) -> Path:
+        """Where a file of before is."""
+        return self._folder / name
+
     def forget(self) -> None:
         """Do as if nothing had been kept."""
         self.before = Parts()
@@ -203,7 +230,7 @@ class Memory:
                     file = stack.enter_context(open(self._folder / name, "rb"))
                 except OSError:
                     break
-                if _check_of(file) != self.before.checks.get(name):
+                if check_of(file) != self.before.checks.get(name):
                     break
                 found[name] = file
             yield found if len(found) == len(names) else None
@@ -245,7 +272,8 @@ class Memory:
             return Parts()
 
 
-def _check_of(file: IO[bytes]) -> bytes:
+def check_of(file: IO[bytes]) -> bytes:
+    """The checksum of all of a file."""
     digest = hashlib.blake2b(digest_size=KEY)
     while block := file.read(_BLOCK):
         digest.update(block)

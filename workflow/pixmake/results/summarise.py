@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
 from pixmake.base.ids import LONGEST
-from pixmake.config.aggregate import TABLES
+from pixmake.config.table_formats import TABLES
 from pixmake.job.runners.function import asked_by, load_module
 from pixmake.plan.analysis import source_hash
 from pixmake.plan.table_functions import TABLE_SUFFIXES

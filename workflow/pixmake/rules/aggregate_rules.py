@@ -8,9 +8,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pixmake.base import plugins
 from pixmake.base.installed import WORKFLOW
-from pixmake.config.aggregate import TABLES, table_files
-from pixmake.job.record import PICTURES
+from pixmake.config.aggregate import table_files
+from pixmake.config.table_formats import TABLES
+from pixmake.job.record import KEPT_PICTURES, PICTURES
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path
 from pixmake.plan.plan import Plan, gathered_path
@@ -18,8 +20,8 @@ from pixmake.plan.table_functions import PlannedFunction
 from pixmake.results.provenance import provenance_file
 from pixmake.rules.image_rules import collected, over_several, records
 
-KEPT = ".snakemake/pixmake/pictures"
-"""Where the page's small pictures stay from run to run."""
+KEPT = KEPT_PICTURES
+"""Where the page finds small pictures that are made."""
 
 THREADS = 8
 """Cores that the page takes to make its small pictures, at the most; fewer if the run has fewer."""
@@ -155,6 +157,8 @@ def report_project(plan: Plan) -> str:
             "tables": tables_,
             **({"controls": config.aggregate.controls.model_dump()} if config.aggregate.controls else {}),
             **({"storage": config.reach()} if config.reach() else {}),
+            # another view, or version of it, makes another page
+            **({"views": views} if (views := [*map(str, plugins.installed("page").values())]) else {}),
         }
     )
 
@@ -162,6 +166,7 @@ def report_project(plan: Plan) -> str:
 def _said(part: BaseModel) -> dict[str, Any]:
     """What a part of the config says beyond its defaults, but for how it is run."""
     how = {"threads", "resources", "retries", "timeout", "on_error", "executor", "images_per_process"}
+    how |= {"load_in", "load_slots", "load_timeout", "cpu_fallback", "batch"}
     return part.model_dump(mode="json", exclude_defaults=True, exclude=how)
 
 

@@ -134,9 +134,13 @@ def found_table(plan: Plan) -> str:
     return found_path(plan.config.results)
 
 
-def what_tells_columns(plan: Plan) -> list[str]:
-    """An ``input`` of the rules that name the terms of found images: Snakemake asks for it."""
-    return [] if plan.containers is None else [found_table(plan)]
+def what_tells_columns(plan: Plan, checkpoints: Any) -> Any:
+    """An ``input`` of the rules that name the terms of found images: Snakemake asks for it.
+
+    Asked of the checkpoint, and not by its path: else Snakemake compares params of which it knows nothing
+    yet, and takes them for changed.
+    """
+    return [] if plan.containers is None else lambda wildcards: list(checkpoints.find_images.get().output)
 
 
 def found_terms(plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""What Snakemake's command line asks for and Snakemake would leave out in silence."""
+"""What Snakemake's command line asks for and Snakemake would leave out in silence, or stop at."""
 
 from __future__ import annotations
 
@@ -14,7 +14,30 @@ _OPTION = "--workflow-profile"
 _SHORTEST = "--workf"
 """An option may be written as short as it is still the only one."""
 
+_UNIT_TESTS = "--generate-unit-tests"
+
 _FILE = re.compile(r"(profile|config)(\.v\d+\+)?\.yaml")
+
+
+def option_problems(words: Sequence[str] | None = None) -> list[Problem]:
+    """What no run of a project can do.
+
+    Parameters
+    ----------
+    words
+        The command line; default: this process's.
+    """
+    words = sys.argv[1:] if words is None else words
+    return [*profile_problems(words), *_unit_tests(words)]
+
+
+def _unit_tests(words: Sequence[str]) -> list[Problem]:
+    """Snakemake copies what each rule needs and makes, a rule an image here, and stops at temporary files."""
+    options = [word.partition("=")[0] for word in words]
+    if not any(option.startswith("--ge") and _UNIT_TESTS.startswith(option) for option in options):
+        return []
+    hint = "test its functions as any function of Python; `pixmake verify` runs finished images again"
+    return [Problem("is not for a project of pixmake, which has a rule for each image", _UNIT_TESTS, hint)]
 
 
 def profile_problems(words: Sequence[str] | None = None) -> list[Problem]:

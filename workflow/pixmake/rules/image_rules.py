@@ -30,6 +30,7 @@ from pixmake.images.read import TABLES
 from pixmake.job import finished_results as kept
 from pixmake.job.client import ACTIVATED, CONTAINED
 from pixmake.job.gathered import MEMBERS
+from pixmake.job.record import KEPT_PICTURES
 from pixmake.job.task import LOST_ATTEMPTS, one_line
 from pixmake.plan.axes_check import SOME, fitting_problems
 from pixmake.plan.batches import sliced
@@ -59,12 +60,13 @@ from pixmake.rules.cluster_node import (
 )
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
-from pixmake.rules.command_line import profile_problems
+from pixmake.rules.command_line import option_problems
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.refusals import end_when_refused
 from pixmake.rules.snakemake_internals import keep_together, prefix_of_module
 from pixmake.rules.submissions import CLUSTER_LOGS, SUBMISSIONS, forget_refusals, give_up_submissions
+from pixmake.rules.unloaded import end_when_unloaded
 from pixmake.table.table import counted_notes
 
 SAME_PYTHON = "-"
@@ -144,7 +146,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     enter_by_words(attempt_number())
     try:
         if not is_started_by_another():
-            problems = profile_problems()
+            problems = option_problems()
             if problems:
                 raise PixmakeError(problems)
             see_room([".snakemake/pixmake"])
@@ -201,6 +203,7 @@ def begin(plan: Plan, workflow: Any, jobs: Iterable[tuple[PlannedStep, Job]]) ->
     if alone():
         cancel_orphans()
         give_up_submissions()
+    end_when_unloaded(plan, workflow)
     end_when_refused(workflow)
     leave_plan(plan)
 
@@ -437,6 +440,8 @@ def run_limits(planned: PlannedStep, batches: str = "") -> str:
         "plugins": plugins.leave_copies([step.kind]),
         "rule": planned.rule,
         "images_per_process": step.images_per_process,
+        "pictures": KEPT_PICTURES if planned.pictures else "",
+        "quality": planned.quality,
         **_load_limits(planned),
     }
     return one_line({**limits, **{name: value for name, value in more.items() if value}})
@@ -452,7 +457,9 @@ def _load_limits(planned: PlannedStep) -> dict[str, Any]:
         "holder": hashlib.sha256(which.encode()).hexdigest()[:12],
         "load_in": load_in(step),
         "load_slots": step.load_slots,
+        "load_timeout": step.load_timeout,
         "cpu_fallback": step.cpu_fallback,
+        "batch": step.batch,
     }
 
 

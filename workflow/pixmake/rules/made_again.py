@@ -20,7 +20,7 @@ from pixmake.rules.snakemake_internals import (
     begin_jobs_at_once,
     draw_as,
     is_forced,
-    outputs_named,
+    outputs_beside,
     runs_jobs,
 )
 from pixmake.rules.snakemake_internals import force as force_files
@@ -106,7 +106,7 @@ def what_rules_make_again(workflow: Any, results: str, outcome: Sequence[str]) -
 
     @functools.cache
     def broken() -> dict[str, str]:
-        records_made = outputs_named(workflow, "record")
+        records_made = outputs_beside(workflow, "record")
         return broken_files(results, records_made, outcome) if _is_seen(workflow) else {}
 
     return Again(workflow, {}, lambda wildcards: _force(workflow, broken()))

@@ -67,6 +67,10 @@ def _problems(plan: Plan, workflow: Any) -> Iterator[Problem]:
     if os.path.isabs(plan.config.results) or plan.config.results.startswith(".."):
         hint = "the prefix is set before it, e.g. results: results"
         yield Problem("with a default storage, results is a folder below its prefix", "results", hint)
+    for planned in plan.steps:
+        if planned.step.writeimg:
+            what = "pictures that no file of the step names do not go to a storage"
+            yield Problem(what, f"steps.{planned.name}.writeimg", "name them, e.g. files: {mask: png}")
     shared = {str(usage).rpartition(".")[2].lower().replace("_", "-") for usage in settings.shared_fs_usage}
     if workflow.local_exec or "storage-local-copies" in shared:
         return

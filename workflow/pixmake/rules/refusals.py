@@ -6,6 +6,7 @@ from typing import Any
 
 from pixmake.rules.snakemake_internals import submit_while
 from pixmake.rules.submissions import refusals
+from pixmake.rules.unloaded import why_unloaded
 
 MOST = 2
 """So many submissions that no other can mend, and none is tried any more."""
@@ -27,6 +28,8 @@ def end_when_refused(workflow: Any) -> None:
 
 def _why_not() -> str:
     """Why no more jobs are to be sent; nothing if they are. What the scheduler said has been told."""
+    if why := why_unloaded():
+        return why
     return (
         "no more jobs are sent, since the cluster refuses them: see above" if len(refusals()) >= MOST else ""
     )

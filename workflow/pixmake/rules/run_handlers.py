@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pixmake.images.remote import cache
 from pixmake.images.remote.objects import is_remote
-from pixmake.job import client
+from pixmake.job import client, unnamed_pictures
 from pixmake.job.record import named
+from pixmake.plan.batches import begun, this_slice
 from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import Ended, conclude, stopped
-from pixmake.progress.log_handler import MADE, Direct, Run, is_no_chatter, is_of_use, is_wanted, work_of
+from pixmake.progress.log_handler import MADE, Direct, Run, is_no_chatter, is_of_use, is_wanted
 from pixmake.progress.run_state import note_plan
 from pixmake.progress.tally import BEGIN, Tally, Work
 from pixmake.rules import ending
@@ -34,6 +36,7 @@ from pixmake.rules.image_rules import (
     tables,
     tell_notes,
 )
+from pixmake.rules.run_jobs import FoundImages, Numbered, jobs_now
 from pixmake.rules.settled_rules import Todo
 from pixmake.rules.snakemake_internals import (
     add_handlers,
@@ -71,6 +74,14 @@ class RunFacts:
     keep: str
     rows: str = ""
     """Where the rows of the source are."""
+    unnamed: Sequence[str] = ()
+    """Steps that keep pictures which no file of theirs names."""
+    local: Sequence[str] = ()
+    """Steps that go to no cluster."""
+    finds: bool = False
+    """Whether a run finds its images."""
+    others: tuple[int, int] = (0, 0)
+    """Of a run over a slice of the images, those before and those behind it."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
@@ -86,6 +97,10 @@ def run_facts(plan: Plan) -> RunFacts:
         max_failures=plan.config.max_failures,
         keep=plan.config.keep,
         rows=rows_said(plan),
+        unnamed=tuple(planned.name for planned in plan.steps if planned.step.writeimg),
+        local=[planned.name for planned in plan.steps if planned.placement.local],
+        finds=plan.containers is not None,
+        others=plan.others,
     )
 
 
@@ -125,7 +140,8 @@ class RunHandlers:
         if self.todo is not None:
             end()
             asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
-        conclude(self.run, self._ended(asked), self.facts.keep)
+        of_slice = self.todo is not None and self.todo.plan.is_slice
+        conclude(self.run, self._ended(asked), self.facts.keep, of_slice=of_slice)
 
     def stops(self) -> None:
         """``onerror``."""
@@ -138,6 +154,10 @@ class RunHandlers:
         facts = self.facts
         made, unfinished, there = ([named(path) for path in paths] for paths in outputs_of(self.workflow))
         broke = [job for job in failed_jobs(self.workflow) if not hasattr(job.output, "record")]
+
+        def has_run(step: str) -> bool:
+            return any(path.startswith(f"{facts.results}/{step}/") for path in made)
+
         return Ended(
             records=records,
             measurements=facts.measurements,
@@ -149,7 +169,10 @@ class RunHandlers:
             made={*made, *made_after_all},
             unfinished={*unfinished} - {*made_after_all},
             there=set(there),
-            others=[path for path in made if self._is_worth_a_word(path)],
+            others=[
+                *unnamed_pictures.told(facts.results, [step for step in facts.unnamed if has_run(step)]),
+                *(path for path in made if self._is_worth_a_word(path)),
+            ],
             broke=[(str(job.rule.name), str(job.log[0]) if job.log else "") for job in broke],
             rows=facts.rows,
         )
@@ -287,34 +310,46 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     """
     from snakemake.logging import logger
 
-    tally = Tally(over_several=frozenset(facts.over_several))
-    to_run: list[tuple[int, Work]] = []
-    done: list[Work] = list(settled)
-    other: Counter[str] = Counter()
-    jobs = 0
-    for number, job, needed in jobs_of(workflow):
-        jobs += needed
-        record = getattr(job.output, "record", None)
-        if not job.output:
-            continue  # a target
-        if record is None or not named(str(record)).startswith(f"{facts.results}/"):
-            other[job.rule.name] += int(needed and not job.rule.name.startswith(MADE))
-        elif needed:
-            to_run.append((number, work_of(str(record))))
-        else:
-            done.append(work_of(str(record)))
-    tally.plan(to_run, done, facts.steps, jobs=jobs)
+    submitted = set() if workflow.local_exec else {*facts.steps} - {*facts.local}
+    tally = Tally(
+        begun=begun(),
+        over_several=frozenset(facts.over_several),
+        submitted=frozenset(submitted),
+        finds=facts.finds,
+        others=facts.others,
+    )
+    told = jobs_now(workflow, facts.results)
+    told = replace(told, done=[*settled, *told.done])
+    to_run, done, other = told.to_run, told.done, told.other
+    tally.plan(to_run, done, facts.steps, jobs=told.needed)
     progress = tally.progress()
     counts = Counter(work.step for _, work in to_run)
     names = [*facts.steps, *(set(counts) - set(facts.steps))]
     listed = [f"{counts[step]} × {step}" for step in names if counts[step]]
     listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number]
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
+    part = this_slice()
+    before = before if part is None else f"slice {part.number} of {part.count}, "
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
-    note_plan(tally.begun, facts.results, _ids(work for _, work in to_run), _ids(done))
+    note = functools.partial(_note_plan, tally, facts)
+    note(to_run, done)
+    if facts.finds and workflow.is_main_process:
+        logger.addHandler(FoundImages(workflow, facts.results, tally, told, note))
     records = tuple(work.record for work in [*(work for _, work in to_run), *done])
     return Run(records, progress.before, tally.begun, tally.lost)
+
+
+def _note_plan(tally: Tally, facts: RunFacts, to_run: Sequence[Numbered], done: Sequence[Work]) -> None:
+    note_plan(
+        tally.begun,
+        facts.results,
+        _ids(work for _, work in to_run),
+        _ids(done),
+        over_several=list(facts.over_several),
+        finds=facts.finds,
+        submits=bool(tally.submitted),
+    )
 
 
 def _ids(works: Iterable[Work]) -> dict[str, list[str]]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from pixmake.table.table import Note
+if TYPE_CHECKING:
+    from pixmake.table.table import Note
 
 OURS = ("id", "step")
 """Columns that every result table has of its own."""
@@ -33,6 +35,8 @@ def column_names(terms: Iterable[str], ours: Sequence[str] = OURS) -> dict[str, 
 
 def renaming_notes(terms: Iterable[str]) -> Iterator[Note]:
     """Tell of the terms that the result tables call something else."""
+    from pixmake.table.table import Note  # with NumPy, which what writes tables does without
+
     terms = list(terms)
     everywhere, in_failures = column_names(terms), column_names(terms, (*OURS, *WHY))
     for term in terms:

@@ -1,15 +1,31 @@
 // ---- the page as a whole -----------------------------------------------------------------------------
 
-const VIEWS = {
-  overview: ['Overview', makeOverview, false],
-  failures: ['Failures', makeFailures, false],
-  images: ['Images', makeGallery, true],
-  table: ['Table', makeTable, true],
-  growth: ['Growth', makeGrowth, true],
-  plates: ['Plates', makePlates, true],
-  plots: ['Plots', makePlots, true],
-  run: ['Run', makeRun, false],
-};
+/** By name, in the order of the tabs: title, what makes it, whether filters hold for it, whether it is offered, whether a package adds it. */
+const VIEWS = {};
+
+/** Take the views that the page has; one of a package that cannot be shown says why. */
+function takeViews() {
+  for (const { name, title, filtered, data: given, added, error } of data.views) {
+    const maker = makers.get(name);
+    const make_ = added ? (view) => tryView(view, title, error, maker, given) : (view) => maker.make(view, given);
+    const isOffered = !added ? maker.isOffered : error || !maker ? () => true : () => attempt(maker.isOffered, true);
+    VIEWS[name] = [title, make_, filtered, isOffered, added];
+  }
+}
+
+function tryView(view, title, error, maker, given) {
+  const refuse = (why) => { view.replaceChildren(make('p', { class: 'empty' }, `${title} cannot be shown: ${why}`)); return () => {}; };
+  if (error || !maker) return refuse(error || 'its program did not begin; the browser’s console says why');
+  try {
+    const draw = maker.make(view, given) ?? (() => {});
+    return () => { try { draw(); } catch (problem) { console.error(problem); refuse(problem.message); } };
+  } catch (problem) { console.error(problem); return refuse(problem.message); }
+}
+
+function attempt(ask, otherwise) {
+  try { return ask(); } catch (problem) { console.error(problem); return otherwise; }
+}
+
 const made = new Map();
 const stale = new Set();
 let current = null;
@@ -59,7 +75,7 @@ function makeTabs() {
 }
 
 /** Whether there is something to see in a view, at this level. */
-const offered = (name) => ({ growth: hasGrowth, plates: hasPlates })[name]?.() ?? true;
+const offered = (name) => VIEWS[name][3]();
 
 /** Have a view made anew when it is shown next. */
 function forget(name) {
@@ -105,7 +121,7 @@ function isDark() {
 /** Draw again what has colours of its own. */
 function repaint() {
   charts.forEach((drawn, element) => { if (!element.isConnected) { drawn.dispose(); charts.delete(element); } });
-  for (const name of made.keys()) if (['overview', 'plots', 'growth', 'plates'].includes(name)) stale.add(name);
+  for (const name of made.keys()) if (['overview', 'plots', 'growth', 'plates', 'quality'].includes(name) || VIEWS[name][4]) stale.add(name);
   drawView(current);
 }
 
@@ -117,6 +133,7 @@ async function main() {
   });
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
   await readData();
+  takeViews();
   makeTabs();
   makeLevels();
   makeFilters();
@@ -136,13 +153,14 @@ async function main() {
     if (!VIEWS[current][2]) showView('images');
     document.getElementById('search').focus();
   });
-  window.addEventListener('beforeprint', () => {
-    for (const name of ['overview', 'growth', 'plates', 'plots', 'run'].filter(offered)) {
-      document.getElementById(`view-${name}`).hidden = false;
-      drawView(name);
-    }
+  document.getElementById('print').addEventListener('click', printPage);
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'p' || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    printPage();
   });
-  window.addEventListener('afterprint', () => showView(current, false));
+  window.addEventListener('beforeprint', toPaper);
+  window.addEventListener('afterprint', fromPaper);
   performance.mark('pixmake-ready');
 }
 

@@ -2,10 +2,13 @@
 
 const FAILURES_A_PAGE = 40;
 
+/** Failures that the overview begins with. */
+const FAILURES_FIRST = 6;
+
 function makeOverview(view) {
   const failed = data.states.filter((each) => each === 'failed').length;
-  if (data.failures.length) view.append(failuresCard(6, true));
-  view.append(tiles(failed));
+  if (data.failures.length) view.append(failuresCard(FAILURES_FIRST, true));
+  view.append(tiles(failed), ...suspiciousCard(6));
   const measured = measurements();
   const [axis] = timeAxes();
   const [group] = groupings();
@@ -215,3 +218,7 @@ function doing(settings) {
   const [kind] = Object.keys(settings);
   return kind ? `${kind} ${asText({ [kind]: settings[kind] })}` : '';
 }
+
+addView('overview', makeOverview);
+addView('failures', makeFailures);
+addView('run', makeRun);

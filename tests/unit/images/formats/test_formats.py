@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -106,10 +108,10 @@ def test_threads_and_forks(stack: str) -> None:
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("name", formats.FORMATS)
+@pytest.mark.parametrize("name", formats.own())
 def test_each_is_of_one_shape(name: str) -> None:
     """Its names, its extra and its library, each where it belongs."""
-    module = formats.FORMATS[name]
+    module = formats.own()[name]
     extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert (module.EXTRA in extras) == bool(module.PACKAGES)
     asked = {re.split(r"[<>=\[]", text)[0] for text in extras.get(module.EXTRA, [])}
@@ -117,6 +119,20 @@ def test_each_is_of_one_shape(name: str) -> None:
     assert all(suffix == suffix.lower().strip(".") for suffix in module.SUFFIXES)
     if module.EXTRA and module.EXTRA not in ("bioio", "heic", "slides"):
         assert module.EXTRA in extras["all"][0]
+
+
+def test_what_is_known_without_the_formats() -> None:
+    """The suffixes that a folder is searched for: a config is read without a module for each format."""
+    own = {suffix for each in formats.own().values() if each.SEARCHED for suffix in each.SUFFIXES}
+    assert formats.searched() == (*sorted(own), *formats.SLIDES)
+    assert formats.own()["camera raw"].SUFFIXES == formats.RAW
+    assert not any(formats._PLAIN & set(each.SUFFIXES) for each in formats.own().values())
+    code = (
+        "import sys; import pixmake.config.models\n"
+        "print(sorted(name for name in sys.modules if name.startswith('pixmake.images.formats.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['pixmake.images.formats.shape', 'pixmake.images.formats.signs']\n"
 
 
 def test_gpl_is_in_no_extra_but_its_own() -> None:
@@ -130,7 +146,7 @@ def test_gpl_is_in_no_extra_but_its_own() -> None:
 def test_the_page_names_every_format() -> None:
     """Its extra, its suffixes and its licence."""
     page = (REPOSITORY / "docs/formats.md").read_text(encoding="utf-8")
-    for name, module in formats.FORMATS.items():
+    for name, module in formats.own().items():
         (line,) = [line for line in page.splitlines() if line.startswith(f"| {name} ")]
         assert all(f"`.{suffix}`" in line for suffix in module.SUFFIXES)
         assert f"`{module.EXTRA}`" in line if module.EXTRA else "none" in line
@@ -138,9 +154,6 @@ def test_the_page_names_every_format() -> None:
 
 def test_nothing_is_imported_before_it_is_needed() -> None:
     """Formats cost no image that is of none a library's start."""
-    import subprocess
-    import sys
-
     code = (
         "import sys; import pixmake.images.read\n"
         "libraries = 'numpy czifile nd2 liffile rawpy pydicom mrcfile h5py astropy PIL'.split()\n"
@@ -150,10 +163,10 @@ def test_nothing_is_imported_before_it_is_needed() -> None:
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("name", sorted(formats.FORMATS))
+@pytest.mark.parametrize("name", sorted(formats.own()))
 def test_garbage_behind_the_first_bytes(name: str, tmp_path: Path) -> None:
     """Is an error that names the file and its format, never another one."""
-    module = formats.FORMATS[name]
+    module = formats.own()[name]
     if not formats.is_installed(module):
         pytest.skip(f"the library for {name} is not installed")
     heads = {

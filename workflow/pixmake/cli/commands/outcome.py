@@ -56,12 +56,12 @@ def _records(arguments: argparse.Namespace) -> int:
 
 
 def _aggregate(arguments: argparse.Namespace) -> int:
-    from pixmake.config.aggregate import Aggregate
+    from pixmake.config.table_formats import Formats
     from pixmake.results.aggregate import write_tables
 
     with in_words():
         columns = json.loads(arguments.columns)
-        formats = Aggregate.model_validate_json(arguments.formats)
+        formats = Formats(**json.loads(arguments.formats))
         write_tables(arguments.gathered, columns, str(Path(arguments.measurements).parent), formats)
     return 0
 

@@ -9,7 +9,7 @@ from pixmake.cli.commands.options import Commands
 
 def add(commands: Commands) -> None:
     """Add its parser."""
-    summary = "List what installed packages add: kinds of step, sources of images, image formats."
+    summary = "List what installed packages add: kinds of step, sources, formats, exports, views of the page."
     commands.add_parser("plugins", help=summary, description=summary).set_defaults(run=run)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 
 from pixmake.base.errors import in_words
 from pixmake.cli.commands.options import Commands, add_listed, listed
@@ -28,7 +29,7 @@ def add(commands: Commands) -> None:
 
 
 def _gather(arguments: argparse.Namespace) -> int:
-    from pixmake.job.gathered import write_gathered
+    from pixmake.results.gathering import write_gathered
 
     with in_words(), listed(arguments) as paths:
         write_gathered(paths, arguments.output)
@@ -50,11 +51,11 @@ def _find(arguments: argparse.Namespace) -> int:
 
 
 def _collect(arguments: argparse.Namespace) -> int:
-    from pixmake.results.collect import collect_tables, known_of
-    from pixmake.results.record_lines import gathered
+    from pixmake.results.collect import collect_tables, known_in
 
     with in_words(), listed(arguments) as paths:
         terms = json.loads(arguments.columns)
-        known = known_of(gathered(arguments.records), arguments.step, terms)
+        results = str(Path(arguments.records).parent)
+        known = known_in(arguments.records, arguments.step, terms, results)
         collect_tables(paths, arguments.ending, arguments.target, known)
     return 0

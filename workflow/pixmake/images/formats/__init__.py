@@ -20,23 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pixmake.base import plugins
 from pixmake.base.errors import MissingExtraError, MissingPackageError, PixmakeError
 from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
-from pixmake.images.formats import (
-    avif,
-    bioio,
-    camera_raw,
-    czi,
-    dicom,
-    envi,
-    fits,
-    hdf5,
-    heic,
-    jpeg_xl,
-    lif,
-    mrc,
-    nd2,
-    signs,
-    slides,
-)
+from pixmake.images.formats import signs
 from pixmake.images.formats.shape import HEAD, NEEDED, FileFormat, Scene
 from pixmake.images.tiff_tags import MAGIC
 
@@ -45,25 +29,35 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-_MODULES: tuple[FileFormat, ...] = (
-    czi,
-    nd2,
-    lif,
-    camera_raw,
-    heic,
-    avif,
-    jpeg_xl,
-    dicom,
-    mrc,
-    hdf5,
-    fits,
-    slides,
-    envi,
-    bioio,
+_MODULES = (
+    *("czi", "nd2", "lif", "camera_raw", "heic", "avif", "jpeg_xl", "dicom", "mrc", "hdf5", "fits"),
+    *("slides", "envi", "bioio"),
 )
+"""Those that come with pixmake, in the order in which a file is shown to them."""
 
-FORMATS: Mapping[str, FileFormat] = {module.NAME: module for module in _MODULES}
-"""Those that come with pixmake, by what each is called; see `known`."""
+_IN_TIFF = "camera raw"
+"""The one of them whose files may be called and begin as TIFFs."""
+
+RAW = ("nef", "cr2", "cr3", "arw", "dng", "orf", "raf", "rw2", "pef")
+"""The suffixes of raw files of cameras."""
+
+_LAST = "a format of bioio"
+"""The one that takes whatever is left."""
+
+_SEARCHED = (
+    *RAW,
+    *("avif", "bil", "bip", "bsq", "czi", "dcm", "dicom", "fit", "fits", "fts", "heic", "heif", "jxl", "lif"),
+    *("mrc", "mrcs", "mrxs", "nd2", "rec", "vms", "vmu"),
+)
+"""Their suffixes that a folder is searched for: a config is read without importing all of them."""
+
+
+@lru_cache
+def own() -> Mapping[str, FileFormat]:
+    """Those that come with pixmake, by what each is called; see `known`."""
+    found: list[Any] = [importlib.import_module(f"{__name__}.{module}") for module in _MODULES]
+    return {each.NAME: each for each in found}
+
 
 SLIDES = ("svs", "ndpi")
 """Suffixes of slides that are TIFFs: `pixmake.images.tiff` reads them."""
@@ -83,22 +77,31 @@ def known() -> Mapping[str, FileFormat]:
     What installed packages add (``pixmake.formats``) comes behind pixmake's own, but for the one that takes
     whatever is left.
     """
-    found = {name: each for name, each in FORMATS.items() if each is not bioio}
+    found = dict(own())
+    last = found.pop(_LAST)
+    return {**found, **_added(), _LAST: last}
+
+
+@lru_cache
+def _added() -> Mapping[str, FileFormat]:
+    """Those that installed packages add, by what each is called."""
+    found: dict[str, FileFormat] = {}
     for name, each in plugins.usable("formats", (), NEEDED).items():
-        if each.NAME in FORMATS or each.NAME in found:
+        if each.NAME in own() or each.NAME in found:
             plugins.refuse(plugins.installed("formats")[name], f"there is a format {each.NAME!r} already")
         else:
             found[each.NAME] = each
-    return {**found, bioio.NAME: bioio}
+    return found
 
 
 plugins.when_forgotten(known.cache_clear)
+plugins.when_forgotten(_added.cache_clear)
 
 
 def searched() -> tuple[str, ...]:
     """The suffixes that a folder is searched for: those of files that are images and nothing else."""
-    found = {suffix for each in known().values() if each.SEARCHED for suffix in each.SUFFIXES}
-    return (*sorted(found), *SLIDES)
+    added = {suffix for each in _added().values() if each.SEARCHED for suffix in each.SUFFIXES}
+    return (*sorted({*_SEARCHED, *added}), *SLIDES)
 
 
 class Place(NamedTuple):
@@ -139,7 +142,7 @@ def recognised(path: str, head: bytes | None = None) -> FileFormat | None:
 @lru_cache
 def _in_tiffs() -> Sequence[FileFormat]:
     """What may begin as a TIFF does and be called one: most files are none, so the others are not asked."""
-    return [each for each in known().values() if each is camera_raw or each.NAME not in FORMATS]
+    return [own()[_IN_TIFF], *_added().values()]
 
 
 plugins.when_forgotten(_in_tiffs.cache_clear)
@@ -150,7 +153,7 @@ def _recognises(each: FileFormat, head: bytes, file: str) -> bool:
     try:
         return each.recognises(head, file)
     except Exception:
-        if FORMATS.get(each.NAME) is each:
+        if own().get(each.NAME) is each:
             raise
         return False
 
@@ -158,7 +161,8 @@ def _recognises(each: FileFormat, head: bytes, file: str) -> bool:
 def may_hold_several(path: str) -> bool:
     """Whether a file may hold several images: by its suffix, or if nobody knows that, by its first bytes."""
     suffix = place_of(path).file.rpartition(".")[2].lower()
-    told = [each.SEVERAL for each in known().values() if suffix in each.SUFFIXES]
+    asked = _added() if suffix in _PLAIN else known()
+    told = [each.SEVERAL for each in asked.values() if suffix in each.SUFFIXES]
     if told or suffix in _PLAIN:
         return any(told)
     found = recognised(path)

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
@@ -24,7 +24,8 @@ from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.imports import import_installed
 from pixmake.job.runners.main_module import back_afterwards, settle
 from pixmake.job.runners.measurements import measured
-from pixmake.job.runners.metadata import metadata, source_of
+from pixmake.job.runners.metadata import metadata, source_of, stamp_for
+from pixmake.job.task import Task
 
 PRELOAD = ("numpy", "cv2")
 
@@ -41,21 +42,64 @@ def run(call: Call) -> Outcome:
     import numpy  # noqa: F401
 
     settle(call)
-    file, _, name = call.task.work["function"].rpartition(":")
     with back_afterwards():
-        function = getattr(load_module(file, once="load" in call.task.work), name)
-        returned = function(**arguments(function, call))
+        function = function_of(call.task)
+        given = arguments(function, call)
+        alone = not call.limits.batch
+        returned = function(**given) if alone else apply_together(function, [given], call)[0]
+    return leave(call, returned)
+
+
+def function_of(task: Task) -> Callable[..., Any]:
+    """The function of a job's step; its file is executed, of a step with `load` once."""
+    file, _, name = task.work["function"].rpartition(":")
+    function: Callable[..., Any] = getattr(load_module(file, once="load" in task.work), name)
+    return function
+
+
+def apply_together(function: Callable[..., Any], given: Sequence[Mapping[str, Any]], call: Call) -> list[Any]:
+    """Call a function with a batch: what it returns for each image.
+
+    Parameters
+    ----------
+    given
+        Of each image its `arguments`. Params and models are the same for all; of all else it gets a list.
+    call
+        One of the images' calls.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It returns no list, or one of another length.
+    """
+    same = {*call.task.params, *call.models}
+    returned = function(
+        **{name: given[0][name] if name in same else [each[name] for each in given] for name in given[0]}
+    )
+    name = call.task.work["function"].rpartition(":")[2]
+    if isinstance(returned, (Mapping, str, bytes)) or not isinstance(returned, Iterable):
+        kind = type(returned).__name__
+        raise TypeError(f"{name} returned a {kind}; of a batch a list is expected, a dict for each image")
+    found = list(returned)
+    if len(found) != len(given):
+        raise ValueError(f"{name} returned {len(found)} results for a batch of {len(given)} image(s)")
+    return found
+
+
+def leave(call: Call, returned: Any) -> Outcome:
+    """Keep what a function has returned for an image: write its files, name its measurements."""
+    name = call.task.work["function"].rpartition(":")[2]
     if returned is None:
         returned = {}
     if not isinstance(returned, Mapping):
         kind = type(returned).__name__
         raise TypeError(f"{name} returned a {kind}; a dict of names and values is expected")
-    source = source_of(call)
+    source, stamp = source_of(call), stamp_for(call)
     for declared, path in call.outputs.items():
         if declared not in returned or returned[declared] is None:
             raise KeyError(f"{name} returned nothing for the file {declared!r} of its step")
         with written_whole(path) as temporary:
-            write_file(returned[declared], temporary, declared, source)
+            write_file(returned[declared], temporary, declared, source, stamp)
     found = {str(key): value for key, value in returned.items() if key not in call.outputs}
     return Outcome({key: measured(key, value) for key, value in found.items()})
 
@@ -125,7 +169,7 @@ def _compiled(file: str, version: str) -> _Found:
 def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
     """What the function is called with; only what it asks for is decoded."""
     asked, takes_any = asked_by(function)
-    task = call.task
+    task, batch = call.task, call.limits.batch > 0 and "batch" in asked
     given: dict[str, Any] = dict(task.params)
     if "load" in task.work:  # a param may be the loader's alone
         given = {name: value for name, value in given.items() if takes_any or name in asked}
@@ -141,16 +185,16 @@ def arguments(function: Callable[..., Any], call: Call) -> dict[str, Any]:
             given[name] = value
     if task.names:
         by_name = dict(zip(task.names, call.images, strict=True))
-        if "images" in asked:
-            given["images"] = {
+        if "images" in asked or batch:
+            given["batch" if batch else "images"] = {
                 name: read_image(path, part, call.axes)
                 for (name, path), part in zip(by_name.items(), call.parts, strict=True)
             }
         if "paths" in asked:
             given["paths"] = {name: local(path) for name, path in by_name.items()}
     elif not task.members:
-        if "image" in asked:
-            given["image"] = read_image(call.images[0], call.parts[0], call.axes)
+        if "image" in asked or batch:
+            given["batch" if batch else "image"] = read_image(call.images[0], call.parts[0], call.axes)
         if "path" in asked:
             given["path"] = local(call.images[0])
     if "meta" in asked:

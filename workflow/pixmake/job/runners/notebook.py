@@ -136,9 +136,10 @@ def with_inputs(text: str, parameters: Mapping[str, Any], debug: str | None = No
 _PLANTCVS = ("WorkflowInputs", "workflow_inputs", "JupyterConfig", "jupyterconfig")
 _WORKFLOW_INPUTS = "__import__('plantcv.parallel', fromlist=['x']).WorkflowInputs"
 _NO_CONFIG = (
-    "type('JupyterConfig', (), {'filename_metadata': [], 'metadata_filters': {}, 'other_args': {}, "
-    "'cluster_config': {}, 'run': lambda self: None, 'save_config': lambda self: None, "
-    "'import_config': lambda self, config_file: None, 'inspect_dataset': lambda self: (None, None)})()"
+    "type('JupyterConfig', (), {'filename_metadata': [], 'metadata_filters': {}, 'metadata_regex': {}, "
+    "'other_args': {}, 'groupby': ['filepath'], 'cluster_config': {}, 'run': lambda self: None, "
+    "'save_config': lambda self: None, 'import_config': lambda self, config_file: None, "
+    "'inspect_dataset': lambda self: (None, None), '__getattr__': lambda self, name: None})()"
 )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.placeholders import as_text
+from pixmake.job import unnamed_pictures
 from pixmake.job.record import missing_as_text
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.imports import import_installed
@@ -26,6 +27,9 @@ DEFAULT_SAMPLE = "default_1"
 
 _NEVER_SAVED = 0.0
 
+_PICTURES = "images"
+"""The script's ``--outdir``, in the job's own folder."""
+
 
 def prepare(work: Mapping[str, Any]) -> None:
     """Import in the warm process what the script imports."""
@@ -35,6 +39,7 @@ def prepare(work: Mapping[str, Any]) -> None:
 def run(call: Call) -> Outcome:
     """Run the script with PlantCV's command line, and read the file of results that it saves."""
     version = plantcv_version()
+    unnamed_pictures.forget(call.record)
     with workspace(call) as space:
         _write_result(call, space.result, version)
         words = command_line(call, space, version)
@@ -45,7 +50,8 @@ def run(call: Call) -> Outcome:
             raise OutputError(f"{what}: it needs pcv.outputs.save_results(filename=args.result)")
         found = read_result(space.result.read_text(encoding="utf-8", errors="replace"), call)
         _collect_images(call, space)
-        return Outcome(found, {"plantcv": version})
+        kept = unnamed_pictures.keep(space.folder / _PICTURES, call.record) if _keeps_all(call) else []
+        return Outcome(found, {"plantcv": version, **({"pictures": kept} if kept else {})})
 
 
 def plantcv_version() -> str:
@@ -66,14 +72,14 @@ def plantcv_version() -> str:
 
 def command_line(call: Call, space: Workspace, version: str) -> list[str]:
     """The words behind the script's name, as this version of PlantCV has them."""
-    words = ["--outdir", str(space.folder / "images"), "--result", str(space.result)]
+    words = ["--outdir", str(space.folder / _PICTURES), "--result", str(space.result)]
     if _major(version) >= 5:
         # PlantCV's own notes on which images are done; here Snakemake knows
         words += ["--checkpoint", "False", "--tmpfile", str(space.result)]
     words += ["--names", ",".join(call.task.names or ("image1",))]
     for name, value in {**call.task.params, **call.needed}.items():
         words += _option(name, value)
-    if call.outputs:
+    if call.outputs or _keeps_all(call):
         words.append("--writeimg")
     return [*words, *(f"./{path}" if path.startswith("-") else path for path in call.images)]
 
@@ -139,7 +145,7 @@ def _write_result(call: Call, path: Path, version: str) -> None:
     """The file of results before the call: what is known of the images, and no observation yet."""
     content = {"metadata": _metadata(call, version), "observations": {}}
     path.write_text(json.dumps(content, allow_nan=False, indent=4), encoding="utf-8")
-    (path.parent / "images").mkdir()
+    (path.parent / _PICTURES).mkdir()
     os.utime(path, (_NEVER_SAVED, _NEVER_SAVED))
 
 
@@ -176,7 +182,7 @@ def _collect_images(call: Call, space: Workspace) -> None:
 
     A file ``mask`` is the one image called ``mask``, or ``…_mask``, with the declared suffix.
     """
-    written = sorted(path for path in (space.folder / "images").rglob("*") if path.is_file())
+    written = sorted(path for path in (space.folder / _PICTURES).rglob("*") if path.is_file())
     for name, target in space.files.items():
         suffix = Path(target).suffix.lower()
         fitting = [
@@ -192,6 +198,11 @@ def _collect_images(call: Call, space: Workspace) -> None:
                 f"the file {name!r}: the script wrote {shown} to args.outdir, {what} *_{name}{suffix}"
             )
         os.replace(fitting[0], target)
+
+
+def _keeps_all(call: Call) -> bool:
+    """Whether the pictures that no file of the step names are kept, too."""
+    return bool(call.task.work.get("writeimg"))
 
 
 def _major(version: str) -> int:

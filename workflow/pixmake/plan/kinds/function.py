@@ -60,7 +60,8 @@ def opens_images(step: Step) -> bool:
 def decodes_images(step: Step) -> bool:
     """Whether the function asks for decoded images, not only for where they lie."""
     signature = read_signature(*_function(step))
-    return bool({"image", "images"} & {*signature.required, *signature.optional})
+    wanted = {"image", "images", *(["batch"] if step.batch else [])}
+    return bool(wanted & {*signature.required, *signature.optional})
 
 
 def _function(step: Step) -> tuple[str, str]:
@@ -76,6 +77,9 @@ def _argument_problems(config: Config, name: str, signature: Signature) -> Itera
     for argument in signature.positional_only:
         what = f"{step.function}: its argument {argument!r} is positional-only"
         yield Problem(what, f"steps.{name}.function", "arguments are given by name: remove the `/`")
+    if step.batch and not signature.accepts("batch"):
+        hint = "it gets a list of images by this name, and returns a list"
+        yield Problem(f"{step.function} has no argument 'batch'", f"steps.{name}.batch", hint)
     for model in step.load:
         if not signature.accepts(model):
             known = [x for x in (*signature.required, *signature.optional) if x not in ARGUMENTS]
@@ -104,6 +108,10 @@ def _argument_problems(config: Config, name: str, signature: Signature) -> Itera
                 hint = "in groups (`group_by`) it is `images` or `paths`, by name"
             if step.terms is not None and argument in ("image", "path"):
                 hint = "a step with `per` has several: `images` or `paths`"
+            if step.batch and argument in ("image", "images"):
+                hint = "with `batch` it gets all images of a batch by that name"
+            if argument == "batch":
+                hint = "say how many images it gets at the most: batch: 8"
             if argument == "rows":
                 hint = "a step over several images needs `per`"
             if argument in ("measurements", "missing"):
@@ -119,4 +127,7 @@ def _given(config: Config, step: Step, files: Iterable[str]) -> set[str]:
         given |= {"measurements", "missing"}
     if step.terms is not None:
         return given | {"rows", "images", "paths"}
-    return given | ({"images", "paths"} if config.images.group_by else {"image", "path"})
+    paths = {"paths"} if config.images.group_by else {"path"}
+    if step.batch:
+        return given | paths | {"batch"}
+    return given | paths | ({"images"} if config.images.group_by else {"image"})

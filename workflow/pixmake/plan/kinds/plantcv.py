@@ -24,7 +24,7 @@ def check(config: Config, name: str) -> Iterator[Problem]:
     for param, value in step.params.items():
         where = f"steps.{name}.params.{param}"
         if param in OPTIONS:
-            hint = "files of the step, such as `files: {mask: png}`, turn on --writeimg"
+            hint = "`writeimg: true` of the step, or its files, such as `files: {mask: png}`, turn it on"
             yield Problem(f"--{param} is given by pixmake", where, hint if param == "writeimg" else "")
         if isinstance(value, dict):
             yield Problem(f"{param}: an option's value is a text, a number, or a list of them", where)
@@ -52,8 +52,8 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
 
 
 def work(step: Step) -> Mapping[str, Any]:
-    """The script."""
-    return {"script": step.runs}
+    """The script, and whether all pictures that it writes are kept."""
+    return {"script": step.runs, **({"writeimg": True} if step.writeimg else {})}
 
 
 def source(step: Step) -> str:

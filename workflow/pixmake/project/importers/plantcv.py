@@ -363,10 +363,7 @@ def _step(given: PlantCVConfig, draft: Draft) -> None:
             continue
         draft.put((*at, "params", key), value, f"other_args.{key}")
     if given.writeimg:
-        what = (
-            "name the pictures that the script writes to args.outdir in the step, e.g. `files: {mask: png}`"
-        )
-        draft.note("writeimg", True, f"{what}: that turns on --writeimg")
+        draft.put((*at, "writeimg"), True, "writeimg")
     draft.comments[at] = [
         "if PlantCV has an environment of its own, name its Python: `python: envs/plantcv/bin/python`"
     ]

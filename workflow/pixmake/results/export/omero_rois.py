@@ -7,6 +7,7 @@ row after row without padding, the first pixel in the highest bit.
 
 from __future__ import annotations
 
+import argparse
 import base64
 import os
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,12 @@ from pixmake.results.record_lines import gathered
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from pixmake.config.models import Config
+
     Array = npt.NDArray[Any]
+
+SUMMARY = "Write an OME-TIFF an image, with the objects of a mask as ROIs: `omero import` takes both."
+OUTPUT = "omero-rois/"
 
 _NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 _SCHEMA = f"{_NAMESPACE} {_NAMESPACE}/ome.xsd"
@@ -49,6 +55,27 @@ class LeftOut:
 
     id: str
     reason: str
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Which objects."""
+    command.add_argument(
+        "--mask", required=True, metavar="STEP.FILE", help="the file of a step that has the objects as labels"
+    )
+
+
+def write(config: Config, target: Path, arguments: argparse.Namespace) -> Iterator[str]:
+    """Write a file an image, and say how OMERO takes them."""
+    images = rois = 0
+    for made in omero_rois(config.results, arguments.mask, target):
+        if isinstance(made, Written):
+            images, rois = images + 1, rois + made.rois
+        else:
+            yield f"note: {made.id} is left out: {made.reason}"
+    yield f"wrote {images} images with {rois} ROIs into {target}"
+    if not images:
+        raise PixmakeError([Problem("no image could be written", str(target))])
+    yield f"import them into OMERO with: omero import -T Dataset:id:ID {target}"
 
 
 def omero_rois(results: str | Path, mask: str, folder: str | Path) -> Iterator[Written | LeftOut]:

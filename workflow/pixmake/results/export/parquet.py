@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import MissingExtraError
 from pixmake.base.files import written_whole
-from pixmake.results.export import Put
+from pixmake.results.export import Writing
 from pixmake.results.tables import Column, Table
 
 ROWS = 10_000
@@ -17,8 +18,17 @@ ROWS = 10_000
 
 
 @contextmanager
-def parquet_table(table: Table, path: str | Path) -> Iterator[Put]:
+def parquet_table(table: Table, path: str | Path, old: str | Path | None = None) -> Iterator[Writing]:
     """Open a Parquet file.
+
+    Parameters
+    ----------
+    table
+        Its columns.
+    path
+        Where it is to be.
+    old
+        The file of before, of the same columns, whose rows may be copied.
 
     Raises
     ------
@@ -38,24 +48,57 @@ def parquet_table(table: Table, path: str | Path) -> Iterator[Put]:
         ]
     )
     held: list[Sequence[Any]] = []
-    with written_whole(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as file:
+    waiting: list[Any] = []
+    """Rows as Arrow has them, fewer than make a row group."""
+    with ExitStack() as stack:
+        temporary = stack.enter_context(written_whole(path))
+        file = stack.enter_context(pq.ParquetWriter(temporary, schema, compression="zstd"))
+        before = None if old is None else stack.enter_context(pq.ParquetFile(old))
+
+        room = ROWS
+
+        def collect() -> None:
+            nonlocal room
+            if held:
+                arrays = [
+                    pa.array([typed(column, row[number]) for row in held], field.type)
+                    for number, (column, field) in enumerate(zip(table.columns, schema, strict=True))
+                ]
+                waiting.append(pa.Table.from_arrays(arrays, schema=schema))
+                room -= len(held)
+                held.clear()
 
         def flush() -> None:
-            arrays = [
-                pa.array([typed(column, row[number]) for row in held], field.type)
-                for number, (column, field) in enumerate(zip(table.columns, schema, strict=True))
-            ]
-            file.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
-            held.clear()
+            nonlocal room
+            collect()
+            room = ROWS
+            if waiting:
+                file.write_table(pa.concat_tables(waiting).combine_chunks(), row_group_size=ROWS)
+                waiting.clear()
 
         def put(row: Sequence[Any]) -> None:
             held.append(row)
-            if len(held) >= ROWS:
+            if len(held) == room:
                 flush()
 
-        yield put
-        if held:
-            flush()
+        def copy(first: int, count: int) -> None:
+            nonlocal room
+            collect()
+            while count:
+                start = first % ROWS
+                taken = min(count, ROWS - start, room)
+                waiting.append(group(first // ROWS).slice(start, taken))
+                first, count, room = first + taken, count - taken, room - taken
+                if not room:
+                    flush()
+
+        @lru_cache(maxsize=1)
+        def group(number: int) -> Any:
+            assert before is not None
+            return before.read_row_group(number).cast(schema)
+
+        yield Writing(put, copy)
+        flush()
 
 
 def arrow_types() -> dict[str, Any]:

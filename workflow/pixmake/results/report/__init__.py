@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 from pixmake.base.files import written_whole
 from pixmake.base.installed import VERSION
 from pixmake.images.remote.objects import configure
-from pixmake.job.record import PICTURES, named
+from pixmake.job.record import PICTURES, STORED, named
 from pixmake.results.record_lines import gathered
 from pixmake.results.report.content import collect
+from pixmake.results.report.kept_records import records_of_page
 from pixmake.results.report.page import render
 from pixmake.results.report.thumbnails import lay_out, make_thumbnails
 
@@ -39,11 +41,14 @@ def write_report(
     versions = {"pixmake": VERSION, "Snakemake": version("snakemake")}
     known = {"title": Path.cwd().name, "versions": versions, **project}
     configure(known.pop("storage", {}))
-    content = collect(gathered(records), known, Path(named(str(Path(page).parent))))
+    folder = str(Path(page).parent)
+    # where results lie elsewhere, nothing stays here from run to run
+    seen = gathered(records) if os.environ.get(STORED) else records_of_page(records, folder)
+    content = collect(seen, known, Path(named(folder)))
     thumbnails = make_thumbnails(content.pictures, Path(kept), threads)
-    lay_out(thumbnails, Path(kept), Path(page).parent / PICTURES)
+    lay_out(thumbnails, Path(kept), Path(folder) / PICTURES)
     with (
         written_whole(page) as temporary,
         open(temporary, "w", encoding="utf-8", newline="\n") as file,
     ):
-        file.writelines(render(content, thumbnails, Path(named(str(Path(page).parent))), PICTURES))
+        file.writelines(render(content, thumbnails, Path(named(folder)), PICTURES))

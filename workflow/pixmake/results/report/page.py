@@ -14,16 +14,18 @@ from typing import Any
 from pixmake.base.installed import WORKFLOW
 from pixmake.results.report.content import Content, Level
 from pixmake.results.report.parts import parts
+from pixmake.results.report.quality import MEASURES
 from pixmake.results.report.thumbnails import Thumbnail
+from pixmake.results.report.views import programs, shown_views
 
 TEMPLATE = WORKFLOW / "report"
 LIBRARIES = ("tabulator.min.js", "echarts.min.js")
 STYLES = ("vendor/tabulator_simple.min.css", "page/page.css")
-PROGRAM = (
-    *("data", "stats", "address", "export", "filters", "gallery", "table", "plots", "growth", "plates"),
-    *("picture", "overview", "main"),
-)
-"""The page's own program, in the order in which its parts build on one another."""
+PROGRAM = ("data", "stats", "address", "export", "filters", "picture", "keyboard", "layout", "paper")
+"""What the programs of all views build on, in the order in which these parts build on one another."""
+
+MAIN = "main"
+"""What begins once all views are there."""
 
 MOST_INSIDE = 200
 """Images whose small pictures stand in the page itself, which then is one file."""
@@ -45,8 +47,10 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
     """
     inside = len(content.pictures) <= MOST_INSIDE
     pictures = {job_id: _picture(picture, folder / files, inside) for job_id, picture in thumbnails.items()}
+    views = shown_views(content)
     data = {
         "title": content.title,
+        "views": [view.as_json() for view in views],
         "project": dict(content.project),
         "levels": [_level(level, pictures) for level in content.levels],
         "first": content.first,
@@ -65,39 +69,62 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
     )
     for style in STYLES:
         yield f"<style>\n{(TEMPLATE / style).read_text(encoding='utf-8')}</style>\n"
-    yield between.replace("{title}", html.escape(content.title)).replace(
-        "{about}", html.escape(about(content))
+    places = "\n".join(f'  <section id="view-{view.name}" class="view" hidden></section>' for view in views)
+    yield (
+        between.replace("{title}", html.escape(content.title))
+        .replace("{about}", html.escape(about(content)))
+        .replace("<!-- views -->", places.strip())
     )
     yield f'<script type="application/gzip" id="data">{packed(data)}</script>\n'
     for library in LIBRARIES:
         yield f"<script>{(TEMPLATE / 'vendor' / library).read_text(encoding='utf-8')}</script>\n"
     yield "<script>\n'use strict';\n"
     for part in PROGRAM:
-        yield (TEMPLATE / "page" / f"{part}.js").read_text(encoding="utf-8")
-    yield f"</script>\n{after}"
+        yield _program(part)
+    yield from programs(views)
+    # a package's program has an element of its own: what it cannot do is no matter of the others
+    for view in views:
+        if view.added and view.program:
+            yield f"</script>\n<script>\n'use strict';\n{view.program}"
+    yield f"</script>\n<script>\n'use strict';\n{_program(MAIN)}</script>\n{after}"
+
+
+def _program(part: str) -> str:
+    return (TEMPLATE / "page" / f"{part}.js").read_text(encoding="utf-8")
 
 
 def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
     """A level as the page's program has it; ``pictures`` are keys of the page's own."""
-    one = level.terms[-1] if level.terms else "image"
+    noun, nouns = _nouns(level)
     return {
         "name": " × ".join(level.terms) or "image",
-        "noun": one,
-        "nouns": one if one.endswith("s") else f"{one}s",
+        "noun": noun,
+        "nouns": nouns,
         "terms": level.terms,
         "ids": level.ids,
         "states": level.states,
         "empty": level.empty,
         "columns": [vars(column) for column in level.columns],
         "left_out": level.left_out,
-        "design": asdict(level.design),
-        "outliers": {key: asdict(judgement) for key, judgement in level.outliers.items()},
+        "design": vars(level.design),
+        "outliers": {key: vars(judgement) for key, judgement in level.outliers.items()},
         "plates": asdict(level.plates),
         "several": level.several,
         "files": level.files,
+        "channels": {
+            name: [picture if picture in pictures else "" for picture in of_channel]
+            for name, of_channel in level.channels.items()
+        },
         "shown": [picture if picture in pictures else "" for picture in level.pictures],
         "members": level.members,
+        "quality": {**asdict(level.quality), "shares": [each.name for each in MEASURES if each.is_share]},
     }
+
+
+def _nouns(level: Level) -> tuple[str, str]:
+    """What a point is called, and several of them."""
+    one = level.terms[-1] if level.terms else "image"
+    return one, one if one.endswith("s") else f"{one}s"
 
 
 def about(content: Content) -> str:
@@ -105,7 +132,7 @@ def about(content: Content) -> str:
     level = content.levels[content.first]
     failed = level.states.count("failed")
     empty = f", {len(level.empty):,} measured nothing" if level.empty else ""
-    points = f"{len(level.ids):,} {_level(level, {})['nouns']}"
+    points = f"{len(level.ids):,} {_nouns(level)[1]}"
     return f"{points}, {level.states.count('done'):,} done, {failed:,} failed{empty}"
 
 

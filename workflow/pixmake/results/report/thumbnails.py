@@ -1,12 +1,12 @@
 """Small pictures for the page, and the outlines of masks over them.
 
-Each lies in a file of its own that has the modification time of what it was made of: so only those of new
-or changed images are made, and a page that was interrupted goes on where it was.
+Most thumbnails were made by the images' own jobs (`pixmake.job.pictures`); here they are gathered, and what
+is missing is made. Each lies in a file of its own that has the modification time of what it was made of: so
+only those of new or changed images are made, and a page that was interrupted goes on where it was.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,27 +17,29 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import PixmakeError
-from pixmake.base.files import written_whole
 from pixmake.images import formats
 from pixmake.images.axes import ImageError, Part, is_zarr
 from pixmake.images.preview import preview
 from pixmake.images.remote.objects import cached, is_remote
+from pixmake.images.thumbnail import (
+    LARGE_SIDE,
+    SIDE,
+    as_shown,
+    names_of,
+    save_pictures,
+    shrunk,
+    time_of,
+    write_dated,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
 
-SIDE = 288
-"""Pixels of a thumbnail's longer side."""
-
-LARGE_SIDE = 1600
-"""Pixels of the longer side of a copy that stands in for an image which no browser shows."""
-
 OUTLINE_SIDE = 512
 """Pixels of the longer side of the mask from which an outline is taken."""
 
-SHOWN_BY_BROWSERS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 _UNCHANGED = -1
 """OpenCV's ``IMREAD_UNCHANGED``, which is not imported at once."""
 MOST_LABELS = 400
@@ -99,7 +101,7 @@ def small_picture(path: str, part: Part) -> bytes:
     import cv2
 
     image = _decoded(path, SIDE, part)
-    return b"" if image is None else cv2.imencode(".jpg", _shrunk(image, SIDE))[1].tobytes()
+    return b"" if image is None else cv2.imencode(".jpg", as_shown(shrunk(image, SIDE)))[1].tobytes()
 
 
 def outline_of(path: str) -> str:
@@ -131,36 +133,34 @@ def _names(thumbnails: Mapping[str, Thumbnail]) -> set[str]:
 def _make(
     picture: Picture, masks: Sequence[str], folder: Path, there: Mapping[str, int], given_up: Event
 ) -> tuple[str, Thumbnail]:
-    small, large, wants_large = _wanted(picture)
-    time = _time_of(picture)
+    small, large = names_of(picture.id, picture.path, picture.part)
+    time = time_of(picture.path, picture.version)
     if time is None:
         return picture.id, Thumbnail()
-    if there.get(small) != time or (wants_large and there.get(large) != time):
+    if there.get(small) != time or (large and there.get(large) != time):
         path = _readable(picture, given_up)
         if path is None:
             return picture.id, Thumbnail()
-        image = _decoded(path, LARGE_SIDE if wants_large else SIDE, picture.part)
+        image = _decoded(path, LARGE_SIDE if large else SIDE, picture.part)
         if image is None and is_remote(path):
             # a page is not worth waiting for a server once for each image
             given_up.set()
             return picture.id, Thumbnail()
         if image is None:
             return picture.id, Thumbnail(damaged=True)
-        if wants_large:
-            _save(_shrunk(image, LARGE_SIDE), folder / large, time)
-        _save(_shrunk(image, SIDE), folder / small, time)
+        save_pictures(image, folder, (small, large), time)
     files = dict(picture.files)
     outline = _outline(picture.id, [files[name] for name in masks if name in files], folder, there, time)
-    return picture.id, Thumbnail(small, large if wants_large else "", outline)
+    return picture.id, Thumbnail(small, large, outline)
 
 
 def _kept(picture: Picture, masks: Sequence[str], there: Mapping[str, int]) -> Thumbnail | None:
     """The small pictures of an image if all of them are there; no file is opened for that."""
-    small, large, wants_large = _wanted(picture)
-    time = _time_of(picture)
+    small, large = names_of(picture.id, picture.path, picture.part)
+    time = time_of(picture.path, picture.version)
     if time is None:
         return Thumbnail()
-    if there.get(small) != time or (wants_large and there.get(large) != time):
+    if there.get(small) != time or (large and there.get(large) != time):
         return None
     outline, files = "", dict(picture.files) if masks else {}
     for path in (files[name] for name in masks if name in files):
@@ -170,31 +170,16 @@ def _kept(picture: Picture, masks: Sequence[str], there: Mapping[str, int]) -> T
             if there.get(outline) != max(time, made):
                 return None  # or it is no mask
             break
-    return Thumbnail(small, large if wants_large else "", outline)
-
-
-def _wanted(picture: Picture) -> tuple[str, str, bool]:
-    """What the small and the large copy of an image are called, and whether there is to be a large one."""
-    suffix = os.path.splitext(picture.path)[1].lower()
-    wants_large = bool(picture.part) or suffix not in SHOWN_BY_BROWSERS
-    return f"{picture.id}.jpg", f"{picture.id}.large.jpg", wants_large
+    return Thumbnail(small, large, outline)
 
 
 def _readable(picture: Picture, given_up: Event) -> str | None:
     """What a picture is made from, if that is here; of a Zarr at a URI a small resolution is fetched."""
-    if not picture.version:
+    if not is_remote(picture.path):
         return picture.path
     if is_zarr(picture.path):
         return None if given_up.is_set() else picture.path
     return cached(picture.path, picture.version)
-
-
-def _time_of(picture: Picture) -> int | None:
-    """When an image was written; of one at a URI a time before all others, which stands for its version."""
-    if not picture.version:
-        return _modified(picture.path)
-    digest = hashlib.sha256(f"{picture.path}\0{picture.version}".encode("utf-8", "surrogateescape")).digest()
-    return int.from_bytes(digest[:4], "big") % 10**9 * 10**9
 
 
 def _modified(path: str) -> int | None:
@@ -205,7 +190,7 @@ def _modified(path: str) -> int | None:
 
 
 def _decoded(path: str, side: int, part: Part) -> Array | None:
-    """An image in 8 bits, BGR or grey; a JPEG as small as ``side`` allows, which is quicker."""
+    """An image, BGR or grey, in its own type; a JPEG as small as ``side`` allows, which is quicker."""
     import cv2
     import numpy as np
 
@@ -224,7 +209,7 @@ def _decoded(path: str, side: int, part: Part) -> Array | None:
             image = preview(path, part, side)
         except (ImageError, PixmakeError, OSError, ValueError, MemoryError, cv2.error):
             image = None if part else _as_far_as_it_goes(path)
-    return None if image is None or image.ndim not in (2, 3) else _eight_bits(image)
+    return None if image is None or image.ndim not in (2, 3) else image
 
 
 def _as_far_as_it_goes(path: str) -> Array | None:
@@ -244,56 +229,6 @@ def _as_it_is(content: Array, flag: int = _UNCHANGED) -> Array | None:
         return cv2.imdecode(content, flag)
     except (MemoryError, cv2.error):
         return None
-
-
-def _eight_bits(image: Array) -> Array:
-    """An image as a browser shows it; more than 8 bits are stretched, but for 1 % of the values."""
-    import numpy as np
-
-    if image.ndim == 3 and image.shape[2] == 4:
-        alpha = image[..., 3:].astype(np.float32) / _most(image)
-        image = (image[..., :3] * alpha + _most(image) * (1 - alpha)).astype(image.dtype)
-    elif image.ndim == 3 and image.shape[2] not in (1, 3):
-        image = image[..., 0]
-    if image.dtype == np.uint8:
-        return image
-    values = np.nan_to_num(image.astype(np.float32), posinf=0, neginf=0)
-    low, high = np.percentile(values[:: max(1, len(values) // 500)], (0.5, 99.5))
-    stretched = (values - low) * (255.0 / max(high - low, 1e-9))
-    shown: Array = np.clip(stretched, 0, 255).astype(np.uint8)
-    return shown
-
-
-def _most(image: Array) -> float:
-    import numpy as np
-
-    return float(np.iinfo(image.dtype).max) if np.issubdtype(image.dtype, np.integer) else 1.0
-
-
-def _shrunk(image: Array, side: int) -> Array:
-    import cv2
-
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-
-
-def _save(image: Array, path: Path, time: int) -> None:
-    import cv2
-
-    # JPEG and not WebP: twice as large, and thirty times as quick to write
-    written, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 78])
-    if written:
-        _write(content.tobytes(), path, time)
-
-
-def _write(content: bytes, path: Path, time: int) -> None:
-    with written_whole(path) as temporary:
-        temporary.write_bytes(content)
-        os.utime(temporary, ns=(time, time))
 
 
 def mask_names(pictures: Sequence[Picture]) -> list[str]:
@@ -320,7 +255,7 @@ def _outline(
             return name
         mask = _mask(path)
         if mask is not None:
-            _write(outline_svg(mask).encode(), folder / name, time)
+            write_dated(outline_svg(mask).encode(), folder / name, time)
             return name
     return ""
 

@@ -7,11 +7,14 @@ would make it unnecessary.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import logging.handlers
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -28,6 +31,7 @@ UNDOCUMENTED = {
     "_open_jobs": "SIGTERM in the moment in which a job is booked as ended: the run hangs",
     "_executor": "A submission that was refused is tried again, and with it all that are alike",
     "executor_error_callback": "A submission that was refused is tried again, and with it all that are alike",
+    "wait_thread": "A submission that was refused is tried again, and with it all that are alike",
     "active_jobs": "A submission that was refused is tried again, and with it all that are alike",
     "parent_groupids": "Parts of a group become cluster jobs of their own",
     "_process_prefix": "A command's prefix cannot be asked for",
@@ -164,6 +168,19 @@ def hand_over_more(workflow: Any, cores: int, ahead: int) -> None:
     _sample(scheduler, cores + ahead)
 
 
+def hand_over_batches(workflow: Any, ahead: int, batch: int) -> None:
+    """Have the scheduler hand over the images of whole batches, though each asks for cores and a GPU.
+
+    Called where it hands over jobs, and so in its own thread.
+    """
+    scheduler = workflow.scheduler
+    scheduler.resources["_cores"] += ahead
+    if "gpu" in scheduler.resources:
+        scheduler.resources["gpu"] += scheduler.global_resources["gpu"] * (batch - 1)
+    _sample(scheduler, int(scheduler.global_resources["_cores"]) + ahead)
+    scheduler._open_jobs.release()  # it is to look at once, not when a first job has ended
+
+
 def _sample(scheduler: Any, least: int) -> None:
     if scheduler.subsample is not None:
         scheduler.subsample = max(scheduler.subsample, least)
@@ -208,6 +225,30 @@ def submit_while(workflow: Any, why_not: Callable[[], str]) -> None:
     executor.run_jobs = asked
 
 
+def end_submissions(workflow: Any, reason: str) -> None:
+    """Cancel all jobs of a cluster and end the run with a reason; from any thread.
+
+    The thread that asks for their states may sleep for long, and is not waited for: it ends with the process.
+    """
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    scheduler = workflow.scheduler
+    executor, end = scheduler._executor, time.monotonic() + _CANCEL_SECONDS
+    while not executor.active_jobs and scheduler.running and time.monotonic() < end:
+        time.sleep(0.1)  # they are not listed while their states are asked for
+    with executor.lock:
+        active, executor.wait = list(executor.active_jobs), False
+    with contextlib.suppress(Exception):  # what cannot be cancelled ends by itself
+        executor.cancel_jobs(active)
+    executor.wait_thread = threading.Thread(target=int)
+    executor.wait_thread.start()
+    scheduler.executor_error_callback(WorkflowError(reason))
+
+
+_CANCEL_SECONDS = 2.0
+"""How long a cluster's jobs are waited for that are to be cancelled."""
+
+
 def begin_no_more(workflow: Any) -> None:
     """Tell the scheduler to begin nothing more, and to end once what runs has ended; from any thread."""
     scheduler = workflow.scheduler
@@ -244,9 +285,15 @@ def jobs_of(workflow: Any) -> Iterator[tuple[int, Planned, bool]]:
         yield dag.jobid(job), job, bool(dag.needrun(job))
 
 
-def outputs_named(workflow: Any, name: str) -> list[str]:
-    """The outputs of all rules that have one of this name: asked while the DAG is made."""
-    return [str(path) for rule in workflow.rules if (path := getattr(rule.output, name, None)) is not None]
+def outputs_beside(workflow: Any, name: str) -> dict[str, list[str]]:
+    """The outputs of this name of all rules, each with those that stay beside it: while the DAG is made."""
+    from snakemake.io import is_flagged
+
+    return {
+        str(one): [str(path) for path in rule.output if path is not one and not is_flagged(path, "temp")]
+        for rule in workflow.rules
+        if (one := getattr(rule.output, name, None)) is not None
+    }
 
 
 def outputs_of(workflow: Any) -> tuple[list[str], list[str], list[str]]:

@@ -11,7 +11,7 @@ from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.filename_terms import NameMismatch, NameParser, has_format, name_parser
 from pixmake.base.system_names import is_below_system
 from pixmake.config.images import FORMATS, Directory, FileNames, Images
-from pixmake.images.formats import camera_raw
+from pixmake.images.formats import RAW
 from pixmake.images.remote.objects import RemoteError, is_remote, joined, list_below
 from pixmake.table.sources.folders import OF_SYSTEM, listed_files
 from pixmake.table.table import PATH, Note, Table, make_table
@@ -88,7 +88,7 @@ def _of_names(found: Iterable[str], asked: Directory, notes: list[Note]) -> Tabl
 
 def _without_raw_twins(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     """The files without the raw ones that a camera wrote beside a picture of the same name; and those."""
-    raw = {path for path in paths if path.rpartition(".")[2].lower() in camera_raw.SUFFIXES}
+    raw = {path for path in paths if path.rpartition(".")[2].lower() in RAW}
     pictures = {os.path.splitext(path)[0] for path in paths if path not in raw}
     twins = {path for path in raw if os.path.splitext(path)[0] in pictures}
     return [path for path in paths if path not in twins], [path for path in paths if path in twins]
