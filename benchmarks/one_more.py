@@ -192,8 +192,13 @@ def aims(results: Results) -> list[Aim]:
         Aim("one new image, 100,000: memory", cpu(ONE, many, figure="peak_mb"), most=700, unit="MB"),
         Aim("second plan, 1,000,000", cpu(PLAN, most), most=10, unit=s),
         Aim("second plan, 1,000,000: memory", cpu(PLAN, most, figure="peak_mb"), most=1500, unit="MB"),
-        Aim("stats an image", cpu(CALLS, few, figure="stats"), most=2, unit=""),
-        Aim("opens an image", cpu(CALLS, few, figure="opens"), most=0.01, unit=""),
+        Aim(
+            "`stat` an image, but for a few images",
+            round(cpu(CALLS, few, figure="stats"), 2),
+            most=2,
+            unit="",
+        ),
+        Aim("`open` an image", cpu(CALLS, few, figure="opens"), most=0.01, unit=""),
     ]
 
 
