@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import logging.handlers
 import subprocess
 import sys
 from collections import Counter
@@ -17,10 +16,11 @@ from pixmake.images.remote import cache
 from pixmake.images.remote.objects import is_remote
 from pixmake.job import client, unnamed_pictures
 from pixmake.job.record import named
+from pixmake.plan.batches import begun, this_slice
 from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import Ended, conclude, stopped
-from pixmake.progress.log_handler import MADE, Direct, Run, is_of_use, is_wanted
+from pixmake.progress.log_handler import MADE, Direct, Run, is_no_chatter, is_of_use, is_wanted
 from pixmake.progress.run_state import note_plan
 from pixmake.progress.tally import BEGIN, Tally, Work
 from pixmake.rules import ending
@@ -43,6 +43,7 @@ from pixmake.rules.snakemake_internals import (
     default_handlers,
     failed_jobs,
     forget_inputs,
+    hear_at_once,
     is_ending,
     jobs_of,
     logs_by_plugins_alone,
@@ -79,6 +80,8 @@ class RunFacts:
     """Steps that go to no cluster."""
     finds: bool = False
     """Whether a run finds its images."""
+    others: tuple[int, int] = (0, 0)
+    """Of a run over a slice of the images, those before and those behind it."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
@@ -97,6 +100,7 @@ def run_facts(plan: Plan) -> RunFacts:
         unnamed=tuple(planned.name for planned in plan.steps if planned.step.writeimg),
         local=[planned.name for planned in plan.steps if planned.placement.local],
         finds=plan.containers is not None,
+        others=plan.others,
     )
 
 
@@ -136,7 +140,8 @@ class RunHandlers:
         if self.todo is not None:
             end()
             asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
-        conclude(self.run, self._ended(asked), self.facts.keep)
+        of_slice = self.todo is not None and self.todo.plan.is_slice
+        conclude(self.run, self._ended(asked), self.facts.keep, of_slice=of_slice)
 
     def stops(self) -> None:
         """``onerror``."""
@@ -236,6 +241,9 @@ def _settled(todo: Todo) -> list[Work]:
 
 def attend_run(workflow: Any, **facts: Any) -> None:
     """See to the begin and the end of a run of a Snakefile that `pixmake compile` wrote."""
+    from pixmake.rules.snakemake_internals.asked_once import ask_once
+
+    ask_once()
     ending.listen()
     _attend(RunHandlers(workflow, RunFacts(**facts)))
 
@@ -271,11 +279,13 @@ def show_progress(workflow: Any) -> None:
     settings = workflow.output_settings
     if not is_wanted(settings):
         return
+    logger.addFilter(is_no_chatter)
     if logs_by_plugins_alone(workflow, LogHandler):
-        # each record wakes the plugins' thread, and Snakemake's own waits for Python's lock meanwhile
-        for handler in logger.handlers:
-            if isinstance(handler, logging.handlers.QueueHandler):
-                handler.addFilter(is_of_use)
+        hear_at_once(workflow, is_of_use)
+        if settings.dryrun and not settings.printshellcmds:
+            from pixmake.rules.snakemake_internals.asked_once import tell_reasons_alone
+
+            tell_reasons_alone()
     replaced = default_handlers()
     if replaced and workflow.is_main_process:
         logger.removeHandler(replaced[0])
@@ -302,7 +312,11 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
 
     submitted = set() if workflow.local_exec else {*facts.steps} - {*facts.local}
     tally = Tally(
-        over_several=frozenset(facts.over_several), submitted=frozenset(submitted), finds=facts.finds
+        begun=begun(),
+        over_several=frozenset(facts.over_several),
+        submitted=frozenset(submitted),
+        finds=facts.finds,
+        others=facts.others,
     )
     told = jobs_now(workflow, facts.results)
     told = replace(told, done=[*settled, *told.done])
@@ -314,6 +328,8 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     listed = [f"{counts[step]} × {step}" for step in names if counts[step]]
     listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number]
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
+    part = this_slice()
+    before = before if part is None else f"slice {part.number} of {part.count}, "
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note = functools.partial(_note_plan, tally, facts)

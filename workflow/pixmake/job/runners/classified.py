@@ -105,10 +105,10 @@ def leave_objects(
         for name, values in (more or {}).items():
             table[name] = np.asarray(values)[table["label"].to_numpy() - 1]
         arrays["objects"] = table
-    source = source_of(call)
+    source, stamp = source_of(call), stamp_for(call)
     for name, output in call.outputs.items():
         with written_whole(output) as temporary:
-            _write(arrays[name], temporary, name, axes, source)
+            _write(arrays[name], temporary, name, axes, source, stamp)
     area = int(np.count_nonzero(objects))
     unit = "pixels" if objects.ndim == 2 else "voxels"
     found: dict[str, Any] = {
