@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo example test test-slow test-package test-cluster soak findings check format docs bench clean \
+.PHONY: help install demo example test test-slow test-package test-cluster test-models soak findings check format docs bench clean \
 	check-format check-style check-spelling check-types check-rooms check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -43,6 +43,9 @@ test-slow: $(INSTALLED) ## Run the tests that take long, or install PlantCV and 
 
 test-package: $(INSTALLED) ## Build the package and install it alone, in several environments
 	$(BIN)/pytest -m package $(ARGS)
+
+test-models: ## Install PyTorch, Cellpose, TensorFlow and StarDist for themselves (12 GB), and test plugins/ with them
+	bash tests/models.sh $(PYTHON) $(ARGS)
 
 soak: $(INSTALLED) ## Disturb runs at random, by seed, and compare what they leave: make soak TRIALS=200 SEED=1
 	$(BIN)/python -m tests.faults.trials --trials $(TRIALS) --seed $(SEED)

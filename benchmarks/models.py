@@ -18,6 +18,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import on_device
 import yaml
 from environments import REPOSITORY, SAME, SNAKEMAKE, environment, versions
 from frame import CORES, Aim, Benchmark, Contestant, main
@@ -370,4 +371,6 @@ BENCHMARK = Benchmark(
 
 
 if __name__ == "__main__":
+    if any(word.startswith("--device") for word in sys.argv):
+        sys.exit(on_device.main(sys.argv[1:]))
     main(BENCHMARK)

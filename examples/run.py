@@ -10,16 +10,22 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).parent
-EXAMPLES = ("growth", "operetta")
+EXAMPLES = {"growth": ("matplotlib",), "operetta": ()}
+"""The examples, and what each needs besides pixmake."""
 
 
 def main(name: str, folder: Path, options: list[str]) -> int:
     """Make the example's project, draw its pictures where there are none yet, and run it."""
     from pixmake.project.folder import complete_project
 
+    missing = [package for package in EXAMPLES[name] if find_spec(package) is None]
+    if missing:
+        print(f"the example {name} needs: pip install {' '.join(missing)}", file=sys.stderr)
+        return 1
     shutil.copytree(HERE / name, folder, dirs_exist_ok=True)
     complete_project(folder)
     run(folder, "scripts/draw.py")

@@ -16,6 +16,7 @@ def write_network(
     sigmoid: bool = False,
     repeats: int = 0,
     reduce: bool = False,
+    several: bool = False,
 ) -> None:
     """Write a network of one convolution that keeps the size.
 
@@ -31,12 +32,15 @@ def write_network(
         So many further convolutions that change nothing, for a network that takes time.
     reduce
         Whether what comes out is one number for each class.
+    several
+        Whether it takes several images at one time.
     """
     from onnx import TensorProto, checker, helper, numpy_helper, save
 
     made, channels = weights.shape[:2]
     edges: Sequence[int | str] = [size, size] if size else ["height", "width"]
     nodes = [helper.make_node("Conv", ["image", "weights"], ["c0"], pads=[1, 1, 1, 1])]
+    first: int | str = "several" if several else 1
     same = np.zeros((made, made, 3, 3), np.float32)
     same[range(made), range(made), 1, 1] = 1
     for number in range(repeats):
@@ -47,8 +51,8 @@ def write_network(
     graph = helper.make_graph(
         nodes,
         "network",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, channels, *edges])],
-        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, made, "y", "x"])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [first, channels, *edges])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [first, made, "y", "x"])],
         [
             numpy_helper.from_array(weights.astype(np.float32), "weights"),
             numpy_helper.from_array(same, "same"),

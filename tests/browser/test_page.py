@@ -8,7 +8,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 import tests.conftest as shared
@@ -149,6 +151,8 @@ def test_an_image_opens(page: Page, trial: Path) -> None:
     page.wait_for_function("document.querySelector('#picture .stage img').naturalWidth === 32")
     dialog.get_by_label("Picture").select_option("segment: mask")
     page.wait_for_function("document.querySelector('#picture .stage img').src.endsWith('mask.png')")
+    page.get_by_role("button", name="Full size, or fit").press("Enter")
+    expect(dialog.locator(".stage.full")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).not_to_be_visible()
     expect(page.locator("#gallery .shot").first).to_be_focused()
@@ -180,6 +184,59 @@ def test_dark_and_print(page: Page, trial: Path) -> None:
     page.get_by_role("button", name="Dark or light").click()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
     assert len(page.pdf()) > 20_000
+
+
+def test_on_paper(page: Page, tmp_path: Path) -> None:
+    """What is printed: all views, light, no plot wider than the paper, all images, each with its picture;
+    afterwards the page is as it was."""
+    opened(page, page_of(tmp_path, growth()), "plots")
+    page.get_by_role("button", name="Dark or light").click()
+    page.evaluate("window.print = () => { window.printed = true; }")
+    page.keyboard.press("Control+p")
+    page.wait_for_function("window.printed")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(246, 247, 246)"
+    for view in ("Overview", "Images", "Growth", "Plots", "Run"):
+        expect(page.locator("h2.on-paper", has_text=view)).to_be_visible()
+    expect(page.locator("#gallery .shot")).to_have_count(120)
+    width = page.evaluate("document.getElementById('main').getBoundingClientRect().right")
+    drawings = page.locator("div.on-paper > *")
+    assert drawings.count() == page.locator(".view .chart").count() == 10
+    for drawing in drawings.all():
+        box = drawing.bounding_box()
+        assert box is not None
+        assert 100 < box["width"] <= width
+        assert box["x"] + box["width"] <= width
+    page.evaluate("fromPaper()")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(246, 247, 246)"
+    expect(page.locator(".on-paper")).to_have_count(0)
+    expect(page.locator("section.view:visible")).to_have_count(1)
+    expect(page.locator("#view-plots .chart canvas").first).to_be_visible()
+
+
+def test_plots_by_keyboard(page: Page, tmp_path: Path) -> None:
+    """Tab leads to a plot, arrows from point to point, which is read out; Enter does what a click does."""
+    opened(page, page_of(tmp_path, growth()), "growth")
+    page.get_by_role("button", name="genotype: Col-0: show its data as a table").press("Tab")
+    plot = page.locator("#view-growth .chart").first
+    expect(plot).to_be_focused()
+    assert plot.evaluate("element => getComputedStyle(element).outlineWidth") == "2px"
+    for key, words in (
+        ("ArrowRight", "P00, 2024-03-04, area: "),
+        ("ArrowRight", "P00, 2024-03-07, area: "),
+        ("End", "P00, 2024-03-16, area: "),
+        ("ArrowDown", "P04, 2024-03-16, area: "),
+    ):
+        plot.press(key)
+        expect(page.locator("#said")).to_contain_text(words)
+    plot.press("Enter")
+    expect(page.get_by_role("heading", name="P04")).to_be_visible()
+    page.get_by_role("tab", name="Table").click()
+    page.locator(".tabulator-tableholder").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".tabulator-row").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#picture")).to_contain_text("P00_1")
 
 
 def test_page_is_one_file(trial: Path, tmp_path: Path, page: Page) -> None:
@@ -422,6 +479,64 @@ def test_growth_of_a_subject(page: Page, tmp_path: Path) -> None:
     expect(strip.get_by_role("heading", name="P07")).to_be_visible()
 
 
+def test_lines_are_of_what_one_chooses(page: Page, tmp_path: Path) -> None:
+    """Where the automatic choice is wrong, another term is what recurs; means, n and address follow."""
+    records = growth()
+    for record in records:
+        number = int(record["metadata"]["plant"][1:])
+        record["metadata"]["tray"] = f"T{number % 4}"
+        record["metadata"]["day"] = 3 * int(record["id"][-1])
+    opened(page, page_of(tmp_path, records), "growth")
+    view = page.locator("#view-growth")
+    expect(view.get_by_role("heading", name="Groups at 2024-03-16")).to_be_visible()
+    page.get_by_label("A line is one").select_option("tray")
+    view.locator("label", has_text="Time").locator("select").select_option("day")
+    expect(view.get_by_role("heading", name="Groups at day 12")).to_be_visible()
+    lines = page.evaluate("compared(columns.get('area'), visible, columns.get('treatment'), null, 12)")
+    assert [(line["group"], line["n"]) for line in lines] == [("control", 2), ("drought", 2)]
+    areas = [
+        [
+            record["measurements"]["area"]["value"]
+            for record in records
+            if record["id"].endswith("_4") and record["metadata"]["tray"] == tray
+        ]
+        for tray in ("T0", "T1")
+    ]
+    assert lines[0]["mean"][0] == pytest.approx(np.mean([np.mean(each) for each in areas]))
+    page.get_by_label("Panels by").select_option(label="nothing")
+    # the band of two lies far beyond what was measured: the axis leaves room for the lines, and says so
+    expect(view).to_contain_text("the band of control (n = 2)")
+    address = page.evaluate("location.href")
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_function(READY)
+    expect(view.get_by_role("heading", name="Groups at day 12")).to_be_visible()
+
+
+def test_a_band_stands_within_its_axis(page: Page, tmp_path: Path) -> None:
+    """The axis of growth holds the 95 % bands, also of few plants, or the panel says whose goes beyond."""
+    some = [record for record in growth() if int(record["metadata"]["plant"][1:]) < 12]
+    opened(page, page_of(tmp_path, some), "growth")
+    for scale in ("value", "log"):
+        page.get_by_label("Scale").select_option(scale)
+        for place in range(2):
+            found = page.evaluate(
+                """place => {
+                    const card = document.querySelectorAll('#view-growth .columns .card')[place];
+                    const [axis] = charts.get(card.querySelector('.chart')).getOption().yAxis;
+                    const rows = plotRows(card.querySelector('.chart')).slice(1);
+                    return [axis.min, axis.max, rows, card.querySelector('header p').textContent];
+                }""",
+                place,
+            )
+            least, most, rows, words = found
+            for group in ("control", "drought"):
+                limits = [(row[4], row[5]) for row in rows if row[0] == group]
+                assert len(limits) == 5
+                beyond = min(low for low, _ in limits) < least or max(high for _, high in limits) > most
+                assert beyond == (f"{group} (n = 3)" in words)
+
+
 def test_a_point_is_what_one_says(page: Page, tmp_path: Path) -> None:
     """Images, or plants that a step with `per` measures: counts, filters, table, gallery and plots follow."""
     records = growth()
@@ -491,6 +606,43 @@ def test_a_plate_that_only_wells_are_measured_of(page: Page, tmp_path: Path, mak
     page.wait_for_function("document.querySelector('#gallery .shot img').naturalWidth > 0")
     page.locator("#gallery .shot").first.click()
     expect(page.get_by_label("Picture").locator("option")).to_have_count(2)
+
+
+def test_each_channel_has_its_outlines(page: Page, tmp_path: Path, make_project: Any) -> None:
+    """Channels that are analysed together are chosen by name; over each lie the outlines of its own mask."""
+    project = make_project(tmp_path / "cells")
+    paths = {}
+    for channel, half in (("DAPI", np.s_[:, :16]), ("GFP", np.s_[:, 16:])):
+        paths[channel] = str(project.draw(f"images/{channel}.png", level=60))
+        mask = np.zeros((32, 32), np.uint8)
+        mask[half] = 255
+        mask[:4] = 0
+        assert cv2.imwrite(str(project.folder / f"images/{channel}_mask.png"), mask)
+    records = [
+        {
+            "id": "A1",
+            "step": "s",
+            "images": [str(project.folder / f"images/{channel}.png") for channel in paths],
+            "origin": {"task": {"names": list(paths)}},
+            "files": {
+                f"{name.lower()}_mask": str(project.folder / f"images/{name}_mask.png") for name in paths
+            },
+            "measurements": {"x": {"value": 1}},
+        }
+    ]
+    opened(page, page_of(tmp_path, records), "images")
+    outlines = []
+    for channel in paths:
+        page.get_by_label("Channel").select_option(channel)
+        outlines.append(page.locator("#gallery .shot .outline").get_attribute("src"))
+    assert None not in outlines
+    assert outlines[0] != outlines[1]
+    page.locator("#gallery .shot").click()
+    choice = page.locator("#picture").get_by_label("Picture")
+    assert choice.locator("option").all_inner_texts()[:2] == ["DAPI", "GFP"]
+    for place, outline in enumerate(outlines):
+        choice.select_option(str(place))
+        expect(page.locator("#picture .stage .outline")).to_have_attribute("src", str(outline))
 
 
 def test_large_trials_open_in_time(page: Page, tmp_path: Path) -> None:
@@ -595,6 +747,8 @@ def test_plots_are_saved(page: Page, tmp_path: Path) -> None:
         content = Path(download.value.path()).read_bytes()
         assert download.value.suggested_filename == f"Distribution.{suffix}"
         assert content.startswith(begin)
+        if suffix == "svg":
+            ElementTree.fromstring(content)
     page.get_by_role("button", name="By group: show its data as a table").click()
     expect(page.get_by_role("region", name="By group, as a table")).to_contain_text("control")
     page.locator("#add-filter").select_option("treatment")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -126,3 +127,12 @@ def test_the_cost_of_a_command_counts_all_that_it_starts(tmp_path: Path) -> None
 
     failed = subprocess.run([*command, "false"], cwd=BENCHMARKS, capture_output=True, text=True, check=False)
     assert "CommandFailed: false" in failed.stderr
+
+
+def test_a_benchmark_on_a_device_that_is_not_there() -> None:
+    """It says so, and measures nothing."""
+    words = [sys.executable, str(BENCHMARKS / "models.py"), "--device", "cuda"]
+    hidden = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=hidden)
+    assert done.returncode == 1
+    assert done.stdout.startswith("No GPU can be seen here, so nothing is measured"), done.stderr

@@ -43,3 +43,10 @@ def test_configs_that_pages_show(page: Path) -> None:
         shown = yaml.safe_load(re.sub(f"^{indent}", "", text, flags=re.M).replace("…", "0"))
         if isinstance(shown, dict) and {"images", "steps"} <= shown.keys():
             Config.model_validate(shown)
+
+
+def test_every_page_answers_a_question() -> None:
+    """The first page leads to each other one."""
+    first = (REPOSITORY / "docs/index.md").read_text()
+    linked = set(re.findall(r"\]\(([\w-]+\.md)", first))
+    assert linked >= {page.name for page in REPOSITORY.glob("docs/*.md")} - {"index.md"}

@@ -107,6 +107,8 @@ def test_growth(tmp_path: Path) -> None:
     band = project.rows("band.csv")
     assert len(band) == 12
     assert all(float(row["low"]) <= float(row["area"]) <= float(row["high"]) for row in band)
+    figure = (project.folder / "results/curves.svg").read_text()
+    assert figure.count('<g id="FillBetweenPolyCollection_') == 3
     assert (project.folder / "results/report.html").exists()
 
 

@@ -49,10 +49,33 @@ def test_slices_give_the_tables_of_one_run(small: Project) -> None:
     assert {job for job, when in small.started().items() if started[job] != when} == {"measure/p2"}
 
 
-def test_steps_over_several_images_cannot_be_sliced(small: Project) -> None:
+@pytest.mark.slow
+def test_steps_over_several_images_run_behind_slices(small: Project) -> None:
+    """What needs all images runs in the last run, which tries no failed image again."""
+    small.write("images/p2.png", b"broken")
     config = yaml.safe_load((small.folder / "config/config.yaml").read_text())
-    config["steps"]["rank"] = {"function": "scripts/analysis.py:measure", "needs_all": ["measure"]}
+    small.write("scripts/rank.py", "def rank(measurements):\n    return {'images': len(measurements)}\n")
+    config["steps"]["rank"] = {"function": "scripts/rank.py:rank", "needs_all": ["measure"], "per": "all"}
     small.write("config/config.yaml", json.dumps(config))
     ended = small.pixmake("run", "--batches", "2", "--cores", "2")
     assert ended.code == 1
-    assert "steps.rank: depends on more images than one: it cannot be run with --batches" in ended.err
+    assert "slice 2 of 2, to run: 2 × measure" in ended.err
+    assert small.record("rank", "all")["measurements"]["images"]["value"] == 3
+    assert len(list((small.folder / "results/.failures").rglob("p2*"))) == 1
+    assert (small.folder / "results/.failures/measure/p2").read_text().count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_large_run_is_cut_into_slices(small: Project) -> None:
+    """`pixmake run` does it by itself, with one sum and one status; Snakemake says what it would take."""
+    limits = "import pixmake.plan.batches as b\nb.MOST_MB, b.SLICE_JOBS = 0.1, 2\n"
+    small.write("Snakefile", limits + (small.folder / "Snakefile").read_text())
+    looked = small.snakemake("-n")
+    assert "`pixmake run` does them in 2 slices" in looked.err
+    ended = small.pixmake("run", "--cores", "2")
+    assert ended.code == 0, ended.err
+    assert ended.err.count("images = ") == 1
+    assert "4 images = 4 measured" in ended.err
+    again = small.pixmake("run", "--cores", "2")
+    assert "slice" not in again.err
+    assert "Nothing to be done" in again.err

@@ -265,3 +265,49 @@ def test_a_bad_image_of_a_batch_fails_alone(project: Project) -> None:
     assert project.snakemake("--cores", "2").code == 0
     assert sorted(name for each in batches(project) for name in each) == [f"{name}.png" for name in BAD]
     assert len(project.rows()) == 8
+
+
+TILES = """\
+import resource
+
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def load_model():
+    return peak_mb()
+
+
+def measure(image, model):
+    assert image.shape == (1024, 1024)
+    return {"more_mb": peak_mb() - model, "sum": int(image.sum())}
+"""
+
+
+@pytest.mark.parametrize("load_in", ["fork", "process"])
+def test_tiles_of_a_large_image_from_one_model(project: Project, load_in: str) -> None:
+    """A tile takes a tile's memory: of an image of 134 MB each process has a small part."""
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(str(project.folder / "large.zarr"), mode="w", zarr_format=2)
+    large = group.create_array("0", shape=(8192, 8192), chunks=(512, 512), dtype="uint16", fill_value=0)
+    large[:1024, :1024] = 1
+    levels = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0, 1.0]}]}]
+    axes = [{"name": axis, "type": "space"} for axis in "yx"]
+    group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": levels}]
+    project.write("scripts/cells.py", TILES)
+    step = {"function": "scripts/cells.py:measure", "axes": "yx", "load_in": load_in}
+    step["load"] = {"model": "scripts/cells.py:load_model"}
+    project.configure(
+        images={"zarr": {"path": "large.zarr", "tile": 1024}, "select": {"where": {"y": [0, 1024]}}},
+        steps={"measure": step},
+        aggregate={"report": False},
+    )
+    ended = project.snakemake("--cores", "1")
+    assert ended.code == 0, ended.err
+    rows = project.rows()
+    assert len(rows) == 16
+    assert sorted(int(row["sum"]) for row in rows)[-2:] == [0, 1024 * 1024]
+    assert max(float(row["more_mb"]) for row in rows) < 67, rows
+    log = (project.folder / "logs/measure.load.log").read_text()
+    assert log.count("pixmake: loaded in") == 1

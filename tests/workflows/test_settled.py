@@ -7,17 +7,19 @@ import os
 import random
 import re
 import shutil
+import signal
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from tests.conftest import Project
 
-ROUNDS = int(os.environ.get("PIXMAKE_TEST_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("PIXMAKE_TEST_ROUNDS", "5"))
 """Of some edits each, then a look by both ways, and a run."""
 
-EDITS = 3
+EDITS = int(os.environ.get("PIXMAKE_TEST_EDITS", "15"))
 """Of a round, at the most."""
 
 ANALYSIS = """\
@@ -37,8 +39,16 @@ def total(measurements):
     return {"sum": sum(row["mean"] for row in measurements)}
 
 
-def plant(images, mask, measurements):
+def plant(images, measurements, mask=()):
     return {"images": len(images), "masks": len(mask)}
+
+
+def outline(image, mask):
+    return {"outline": mask > 0, "size": float(mask.mean())}
+
+
+def length(outline):
+    return {"length": float(outline.sum())}
 
 
 LIMIT = 50
@@ -48,34 +58,40 @@ LIMIT = 50
 class Trial:
     """A project that is edited at random."""
 
-    def __init__(self, project: Project, seed: int) -> None:
+    def __init__(self, project: Project, seed: int, keep: str = "all") -> None:
+        self.keep = keep
         self.project, self.random = project, random.Random(seed)
         self.names = [f"p{number}" for number in range(4)]
         self.rows = {name: {"path": f"{name}.png", "plant": f"P{int(name[1:]) % 2}"} for name in self.names}
         self.limit, self.level, self.scale, self.threads, self.extra = 50, 1, 1, 1, False
+        self.needs, self.files, self.python = ["find", "measure"], {"mask": "png", "cells": "csv"}, ""
+        self.first: dict[str, tuple[bytes, int]] = {}
         for number, name in enumerate(self.names):
             self._draw(name, 40 + 10 * number)
         self.write()
 
     def write(self) -> None:
         """Write table, config and scripts as they are to be."""
-        find: dict[str, object] = {"function": "scripts/a.py:find", "files": {"mask": "png", "cells": "csv"}}
+        find: dict[str, object] = {"function": "scripts/a.py:find", "files": self.files}
         measure = {
             "function": "scripts/a.py:measure",
             "needs": ["find"],
             "params": {"scale": self.scale},
             "threads": self.threads,
+            **({"python": self.python} if self.python else {}),
         }
         steps = {
             "find": find,
             "measure": measure,
             "total": {"function": "scripts/a.py:total", "needs_all": ["measure"], "per": "all"},
-            "plant": {"function": "scripts/a.py:plant", "needs": ["find", "measure"], "per": ["plant"]},
+            "outline": {"function": "scripts/a.py:outline", "needs": ["find"], "files": {"outline": "png"}},
+            "length": {"function": "scripts/a.py:length", "needs": ["outline"]},
+            "plant": {"function": "scripts/a.py:plant", "needs": self.needs, "per": ["plant"]},
         }
         if self.extra:
             steps["more"] = {"function": "scripts/a.py:measure", "needs": ["find"]}
         images = {"table": "config/images.csv", "root": "images"}
-        self.project.configure(images=images, steps=steps, aggregate={"report": False})
+        self.project.configure(images=images, steps=steps, aggregate={"report": False}, keep=self.keep)
         self.project.list_images(list(self.rows.values()))
         self.project.write("scripts/a.py", ANALYSIS.replace("LIMIT = 50", f"LIMIT = {self.limit}"))
         self.project.write("scripts/levels.py", f"LEVEL = {self.level}\n")
@@ -97,7 +113,8 @@ class Trial:
         return self.random.choice(found) if found else None
 
     def _draw(self, name: str, level: int) -> None:
-        self.project.draw(f"images/{name}.png", level=level, shape=(8, 8, 3))
+        path = self.project.draw(f"images/{name}.png", level=level, shape=(8, 8, 3))
+        self.first.setdefault(name, (path.read_bytes(), path.stat().st_mtime_ns))
 
 
 def touched_image(trial: Trial) -> None:
@@ -112,6 +129,14 @@ def older_image(trial: Trial) -> None:
     name = trial.image()
     trial._draw(name, trial.random.randrange(30, 200))
     os.utime(trial.project.folder / f"images/{name}.png", (10**9, 10**9 + trial.random.randrange(1000)))
+
+
+def restored_image(trial: Trial) -> None:
+    name = trial.image()
+    content, date = trial.first[name]
+    path = trial.project.folder / f"images/{name}.png"
+    path.write_bytes(content)
+    os.utime(path, ns=(date, date))
 
 
 def added_row(trial: Trial) -> None:
@@ -145,6 +170,22 @@ def other_threads(trial: Trial) -> None:
     trial.threads = trial.random.choice([1, 2])
 
 
+def other_needs(trial: Trial) -> None:
+    trial.needs = trial.random.choice([["find", "measure"], ["measure"]])
+
+
+def other_files(trial: Trial) -> None:
+    trial.files = trial.random.choice([{"mask": "png", "cells": "csv"}, {"mask": "png"}])
+
+
+def other_python(trial: Trial) -> None:
+    trial.python = trial.random.choice(["", sys.executable])
+
+
+def touched_source(trial: Trial) -> None:
+    os.utime(trial.project.folder / "scripts/a.py")
+
+
 def another_step(trial: Trial) -> None:
     trial.extra = not trial.extra
 
@@ -162,6 +203,24 @@ def edited_result(trial: Trial) -> None:
         path.write_text(text.replace("1", "2", 1) if path.suffix == ".csv" else f"{text} ")
 
 
+def cut_record(trial: Trial) -> None:
+    path = trial.made("*/p*.json", "*/P*.json")
+    if path is not None:
+        path.write_bytes(path.read_bytes()[: trial.random.randrange(200)])
+
+
+def removed_file(trial: Trial) -> None:
+    path = trial.made("find/*.png", "find/*.csv")
+    if path is not None:
+        path.unlink()
+
+
+def removed_table(trial: Trial) -> None:
+    path = trial.made("*.csv", "provenance.json")
+    if path is not None:
+        path.unlink()
+
+
 def touched_result(trial: Trial) -> None:
     path = trial.made("*/p*.json", "find/*.png", "find/*.csv")
     if path is not None:
@@ -175,42 +234,57 @@ def interrupted_job(trial: Trial) -> None:
         trial.project.write(f".snakemake/incomplete/{name}", "{}")
 
 
+def killed_run(trial: Trial) -> None:
+    """Another run, of which nothing is left at some moment."""
+    trial.write()
+    pid = in_a_fork(trial.project, [], all_rules=False)
+    time.sleep(trial.random.choice([0.5, 1, 1.5, 2, 3]))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
 def lost_index(trial: Trial) -> None:
     shutil.rmtree(trial.project.folder / ".snakemake/pixmake/index", ignore_errors=True)
 
 
 CHANGES: list[Callable[[Trial], None]] = [
-    *(touched_image, replaced_image, older_image, added_row, removed_row, changed_row, changed_param),
-    *(changed_source, changed_module, other_threads, another_step, removed_result, edited_result),
-    *(touched_result, interrupted_job, lost_index),
+    *(touched_image, replaced_image, older_image, restored_image, added_row, removed_row, changed_row),
+    *(changed_param, changed_source, touched_source, changed_module, other_threads, other_needs),
+    *(other_files, other_python, another_step, removed_result, removed_file, removed_table, edited_result),
+    *(cut_record, touched_result, interrupted_job, killed_run, lost_index),
 ]
 
 
-def snakemake(project: Project, *options: str, all_rules: bool = False) -> str:
-    """What Snakemake says, in a fork of this process, which has it loaded: a tenth of a start's time."""
+def in_a_fork(project: Project, options: Sequence[str], *, all_rules: bool) -> int:
+    """Start Snakemake in a fork of this process, which has it loaded: a tenth of a start's time."""
     import snakemake.cli
 
-    out = project.folder / "said.txt"
     pid = os.fork()
-    if pid == 0:
-        status = 70
+    if pid:
+        return pid
+    status = 70
+    try:
+        os.chdir(project.folder)
+        handle = os.open(project.folder / "said.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(handle, 1)
+        os.dup2(handle, 2)
+        os.environ["PIXMAKE_ALL_RULES"] = "1" if all_rules else ""
+        words = ["--cores", "2", "--rerun-incomplete", "--workflow-profile", "none", "--nolock", *options]
         try:
-            os.chdir(project.folder)
-            handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-            os.dup2(handle, 1)
-            os.dup2(handle, 2)
-            os.environ["PIXMAKE_ALL_RULES"] = "1" if all_rules else ""
-            words = ["--cores", "2", "--rerun-incomplete", "--workflow-profile", "none", *options]
-            try:
-                snakemake.cli.main(words)
-            except SystemExit as end:
-                status = int(end.code or 0)
-            sys.stdout.flush()
-            sys.stderr.flush()
-        finally:
-            os._exit(status)
+            snakemake.cli.main(words)
+        except SystemExit as end:
+            status = int(end.code or 0)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def snakemake(project: Project, *options: str, all_rules: bool = False) -> str:
+    """What Snakemake says."""
+    pid = in_a_fork(project, options, all_rules=all_rules)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    text = out.read_text()
+    text = (project.folder / "said.txt").read_text()
     assert status == 0, text
     return text
 
@@ -222,9 +296,11 @@ def would_run(project: Project, *, all_rules: bool) -> set[str]:
 
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("PIXMAKE_TEST_SEED", "1"))])
-def test_never_less_than_all_rules_would(project: Project, seed: int) -> None:
+@pytest.mark.parametrize("keep", ["all", "results"])
+def test_never_less_than_all_rules_would(project: Project, seed: int, keep: str) -> None:
     """After edits at random, what would run is all that all rules would run; after a run, it is nothing."""
-    trial = Trial(project, seed)
+    trial = Trial(project, seed, keep)
+    print(f"seed {seed}, keep: {keep}")
     snakemake(project)
     for _ in range(ROUNDS):
         edits = [trial.edit() for _ in range(trial.random.randrange(1, EDITS + 1))]

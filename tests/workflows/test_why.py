@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 from tests.conftest import Project
 from tests.planted import EACH, causes_of, forked, interpreter, kinds, steps, write
 
+from pixmake.images.stamp import read_stamp
 from pixmake.project.why import why
 from pixmake.project.why_text import lines
 from pixmake.results.diff import Tolerance
@@ -49,6 +51,10 @@ def test_causes_are_told_with_the_line_and_how_sure(small: Project, monkeypatch:
     configure()
     small.snakemake()
     shutil.copytree(small.folder / "results", small.folder / "old")
+    said = read_stamp(small.folder / "old/find/p1.mask.png") or {}
+    assert (said["id"], said["step"], said["params"]) == ("p1", "find", {"level": 60})
+    picture = (small.folder / "images/p1.png").read_bytes()
+    assert said["images"] == [{"path": "images/p1.png", "sha256": hashlib.sha256(picture).hexdigest()}]
     level = 86
     configure()
     small.write("scripts/helper.py", "# of a pixel, in mm\n\n\ndef scale():\n    return 2.5\n")
@@ -130,3 +136,70 @@ def test_planted_causes_are_found(
     assert one[0] >= 0.95 * one[1]
     assert sum(good for good, _ in two) >= 0.8 * sum(count for _, count in two)
     assert sys.executable not in map(str, pythons)
+
+
+SEVERAL = """\
+from pathlib import Path
+
+def find(image, *, level):
+    return {"part": float((image > level).mean()), "bright": image.max() > level}
+
+def rank(image, find):
+    return {"sum": sum(row["part"] for row in find), "first": find[0]["id"]}
+
+def plants(rows, images, find, *, factor):
+    first = factor * sum(each["part"] for each in find)
+    return {"dose": sum(row["dose"] for row in rows), "first": first, "ids": rows[0]["id"]}
+
+def scored(image, *, model):
+    return {"score": float(Path(model).read_text()) + float(image.mean())}
+"""
+
+
+def test_causes_of_several_images_and_of_models(small: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was made of other images, their order, their metadata, and a model file that is another one."""
+    file = "scripts/analysis.py"
+    small.write(file, SEVERAL)
+    small.write("models/a.txt", "1.5")
+    small.write("models/b.txt", "2.5")
+    for new in (False, True):
+        rows = [{"path": f"p{n}.png", "plant": f"P{n % 2}", "dose": n + (new and n == 2)} for n in range(4)]
+        small.list_images(rows[::-1] if new else rows)
+        small.configure(
+            images={"table": "config/images.csv", "root": "images"},
+            steps={
+                "find": {"function": f"{file}:find", "params": {"level": 86 if new else 60}},
+                "rank": {"function": f"{file}:rank", "needs_all": ["find"]},
+                "plants": {
+                    "function": f"{file}:plants",
+                    "needs": ["find"],
+                    "per": ["plant"],
+                    "params": {"factor": 2},
+                },
+                "scored": {
+                    "function": f"{file}:scored",
+                    "params": {"model": f"models/{'b' if new else 'a'}.txt"},
+                },
+            },
+        )
+        assert small.snakemake().code == 0
+        if not new:
+            shutil.copytree(small.folder / "results", small.folder / "old")
+    monkeypatch.chdir(small.folder)
+    before = sorted(Path(".snakemake/pixmake/members").iterdir())
+    found = why(Path("old"), Path("results"), Tolerance(), 20, run=forked)
+    told = {
+        (kind.step, name): {(key.kind, key.name): each.sure for each in causes for key in each.keys}
+        for kind in found.kinds
+        for name, causes in kind.causes.items()
+        if kind.step != "plants" or "P0" in kind.ids
+    }
+    assert told["find", "part"] == {("param", "level"): "only"}
+    assert told["rank", "sum"] == {("needs", "find"): "shown"}
+    assert told["rank", "first"] == {("order", "find"): "shown"}
+    assert told["plants", "ids"] == {("order", ""): "shown"}
+    assert told["plants", "dose"] == {("metadata", "dose of p2"): "shown"}
+    assert told["plants", "first"] == {("needs", "find"): "shown"}
+    assert told["scored", "score"] == {("model", "model"): "only"}
+    assert not any(kind.notes for kind in found.kinds)
+    assert sorted(Path(".snakemake/pixmake/members").iterdir()) == before

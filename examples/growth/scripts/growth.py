@@ -54,6 +54,22 @@ def compare(measurements):
     }
 
 
+def curves(band):
+    """Mean areas by day, with 95 % confidence."""
+    from matplotlib.figure import Figure  # here, and not in the process of each photo
+
+    figure = Figure(figsize=(6, 4), layout="tight")
+    axes = figure.subplots()
+    for kind, rows in band.groupby(["genotype", "treatment"]):
+        days = pd.to_datetime(rows["day"])
+        axes.plot(days, rows["area"], marker="o", label=", ".join(kind))
+        axes.fill_between(days, rows["low"], rows["high"], alpha=0.2)
+    axes.set(xlabel="day", ylabel="area (mm²)")
+    axes.legend()
+    figure.autofmt_xdate()
+    return figure
+
+
 def confidence(values):
     """Between what the mean lies in 95 % of samples of as many plants (bootstrap; the same each time)."""
     random = np.random.default_rng(0)

@@ -46,12 +46,14 @@ def trial(
     return areas, design_of(columns), astray
 
 
+@pytest.mark.parametrize("times", [1.5, 2.0])
 @pytest.mark.parametrize("rates", [0.0, 0.05])
-def test_clean_growth_has_no_outliers(rates: float) -> None:
-    """200 trials of clean growth with 3 % noise: at most 1 % of the images are called."""
+def test_clean_growth_has_no_outliers(rates: float, times: float) -> None:
+    """200 trials of clean growth with 3 % noise, also of plants with rates of their own: at most 1 % of the
+    images are called."""
     called = judged = 0
     for seed in range(200):
-        areas, design, _ = trial(seed, 0.03, rates=rates)
+        areas, design, _ = trial(seed, 0.03, rates=rates, times=times)
         judgement = judge(areas, design)
         called += len(judgement.rows)
         judged += judgement.judged
@@ -59,13 +61,29 @@ def test_clean_growth_has_no_outliers(rates: float) -> None:
     assert called / judged <= 0.01
 
 
-def test_a_plant_whose_growth_halves_is_found() -> None:
-    """200 trials with 5 % noise, one plant's growth halved from a date on: found in 95 % of them."""
+@pytest.mark.parametrize("times", [1.5, 2.0])
+def test_a_plant_whose_growth_halves_is_found(times: float) -> None:
+    """200 trials with 5 % noise, one plant's growth halved from a date on, be it the last but one: found
+    in 95 % of them."""
     found = 0
     for seed in range(200):
-        areas, design, astray = trial(seed, 0.05, halved=True)
+        areas, design, astray = trial(seed, 0.05, halved=True, times=times)
         found += bool(astray & judge(areas, design).rows.keys())
     assert found / 200 >= 0.95
+
+
+def test_who_falls_behind_at_the_last_date_is_called_so() -> None:
+    """18 % less than expected make no outlier, but are enough at the last date; as much more is not."""
+    areas, design, _ = trial(2, 0.05)
+    assert judge(areas, design).rows == {}
+    areas[29] *= 0.82
+    found = judge(areas, design)
+    assert (list(found.rows), found.behind) == ([29], [29])
+    assert -3.5 < found.rows[29] < -1.95
+    areas[29] *= 1.18 / 0.82
+    assert judge(areas, design).rows == {}
+    areas[28] *= 0.82
+    assert judge(areas, design).behind == [], "it is another date"
 
 
 def test_one_wrong_picture_is_found() -> None:

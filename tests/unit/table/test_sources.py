@@ -96,6 +96,15 @@ def test_directory() -> None:
     ]
 
 
+def test_what_pixmake_wrote_beside_the_pictures() -> None:
+    """It is none of what is left out; of a folder inside the project it would be."""
+    own = ("README.md", "Snakefile", ".snakemake/log", "tune_find.html", "try_find_a.ipynb")
+    files("a.png", *own, "notes.md", "in/README.md", "in/b.png")
+    found = table(directory={"path": ".", "recursive": False})
+    assert (rows(found, "path"), [note.path for note in found.notes]) == (["a.png"], ["./notes.md"])
+    assert [note.path for note in table(directory={"path": "in"}).notes] == ["in/README.md"]
+
+
 def test_raw_files_beside_pictures() -> None:
     """A camera that writes both has one image a shot; who wants the raw ones names their format."""
     files("in/1.JPG", "in/1.CR2", "in/2.CR2", "in/b/1.nef")

@@ -41,6 +41,7 @@ from pixmake.images.orientation import upright
 from pixmake.images.pyramid import Source, write_zarr
 from pixmake.images.remote import objects as remote
 from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
+from pixmake.images.stamp import KEY, put_stamp
 from pixmake.images.tiff_support import is_installed
 from pixmake.images.tiff_tags import MAGIC, is_tiff
 
@@ -305,7 +306,7 @@ def read_file(path: str | Path) -> Any:
     return str(path)
 
 
-def write_file(value: Any, path: Path, name: str = "", source: Source | None = None) -> None:
+def write_file(value: Any, path: Path, name: str = "", source: Source | None = None, stamp: str = "") -> None:
     """Write what an analysis returned for a declared file: an array, a table, text or bytes.
 
     Parameters
@@ -314,6 +315,8 @@ def write_file(value: Any, path: Path, name: str = "", source: Source | None = N
         What to write, and where to; the suffix says how.
     name, source
         What the file is called, and what it was made of: an OME-Zarr says so.
+    stamp
+        What else it says of where it comes from, if it can; see `pixmake.images.stamp`.
 
     Raises
     ------
@@ -331,16 +334,20 @@ def write_file(value: Any, path: Path, name: str = "", source: Source | None = N
         np.save(path, value)
     elif hasattr(value, "dtype") and is_folder(path):
         write_zarr(value, path, source, name=name or "image")
+        if stamp:
+            put_stamp(path, stamp)
     elif hasattr(value, "dtype") and suffix in IMAGES:
         write_image(value, path)
+        if stamp:
+            put_stamp(path, stamp)
     elif hasattr(value, "to_csv") and suffix in TABLES:
-        write_table(value, path)
+        write_table(value, path, stamp)
     else:
         kind = type(value).__name__
         raise TypeError(f"a value of type {kind} cannot be written to a file *.{suffix}")
 
 
-def write_table(frame: Any, path: Path) -> None:
+def write_table(frame: Any, path: Path, stamp: str = "") -> None:
     """Write a pandas DataFrame, or a Series, as CSV, TSV or Parquet.
 
     An index that says something becomes columns; row numbers are left out.
@@ -350,10 +357,24 @@ def write_table(frame: Any, path: Path) -> None:
     if any(name is not None for name in frame.index.names) or type(frame.index).__name__ != "RangeIndex":
         frame = frame.reset_index()
     if path.suffix.lower() == ".parquet":
-        frame.to_parquet(path, index=False)
+        _write_parquet(frame, path, stamp)
     else:
         separator = "\t" if path.suffix.lower() == ".tsv" else ","
         frame.to_csv(path, index=False, sep=separator, lineterminator="\n")
+
+
+def _write_parquet(frame: Any, path: Path, stamp: str) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        stamp = ""
+    if not stamp:
+        frame.to_parquet(path, index=False)  # pandas may know another library, or says which are missing
+        return
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    told = {**(table.schema.metadata or {}), KEY: stamp}
+    pq.write_table(table.replace_schema_metadata(told), path)
 
 
 def _writable(image: Array, suffix: str, name: str) -> Array:

@@ -71,7 +71,7 @@ def _prepared(number: int, job: Job, begun: Begun, threads: int) -> _Ready | int
             return status
         gathered = run.ready(job)
         with run.watched_images_of(job) as watched:
-            call = run.call_of(job, threads, gathered)
+            call = run.call_of(job, threads, gathered, watched)
             given = function.arguments(function.function_of(job.task), call)
     except BaseException as error:
         return run.failed(job, begun, error)

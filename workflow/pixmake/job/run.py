@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from importlib import import_module
 from itertools import chain
 from pathlib import Path
@@ -50,6 +51,7 @@ from pixmake.job.record import (
     write_record,
 )
 from pixmake.job.runners import Call, Outcome
+from pixmake.job.stamp import stamp_of
 from pixmake.job.task import Limits, Task, parse_limits, parse_task
 
 DONE = 64
@@ -225,7 +227,7 @@ def finished(job: Job, begun: Begun, *, threads: int) -> Record:
     gathered = ready(job)
     runner = runners.runner(job.task.kind)
     with watched_images_of(job) as watched:
-        outcome = corrected(job, lambda: runner.run(call_of(job, threads, gathered)))
+        outcome = corrected(job, lambda: runner.run(call_of(job, threads, gathered, watched)))
         return record_of(job, begun, outcome, watched, gathered)
 
 
@@ -301,8 +303,16 @@ def _restore(job: Job, key: str) -> bool:
     return kept.restore(key, job.task.step, job.task.id, [job.record, *job.files.values()])
 
 
-def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
-    """A job as the module of its kind gets it."""
+def call_of(job: Job, threads: int, gathered: Gathered, watched: Watched | None = None) -> Call:
+    """A job as the module of its kind gets it.
+
+    Parameters
+    ----------
+    gathered
+        What `ready` gave.
+    watched
+        Its images, of which its files are to say that they were made of them.
+    """
     needed: dict[str, str] = {}
     for step, files in job.task.needs.items():
         if step not in job.task.needs_named:
@@ -325,6 +335,7 @@ def call_of(job: Job, threads: int, gathered: Gathered) -> Call:
         gathered,
         job.limits,
         models.models_for(job.task, job.limits, threads),
+        str if watched is None else partial(stamp_of, job, watched.checksums),
     )
 
 

@@ -47,6 +47,7 @@ from pixmake.plan.executors import Placement, place_steps
 from pixmake.plan.image_versions import Images as SeenImages
 from pixmake.plan.image_versions import Versions
 from pixmake.plan.kinds import blamed, kind_of, takes_images
+from pixmake.plan.known_rows import Rows, keep_rows, known_rows, rows_key
 from pixmake.plan.record_index import Known, known_records
 from pixmake.plan.table_functions import PlannedFunction, plan_functions
 from pixmake.table.arrivals import failures_to_retry
@@ -166,6 +167,8 @@ class Plan:
     """On a cluster node: the jobs that are to run there. None at all, where only tables are made."""
     is_slice: bool = False
     """Whether other runs do other images, and tables are made once all are done."""
+    others: tuple[int, int] = (0, 0)
+    """Of a slice, the images of those before it and of those behind it."""
     rows: RowSum | None = None
     """Where the rows of the source are, if it was read for this plan."""
 
@@ -515,11 +518,25 @@ class _ReadTable:
     groups: tuple[Group, ...] = ()
     notes: tuple[Note, ...] = ()
     rows: RowSum | None = None
-    selected: Table | None = None
+    alike: tuple[Note, ...] = ()
+    """What is told of values that look alike."""
 
 
-def _read_table(images: Images, source: str) -> tuple[_ReadTable | None, list[Problem]]:
-    """The table, selected and grouped, and all that is wrong on the way."""
+def _read_table(
+    images: Images, source: str, terms: Sequence[str] = ()
+) -> tuple[_ReadTable | None, list[Problem]]:
+    """The table, selected and grouped, and all that is wrong on the way.
+
+    Parameters
+    ----------
+    images, source
+        Which images, by the config of which name.
+    terms
+        The columns by which steps group images.
+    """
+    key, path = rows_key(images, source, terms), images.table.path if images.table else ""
+    if (found := known_rows(key, path)) is not None:
+        return _ReadTable(list(found.columns), found.groups, found.notes, found.rows, found.alike), []
     try:
         read = read_images(images)
     except PixmakeError as error:
@@ -545,25 +562,26 @@ def _read_table(images: Images, source: str) -> tuple[_ReadTable | None, list[Pr
         what = f"no image: each of {len(grouping.incomplete)} groups lacks one of images.require"
         problems.append(Problem(what, table.source, "look at images.require and images.name_by"))
     rows = row_sum(selected.read, selected.steps, table, grouping)
-    return _ReadTable(columns, groups, notes, rows, table), problems
+    told = set(compared_columns(images))
+    there = [term for term in terms if term not in told and term in table.columns]
+    alike = tuple(look_alike_notes(table, there))
+    if not problems:
+        keep_rows(key, path, read, Rows(columns, groups, notes, rows, alike))
+    return _ReadTable(columns, groups, notes, rows, alike), problems
 
 
 def _plan_of_table(config: Config, source: str) -> tuple[Plan | None, list[Problem]]:
     """The plan, and all that is wrong with it."""
     steps, problems = _planned_steps(config, source)
-    table, found = _read_table(config.images, source)
+    terms = list(dict.fromkeys(term for step in config.steps.values() for term in step.terms or ()))
+    table, found = _read_table(config.images, source, terms)
     problems += found
     if table is None:
         return None, problems + _function_problems(config)
     columns, groups = table.columns, table.groups
     cohorts: Mapping[str, tuple[Group, ...]] = {}
-    alike: tuple[Note, ...] = ()
     try:
         cohorts = make_levels(config, groups, columns).cohorts
-        terms = [term for step in config.steps.values() for term in step.terms or ()]
-        told = set(compared_columns(config.images))
-        if table.selected is not None:
-            alike = tuple(look_alike_notes(table.selected, [term for term in terms if term not in told]))
     except PixmakeError as error:
         problems += error.problems
     functions = _function_problems(config, columns)
@@ -571,7 +589,7 @@ def _plan_of_table(config: Config, source: str) -> tuple[Plan | None, list[Probl
     known = {} if problems else _known_versions(groups)
     plan = Plan(
         *(config, groups, steps, tuple(columns), cohorts, known),
-        notes=(*table.notes, *alike),
+        notes=(*table.notes, *table.alike),
         functions=() if functions else plan_functions(config, columns),
         rows=table.rows,
     )

@@ -20,6 +20,7 @@ from pixmake.job.run import PREREQUISITE
 from pixmake.progress.display import duration, speed
 from pixmake.progress.log_handler import LONGEST_REASON, Run, end_run
 from pixmake.results.image_counts import ImageSum, count_records, image_sum, read_counts
+from pixmake.table.arrivals import SLICE
 
 MOST_NAMED = 5
 """Files and rules that are named; the others are counted."""
@@ -60,7 +61,7 @@ class Ended:
         return f"see {self.failures}" if told else f"see their logs under {self.logs}/"
 
 
-def conclude(run: Run, ended: Ended, keep: str = "all") -> None:
+def conclude(run: Run, ended: Ended, keep: str = "all", *, of_slice: bool = False) -> None:
     """Say how many images are done and failed, where the tables and the page are, and how long it took.
 
     Parameters
@@ -71,6 +72,8 @@ def conclude(run: Run, ended: Ended, keep: str = "all") -> None:
         What it has done.
     keep
         ``failed``: only failed images keep their logs.
+    of_slice
+        Whether other runs do other images, and the last of them has all of this to say.
 
     Raises
     ------
@@ -79,6 +82,9 @@ def conclude(run: Run, ended: Ended, keep: str = "all") -> None:
     """
     if keep == "failed":
         remove_logs(ended.records, ended.logs)
+    if of_slice:
+        _say([])
+        return
     failures = failures_among(ended.records, ended.over_several)
     counts = read_counts(Path(ended.measurements).parent, run.begun) or count_records(ended.records)
     several = ended.over_several
@@ -306,6 +312,8 @@ def failed_images(records: Iterable[str]) -> set[str]:
 
 def _time(run: Run, images: int) -> str:
     seconds = time.time() - run.begun
+    if os.environ.get(SLICE):  # what was done before this run was done by those of the slices
+        return f"Time: {duration(seconds)}"
     before = f"; {run.before} were done before" if run.before else ""
     pace = f", {speed(images / seconds)}" if images else ""
     return f"Time: {duration(seconds)}{pace}{before}"
@@ -313,4 +321,5 @@ def _time(run: Run, images: int) -> str:
 
 def _say(lines: list[str]) -> None:
     end_run()
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    if lines:
+        print("\n".join(lines), file=sys.stderr, flush=True)

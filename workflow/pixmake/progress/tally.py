@@ -115,6 +115,8 @@ class Tally:
     """Steps whose jobs go to a cluster: how fast they are shows only when the first has ended."""
     finds: bool = False
     """Whether the run finds its images."""
+    others: tuple[int, int] = (0, 0)
+    """Of a run over a slice of the images, those of the runs before it and of those behind it."""
     _steps: dict[str, _Step] = field(default_factory=dict)
     _jobs: dict[int, Work] = field(default_factory=dict)
     _ended: dict[int, tuple[Work, Outcome]] = field(default_factory=dict)
@@ -258,9 +260,12 @@ class Tally:
             lost = {work.id for work in stopped if work.step not in self.over_several} | self._failed_images
             lost_and_ended = sum(1 for image in lost if image not in self._open)
             rate, left = self._pace(now)
+            done_by_others, left_to_others = self.others
+            if rate and left is not None:
+                left += left_to_others / rate
             return Progress(
-                images=len(self._images),
-                done=len(self._images) - len(self._open) - lost_and_ended,
+                images=len(self._images) + sum(self.others),
+                done=len(self._images) - len(self._open) - lost_and_ended + done_by_others,
                 failed=len(lost),
                 before=self._before,
                 steps=tuple(

@@ -137,6 +137,24 @@ def lines(explained: Explained) -> Iterator[str]:
         yield "  up to date  the next run leaves it as it is"
 
 
+def stamp_lines(path: str, stamp: Mapping[str, Any]) -> Iterator[str]:
+    """What a file says of itself, as lines for a person; see `pixmake.job.stamp`."""
+    yield f"{stamp['step']} of {stamp['id']}"
+    yield f"  file        {path}"
+    yield f"  task        {stamp['task']}"
+    if stamp.get("source"):
+        yield f"  source      {stamp['source']}"
+    for key, value in dict(stamp.get("work", {})).items():
+        yield f"  {key:<11} {value}"
+    for name, value in dict(stamp.get("params", {})).items():
+        yield f"  parameter   {name} = {value!r}"
+    for told in stamp.get("images", ()):
+        part = f", {told['part']}" if told.get("part") else ""
+        yield f"  image       {_file(told)}{part}"
+    for told in stamp.get("needs", ()):
+        yield f"  needs       {_file({**told, 'path': told['file']})}, of step {told['step']}"
+
+
 def as_content(explained: Explained) -> dict[str, Any]:
     """The same for programs."""
     job, record = explained.job, explained.record

@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.installed import WORKFLOW, project_template
 from pixmake.config.settings import VARIABLE, parsl_notes, read_settings
-from pixmake.plan.batches import run_slices
+from pixmake.plan.batches import ASK, run_slices
 from pixmake.project.profiles import missing_plugin
 from pixmake.rules import attached
 from pixmake.rules.command_line import workflow_profile
@@ -114,9 +115,14 @@ def run_snakemake(
         options = ["--cores", str(found.settings.cores), *options]
     unlock()
     command = attached.command(*options)
-    if batches:
-        return run_slices(batches, lambda more: _run(command, {**environment, **more}))
-    return _run(command, environment)
+    if not batches:
+        with tempfile.NamedTemporaryFile("r", encoding="utf-8") as asked:
+            status = _run(command, {**environment, ASK: asked.name})
+            batches = int(asked.read() or 0)
+        if not batches:
+            return status
+        print(f"pixmake: a run in {batches} slices, for Snakemake's memory", file=sys.stderr, flush=True)
+    return run_slices(batches, lambda more: _run(command, {**environment, **more}))
 
 
 def _see_that_plugin_is_here(options: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from pixmake.images.remote import cache
 from pixmake.images.remote.objects import is_remote
 from pixmake.job import client, unnamed_pictures
 from pixmake.job.record import named
+from pixmake.plan.batches import begun, this_slice
 from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import Ended, conclude, stopped
@@ -79,6 +80,8 @@ class RunFacts:
     """Steps that go to no cluster."""
     finds: bool = False
     """Whether a run finds its images."""
+    others: tuple[int, int] = (0, 0)
+    """Of a run over a slice of the images, those before and those behind it."""
 
 
 def run_facts(plan: Plan) -> RunFacts:
@@ -97,6 +100,7 @@ def run_facts(plan: Plan) -> RunFacts:
         unnamed=tuple(planned.name for planned in plan.steps if planned.step.writeimg),
         local=[planned.name for planned in plan.steps if planned.placement.local],
         finds=plan.containers is not None,
+        others=plan.others,
     )
 
 
@@ -136,7 +140,8 @@ class RunHandlers:
         if self.todo is not None:
             end()
             asked = asked_now(self.todo.plan, asked or done_before(self.todo.plan))
-        conclude(self.run, self._ended(asked), self.facts.keep)
+        of_slice = self.todo is not None and self.todo.plan.is_slice
+        conclude(self.run, self._ended(asked), self.facts.keep, of_slice=of_slice)
 
     def stops(self) -> None:
         """``onerror``."""
@@ -302,7 +307,11 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
 
     submitted = set() if workflow.local_exec else {*facts.steps} - {*facts.local}
     tally = Tally(
-        over_several=frozenset(facts.over_several), submitted=frozenset(submitted), finds=facts.finds
+        begun=begun(),
+        over_several=frozenset(facts.over_several),
+        submitted=frozenset(submitted),
+        finds=facts.finds,
+        others=facts.others,
     )
     told = jobs_now(workflow, facts.results)
     told = replace(told, done=[*settled, *told.done])
@@ -314,6 +323,8 @@ def begin_run(workflow: Any, facts: RunFacts, settled: Iterable[Work] = ()) -> R
     listed = [f"{counts[step]} × {step}" for step in names if counts[step]]
     listed += [f"{number} × {rule}" for rule, number in sorted(other.items()) if number]
     before = f"{progress.before} of {progress.images} images were done before; " if progress.before else ""
+    part = this_slice()
+    before = before if part is None else f"slice {part.number} of {part.count}, "
     message = f"{before}to run: {', '.join(listed)}" if listed else ""
     logger.info(message, extra={"event": BEGIN, "tally": tally, "message_to_user": message})
     note = functools.partial(_note_plan, tally, facts)

@@ -12,12 +12,14 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pixmake.base.files import written_whole
+from pixmake.plan.batches import ASK, JOB_MB, slices_for
 from pixmake.plan.file_states import marker
 from pixmake.plan.plan import Job, Plan, PlannedStep
 from pixmake.plan.settled import NOTHING, Standing, standing
@@ -29,6 +31,7 @@ from pixmake.rules.image_rules import (
 )
 from pixmake.rules.lock import alone
 from pixmake.rules.snakemake_internals import options_given
+from pixmake.table.arrivals import SLICE
 
 LISTS = ".snakemake/pixmake/listed"
 """Where it stands what a rule gathers: too long for the words of a command."""
@@ -147,12 +150,43 @@ def what_to_do(plan: Plan, workflow: Any) -> Todo:
     stored = workflow.storage_settings.default_storage_provider is not None
     if plan.containers is not None or stored:
         return Todo(plan, by_state=False)
-    if plan.planned_before or plan.is_slice:
+    if plan.planned_before:
         return Todo(plan)
-    found = standing(plan)
-    todo = Todo(plan, found if may_leave_out(workflow) else replace(found, settled={}))
+    found, may = standing(plan), may_leave_out(workflow)
+    todo = Todo(plan, found if may else replace(found, settled={}))
+    if plan.planned_before is None and workflow.is_main_process and not os.environ.get(SLICE):
+        _see_size(todo, ask=may)
     _forget_markers(todo)
     return todo
+
+
+def _see_size(todo: Todo, *, ask: bool) -> None:
+    """Have a run cut into slices where Snakemake would take too much memory, or say so.
+
+    Parameters
+    ----------
+    todo
+        What is to do.
+    ask
+        Whether `pixmake run` may do it in slices, if it was that which started this Snakemake.
+    """
+    count = slices_for(todo.plan, todo.found.settled)
+    if count == 1:
+        return
+    asked = os.environ.get(ASK)
+    if asked and ask and "dryrun" not in (options_given() or {}):
+        Path(asked).write_text(str(count), encoding="utf-8")
+        raise SystemExit(0)
+    jobs = sum(
+        len(todo.plan.levels.of(planned.name)) - len(todo.found.settled.get(planned.name, ()))
+        for planned in todo.plan.steps
+    )
+    print(
+        f"pixmake: for {jobs:,} jobs in one run Snakemake takes some {jobs * JOB_MB / 1000:.1f} GB;"
+        f" `pixmake run` does them in {count} slices",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def may_leave_out(workflow: Any) -> bool:

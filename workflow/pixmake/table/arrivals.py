@@ -18,6 +18,12 @@ from pixmake.table.table import Note, Table
 ENVIRONMENT = "PIXMAKE_ARRIVED"
 """The environment variable that names the list of `write_arrived`, for the runs of `pixmake watch`."""
 
+SLICE = "PIXMAKE_SLICE"
+"""In the environment of a run over a part of the images: ``3/10``, or `LAST`."""
+
+LAST = "tables"
+"""The run after all slices, which does not try again what has failed in them."""
+
 UNFINISHED = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart", ".download")
 """What programs add to the name of a file that they are still writing."""
 
@@ -121,11 +127,12 @@ def only_arrived(table: Table) -> Table:
 def failures_to_retry(results: str, step: str) -> dict[str, int]:
     """`records.failure_counts`; while images arrive, without the failures of the last run of each job.
 
-    So a batch of new images does not try all failed ones of the night again.
+    So a batch of new images does not try all failed ones of the night again, nor does the run behind slices.
     """
     counts = failure_counts(results, step)
     listed = os.environ.get(ENVIRONMENT)
-    if not listed or json.loads(Path(listed).read_bytes())["again"]:
+    of_batch = listed and not json.loads(Path(listed).read_bytes())["again"]
+    if not of_batch and os.environ.get(SLICE) != LAST:
         return counts
     for job_id, last in last_failures(results, step).items():
         try:

@@ -27,7 +27,7 @@ async function readData() {
 /** Let a point be what a level says: an image, or what a step with `per` measures. */
 function takeLevel(place) {
   const level = data.levels[place];
-  Object.assign(data, level, { level: place, empty: new Set(level.empty), failuresOf: new Map(), odd: null, searchTexts: null });
+  Object.assign(data, level, { level: place, empty: new Set(level.empty), failuresOf: new Map(), odd: null, searchTexts: null, layout: null });
   columns.clear();
   for (const column of data.columns) columns.set(column.key, column);
   for (const failure of data.failures) {
@@ -40,8 +40,11 @@ function takeLevel(place) {
 /** So many points, in words. */
 const many = (count) => `${whole.format(count)} ${count === 1 ? data.noun : data.nouns}`;
 
-/** Small picture, outline, large copy, whether it is damaged. */
-const pictureOf = (row, level = data.level) => data.pictures[data.levels[level].shown[row]] ?? ['', '', '', 0];
+/** Small picture, outline, large copy, whether it is damaged: of the channel that is named, or of the one that was chosen for all. */
+function pictureOf(row, level = data.level, channel = choice('channel.shown')) {
+  const { shown: own, channels } = data.levels[level];
+  return data.pictures[channels[channel]?.[row] || own[row]] ?? ['', '', '', 0];
+}
 
 const ofKind = (kind) => data.columns.filter((column) => column.kind === kind);
 const isNumeric = (column) => column.type === 'number' || column.type === 'time';
@@ -151,6 +154,9 @@ function outliers(column) {
   column.outliers ??= new Map(Object.entries(data.outliers[column.key]?.rows ?? {}).map(([row, z]) => [Number(row), z]));
   return column.outliers;
 }
+
+/** Whether an outlier is one for having fallen behind at the last date, for which less is enough. */
+const isBehind = (column, row) => data.outliers[column.key]?.behind.includes(row) ?? false;
 
 /** What outliers of a column were compared with, or why there are none. */
 const outlierBasis = (column) => data.outliers[column.key]?.basis ?? '';

@@ -31,10 +31,17 @@ const plotRows = (element) => charts.get(element)?.tableOf?.() ?? [];
 function asSvg(element) {
   const drawn = charts.get(element);
   const copy = echarts.init(null, null, { renderer: 'svg', ssr: true, width: element.clientWidth, height: element.clientHeight });
-  copy.setOption({ ...drawn.given, backgroundColor: css('--surface') });
+  copy.setOption({ ...drawn.given, ...wholeLegend(drawn.given, element.clientWidth), backgroundColor: css('--surface') });
   const text = copy.renderToSVGString();
   copy.dispose();
   return text;
+}
+
+/** In a file nobody turns the pages of a legend: all of it, above a plot that begins lower. */
+function wholeLegend({ legend, grid }, width) {
+  if (!legend) return {};
+  const lines = Math.ceil(legend.data.reduce((sum, name) => sum + 36 + 7 * String(name).length, 0) / width);
+  return { legend: { ...legend, type: 'plain' }, grid: { ...grid, top: grid.top + 20 * (lines - 1) } };
 }
 
 /** The buttons of a plot. */

@@ -11,7 +11,7 @@ function card(row, value) {
   if (data.empty.has(row)) words = 'measured nothing';
   if (data.states[row] !== 'done') words = failures ? `${failures[0].error}: ${failures[0].message}` : 'left out: a step before failed';
   const badge = data.states[row] === 'failed' ? make('span', { class: 'badge' }, 'failed')
-    : odd && make('span', { class: 'badge odd', title: `${odd.column.key}: ${oddWords(odd.z)}` }, 'outlier');
+    : odd && make('span', { class: 'badge odd', title: `${odd.column.key}: ${oddWords(odd.column, row)}` }, isBehind(odd.column, row) ? 'falls behind' : 'outlier');
   return make('button', { type: 'button', class: `shot ${data.states[row] === 'done' ? '' : 'failed'}`, 'data-row': row, onclick: () => openPicture(row) },
     make('span', { class: 'frame' }, smallPicture(row), badge),
     make('span', { class: 'words' },
@@ -19,7 +19,12 @@ function card(row, value) {
       make('span', { class: 'value', title: words }, words || '\u00a0')));
 }
 
-const oddWords = (z) => `${number.format(Number(Math.abs(z).toPrecision(2)))} deviations ${z > 0 ? 'above' : 'below'} what is usual`;
+/** How far an outlier lies off, in words. */
+function oddWords(column, row) {
+  const z = outliers(column).get(row);
+  const far = `${number.format(Number(Math.abs(z).toPrecision(2)))} deviations ${z > 0 ? 'above' : 'below'} what is usual`;
+  return isBehind(column, row) ? `falls behind: ${far}; so is 1 in 40 good ones at the last date` : far;
+}
 
 function makeGallery(view) {
   const grid = make('div', { class: 'gallery', id: 'gallery' });
@@ -29,9 +34,13 @@ function makeGallery(view) {
   const value = make('select', {}, ...ofKind('measurement').concat(ofKind('term'), ofKind('run')).map((column) => option(column.key, column.key)));
   gallery.value = value.value;
   value.addEventListener('change', () => { gallery.value = value.value; draw(); });
+  const channels = Object.keys(data.channels);
+  const channel = make('select', {}, ...channels.map((name) => option(name, name)));
+  keepChoice(channel, 'channel.shown', () => { for (const name of made.keys()) stale.add(name); drawView(current); });
   const hasOutlines = data.ids.some((_, row) => pictureOf(row)[1]);
   view.append(make('div', { class: 'controls' },
     hasOutlines && make('label', {}, outlines, 'Outlines of masks'),
+    channels.length > 0 && make('label', {}, 'Channel ', channel),
     value.options.length > 0 && make('label', {}, 'Show ', value)), grid, pages);
 
   const draw = () => {

@@ -3,20 +3,17 @@
 const LIKE_CONTROL = /control|untreated|mock|wild|^wt$|^col-?0$|dmso|water|^none$/i;
 const growing = { subject: null };
 
-/** Whether something recurs over time at this level, and was measured. */
-const hasGrowth = () => data.design.subject.length > 0 && measurements().length > 0;
-
 /** What stands on the time axis at a date. */
-function dateWords(step) {
-  const axis = columns.get(data.design.time);
+function dateWords(step, { time, daily } = data.design) {
+  const axis = columns.get(time);
   if (axis.type !== 'time') return `${axis.key} ${shown(axis, step)}`;
-  return asDate(step, data.design.daily || distinct(axis).every((each) => each % DAY === 0));
+  return asDate(step, daily || distinct(axis).every((each) => each % DAY === 0));
 }
 
 /** Of each subject the mean of a measurement at each date, with the rows that it is made of. */
 function subjectsOf(column, rows) {
   const found = new Map();
-  const { subjects, steps } = data.design;
+  const { subjects, steps } = layout();
   for (const row of rows) {
     const value = column.values[row];
     if (value === null || subjects[row] === null || steps[row] === null) continue;
@@ -33,7 +30,7 @@ function subjectsOf(column, rows) {
   return [...found.values()];
 }
 
-const subjectName = (row) => data.design.subject.map((key) => shown(columns.get(key), columns.get(key).values[row])).join(' / ');
+const subjectName = (row) => layout().subject.map((key) => shown(columns.get(key), columns.get(key).values[row])).join(' / ');
 
 /** Subjects by the value of a factor, in its order. */
 function byFactor(subjects, factor) {
@@ -59,8 +56,30 @@ function compared(column, rows, colour, facet, date) {
   return lines;
 }
 
+/** The limits of a band may lie far beyond the values, such as those of two subjects: so far an axis follows them, in lengths of all values. */
+const BAND_BEYOND = 0.5;
+
+/** Of each date of a group: the date, mean, 95 % band, number of subjects. */
+function bandOf(members) {
+  const dates = [...new Set(members.flatMap((subject) => subject.dates))].sort((a, b) => a - b);
+  return dates.map((date) => { const values = valuesAt(members, date); return [date, ...meanInterval(values), values.length]; });
+}
+
+/** The ends of all panels' axis: of the values, and of the bands as far as that leaves room for the values. */
+function extentOf(values, bands, logarithmic) {
+  const [to, from] = logarithmic ? [Math.log, Math.exp] : [(x) => x, (x) => x];
+  const [least, most] = [values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)];
+  const room = (to(most) - to(least)) * BAND_BEYOND;
+  // what is never below zero has no axis below zero
+  const floor = logarithmic || least < 0 ? to(least) - room : Math.max(0, least - room);
+  const limits = bands.flat().filter(([, , low]) => low !== null);
+  const low = Math.min(to(least), ...limits.map(([, , each]) => Math.max(floor, logarithmic && each <= 0 ? -Infinity : to(each))));
+  const high = Math.max(to(most), ...limits.map(([, , , each]) => Math.min(to(most) + room, to(each))));
+  return [from(low), from(high)];
+}
+
 function makeGrowth(view) {
-  const factors = groupings();
+  const factors = factorsOf(layout());
   const known = (key) => columns.get(key) ?? null;
   const select = (label, name, some, none) => {
     const element = make('select', {}, none && option('', none), ...some.map((column) => option(column.key, title(column))));
@@ -74,12 +93,26 @@ function makeGrowth(view) {
   keepChoice(scale, 'growth.scale', () => draw());
   if (!choice('growth.colour')) colour.value = data.design.factors[0] ?? '';
   if (!choice('growth.panels')) facet.value = data.design.factors[1] ?? '';
+  for (const element of [colour, facet]) if (element.selectedIndex < 0) element.value = '';
   const views = data.design.views.map((key) => {
     const column = known(key);
     const element = make('select', {}, ...distinct(column).map((value, index) => option(index, shown(column, value))));
     keepChoice(element, `growth.view.${key}`, () => draw());
     return [column, element, make('label', {}, `${key} `, element)];
   });
+  // another subject or time axis makes the whole view anew
+  const anew = () => { growing.subject = null; forget('growth'); drawView('growth'); };
+  const axis = columns.get(layout().time);
+  const chooser = (name, label, ...options) => {
+    const element = make('select', {}, ...options);
+    keepChoice(element, `growth.${name}`, anew);
+    return make('label', {}, label, element);
+  };
+  const own = data.design.subject.join(' and ') || recurring(axis)[0]?.key;
+  const lines = chooser('line', 'A line is one ', option('', own), ...choosable(axis).filter((column) => column.key !== own).map((column) => option(column.key, column.key)));
+  const more = choice('growth.line') && chooser('and', 'and ', option('', '–'), ...choosable(axis).filter((column) => column.key !== choice('growth.line')).map((column) => option(column.key, column.key)));
+  const axes = timeAxes();
+  const times = axes.length > 1 && chooser('time', 'Time ', ...axes.map((column) => option(column.key, title(column), column === axis)));
   const picked = make('select', {});
   const slider = make('input', { type: 'range', min: 0, step: 1, 'aria-label': 'Date at which groups are compared', id: 'growth-date' });
   const dateSaid = make('output', { for: 'growth-date' });
@@ -89,8 +122,8 @@ function makeGrowth(view) {
   const save = make('button', { type: 'button', class: 'link' }, 'CSV');
   const strip = make('section', { class: 'card', id: 'subject', hidden: true });
   view.append(
-    make('div', { class: 'controls' }, measurementLabel, factors.length > 0 && colourLabel, factors.length > 1 && facetLabel, make('label', {}, 'Scale ', scale), ...views.map(([, , label]) => label), make('label', {}, 'Pictures of ', picked)),
-    make('p', { class: 'quiet' }, `A line is one ${data.design.subject.join(' and ')}; thick lines are means of groups with their 95 % bands (Student’s t). A click on a line shows its pictures in time. Diamonds are outliers: `, make('span', { id: 'growth-basis' })),
+    make('div', { class: 'controls' }, measurementLabel, lines, more, times, factors.length > 0 && colourLabel, factors.length > 1 && facetLabel, make('label', {}, 'Scale ', scale), ...views.map(([, , label]) => label), make('label', {}, 'Pictures of ', picked)),
+    make('p', { class: 'quiet' }, `Thick lines are means of groups with their 95 % bands (Student’s t). A click on a line shows its pictures in time. Diamonds are outliers: `, make('span', { id: 'growth-basis' })),
     panels,
     make('section', { class: 'card' }, make('header', {}, heading, make('span', { class: 'grow' }), save), make('div', { class: 'controls dates' }, slider, dateSaid), table,
       make('p', { class: 'quiet' }, `n counts subjects: several pictures of one at a date are averaged first. Means have 95 % intervals by Student’s t; differences and ratios by the bootstrap (percentiles of ${whole.format(RESAMPLES)} resamples of subjects), Hedges’ g after Hedges and Olkin. Dates are never pooled.`)),
@@ -102,15 +135,15 @@ function makeGrowth(view) {
   const compare = () => {
     const date = dates[Number(slider.value)];
     if (date === undefined) { heading.textContent = 'No group to compare'; table.replaceChildren(); return; }
-    dateSaid.textContent = dateWords(date);
-    heading.textContent = `Groups at ${dateWords(date)}`;
+    dateSaid.textContent = dateWords(date, layout());
+    heading.textContent = `Groups at ${dateWords(date, layout())}`;
     const column = known(measurement.value);
     const lines = compared(column, rowsNow(), known(colour.value), known(facet.value), date);
     table.replaceChildren(comparisonTable(lines, column, known(colour.value), known(facet.value)));
-    save.onclick = () => saveText(`${column.key} at ${dateWords(date)}.csv`, asCsv(comparisonRows(lines, known(colour.value), known(facet.value))));
+    save.onclick = () => saveText(`${column.key} at ${dateWords(date, layout())}.csv`, asCsv(comparisonRows(lines, known(colour.value), known(facet.value))));
     for (const drawn of charted) drawn.setOption({ series: [{ id: 'date', markLine: dateMark(date) }] });
   };
-  slider.addEventListener('input', () => { keep('growth.date', Number(slider.value) === dates.length - 1 ? '' : String(dates[Number(slider.value)])); later(compare); dateSaid.textContent = dateWords(dates[Number(slider.value)]); });
+  slider.addEventListener('input', () => { keep('growth.date', Number(slider.value) === dates.length - 1 ? '' : String(dates[Number(slider.value)])); later(compare); dateSaid.textContent = dateWords(dates[Number(slider.value)], layout()); });
   const show = (code) => {
     const column = known(measurement.value);
     growing.subject = code;
@@ -135,12 +168,14 @@ function makeGrowth(view) {
     const colours = known(colour.value);
     const names = byFactor(subjects, colours).map(([name]) => name);
     const cells = subjects.flatMap((subject) => [...subject.at.values()].map((cell) => cell.mean));
-    const extent = [Math.min(...cells), Math.max(...cells)];
-    charted = byFactor(subjects, known(facet.value)).map(([name, members]) => {
+    const logarithmic = scale.value === 'log' && cells.every((value) => value > 0);
+    const inPanels = byFactor(subjects, known(facet.value)).map(([name, members]) => [name, members, byFactor(members, colours).map(([group, some]) => [group, some, bandOf(some)])]);
+    const extent = extentOf(cells, inPanels.flatMap(([, , groups]) => groups.map(([, , band]) => band)), logarithmic);
+    charted = inPanels.map(([name, members, groups]) => {
       const element = make('div', { class: 'chart high' });
       const words = facet.value ? `${facet.value}: ${name}` : `${column.key} over time`;
-      panels.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, words), make('p', {}, `${whole.format(members.length)} ${members.length === 1 ? 'line' : 'lines'}`), make('span', { class: 'grow' }), plotTools(element, words)), element));
-      return drawGrowth(element, column, members, colours, names, scale.value === 'log' && extent[0] > 0, extent, words, show);
+      panels.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, words), make('p', {}, `${whole.format(members.length)} ${members.length === 1 ? 'line' : 'lines'}${cutWords(groups, extent, logarithmic)}`), make('span', { class: 'grow' }), plotTools(element, words)), element));
+      return drawGrowth(element, column, groups, colours, names, logarithmic, extent, words, show);
     });
     compare();
     if (growing.subject !== null) showSubject(strip, subjects.find((subject) => subject.code === growing.subject), column);
@@ -150,6 +185,15 @@ function makeGrowth(view) {
 
 const dateMark = (date) => ({ symbol: 'none', silent: true, animation: false, label: { show: false }, lineStyle: { color: css('--accent'), type: 'dashed', width: 1.5 }, data: date === undefined ? [] : [{ xAxis: date }] });
 
+/** Which bands go on beyond the axis. */
+function cutWords(groups, extent, logarithmic) {
+  const [least, most] = axisEnds(extent, logarithmic);
+  const cut = groups.filter(([, , band]) => band.some(([, , low, high]) => low !== null && (low < least * (1 - 1e-9) - 1e-12 || high > most * (1 + 1e-9)))).map(([name, some]) => `${name} (n = ${some.length})`);
+  return cut.length ? `; the band of ${cut.join(' and ')} goes on beyond the axis` : '';
+}
+
+const axisEnds = (extent, logarithmic) => (logarithmic ? [extent[0] / 1.2, extent[1] * 1.2] : [sameAxis(extent).min, sameAxis(extent).max]);
+
 /** One axis for all panels, with round ends. */
 function sameAxis([least, most]) {
   const { start, width, bins } = binsOf(least, most, 9, false);
@@ -157,21 +201,21 @@ function sameAxis([least, most]) {
 }
 
 /** The lines of one panel: of each subject, and of each group its mean in its band. */
-function drawGrowth(element, column, subjects, colour, names, logarithmic, extent, words, show) {
-  const axis = columns.get(data.design.time);
+function drawGrowth(element, column, groups, colour, names, logarithmic, extent, words, show) {
+  const axis = columns.get(layout().time);
+  const ends = axisEnds(extent, logarithmic);
+  const within = (value) => Math.max(ends[0], Math.min(ends[1], value));
   COLOURS = isDark() ? ON_DARK : ON_LIGHT;
   const odd = outliers(column);
   const series = [{ id: 'date', type: 'line', data: [], markLine: dateMark() }];
   const table = [['group', 'n', axis.key, `mean of ${title(column)}`, '95 % from', '95 % to']];
   const legend = [];
-  for (const [name, members] of byFactor(subjects, colour)) {
+  for (const [name, members, means] of groups) {
     const paint = COLOURS[Math.max(0, names.indexOf(name)) % COLOURS.length];
     const said = colour ? `${name} (n = ${members.length})` : `all (n = ${members.length})`;
     legend.push(said);
-    const dates = [...new Set(members.flatMap((subject) => subject.dates))].sort((a, b) => a - b);
-    const means = dates.map((date) => { const values = valuesAt(members, date); return [date, ...meanInterval(values), values.length]; });
-    for (const [date, ...numbers] of means) table.push([name, numbers[3], dateWords(date), numbers[0], numbers[1], numbers[2]]);
-    const band = means.filter(([, , low]) => low !== null).map(([date, middle, low, high]) => [date, logarithmic ? Math.max(low, extent[0] / 2) : low, high]);
+    for (const [date, ...numbers] of means) table.push([name, numbers[3], dateWords(date, layout()), numbers[0], numbers[1], numbers[2]]);
+    const band = means.filter(([, , low]) => low !== null).map(([date, , low, high]) => [date, within(low), within(high)]);
     series.push({
       name: said, type: 'custom', clip: true, silent: true, z: 1, data: band.length > 1 ? [band[0]] : [], itemStyle: { color: paint }, tooltip: { show: false },
       renderItem: (_, api) => ({ type: 'polygon', shape: { points: [...band.map(([date, , high]) => api.coord([date, high])), ...[...band].reverse().map(([date, low]) => api.coord([date, low]))] }, style: { fill: paint, opacity: 0.16 } }),
@@ -196,12 +240,12 @@ function drawGrowth(element, column, subjects, colour, names, logarithmic, exten
     show(subject);
   };
   return chart(element, {
-    words: `${words}: ${title(column)} of ${subjects.length} subjects over ${axis.key}`,
+    words: `${words}: ${title(column)} of ${groups.reduce((sum, [, members]) => sum + members.length, 0)} subjects over ${title(axis)}`,
     table: () => table,
     legend: { data: legend },
-    tooltip: { trigger: 'item', formatter: (item) => (item.data?.row === undefined ? '' : `<b>${escaped(subjectName(item.data.row))}</b><br>${escaped(dateWords(item.data.value[0]))}<br>${escaped(column.key)}: ${escaped(withUnit(column, Number(item.data.value[1].toPrecision(6))))}${odd.has(item.data.row) ? `<br>${oddWords(odd.get(item.data.row))}` : ''}`) },
-    xAxis: { type: axis.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: axis.key, ...(axis.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(axis).at(-1) - distinct(axis)[0] > 2 * DAY) } } : { minInterval: 1 }) },
-    yAxis: { type: logarithmic ? 'log' : 'value', scale: true, name: title(column), nameGap: 46, ...(logarithmic ? { min: extent[0] / 1.2, max: extent[1] * 1.2, axisLabel: { formatter: (value) => number.format(Number(value.toPrecision(2))) } } : sameAxis(extent)) },
+    tooltip: { trigger: 'item', formatter: (item) => (item.data?.row === undefined ? '' : `<b>${escaped(subjectName(item.data.row))}</b><br>${escaped(dateWords(item.data.value[0], layout()))}<br>${escaped(column.key)}: ${escaped(withUnit(column, Number(item.data.value[1].toPrecision(6))))}${odd.has(item.data.row) ? `<br>${oddWords(column, item.data.row)}` : ''}`) },
+    xAxis: { type: axis.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: title(axis), ...(axis.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(axis).at(-1) - distinct(axis)[0] > 2 * DAY) } } : { minInterval: 1 }) },
+    yAxis: { type: logarithmic ? 'log' : 'value', scale: true, name: title(column), nameGap: 46, ...(logarithmic ? { min: ends[0], max: ends[1], axisLabel: { formatter: (value) => number.format(Number(value.toPrecision(2))) } } : sameAxis(extent)) },
     ...(axis.type === 'time' ? { useUTC: true } : {}),
     series,
   }, clicked);
@@ -213,7 +257,7 @@ function showSubject(strip, subject, column) {
   if (!subject) return;
   const shots = subject.dates.flatMap((date) => subject.at.get(date).rows.map((row) => {
     const shot = card(row, column);
-    shot.querySelector('.id').textContent = dateWords(date);
+    shot.querySelector('.id').textContent = dateWords(date, layout());
     return shot;
   }));
   strip.replaceChildren(

@@ -153,14 +153,14 @@ async function main() {
     if (!VIEWS[current][2]) showView('images');
     document.getElementById('search').focus();
   });
-  window.addEventListener('beforeprint', () => {
-    const printed = Object.keys(VIEWS).filter((name) => !['failures', 'images', 'table'].includes(name));
-    for (const name of printed.filter(offered)) {
-      document.getElementById(`view-${name}`).hidden = false;
-      drawView(name);
-    }
+  document.getElementById('print').addEventListener('click', printPage);
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'p' || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    printPage();
   });
-  window.addEventListener('afterprint', () => showView(current, false));
+  window.addEventListener('beforeprint', toPaper);
+  window.addEventListener('afterprint', fromPaper);
   performance.mark('pixmake-ready');
 }
 

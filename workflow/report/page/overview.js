@@ -2,9 +2,12 @@
 
 const FAILURES_A_PAGE = 40;
 
+/** Failures that the overview begins with. */
+const FAILURES_FIRST = 6;
+
 function makeOverview(view) {
   const failed = data.states.filter((each) => each === 'failed').length;
-  if (data.failures.length) view.append(failuresCard(6, true));
+  if (data.failures.length) view.append(failuresCard(FAILURES_FIRST, true));
   view.append(tiles(failed), ...suspiciousCard(6));
   const measured = measurements();
   const [axis] = timeAxes();

@@ -58,7 +58,7 @@ function pictureChoice(row, stage) {
   const pictures = [];
   data.files[row].forEach(([name, path], index) => {
     // a point without a picture of its own shows those of its images, each with its outline
-    const [, itsOutline, itsLarge] = index === 0 ? [small, outline, large] : name === data.levels[0].ids[data.members[row]?.[index]] ? pictureOf(data.members[row][index], 0) : [];
+    const [, itsOutline, itsLarge] = index < Object.keys(data.channels).length && data.channels[name]?.[row] ? pictureOf(row, data.level, name) : index === 0 ? [small, outline, large] : name === data.levels[0].ids[data.members[row]?.[index]] ? pictureOf(data.members[row][index], 0) : [];
     if (SHOWN.test(path)) pictures.push({ name, url: encoded(path), outline: itsOutline });
     else if (itsLarge) pictures.push({ name, url: address(itsLarge), outline: itsOutline });
   });
@@ -69,13 +69,16 @@ function pictureChoice(row, stage) {
       if (small && image.getAttribute('src') !== address(small) && picture === pictures[0]) image.src = address(small);
       else stage.replaceChildren(make('p', { class: 'empty' }, `${picture.name} cannot be shown: `, make('a', { href: picture.url }, picture.url.slice(0, 200))));
     });
-    const stack = make('span', { class: 'stack', title: 'Full size, or fit' }, image, picture.outline && make('img', { src: address(picture.outline), alt: '', class: 'outline' }));
-    stack.addEventListener('click', () => { stage.classList.toggle('fit'); stage.classList.toggle('full'); });
+    const stack = make('span', { class: 'stack', title: 'Full size, or fit', role: 'button', tabindex: 0, 'aria-label': 'Full size, or fit' }, image, picture.outline && make('img', { src: address(picture.outline), alt: '', class: 'outline' }));
+    const zoom = () => { stage.classList.toggle('fit'); stage.classList.toggle('full'); };
+    stack.addEventListener('click', zoom);
+    stack.addEventListener('keydown', (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); zoom(); } });
     stage.replaceChildren(stack);
   };
-  show(pictures[0]);
+  const first = Math.max(0, pictures.findIndex(({ name }) => name === choice('channel.shown')));
+  show(pictures[first]);
   if (pictures.length < 2) return null;
-  const select = make('select', { 'aria-label': 'Picture' }, ...pictures.map((picture, index) => option(index, picture.name)));
+  const select = make('select', { 'aria-label': 'Picture' }, ...pictures.map((picture, index) => option(index, picture.name, index === first)));
   select.addEventListener('change', () => show(pictures[select.value]));
   return select;
 }
@@ -112,7 +115,7 @@ const record = (step, row) => `${data.project.results}/${step}/${data.ids[row]}.
 function valueRow(column, row) {
   const value = column.values[row];
   const z = column.kind === 'measurement' && column.type === 'number' ? outliers(column).get(row) : undefined;
-  const cell = make('td', { class: z === undefined ? null : 'odd', title: z === undefined ? null : oddWords(z) }, withUnit(column, value));
+  const cell = make('td', { class: z === undefined ? null : 'odd', title: z === undefined ? null : oddWords(column, row) }, withUnit(column, value));
   if (column.kind === 'measurement' && column.type === 'number') {
     const place = percentile(column, value);
     cell.append(make('span', { class: 'rank', title: `${Math.round(place)} % of the ${data.nouns} have less` }, make('i', { style: `left: ${place}%` })));

@@ -50,7 +50,7 @@ function makePlates(view) {
       if (!some.some((row) => column.values[row] !== null)) continue;
       const name = plate === null ? column.key : `${where.plate.key} ${plate}`;
       const element = make('div', { class: 'chart' });
-      maps.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, name), make('p', {}, title(column)), make('span', { class: 'grow' }), plotTools(element, name)), element));
+      maps.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, name), make('p', {}, plate === null ? column.unit : title(column)), make('span', { class: 'grow' }), plotTools(element, name)), element));
       drawPlate(element, column, some, where, marks, range);
     }
     if (plates.length > 24) maps.append(make('p', { class: 'quiet' }, `${plates.length - 24} more plates: filter by ${where.plate.key}.`));

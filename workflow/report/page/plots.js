@@ -15,7 +15,8 @@ function chart(element, options, clicked) {
   if (!drawn) {
     drawn = echarts.init(element, null, { renderer: 'canvas' });
     charts.set(element, drawn);
-    new ResizeObserver(() => drawn.resize()).observe(element);
+    new ResizeObserver(() => { if (!drawn.isDisposed()) drawn.resize(); }).observe(element);
+    readByKeyboard(element, drawn);
   }
   const quiet = css('--quiet');
   const axis = (given) => given && [].concat(given).map((each) => ({
@@ -25,9 +26,9 @@ function chart(element, options, clicked) {
   }));
   drawn.clear();
   const given = {
-    animation: false, color: COLOURS, textStyle: { color: css('--text'), fontFamily: getComputedStyle(document.body).fontFamily },
-    grid: { left: 62, right: 20, top: options.legend ? 38 : 16, bottom: 48 },
-    aria: { enabled: true, label: { description: options.words } },
+    // names of fonts in single quotes: double ones would end an attribute of the SVG that is saved
+    animation: false, color: COLOURS, textStyle: { color: css('--text'), fontFamily: getComputedStyle(document.body).fontFamily.replaceAll('"', "'") },
+    grid: { left: 62, right: options.xAxis?.type === 'time' ? 36 : 20, top: options.legend ? 38 : 16, bottom: 48 },
     ...options,
     legend: options.legend && { top: 2, left: 'center', type: 'scroll', itemWidth: 14, itemHeight: 9, textStyle: { color: css('--text') }, pageTextStyle: { color: quiet }, pageIconColor: quiet, ...options.legend },
     tooltip: { backgroundColor: css('--raised'), borderColor: css('--line-strong'), textStyle: { color: css('--text'), fontSize: 13 }, confine: true, ...options.tooltip },
@@ -37,9 +38,11 @@ function chart(element, options, clicked) {
   drawn.given = given;
   drawn.tableOf = options.table;
   drawn.off('click');
-  drawn.on('click', clicked ?? ((event) => { if (event.data?.row !== undefined) openPicture(event.data.row); }));
-  element.setAttribute('role', 'img');
-  element.setAttribute('aria-label', options.words);
+  drawn.clicked = clicked ?? ((event) => { if (event.data?.row !== undefined) openPicture(event.data.row); });
+  drawn.on('click', drawn.clicked);
+  element.firstElementChild.setAttribute('role', 'img');
+  element.firstElementChild.setAttribute('aria-label', options.words);
+  element.setAttribute('aria-label', `${options.words}. Arrow keys go from point to point, Enter opens.`);
   return drawn;
 }
 
@@ -93,7 +96,9 @@ function drawDistribution(element, column, group, rows, low) {
     const filter = state.filters.get(column.key);
     // a value on the upper edge belongs to the next bar
     Object.assign(filter, { least: start + event.dataIndex * width, most: start + (event.dataIndex + 1) * width * (1 - 1e-12) - width * 1e-9 });
-    document.querySelector(`#chips [data-key="${CSS.escape(column.key)}"]`).open = false;
+    const chip = document.querySelector(`#chips [data-key="${CSS.escape(column.key)}"]`);
+    chip.open = false;
+    chip.querySelector('summary > span').textContent = said(column, filter);
     applyFilters();
     showView('images');
   });
@@ -102,7 +107,7 @@ function drawDistribution(element, column, group, rows, low) {
 const escaped = (text) => make('i', {}, String(text)).innerHTML;
 
 function pointTip(x, y) {
-  return { trigger: 'item', formatter: (item) => (item.data?.row === undefined ? '' : `<b>${escaped(data.ids[item.data.row])}</b><br>${escaped(x.key)}: ${escaped(withUnit(x, x.values[item.data.row]))}<br>${escaped(y.key)}: ${escaped(withUnit(y, y.values[item.data.row]))}${outliers(y).has(item.data.row) ? `<br>${oddWords(outliers(y).get(item.data.row))}` : ''}`) };
+  return { trigger: 'item', formatter: (item) => (item.data?.row === undefined ? '' : `<b>${escaped(data.ids[item.data.row])}</b><br>${escaped(x.key)}: ${escaped(withUnit(x, x.values[item.data.row]))}<br>${escaped(y.key)}: ${escaped(withUnit(y, y.values[item.data.row]))}${outliers(y).has(item.data.row) ? `<br>${oddWords(y, item.data.row)}` : ''}`) };
 }
 
 /** Points, an outlier as a diamond; over a time axis with the median of each group as a line. */

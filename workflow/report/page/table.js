@@ -49,9 +49,17 @@ function makeTable(view) {
       if (rows.length !== visible.length || rows.some((each, place) => each.row !== visible[place])) draw();
       holder.querySelector('.tabulator-tableholder').setAttribute('aria-label', `A row is one ${data.noun}; Enter opens it`);
     });
+    // Tab leads to the table, arrows from row to row
     holder.addEventListener('keydown', (event) => {
       const element = event.target.closest?.('.tabulator-row');
       if (event.key === 'Enter' && element) openPicture(table.getRow(element).getData().row);
+      if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
+      event.preventDefault();
+      const first = holder.querySelector('.tabulator-row');
+      const next = element ? table.getRow(element)[event.key === 'ArrowDown' ? 'getNextRow' : 'getPrevRow']() : first && table.getRow(first);
+      if (!next) return;
+      const focus = () => { next.getElement().tabIndex = -1; next.getElement().focus({ preventScroll: true }); };
+      table.scrollToRow(next, 'nearest', false).then(focus, focus);
     });
   };
   return draw;

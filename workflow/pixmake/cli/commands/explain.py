@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 
 from pixmake.cli.commands.options import Commands, add_command
 
@@ -25,16 +26,44 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what made it, or the times that it was made."""
     if arguments.history:
         return _history(arguments)
+    if os.path.exists(arguments.result) and not os.path.exists(arguments.config):
+        return _file(arguments)
+    from pixmake.base.errors import PixmakeError
     from pixmake.config.models import read_config
     from pixmake.plan.plan import plan_project
     from pixmake.project.explain import as_content, explained, lines
 
     plan = plan_project(read_config(arguments.config), [arguments.config])
-    found = explained(plan, arguments.result, arguments.step)
+    try:
+        found = explained(plan, arguments.result, arguments.step)
+    except PixmakeError:
+        if os.path.exists(arguments.result):  # another project's, or one that was moved
+            return _file(arguments)
+        raise
     if arguments.json:
         print(json.dumps([as_content(each) for each in found], indent=1, ensure_ascii=False))
     else:
         print("\n\n".join("\n".join(lines(each)) for each in found))
+    return 0
+
+
+def _file(arguments: argparse.Namespace) -> int:
+    """Print what a file says of itself, without a project."""
+    from pixmake.base.errors import PixmakeError, Problem
+    from pixmake.images.stamp import read_stamp
+    from pixmake.project.explain import stamp_lines
+
+    try:
+        stamp = read_stamp(arguments.result)
+    except OSError as error:
+        raise PixmakeError([Problem(f"cannot be read: {error.strerror}", arguments.result)]) from None
+    if stamp is None:
+        hint = "steps write it into PNG, TIFF, OME-Zarr and Parquet; for all else go to its project"
+        raise PixmakeError([Problem("does not say where it comes from", arguments.result, hint)])
+    if arguments.json:
+        print(json.dumps(stamp, indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(stamp_lines(arguments.result, stamp)))
     return 0
 
 

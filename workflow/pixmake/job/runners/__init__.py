@@ -8,7 +8,7 @@ may have ``prepare(work)``, which reads there what every image of a step needs, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -65,6 +65,8 @@ class Call:
     limits: Limits = field(default_factory=Limits)
     models: Mapping[str, Any] = field(default_factory=dict)
     """What the step has loaded once, by name."""
+    stamp: Callable[[], str] = str
+    """Gives what its files say of where they come from; see `pixmake.job.stamp`."""
 
     @property
     def parts(self) -> tuple[Part, ...]:

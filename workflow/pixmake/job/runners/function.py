@@ -24,7 +24,7 @@ from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.imports import import_installed
 from pixmake.job.runners.main_module import back_afterwards, settle
 from pixmake.job.runners.measurements import measured
-from pixmake.job.runners.metadata import metadata, source_of
+from pixmake.job.runners.metadata import metadata, source_of, stamp_for
 from pixmake.job.task import Task
 
 PRELOAD = ("numpy", "cv2")
@@ -94,12 +94,12 @@ def leave(call: Call, returned: Any) -> Outcome:
     if not isinstance(returned, Mapping):
         kind = type(returned).__name__
         raise TypeError(f"{name} returned a {kind}; a dict of names and values is expected")
-    source = source_of(call)
+    source, stamp = source_of(call), stamp_for(call)
     for declared, path in call.outputs.items():
         if declared not in returned or returned[declared] is None:
             raise KeyError(f"{name} returned nothing for the file {declared!r} of its step")
         with written_whole(path) as temporary:
-            write_file(returned[declared], temporary, declared, source)
+            write_file(returned[declared], temporary, declared, source, stamp)
     found = {str(key): value for key, value in returned.items() if key not in call.outputs}
     return Outcome({key: measured(key, value) for key, value in found.items()})
 

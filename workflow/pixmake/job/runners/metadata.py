@@ -11,6 +11,7 @@ from pixmake.images import ngff
 from pixmake.images.axes import PLANES, WHOLE, ImageError, Part, is_zarr, left_of, pixel_sizes
 from pixmake.images.pyramid import Source
 from pixmake.images.read import describe_part, says_what_it_is
+from pixmake.images.stamp import holds_stamp
 from pixmake.job.runners import Call
 
 PIXEL_SIZE = "pixel_size"
@@ -52,6 +53,11 @@ def source_of(call: Call) -> Source | None:
         sizes = tuple(described.size(axis) for axis in call.axes)
         described = replace(described, axes=call.axes, shape=sizes)
     return Source(path, described, ngff.open_image(path).version if is_zarr(path) else "")
+
+
+def stamp_for(call: Call) -> str:
+    """What the files of a job are to say of where they come from; nothing if none of them can."""
+    return call.stamp() if any(holds_stamp(path) for path in call.outputs.values()) else ""
 
 
 def _sizes(path: str, part: Part) -> dict[str, dict[str, Any]]:

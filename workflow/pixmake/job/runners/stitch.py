@@ -13,7 +13,7 @@ from pixmake.images.pyramid import CHUNK
 from pixmake.images.read import describe_part, read_file, write_file
 from pixmake.images.stitch import LEAST_SHARED, Numbers, Region, cores, match_labels, moved, object_rows
 from pixmake.job.runners import Call, Outcome
-from pixmake.job.runners.metadata import source_of
+from pixmake.job.runners.metadata import source_of, stamp_for
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,6 +42,7 @@ def run(call: Call) -> Outcome:
     files = {name: list(call.gathered.files[name]) for name in asked}
     labels = next((name for name, what in asked.items() if what == "labels"), None)
     numbers: list[Numbers] = []
+    stamp = stamp_for(call)
     found = {"tiles": {"value": len(tiles.regions)}}
     if labels is not None:
         least = float(call.task.params.get("least_shared", LEAST_SHARED))
@@ -52,11 +53,11 @@ def run(call: Call) -> Outcome:
         with written_whole(call.outputs[name]) as temporary:
             if what == "table":
                 label = str(call.task.params.get("label", LABEL))
-                write_file(_whole_table(files[name], tiles, numbers, label), temporary)
+                write_file(_whole_table(files[name], tiles, numbers, label), temporary, stamp=stamp)
                 continue
             read = _reader(files[name], tiles.regions)
             of_tile = _renumbered(read, numbers) if what == "labels" else read
-            _write_whole(of_tile, tiles, temporary, call, name)
+            _write_whole(of_tile, tiles, temporary, call, name, stamp)
     return Outcome(found)
 
 
@@ -130,7 +131,9 @@ def _read_table(path: str) -> Any:
         return pd.DataFrame()
 
 
-def _write_whole(read: Callable[[int], Array], tiles: _Tiles, path: Path, call: Call, name: str) -> None:
+def _write_whole(
+    read: Callable[[int], Array], tiles: _Tiles, path: Path, call: Call, name: str, stamp: str
+) -> None:
     """Write the tiles' own parts beside one another; as OME-Zarr without having them all in memory."""
     import numpy as np
 
@@ -139,7 +142,7 @@ def _write_whole(read: Callable[[int], Array], tiles: _Tiles, path: Path, call: 
     if not is_folder(path):
         whole = np.zeros(shape, first.dtype)
         _fill(whole, read, tiles)
-        write_file(whole, path, name)
+        write_file(whole, path, name, stamp=stamp)
         return
     import zarr
 
@@ -148,7 +151,7 @@ def _write_whole(read: Callable[[int], Array], tiles: _Tiles, path: Path, call: 
     try:
         stored = zarr.create_array(str(level), shape=shape, chunks=chunks, dtype=first.dtype, fill_value=0)
         _fill(stored, read, tiles)
-        write_file(stored, path, name, source_of(call))
+        write_file(stored, path, name, source_of(call), stamp)
     finally:
         remove(level)
 

@@ -20,6 +20,9 @@ FILES = {
 DISTANCES = {"distances": _ARRAYS}
 """The files of a step whose network gives distances."""
 
+OBJECTS = {"labels": FILES["labels"], "objects": FILES["objects"]}
+"""The files of a step that finds objects; see `pixmake.job.runners.classified.leave_objects`."""
+
 PARAMS = ("objects", "properties", "min_area")
 
 
@@ -41,6 +44,14 @@ def check_step(
     files
         What it can write, and as what.
     """
+    yield from check_files(config, name, files, dimensions)
+    yield from _param_problems(config.steps[name], f"steps.{name}", classes, dimensions)
+
+
+def check_files(
+    config: Config, name: str, files: Mapping[str, Sequence[str]], dimensions: int | None = None
+) -> Iterator[Problem]:
+    """What is wrong with the files of a step of single images."""
     step, where = config.steps[name], f"steps.{name}"
     if config.images.group_by:
         what = (
@@ -56,7 +67,6 @@ def check_step(
             yield Problem(f"{file} cannot be written as {suffix}", place, hint)
         elif dimensions == 3 and suffix.lstrip(".") == "png":
             yield Problem("a png holds no volume", place, "use tif, npy or zarr")
-    yield from _param_problems(step, where, classes, dimensions)
 
 
 def _param_problems(

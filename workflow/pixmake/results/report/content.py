@@ -20,6 +20,7 @@ from pixmake.job.pictures import QUALITY
 from pixmake.job.record import Record
 from pixmake.job.run import PREREQUISITE
 from pixmake.results.image_counts import Counting, Counts
+from pixmake.results.report.channels import channels_of, pictures_of_channels
 from pixmake.results.report.columns import Column
 from pixmake.results.report.design import Design, design_of
 from pixmake.results.report.outliers import Judgement, judge
@@ -104,6 +105,8 @@ class Level:
     """Multi-value measurements: labels, and by row the values."""
     pictures: list[str]
     """The id of each point's picture."""
+    channels: dict[str, list[str]]
+    """By the name of images that are worked on together, such as channels, each point's picture."""
     files: list[list[tuple[str, str]]]
     """Of each point the names and paths of its images and files."""
     members: list[list[int]]
@@ -142,8 +145,9 @@ class _Collected:
     images: list[tuple[str, ...]] = field(default_factory=list)
     names: dict[int, list[str]] = field(default_factory=dict)
     """What the images of a group are called, such as channels."""
-    parts: dict[int, Mapping[str, int]] = field(default_factory=dict)
-    versions: dict[int, str] = field(default_factory=dict)
+    parts: dict[int, list[Mapping[str, int]]] = field(default_factory=dict)
+    """Which part of each of its images is meant."""
+    versions: dict[int, list[str]] = field(default_factory=dict)
     files: list[list[tuple[str, str]]] = field(default_factory=list)
     facts: dict[str, dict[int, float]] = field(default_factory=dict)
     quality: dict[str, dict[int, float]] = field(default_factory=dict)
@@ -239,6 +243,10 @@ def _level(
     design = design_of(columns)
     ids, image_ids = list(found.ids), list(images.ids)
     own = [_has_own(found, row, members[row]) for row in range(rows)]
+    pictures = [
+        _picture_id(terms, job_id) if own[row] else image_ids[members[row][0]] if members[row] else ""
+        for row, job_id in enumerate(ids)
+    ]
     return Level(
         terms=terms,
         ids=ids,
@@ -250,10 +258,8 @@ def _level(
         outliers={column.key: judge(column.values, design) for column in columns if _is_measured(column)},
         plates=plates_of(columns, project.get("controls")),
         several=_several(found),
-        pictures=[
-            _picture_id(terms, job_id) if own[row] else image_ids[members[row][0]] if members[row] else ""
-            for row, job_id in enumerate(ids)
-        ],
+        pictures=pictures,
+        channels=channels_of(found.names, pictures, own),
         files=[
             [
                 (name, _relative(path, folder))
@@ -302,17 +308,19 @@ def _has_own(found: _Collected, row: int, members: Sequence[int]) -> bool:
 def _pictures(
     found: _Collected, terms: tuple[str, ...], members: Sequence[Sequence[int]]
 ) -> Iterable[Picture]:
-    return (
-        Picture(
-            _picture_id(terms, job_id),
-            found.images[row][0],
-            tuple(_pictures_of(found.files[row])),
-            found.parts.get(row, {}),
-            found.versions.get(row, ""),
-        )
-        for job_id, row in found.ids.items()
-        if _has_own(found, row, members[row])
-    )
+    for job_id, row in found.ids.items():
+        if _has_own(found, row, members[row]):
+            paths = found.images[row]
+            # the first image stands for all where they have no names
+            names = found.names.get(row, [""])
+            yield from pictures_of_channels(
+                _picture_id(terms, job_id),
+                paths[: len(names)],
+                names,
+                list(_pictures_of(found.files[row])),
+                found.parts.get(row, ()),
+                found.versions.get(row, ()),
+            )
 
 
 def _empty(found: _Collected, counts: Counts, steps: Collection[str]) -> list[int]:
@@ -337,10 +345,10 @@ def _take(run: _Run, found: _Collected, terms: tuple[str, ...], record: Record, 
     if record.images and row not in found.parts:
         parts = record.origin.get("task", {}).get("parts")
         if parts:
-            found.parts[row] = parts[0]
+            found.parts[row] = parts
         versions = record.origin.get("task", {}).get("versions")
         if versions and versions[0]:
-            found.versions[row] = versions[0]
+            found.versions[row] = versions
     found.files[row] += [(f"{record.step}: {name}", path) for name, path in record.files.items()]
     state = "done"
     if record.error is not None:

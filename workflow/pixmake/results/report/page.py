@@ -21,7 +21,7 @@ from pixmake.results.report.views import programs, shown_views
 TEMPLATE = WORKFLOW / "report"
 LIBRARIES = ("tabulator.min.js", "echarts.min.js")
 STYLES = ("vendor/tabulator_simple.min.css", "page/page.css")
-PROGRAM = ("data", "stats", "address", "export", "filters", "picture")
+PROGRAM = ("data", "stats", "address", "export", "filters", "picture", "keyboard", "layout", "paper")
 """What the programs of all views build on, in the order in which these parts build on one another."""
 
 MAIN = "main"
@@ -111,6 +111,10 @@ def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
         "plates": asdict(level.plates),
         "several": level.several,
         "files": level.files,
+        "channels": {
+            name: [picture if picture in pictures else "" for picture in of_channel]
+            for name, of_channel in level.channels.items()
+        },
         "shown": [picture if picture in pictures else "" for picture in level.pictures],
         "members": level.members,
         "quality": {**asdict(level.quality), "shares": [each.name for each in MEASURES if each.is_share]},

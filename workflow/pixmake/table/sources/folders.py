@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from pixmake.base.errors import PixmakeError, Problem
@@ -12,12 +13,15 @@ from pixmake.table.table import Note
 OF_SYSTEM = "is hidden, or a system's own"
 SEEN = "is a link to a folder that is listed already"
 
+OF_PROJECT = re.compile(r"\.snakemake|Snakefile|README\.md|tune_.*\.html|try_.*\.ipynb")
+"""What `pixmake init .` and other commands write beside the pictures: nobody takes it for one."""
+
 
 def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[str]:
     """The files of a folder by path from there, with ``/`` between folders, but for those of a system.
 
     Paths are sorted piece by piece, so that what is in one folder stands together. Links to folders are
-    followed, each folder once.
+    followed, each folder once. In a project's own folder what pixmake has written there is passed over.
 
     Parameters
     ----------
@@ -34,6 +38,7 @@ def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[st
         A folder cannot be listed.
     """
     seen: set[tuple[int, int]] = set()
+    is_project = os.path.abspath(folder) == os.getcwd()
 
     def walk(inner: str) -> Iterator[str]:
         here = os.path.join(folder, inner) if inner else folder
@@ -44,6 +49,8 @@ def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[st
             raise PixmakeError([Problem(f"cannot be listed: {error.strerror}", here)]) from None
         for entry in entries:
             path = f"{inner}/{entry.name}" if inner else entry.name
+            if is_project and OF_PROJECT.fullmatch(path):
+                continue
             is_folder = _is_folder(entry)
             if is_of_system(entry.name, folder=is_folder):
                 notes.append(Note(OF_SYSTEM, os.path.join(folder, path), left_out=True))

@@ -1,0 +1,1 @@
+"""Steps of pixmake that find cells with Cellpose 4."""

@@ -1,0 +1,1 @@
+"""Stands in for Cellpose: cells are what is bright."""

@@ -1,0 +1,1 @@
+"""Steps of pixmake that find nuclei with StarDist."""

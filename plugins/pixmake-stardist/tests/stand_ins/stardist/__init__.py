@@ -1,0 +1,1 @@
+"""Stands in for StarDist: nuclei are what is bright."""
