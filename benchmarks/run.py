@@ -15,6 +15,7 @@ SCRIPTS = (
     "interruption",
     "models",
     "scale",
+    "one_more",
     "dryrun",
     "sources",
     "headers",

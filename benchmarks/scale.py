@@ -36,42 +36,6 @@ all at once. The last three lines are part of the run, too; there the same progr
 results.
 """
 
-ONE_MORE = """\
-### One more image among many
-
-The projects of the section Scale, which a run has finished; one row and one image are added, and `snakemake
---cores 2` makes its record, the tables (CSV), the page and the provenance.
-At 100,000 images the records are copies of one that was measured, written by the benchmark with each
-image's own id, path and date; the first run over them reads them all and makes all tables (71 CPU-seconds).
-The wildcard rule is that of the section Looking without running; at 10,000 images the two were asked in
-turns.
-Others used the two cores at the same time, so CPU-seconds, of a command and of all that it starts, are what
-to compare; seconds on quiet cores are fewer than those here.
-
-| what | images | CPU-seconds | seconds, busy cores | peak MB |
-| --- | --- | --- | --- | --- |
-| nothing to do, a rule with a wildcard, `-n` | 10,000 | 6.2, 6.2 | 22.7, 25.7 | 257 |
-| nothing to do, `-n` | 10,000 | 2.15, 2.07 | 8.4, 7.1 | 159 |
-| nothing to do | 10,000 | 2.17, 2.12 | 9.6, 7.1 | 167 |
-| one new image | 10,000 | 4.53, 4.46 | 14.4, 11.8 | 254 |
-| nothing to do, `-n` | 100,000 | 6.2, 6.2 | 9.1, 9.7 | 411 |
-| nothing to do | 100,000 | 6.0 | 7.0 | 413 |
-| one new image | 100,000 | 18.9, 18.2 | 24.1, 22.0 | 767 |
-
-System calls of nothing to do at 10,000 images (`strace -f`): one `stat` of each image and one of each
-record, no image opened, one record opened in all.
-
-Aims: nothing to do at 10,000 is 2.9 times as fast as the wildcard rule (2.5 were wanted), at 100,000 within
-8 s of CPU time, and 2 `stat` an image; these are met.
-One new image is not within its aims: 4.5 CPU-seconds at 10,000 (3.5 s were wanted), 22 to 24 s and 767 MB
-at 100,000 (20 s and 700 MB): the page is still made of all records. The figures at 100,000 are of the page
-before it had a point for each job with `per`.
-A second plan of 1,000,000 images was not measured.
-
-*2026-11-29, 2 cores, 24 GB, Linux. Python 3.11.7, snakemake 9.27.1.*
-"""
-"""Measured once, beside `contestants`; it stands behind the table."""
-
 
 def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     """No contestants but steps, in their order: each needs what those before it left."""
@@ -167,7 +131,7 @@ def text(results: Results) -> str:
     of_an_image = [results.of(RUN, images=count) for count in counts]
     costs = [f"{number(_of_an_image(each))} ms" if each else "–" for each in of_an_image]
     rows.append(["run, an image", *(cell for cost in costs for cell in (cost, ""))])
-    return f"{markdown(header, rows)}\n\n{ONE_MORE}"
+    return markdown(header, rows)
 
 
 def _of_an_image(each: Measured) -> float:

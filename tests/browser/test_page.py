@@ -727,6 +727,12 @@ def test_plates(page: Page, tmp_path: Path) -> None:
             np.mean(of["drug"]) - np.mean(of["vehicle"])
         )
         assert line["z_prime"] == pytest.approx(expected)
+    worst = min(line["z_prime"] for line in quality)
+    page.evaluate("showView('overview')")
+    tile = page.get_by_role("button", name="\u2032 of signal, of 2 plates the least")
+    expect(tile.locator("b")).to_have_text(f"{worst:.2g}")
+    tile.click()
+    expect(page.get_by_role("tab", name="Plates")).to_have_attribute("aria-selected", "true")
     assert abs(quality[0]["edge"]) < 0.05
     assert quality[1]["edge"] == pytest.approx(-0.2, abs=0.05)
     expect(view.get_by_role("region", name="Quality of the plates")).to_contain_text("two")
@@ -787,11 +793,19 @@ def test_bins_are_round(page: Page, tmp_path: Path, values: list[float], width: 
 def test_on_a_phone(browser: Browser, tmp_path: Path) -> None:
     """At 390 pixels the header takes a tenth, all views fit, and two pictures stand in a row."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
-    page = opened(context.new_page(), page_of(tmp_path, growth()), "images")
+    records = growth()
+    for record in records:
+        record["metadata"]["well"] = f"A{int(record['metadata']['plant'][1:]) % 12 + 1:02}"
+    records[3] |= {"status": "failed", "measurements": {}}
+    records[3]["error"] = {"type": "ValueError", "message": "no plant", "log": "", "traceback": ""}
+    page = opened(context.new_page(), page_of(tmp_path, records), "images")
     assert page.evaluate("document.querySelector('.top').offsetHeight") <= 84
-    last = page.get_by_role("tab", name="Run").bounding_box()
-    assert last is not None
-    assert last["x"] + last["width"] <= 390
+    tabs = page.get_by_role("tab")
+    assert tabs.count() == 8
+    for tab in tabs.all():
+        box = tab.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     tops = [page.locator("#gallery .shot").nth(place).bounding_box() for place in range(3)]
     assert tops[0] is not None

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Project
 
-ROUNDS = int(os.environ.get("PIXMAKE_TEST_ROUNDS", "5"))
+ROUNDS = int(os.environ.get("PIXMAKE_TEST_ROUNDS", "3"))
 """Of some edits each, then a look by both ways, and a run."""
 
 EDITS = int(os.environ.get("PIXMAKE_TEST_EDITS", "15"))

@@ -21,8 +21,12 @@ class _Batch:
 class Gate:
     """Cores that are given to jobs in the order in which they ask for them."""
 
-    def __init__(self, cores: int) -> None:
+    def __init__(self, cores: int, few: int = 0) -> None:
         self.cores = cores
+        self.is_short = threading.Event()
+        """Whether no more than `few` wait in line."""
+        self.is_short.set()
+        self._few = few
         self._free = cores
         self._line: deque[tuple[int, threading.Lock]] = deque()
         """Who waits: for how many cores, and a lock that is released when they have them."""
@@ -81,6 +85,8 @@ class Gate:
             turn = threading.Lock()
             turn.acquire()
             self._line.append((cores, turn))
+            if len(self._line) > self._few:
+                self.is_short.clear()
         turn.acquire()
 
     def _give_back(self, cores: int) -> None:
@@ -90,3 +96,5 @@ class Gate:
                 needed, turn = self._line.popleft()
                 self._free -= needed
                 turn.release()
+            if len(self._line) <= self._few:
+                self.is_short.set()

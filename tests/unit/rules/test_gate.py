@@ -75,6 +75,26 @@ def test_an_error_gives_back() -> None:
         pass
 
 
+def test_whether_the_line_is_short() -> None:
+    """It is, as long as no more wait than are few: then a core will soon have nothing to do."""
+    gate, leave = Gate(1, few=1), threading.Event()
+
+    def work() -> None:
+        with gate.held(1):
+            leave.wait(10)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    seen = [gate.is_short.is_set()]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.05)
+        seen.append(gate.is_short.is_set())
+    leave.set()
+    for thread in threads:
+        thread.join(10)
+    assert (seen, gate.is_short.is_set()) == ([True, True, True, False], True)
+
+
 def test_a_batch_holds_the_cores_of_one() -> None:
     """Images join a batch until it is full, or the first of them is done; each batch waits for its cores."""
     gate, lock, sizes, held = Gate(1), threading.Lock(), [], [0]

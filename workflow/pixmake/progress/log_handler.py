@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import re
 import sys
 import threading
@@ -312,8 +313,11 @@ def end_run() -> None:
     """Wait until all that Snakemake has said is shown, and leave the terminal as it was."""
     from snakemake.logging import logger
 
+    from snakemake_logger_plugin_pixmake import LogHandler
+
     shown = threading.Event()
-    if any(isinstance(handler, (Direct, logging.handlers.QueueHandler)) for handler in logger.handlers):
+    ours = (Direct, LogHandler, logging.handlers.QueueHandler)
+    if any(isinstance(handler, ours) for handler in logger.handlers):
         logger.info("", extra={"event": END, "shown": shown})
         shown.wait(PATIENCE)
     forget_run()
@@ -387,8 +391,8 @@ def _has_text(log: str) -> bool:
 
 def work_of(record: str) -> Work:
     """What a job does, by the path of its record."""
-    path = Path(record)
-    return Work(path.parent.name, path.name.removesuffix(".json"), record)
+    folder, name = os.path.split(record)
+    return Work(os.path.basename(folder), name.removesuffix(".json"), record)
 
 
 def _work(record: Any) -> Work | None:
@@ -404,6 +408,12 @@ def _work(record: Any) -> Work | None:
 def _reason(error: Failure) -> str:
     line = " ".join(f"{error.type}: {error.message}".split())
     return line if len(line) <= LONGEST_REASON else f"{line[: LONGEST_REASON - 1]}…"
+
+
+def is_no_chatter(record: logging.LogRecord) -> bool:
+    """Whether a record is none of the two of each round that say that jobs begin: each says so itself."""
+    event = getattr(record, "event", None)
+    return record.msg != "Select jobs to execute..." if event is None else str(event) != "job_started"
 
 
 def is_of_use(record: logging.LogRecord) -> bool:

@@ -14,8 +14,23 @@ from pixmake.project.tune import Result, Values
 from pixmake.results.report.thumbnails import small_picture
 
 _HEAD = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: #222; background: #fff }}</style>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --ground: #fff; --text: #222; --bad: #b00020 }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ground: #121614; --text: #e6ebe8; --bad: #ff8a80 }} }}
+body {{ font: 14px/1.4 system-ui, sans-serif; margin: 1.5em; color: var(--text); background: var(--ground) }}
+@media (max-width: 560px) {{ body {{ margin: .8em }} .tuned .picture {{ width: 170px !important }} }}
+@page {{ size: A4 landscape; margin: 10mm }}
+@media print {{
+  :root {{ --ground: #fff; --text: #222; --bad: #b00020 }}
+  body {{ margin: 0; font-size: 9px }}
+  .tuned {{ width: 100%; table-layout: fixed }}
+  .tuned th, .tuned td {{ padding: 2px !important; position: static !important }}
+  .tuned .picture {{ width: auto !important }}
+  .tuned tr {{ break-inside: avoid }}
+}}
+</style>
 <h1>{title}</h1>
 <p>Take a column with <code>pixmake tune {step} --take NUMBER</code>. 0 is what the config says.</p>
 """
@@ -24,12 +39,15 @@ _STYLE = """<style>
 .tuned { border-collapse: collapse }
 .tuned th, .tuned td { padding: .4em; vertical-align: top; text-align: left; font-weight: normal }
 .tuned th b { font-size: 1.4em }
-.tuned thead th { position: sticky; top: 0; background: #fff }
+.tuned th { background: var(--ground, transparent) }
+.tuned thead th { position: sticky; top: 0; z-index: 1 }
+.tuned th:first-child { position: sticky; left: 0; z-index: 2 }
+.tuned th:first-child { min-width: 5em; max-width: 8em; overflow-wrap: break-word }
 .tuned .picture { position: relative; width: 240px }
 .tuned .picture img, .tuned .picture svg { display: block; width: 100% }
 .tuned .picture svg { position: absolute; inset: 0; height: 100%; fill: none; stroke: #e6007e }
 .tuned .picture svg * { vector-effect: non-scaling-stroke; stroke-width: 2px }
-.tuned .failed { color: #b00020; max-width: 240px; overflow-wrap: anywhere }
+.tuned .failed { color: var(--bad, #b00020); max-width: 240px; overflow-wrap: anywhere }
 </style>
 """
 
@@ -52,7 +70,9 @@ def page(step: str, tried: Sequence[Values], results: Sequence[Result]) -> str:
 
 def sheet(step: str, tried: Sequence[Values], results: Sequence[Result]) -> str:
     """The table of the page, which may stand in another one; its arguments are those of `page`."""
-    heads = "".join(f"<th><b>{number}</b> {_said(step, values)}</th>" for number, values in enumerate(tried))
+    heads = "".join(
+        f"<th><b>{number}</b><br>{_said(step, values)}</th>" for number, values in enumerate(tried)
+    )
     rows = [
         _row(job_id, list(of_image)) for job_id, of_image in groupby(results, key=lambda each: each.group.id)
     ]
@@ -64,7 +84,7 @@ def _said(step: str, values: Values) -> str:
     named = (
         f"{param if of == step else f'{of}.{param}'} = {json.dumps(v)}" for (of, param), v in values.items()
     )
-    return escape(", ".join(named) or "as it is")
+    return "<br>".join(map(escape, named)) or "as it is"
 
 
 def _row(job_id: str, results: Sequence[Result]) -> str:

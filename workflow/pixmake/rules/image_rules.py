@@ -134,7 +134,10 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
         With status 1, once everything that is wrong has been printed. An exception of Snakemake's would
         show where in our files it was raised.
     """
+    from pixmake.rules.snakemake_internals.asked_once import ask_once
+
     _search_cycles_less()
+    ask_once()
     rules = allowed_rules()
     there = read_plan(rules) if rules else None
     if there is not None:

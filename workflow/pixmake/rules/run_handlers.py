@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import logging.handlers
 import subprocess
 import sys
 from collections import Counter
@@ -21,7 +20,7 @@ from pixmake.plan.batches import begun, this_slice
 from pixmake.plan.plan import Plan, record_path
 from pixmake.progress.events import write_events
 from pixmake.progress.exit_status import Ended, conclude, stopped
-from pixmake.progress.log_handler import MADE, Direct, Run, is_of_use, is_wanted
+from pixmake.progress.log_handler import MADE, Direct, Run, is_no_chatter, is_of_use, is_wanted
 from pixmake.progress.run_state import note_plan
 from pixmake.progress.tally import BEGIN, Tally, Work
 from pixmake.rules import ending
@@ -44,6 +43,7 @@ from pixmake.rules.snakemake_internals import (
     default_handlers,
     failed_jobs,
     forget_inputs,
+    hear_at_once,
     is_ending,
     jobs_of,
     logs_by_plugins_alone,
@@ -241,6 +241,9 @@ def _settled(todo: Todo) -> list[Work]:
 
 def attend_run(workflow: Any, **facts: Any) -> None:
     """See to the begin and the end of a run of a Snakefile that `pixmake compile` wrote."""
+    from pixmake.rules.snakemake_internals.asked_once import ask_once
+
+    ask_once()
     ending.listen()
     _attend(RunHandlers(workflow, RunFacts(**facts)))
 
@@ -276,11 +279,13 @@ def show_progress(workflow: Any) -> None:
     settings = workflow.output_settings
     if not is_wanted(settings):
         return
+    logger.addFilter(is_no_chatter)
     if logs_by_plugins_alone(workflow, LogHandler):
-        # each record wakes the plugins' thread, and Snakemake's own waits for Python's lock meanwhile
-        for handler in logger.handlers:
-            if isinstance(handler, logging.handlers.QueueHandler):
-                handler.addFilter(is_of_use)
+        hear_at_once(workflow, is_of_use)
+        if settings.dryrun and not settings.printshellcmds:
+            from pixmake.rules.snakemake_internals.asked_once import tell_reasons_alone
+
+            tell_reasons_alone()
     replaced = default_handlers()
     if replaced and workflow.is_main_process:
         logger.removeHandler(replaced[0])

@@ -72,15 +72,28 @@ function tiles(failed) {
     data.empty.size ? tile(whole.format(data.empty.size), 'measured nothing', 'warn', () => showOnly({}, 'empty')) : null,
     tile(judged() ? whole.format(odd) : '–', judged() ? 'outliers' : 'outliers: too little to judge', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
     tile(whole.format(ofKind('measurement').length + Object.keys(data.several).length + data.left_out), 'measurements'),
+    assayTile(tile),
     tile(duration(seconds), 'of computing'),
     data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`, 'long'));
+}
+
+/** Whether the plates tell their controls apart: the measurement that does so best, by the worst of the plates. */
+function assayTile(tile) {
+  let best = null;
+  for (const [key, lines] of Object.entries(data.plates.quality)) {
+    const found = lines.map((line) => line.z_prime).filter((value) => value !== null);
+    if (found.length && (!best || Math.min(...found) > best.worst)) best = { key, worst: Math.min(...found), plates: found.length };
+  }
+  if (!best) return null;
+  const show = () => { viewChoices.set('plates.measurement', best.key); forget('plates'); showView('plates'); };
+  return tile(number.format(Number(best.worst.toPrecision(2))), `Z′ of ${best.key}${best.plates > 1 ? `, of ${best.plates} plates the least` : ''}`, best.worst < 0.5 ? 'warn' : '', show);
 }
 
 /** The experiment as one speaks of it: 12 plants, 5 dates, 3 genotypes × 2 treatments. */
 function designTiles(tile) {
   const { subject, subjects, steps, factors, time } = data.design;
   const count = (values) => new Set(values.filter((value) => value !== null)).size;
-  const plural = (word, n) => (n === 1 || word.endsWith('s') ? word : `${word}s`);
+  const plural = (word, n) => (n === 1 || word.endsWith('s') ? word : /[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`);
   const named = (key) => (key === 'plantbarcode' ? 'plant' : key.replaceAll('_', ' '));
   const found = [];
   const individuals = count(subjects);
@@ -197,7 +210,7 @@ function makeRun(view) {
       step.seconds === null ? '–' : duration(step.seconds), duration(step.all_seconds), step.most_mb === null ? '–' : `${whole.format(Math.round(step.most_mb))} MB`], numbers))));
   const versions = { ...data.project.versions, ...Object.fromEntries(Object.entries(data.facts.versions).map(([name, values]) => [name, values.join(', ')])) };
   const pairs = [
-    ['First job begun', data.facts.started?.replace('T', ' ').slice(0, 19)], ['Last job begun', data.facts.last_started?.replace('T', ' ').slice(0, 19)],
+    ['First job begun', inUtc(data.facts.started)], ['Last job begun', inUtc(data.facts.last_started)],
     ['Computers', data.facts.hosts.join(', ')], ...Object.entries(versions), ['Images from', asText(data.project.images)],
   ];
   view.append(
@@ -207,6 +220,9 @@ function makeRun(view) {
     make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Files')), make('ul', {}, ...ownFiles().map((path) => make('li', {}, make('a', { href: encoded(path) }, path))))));
   return () => {};
 }
+
+/** When a job began, in words: jobs note that in UTC. */
+const inUtc = (time) => time && `${time.replace('T', ' ').slice(0, 19)} UTC`;
 
 /** The tables of the run, and what functions of the project made. */
 const ownFiles = () => [...new Set([...data.project.tables, ...data.parts.map((each) => each.path).filter(Boolean)])];

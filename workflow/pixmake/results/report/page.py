@@ -6,6 +6,7 @@ import base64
 import gzip
 import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -124,7 +125,9 @@ def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
 def _nouns(level: Level) -> tuple[str, str]:
     """What a point is called, and several of them."""
     one = level.terms[-1] if level.terms else "image"
-    return one, one if one.endswith("s") else f"{one}s"
+    if one.endswith("s"):
+        return one, one
+    return one, f"{one[:-1]}ies" if re.search("[^aeiou]y$", one) else f"{one}s"
 
 
 def about(content: Content) -> str:

@@ -1,12 +1,16 @@
-"""What pixmake uses of Snakemake that Snakemake does not document; nothing outside this module does.
+"""What pixmake uses of Snakemake that Snakemake does not document; nothing outside this folder does.
 
-Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what would make it unnecessary.
+`booking` is what Snakemake does about each job of a run, `asked_once` what it asks again and again while it
+reads rules and makes its DAG. Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what
+would make it unnecessary.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import logging
+import logging.handlers
 import os
 import sys
 import threading
@@ -46,6 +50,21 @@ UNDOCUMENTED = {
     "plugin_handlers": "A logger's handlers cannot be asked for",
     "DefaultStreamHandler": "A logger's handlers cannot be asked for",
     "cleanup_metadata": "The metadata of temporary files outlive them",
+    "_tofinish": "One job is booked in each round of the scheduler",
+    "_toerror": "One job is booked in each round of the scheduler",
+    "_free_resources": "One job is booked in each round of the scheduler",
+    "ready_jobs": "All ready jobs are reset before a sample is taken",
+    "missing_output": "Around each job the same files are looked at up to six times",
+    "_record_path": "Around each job the same files are looked at up to six times",
+    "_metadata_path": "Around each job the same files are looked at up to six times",
+    "_incomplete_path": "The marker of a job that runs is a file of its own",
+    "_mark_incomplete": "The marker of a job that runs is a file of its own",
+    "_unmark_incomplete": "The marker of a job that runs is a file of its own",
+    "get_function_params": "The signature of a function is made with each call of it",
+    "is_producer": "A regular expression is compiled for each output without a wildcard",
+    "is_pipe_or_service_input": "Each input is looked for in all jobs that make one",
+    "conda_env_spec": "Every job is asked for its params to know its environment",
+    "log_info": "A job's command is formatted with a copy of all globals",
     "sourcecache": "Rules cannot be read without running their workflow",
     "args_to_api": "A Snakefile cannot ask which options were given",
     "path_modifier": "The prefix of a module is not told to its Snakefile",
@@ -406,6 +425,21 @@ def forget_inputs(workflow: Any, prefix: str) -> None:
 def logs_by_plugins_alone(workflow: Any, kind: type) -> bool:
     """Whether all of a run's logger plugins are of a kind."""
     return all(isinstance(handler, kind) for handler in workflow.logger_manager.plugin_handlers)
+
+
+def hear_at_once(workflow: Any, of_use: Callable[[logging.LogRecord], bool]) -> None:
+    """Have logger plugins take each record of use in the moment in which it is made, not in their own thread.
+
+    To wake that thread costs more than to count a job, and Snakemake's own waits for Python's lock meanwhile.
+    """
+    from snakemake.logging import logger
+
+    for handler in list(logger.handlers):
+        if isinstance(handler, logging.handlers.QueueHandler):
+            logger.removeHandler(handler)
+            for plugin in workflow.logger_manager.plugin_handlers:
+                plugin.addFilter(of_use)
+                logger.addHandler(plugin)
 
 
 def default_handlers() -> list[Any]:
