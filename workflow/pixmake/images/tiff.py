@@ -115,6 +115,14 @@ def needs_tifffile(path: str) -> bool:
         return False
 
 
+def may_need_imagecodecs(path: str) -> bool:
+    """Whether a file is a TIFF of LZW: a decoder in C sees sooner that its strips are whole."""
+    try:
+        return tiff_tags.is_tiff(path) and looked_at(path).compression == tiff_tags.LZW
+    except ImageError:
+        return False
+
+
 def is_multiplied(path: str) -> bool:
     """Whether the colours of a TIFF were multiplied by their alpha before they were stored."""
     try:

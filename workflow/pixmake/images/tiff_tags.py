@@ -14,7 +14,6 @@ import os
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from pixmake.images.axes import ImageError
@@ -225,8 +224,7 @@ class _Layout:
         return int(place.unpack(found)[0]) if len(found) == place.size else 0
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(NamedTuple):
     """The first directory of a TIFF: what its tags say of the image, and how many pages there are."""
 
     tags: Mapping[int, tuple[int, ...]]
@@ -294,10 +292,13 @@ def read_directory(file: Readable, path: str) -> Directory:
     entries, following = layout.entries(layout.first, 0)
     tags: dict[int, tuple[int, ...]] = {}
     places: dict[int, tuple[int, int, bytes]] = {}
-    description = b""
+    description, single = b"", layout.numbers.single
     for tag, kind, count, place in entries:
         if tag in _READ and kind in _INTEGERS and count <= _MOST_VALUES:
-            tags[tag] = layout.integers(kind, count, place)
+            if count == 1 and kind in single:
+                tags[tag] = single[kind].unpack_from(place)
+            else:
+                tags[tag] = layout.integers(kind, count, place)
             continue
         tags[tag] = ()
         if tag in _SEGMENTS:
@@ -379,7 +380,18 @@ def why_not_opencv(directory: Directory) -> str:
 
     What is meant is the image as a whole.
     """
-    return next(itertools.chain(wrong_in_opencv(directory), _unlike(directory)), "")
+    # a folder has many thousands of files of one kind: what was said of one is said of all with its tags
+    alike = (*directory.tags.items(), directory.description, directory.pages)
+    if alike not in _SAID:
+        if len(_SAID) >= _MOST_SAID or len(directory.description) > _LONGEST_SAID:
+            _SAID.clear()
+        _SAID[alike] = next(itertools.chain(wrong_in_opencv(directory), _unlike(directory)), "")
+    return _SAID[alike]
+
+
+_SAID: dict[tuple[object, ...], str] = {}
+_MOST_SAID, _LONGEST_SAID = 64, 10_000
+"""What is kept of it: so many kinds of files, with descriptions of so many bytes at the most."""
 
 
 def wrong_in_opencv(directory: Directory) -> Iterator[str]:

@@ -27,7 +27,7 @@ from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, Watched, fingerprint, watching
 from pixmake.images.remote import objects as remote
-from pixmake.images.tiff import needs_tifffile
+from pixmake.images.tiff import may_need_imagecodecs, needs_tifffile
 from pixmake.job import finished_results as kept
 from pixmake.job import models, pictures, program, runners, unnamed_pictures
 from pixmake.job.gathered import (
@@ -369,6 +369,9 @@ def prepare(job: Job) -> None:
     if any(map(needs_tifffile, job.images)):
         with contextlib.suppress(ImportError):
             import_module("tifffile")
+    if any(map(may_need_imagecodecs, job.images)):
+        with contextlib.suppress(ImportError):
+            import_module("imagecodecs").lzw_decode  # noqa: B018  # its modules are imported by their names
     runner = runners.runner(job.task.kind)
     if hasattr(runner, "prepare"):
         runner.prepare(job.task.work)

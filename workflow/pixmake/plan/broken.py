@@ -104,11 +104,22 @@ def told(broken: Mapping[str, str]) -> list[str]:
 def _broken_records(records: Iterable[str], read: Mapping[str, Stamp]) -> dict[str, str]:
     """Records that cannot be used, or are gone though tables were made of them."""
     found = {}
+    there: dict[str, set[str]] = {}
     for record in records:
-        why = why_broken(record, read.get(record))
+        folder, _, name = record.rpartition("/")
+        if folder not in there:  # one look at each folder, not an attempt to open each of ten thousand
+            there[folder] = _names_in(folder)
+        why = why_broken(record, read.get(record)) if name in there[folder] else ""
         if why or (record in read and not os.path.exists(record)):
             found[record] = why or MISSING
     return found
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder or "."))
+    except OSError:
+        return set()
 
 
 def _lost(outcome: Iterable[str], read: Mapping[str, Stamp]) -> dict[str, str]:

@@ -57,7 +57,7 @@ def unread_formats(paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
         if is_remote(path) or is_zarr(path):
             continue
         head, _ = formats.start_of(path)
-        found = formats.recognised(path) if head else None
+        found = formats.recognised(path, head) if head else None
         if found is not None:
             try:
                 formats.require(found, path)

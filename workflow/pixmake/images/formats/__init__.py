@@ -64,6 +64,8 @@ SLIDES = ("svs", "ndpi")
 
 _PLAIN = {"bmp", "jp2", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp", *SLIDES}
 
+_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+
 SMALL = 1 << 16
 """Bytes of a file that is read as a whole before it is known what it is."""
 
@@ -187,12 +189,16 @@ def first_bytes(path: str, count: int = HEAD) -> bytes:
 def start_of(path: str) -> tuple[bytes, bool]:
     """The first bytes of a file, and whether they are all of it: a small one is opened and read but once."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
-            head = file.read(size if size <= SMALL else HEAD)
-            return head, len(head) == size
+        # a file object costs as much again as all of this, and a folder has many thousands of files
+        handle = os.open(path, _READING)
+        try:
+            size = os.fstat(handle).st_size
+            head = os.read(handle, size if size <= SMALL else HEAD)
+        finally:
+            os.close(handle)
     except (OSError, ValueError):
         return b"", False
+    return head, len(head) == size
 
 
 def is_installed(found: FileFormat) -> bool:

@@ -33,6 +33,14 @@ _TIFF = {b"II*\0": "<", b"MM\0*": ">"}
 _PHOTOMETRIC, _SUBIFDS, _DNG_VERSION = 262, 330, 50706
 _CFA, _LINEAR_RAW = 32803, 34892
 _MOST_SUBIFDS = 8
+_PLACE: Mapping[str, struct.Struct] = {order: struct.Struct(f"{order}I") for order in "<>"}
+_NUMBER: Mapping[str, struct.Struct] = {order: struct.Struct(f"{order}H") for order in "<>"}
+_TELLING: Mapping[str, Sequence[bytes]] = {
+    order: [_NUMBER[order].pack(number) for number in (_SUBIFDS, _DNG_VERSION, _CFA, _LINEAR_RAW)]
+    for order in "<>"
+}
+"""The bytes of the numbers of which a raw file's first directory has one."""
+
 _TURNED = (5, 6)
 """LibRaw's numbers of pictures that lie on a side."""
 
@@ -45,7 +53,7 @@ def recognises(head: bytes, path: str) -> bool:
     if order is None:
         return False
     try:
-        return _is_raw(BytesIO(head), order)
+        return _may_be_raw(head, order) and _is_raw(BytesIO(head), order)
     except struct.error:  # a directory lies behind the head
         return _is_raw_file(path, order)
 
@@ -101,6 +109,16 @@ def _has_mosaic(raw: Any) -> bool:
     import rawpy
 
     return bool(raw.raw_type == rawpy.RawType.Flat and raw.num_colors > 1)
+
+
+def _may_be_raw(head: bytes, order: str) -> bool:
+    """Whether a number that tells a raw file is among the bytes of the first directory: mostly none is."""
+    (first,) = _PLACE[order].unpack_from(head, 4)
+    (count,) = _NUMBER[order].unpack_from(head, first)
+    directory = head[first + 2 : first + 2 + 12 * count]
+    if len(directory) < 12 * count:
+        raise struct.error("the directory is not whole")
+    return any(sign in directory for sign in _TELLING[order])
 
 
 def _is_raw_file(path: str, order: str) -> bool:
