@@ -68,5 +68,5 @@ def metadata(project: Project) -> dict[str, Any]:
             del content["job_hash"]
             content["input_checksums"] = sorted(content["input_checksums"])
             text = json.dumps(content, sort_keys=True)
-            found[path.name] = re.sub(r"client\.py [0-9]+ ", "client.py N ", text)
+            found[path.name] = re.sub(r"client\.py('?) [0-9]+ ", r"client.py\1 N ", text)
     return found
