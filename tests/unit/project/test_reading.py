@@ -135,3 +135,17 @@ def test_colours_that_are_multiplied_by_alpha(small: Project) -> None:
         "1 image has colours that are multiplied by their alpha; they come as stored: images/p0.png"
         in found.out
     )
+
+
+def test_formats_that_nothing_reads_are_told_once(small: Project) -> None:
+    """With `--read`, too: each format once, with how many there are, beside what does not decode."""
+    for name in ("p0", "p2"):
+        small.write(f"images/{name}.png", b"%PDF-1.4\n")
+    small.write("images/p1.png", b"")
+    ill = small.pixmake("check", "--read")
+    assert ill.code == 1
+    assert "3 do not decode" in ill.out
+    first, second = ill.err.splitlines()
+    assert first.startswith("pixmake: images/p0.png: is of no image format that pixmake knows: it is a PDF")
+    assert first.endswith("; so is 1 other image")
+    assert second == "pixmake: images/p1.png: the file is empty (0 bytes)"

@@ -6,7 +6,7 @@ all that have it. `pixmake check` and `pixmake inspect` say it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pixmake.base.errors import MissingExtraError, MissingPackageError, PixmakeError, Problem
 from pixmake.images import formats
@@ -42,6 +42,11 @@ def format_problems(plan: Plan) -> list[Problem]:
             for group in plan.levels.of(planned.name):
                 for each in group.members or (group,):
                     images.update(dict.fromkeys(each.paths, each.where))
+    return unread_problems(images)
+
+
+def unread_problems(images: Mapping[str, str]) -> list[Problem]:
+    """Files that nothing here reads, with where each is named: each format once."""
     unread: dict[str, list[tuple[str, str]]] = {}
     for path, why, _ in unread_formats(images):
         unread.setdefault(why, []).append((path, images[path]))

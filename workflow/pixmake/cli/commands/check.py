@@ -30,6 +30,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print what would run, or raise an error that lists what is wrong."""
     from pixmake.config.models import read_config
+    from pixmake.plan.axes_check import fitting_problems
     from pixmake.plan.broken import broken_results, told
     from pixmake.plan.format_check import image_problems
     from pixmake.plan.own_readers import misread
@@ -38,7 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     from pixmake.table.table import Note, counted_notes
 
     unread: list[Note] = []
-    look = partial(image_problems, notes=unread)
+    # what opens each image sees its format, too: once is enough
+    look = partial(fitting_problems if arguments.read else image_problems, notes=unread)
     plan = plan_project(read_config(arguments.config), [arguments.config], look)
     images = sum(len(group.paths) for group in plan.groups)
     grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
@@ -61,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _read(plan: Plan) -> int:
     from pixmake.images.axes import named
     from pixmake.images.remote.objects import is_remote
+    from pixmake.plan.format_check import unread_formats, unread_problems
     from pixmake.project.read_check import described, kinds, read_all, with_progress
 
     images = {named(*image): image for group in plan.groups for image in group.images}
@@ -83,7 +86,10 @@ def _read(plan: Plan) -> int:
     if multiplied:
         count = "1 image has" if len(multiplied) == 1 else f"{len(multiplied)} images have"
         print(f"{count} colours that are multiplied by their alpha; they come as stored: {min(multiplied)}")
-    for name in here:
-        if name in bad:
-            print(f"pixmake: {Problem(bad[name], name)}", file=sys.stderr)
+    foreign = {path for path, _, _ in unread_formats(dict.fromkeys(here[name][0] for name in bad))}
+    others = [
+        Problem(bad[name], name) for name, (path, _) in here.items() if name in bad and path not in foreign
+    ]
+    for problem in (*unread_problems(dict.fromkeys(sorted(foreign), "")), *others):
+        print(f"pixmake: {problem}", file=sys.stderr)
     return 1 if bad else 0
