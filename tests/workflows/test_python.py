@@ -112,6 +112,34 @@ def test_map_images_goes_on_from_its_results(
     assert list(project.results.measurements["mask"]) == list(again["mask"])
 
 
+def test_map_images_with_a_model_that_is_loaded_once(trial: Folder) -> None:
+    """A function of the same script makes the argument `model`; that it ran is to be seen in a file."""
+    loads = trial.folder / "loads"
+    trial.write(
+        "look.py",
+        f"""
+from pixmake import map_images
+
+LOADS = {str(loads)!r}
+
+def load_model():
+    with open(LOADS, "a") as loads:
+        loads.write("once ")
+    return 1000
+
+def look(image, model):
+    return {{"found": model}}
+
+table = map_images(look, "images", cores=2, load=load_model)
+print(list(table.found), list(table.error))
+""",
+    )
+    ended = trial.run("look")
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines() == ["[1000, 1000, 1000, 1000] [None, None, None, None]"]
+    assert loads.read_text() == "once "
+
+
 def test_map_images_stops_at_the_first_failure(trial: Folder) -> None:
     """With the reason and the traceback of the function."""
     function = f"{trial.folder}/scripts/plants.py:slow"

@@ -65,6 +65,7 @@ def map_images(
     axes: str | None = None,
     read_by: Sequence[str] | None = None,
     strict: bool = False,
+    load: Any = None,
 ) -> pd.DataFrame:
     """Call a function for each image of a table or a folder.
 
@@ -98,6 +99,9 @@ def map_images(
         default: those of OME-Zarr images.
     strict
         Raise an error at the end if images failed; by itself a warning says so.
+    load
+        A function that makes the function's argument ``model``, called once and not for each image; or
+        several by their arguments, ``{"model": load_model, "scale": load_scale}``.
 
     Returns
     -------
@@ -137,6 +141,7 @@ def map_images(
         images = images_content(table_or_folder, folder, "config", base=Path.cwd())
         settings: dict[str, Any] = {"params": dict(params)} if params else {}
         settings |= {"axes": axes} if axes is not None else {}
+        settings |= {"load": load} if load is not None else {}
         images |= {"read_by": list(read_by)} if read_by is not None else {}
         project = Project.from_steps(
             [step(function, **settings)],
