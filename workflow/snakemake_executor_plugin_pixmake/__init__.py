@@ -22,6 +22,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ _WORKERS = 10_000
 """Threads at the most, each made when it is needed. It is the gate that says how many jobs run: a group that
 waits for the threads of its members, while all are with jobs that wait for it, would do so for ever."""
 
+_MOMENT = 0.3
+"""Seconds by which a signal for all processes of a job may reach this one later than the warm one."""
 
 _UNSAID = {
     "rule_msg": None,
@@ -283,6 +286,12 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
                 if client.settle(owner, words, reply, lambda: _explained(words, reply, environment)):
                     raise SpawnedJobError
                 return
+        # what has ended the warm process may be ending this one, too: nothing is to begin once more then
+        time.sleep(_MOMENT)
+        from pixmake.rules.snakemake_internals import is_ending
+
+        if self.cancelled or self.ends or is_ending(self.workflow):
+            raise SpawnedJobError
         by_command()
 
     def _died_loading(self, words: list[str]) -> str:
