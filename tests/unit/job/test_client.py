@@ -13,7 +13,7 @@ import pytest
 
 from pixmake.base.own_folder import OTHERS_READ, own_folder
 from pixmake.images.remote import cache
-from pixmake.job import client
+from pixmake.job import client, warm_server
 
 OTHER = 64_711
 """The number of a user that has no name here."""
@@ -36,7 +36,7 @@ def asked_by_another_user(report: Connection) -> None:
     os.setgroups([])
     os.setgid(OTHER)
     os.setuid(OTHER)
-    report.send(f"{os.getpid()}.{client.started(os.getpid())}.{client._digest('-')}.1")
+    report.send(f"{os.getpid()}.{client.numbering()}.{client.started(os.getpid())}.{client._digest('-')}.1")
     report.recv()
     asked = client.connect(os.getpid(), "-", {"SECRET": "mine"})
     if asked is not None:
@@ -126,3 +126,15 @@ def test_local_copies_lie_in_a_folder_of_ones_own(tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "new")
     assert cache.folder_of(str(link)) == tmp_path / "new"
+
+
+def test_sockets_of_other_containers_are_left_alone(tmp_path: Path) -> None:
+    """Who shares the folder but counts processes for itself cannot be seen from here, and may well live."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    own, other = (tmp_path / f"{gone.pid}.{numbering}.1.a.1" for numbering in (client.numbering(), "f00d"))
+    mine = tmp_path / f"{os.getpid()}.{client.numbering()}.1.a.1"
+    for path in (own, other, mine):
+        path.touch()
+    warm_server._sweep(str(mine))
+    assert sorted(tmp_path.iterdir()) == sorted([other, mine])

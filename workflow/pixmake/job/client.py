@@ -149,7 +149,7 @@ def connect(
     home = folder()
     if not home:
         return None
-    address = f"{home}/{owner}.{started(owner)}.{_digest(python)}.{_threads(environment)}"
+    address = f"{home}/{owner}.{numbering()}.{started(owner)}.{_digest(python)}.{_threads(environment)}"
     address += f".{holder}" if holder else ""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
@@ -241,6 +241,14 @@ def is_mine(connection: "_socket.socket") -> bool:
         return True
     found = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
     return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
+
+
+def numbering() -> str:
+    """Whose numbers of processes are meant: containers count for themselves, and may share a folder."""
+    try:
+        return f"{os.stat('/proc/self/ns/pid').st_ino:x}"
+    except OSError:
+        return "0"  # no /proc here, or none of Linux
 
 
 def started(process: int) -> str:

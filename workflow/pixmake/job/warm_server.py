@@ -81,7 +81,7 @@ def start_template(address: str, owner: int, python: str, threads: str, holder: 
         lock.seek(0)
         if lock.read() or not _alive(owner):
             return False
-        _sweep(os.path.dirname(address))
+        _sweep(address)
         how = "hold" if holder else "serve"
         command = [_interpreter(python), str(_HERE / "warm_server.py"), how, address, str(owner)]
         try:
@@ -897,11 +897,15 @@ def _is_mine(connection: socket.socket) -> bool:
     return int.from_bytes(found[4:8], sys.byteorder) == os.geteuid()
 
 
-def _sweep(folder: str) -> None:
-    """Remove the sockets of owners that have gone, left by a warm process that was killed."""
+def _sweep(address: str) -> None:
+    """Remove the sockets of owners that have gone, left by a warm process that was killed.
+
+    Those of another container, or of a node in one, are left alone: its owners cannot be seen from here.
+    """
+    folder, own = os.path.split(address)
     for name in os.listdir(folder):
-        owner = name.split(".", 1)[0]
-        if owner.isdigit() and not _alive(int(owner)):
+        owner, numbering = [*name.split("."), ""][:2]
+        if owner.isdigit() and numbering == own.split(".")[1] and not _alive(int(owner)):
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(folder, name))
 
