@@ -42,14 +42,14 @@ def format_problems(plan: Plan) -> list[Problem]:
             for group in plan.levels.of(planned.name):
                 for each in group.members or (group,):
                     images.update(dict.fromkeys(each.paths, each.where))
-    return unread_problems(images)
+    return unread_problems(unread_formats(images), images)
 
 
-def unread_problems(images: Mapping[str, str]) -> list[Problem]:
-    """Files that nothing here reads, with where each is named: each format once."""
+def unread_problems(found: Iterable[tuple[str, str, str]], places: Mapping[str, str]) -> list[Problem]:
+    """What `unread_formats` has found, each format once, with where its first file is named."""
     unread: dict[str, list[tuple[str, str]]] = {}
-    for path, why, _ in unread_formats(images):
-        unread.setdefault(why, []).append((path, images[path]))
+    for path, why, _ in found:
+        unread.setdefault(why, []).append((path, places.get(path, "")))
     return [
         Problem(f"{path}: {why}" + (f"; so {_are(len(others))}" if others else ""), where)
         for why, ((path, where), *others) in unread.items()

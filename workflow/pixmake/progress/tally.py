@@ -152,12 +152,7 @@ class Tally:
         with self._lock:
             for step in steps:
                 self._steps.setdefault(step, _Step())
-            for work in done:
-                step_tally = self._steps.setdefault(work.step, _Step())
-                step_tally.total += 1
-                step_tally.done += 1
-                if work.step not in self.over_several:
-                    self._images.add(work.id)
+            self._add_done(done)
             for number, work in to_run:
                 self._add(number, work)
             self._other = jobs - self._planned
@@ -174,12 +169,7 @@ class Tally:
             All jobs of the run by now.
         """
         with self._lock:
-            for work in done:
-                step = self._steps.setdefault(work.step, _Step())
-                step.total += 1
-                step.done += 1
-                if work.step not in self.over_several:
-                    self._images.add(work.id)
+            self._add_done(done)
             for number, work in to_run:
                 if number not in self._jobs and number not in self._ended:
                     self._add(number, work)
@@ -286,6 +276,14 @@ class Tally:
     @property
     def _unknown(self) -> int:
         return max(self._expected - self._planned - self._other, 0)
+
+    def _add_done(self, done: Iterable[Work]) -> None:
+        for work in done:
+            step = self._steps.setdefault(work.step, _Step())
+            step.total += 1
+            step.done += 1
+            if work.step not in self.over_several:
+                self._images.add(work.id)
 
     def _add(self, number: int, work: Work) -> None:
         self._steps.setdefault(work.step, _Step()).total += 1

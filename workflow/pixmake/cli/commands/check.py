@@ -86,10 +86,11 @@ def _read(plan: Plan) -> int:
     if multiplied:
         count = "1 image has" if len(multiplied) == 1 else f"{len(multiplied)} images have"
         print(f"{count} colours that are multiplied by their alpha; they come as stored: {min(multiplied)}")
-    foreign = {path for path, _, _ in unread_formats(dict.fromkeys(here[name][0] for name in bad))}
+    unread = list(unread_formats(sorted({here[name][0] for name in bad})))
+    foreign = {path for path, _, _ in unread}
     others = [
         Problem(bad[name], name) for name, (path, _) in here.items() if name in bad and path not in foreign
     ]
-    for problem in (*unread_problems(dict.fromkeys(sorted(foreign), "")), *others):
+    for problem in (*unread_problems(unread, {}), *others):
         print(f"pixmake: {problem}", file=sys.stderr)
     return 1 if bad else 0
