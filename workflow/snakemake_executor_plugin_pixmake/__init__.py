@@ -43,8 +43,8 @@ _START = "exec {params.run} "
 """How the commands of pixmake's rules begin, and no others do."""
 
 AHEAD = 8
-"""Jobs in hand beyond those that run. On two cores 1,000 images of 5 ms took 11 % less time with 4, and 22 %
-less where a process works on many; with 2 it was less, with 8 no more."""
+"""Jobs in hand beyond those that run, or half as many as there are cores where that is more. Jobs that end
+are booked in rounds (`pixmake.rules.snakemake_internals.booking`): meanwhile the line must not run empty."""
 
 _WORKERS = 10_000
 """Threads at the most, each made when it is needed. It is the gate that says how many jobs run: a group that
