@@ -156,6 +156,45 @@ def test_bad_image_fails_alone(sent: Project) -> None:
     }
 
 
+TOGETHER = """\
+import time
+
+
+def load_model():
+    time.sleep(2)  # the images of a job wait for it
+    return 2
+
+
+def measure(batch, path, model):
+    with open("batches", "a") as lines:
+        lines.write(" ".join(each[-7:-4] for each in path) + "\\n")
+    if any("p03" in each for each in path):
+        raise ValueError("bad")
+    return [{"mean": model * float(image.mean())} for image in batch]
+"""
+
+
+def test_images_of_a_job_are_worked_on_together(sent: Project) -> None:
+    """`batch` holds what a cluster job works on at one time, from one model; a bad image fails alone."""
+    draw(sent, 8)
+    sent.write("scripts/analysis.py", TOGETHER)
+    step = {"function": "scripts/analysis.py:measure", "load": {"model": "scripts/analysis.py:load_model"}}
+    sent.configure(
+        images={"table": "config/images.csv", "root": "images"},
+        steps={"measure": {**step, "batch": 4, "load_slots": 1}},
+        executors={"default": {"resources": {"mem_mb": 300}, "images_per_job": 8}},
+    )
+    ended = sent.run(*GENERIC, timeout=120)
+    assert ended.code == 1
+    assert ended.last_words.startswith("1 of 8 images failed")
+    assert len(jobs_of(sent)) == 1
+    assert (sent.folder / "logs/measure.load.log").read_text().count("pixmake: loaded in") == 1
+    batches = [line.split() for line in (sent.folder / "batches").read_text().splitlines()]
+    assert 1 < max(map(len, batches)) <= 4, batches
+    assert [row["id"] for row in sent.rows()] == [f"p{number:02}" for number in range(8) if number != 3]
+    assert sent.record("measure", "p03")["error"]["message"] == "bad"
+
+
 def test_node_is_lost(cluster: Cluster, pair: dict[str, Project]) -> None:
     """A node's end costs the images that were running there; the finished ones are not run again."""
     counts = {"generic": 16, "plugin": 4}

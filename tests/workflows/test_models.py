@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+import yaml
 from tests.conftest import Project
 
 COUNT = 6
@@ -265,6 +266,64 @@ def test_a_bad_image_of_a_batch_fails_alone(project: Project) -> None:
     assert project.snakemake("--cores", "2").code == 0
     assert sorted(name for each in batches(project) for name in each) == [f"{name}.png" for name in BAD]
     assert len(project.rows()) == 8
+
+
+ONCE = "os.path.exists('once') or len(names) > 1 or open('once', 'w').close()"
+"""True of a batch; false of an image that is tried alone for the first time, and has itself noted."""
+
+
+def test_an_image_of_a_batch_has_its_retries(project: Project) -> None:
+    """One fails once and succeeds then, another one fails for good; the others are done at first."""
+    mended = f"first = not os.path.exists('once'); {ONCE}\nif first: raise ValueError('once')"
+    set_up_batches(project, 8, retries=1, params={"bad": {"p1": mended, "p2": "raise ValueError('ever')"}})
+    ended = project.snakemake("--cores", "1")
+    assert ended.code == 1, ended.err
+    assert "1 of 8 images failed" in ended.err
+    assert failures(project) == {"p2": "ValueError"}
+    attempts = {f"p{each}": project.record("measure", f"p{each}")["run"]["attempt"] for each in range(8)}
+    assert attempts == {f"p{each}": 2 if each in (1, 2) else 1 for each in range(8)}
+    assert {row["id"] for row in project.rows()} == {f"p{each}" for each in range(8) if each != 2}
+    assert max(len(each) for each in batches(project)) > 2
+    assert batches(project).count(["p2.png"]) == 2
+
+
+LEFT = """\
+import os
+import time
+
+import pandas as pd
+import psutil
+
+
+def _models():
+    for each in psutil.process_iter():
+        try:
+            words = each.cmdline()
+            if each.cwd() == os.getcwd() and "warm_server.py" in str(words) and {"hold", "load"} & {*words}:
+                yield words
+        except psutil.Error:
+            pass
+
+
+def left(measurements):
+    end = time.monotonic() + 15
+    while (found := list(_models())) and time.monotonic() < end:
+        time.sleep(0.1)
+    return pd.DataFrame({"left": [len(found)]})
+"""
+
+
+@pytest.mark.parametrize("load_in", ["fork", "process"])
+def test_no_model_is_held_once_all_images_are_done(project: Project, load_in: str) -> None:
+    """What comes then, such as a function of the tables, has the memory for itself."""
+    set_up(project, load_in=load_in)
+    project.write("scripts/left.py", LEFT)
+    config = yaml.safe_load((project.folder / "config/config.yaml").read_text())
+    functions = {"left": {"function": "scripts/left.py:left"}}
+    project.configure(**config, aggregate={"functions": functions, "report": False})
+    ended = project.snakemake()
+    assert ended.code == 0, ended.err
+    assert project.rows("left.csv") == [{"left": "0"}]
 
 
 TILES = """\

@@ -46,6 +46,9 @@ AHEAD = 8
 """Jobs in hand beyond those that run, or half as many as there are cores where that is more. Jobs that end
 are booked in rounds (`pixmake.rules.snakemake_internals.booking`): meanwhile the line must not run empty."""
 
+_IMAGES_DONE = "records"
+"""The rule that runs once no image is left: it gathers what all of them have left."""
+
 _WORKERS = 10_000
 """Threads at the most, each made when it is needed. It is the gate that says how many jobs run: a group that
 waits for the threads of its members, while all are with jobs that wait for it, would do so for ever."""
@@ -83,6 +86,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         self.pool = ThreadPoolExecutor(max_workers=self.workers)
         self.in_groups: set[Any] = set()
         self.batch = 1
+        self.models: dict[str, tuple[int, str, Mapping[str, str]]] = {}
         self.failed = False
         self.unloaded = threading.Lock()
         self.not_begun: set[Any] = set()
@@ -154,6 +158,8 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def run_single_job(self, job: Any) -> Any:
         """Start a job, by the warm process where that can be: its future."""
+        if job.rule.name == _IMAGES_DONE:
+            self._let_models_go()
         if not self._is_ours(job):
             return super().run_single_job(job)
         owner, words = _words(job)
@@ -266,7 +272,9 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     ) -> None:
         from pixmake.job import client
 
-        connection = client.connect(owner, words[2], environment, client.holder_of(words))
+        if holder := client.holder_of(words):
+            self.models[holder] = owner, words[2], environment
+        connection = client.connect(owner, words[2], environment, holder)
         if connection is None:
             by_command()
             return
@@ -293,6 +301,15 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         if self.cancelled or self.ends or is_ending(self.workflow):
             raise SpawnedJobError
         by_command()
+
+    def _let_models_go(self) -> None:
+        """Have the processes that hold models end: tables and page need the memory, or another program."""
+        from pixmake.job import client, warm_server
+
+        for holder, of in self.models.items():
+            if (connection := client.connect(*of, holder, start=False)) is not None:
+                with contextlib.closing(connection), contextlib.suppress(OSError):
+                    connection.sendall(warm_server.message(warm_server.ENOUGH))
 
     def _died_loading(self, words: list[str]) -> str:
         from pixmake.job import client

@@ -140,9 +140,9 @@ def is_ours(status: int, words: list[str]) -> bool:
 
 
 def connect(
-    owner: int, python: str, environment: "Mapping[str, str]", holder: str = ""
+    owner: int, python: str, environment: "Mapping[str, str]", holder: str = "", *, start: bool = True
 ) -> "_socket.socket | None":
-    """A connection to the warm process, which is started if there is none; nothing if it cannot be.
+    """A connection to the warm process, which is started if there is none and it may; else nothing.
 
     A step that loads models has one of its own, see `holder_of`.
     """
@@ -155,6 +155,8 @@ def connect(
     try:
         connection.connect(address)
     except OSError:
+        if not start:
+            return None
         if not _worker().start_template(address, owner, python, _threads(environment), holder):
             return None
         connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)

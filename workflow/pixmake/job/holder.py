@@ -83,6 +83,9 @@ class Holder(Template):
         self.deaths = 0
 
     def _begin(self, client: socket.socket, text: str) -> None:
+        if text == warm_server.ENOUGH:
+            self.gone = not (self.children or self.queue or self.again)
+            return
         folder, environment, command, *prepare = text.split("\1")
         job = run.parse_job(command.split("\0"))
         if self.serves is None:

@@ -45,6 +45,8 @@ LINK_SECONDS = 5
 """How long a process that waits for an image may take to be told one."""
 MEMORY_SECONDS = 0.5
 """Between two looks at what a job's processes have together."""
+ENOUGH = "enough"
+"""Said to the warm process of a step that loads models: no image of it is left, so it may end."""
 IN_TIME, LATE, LARGE = "0", "1", "2"
 """In an answer: whether a process was killed, for its time or for its memory."""
 IDLE_SECONDS = 10

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import metadata
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pixmake.base.errors import Problem, nearest
-from pixmake.classifier.terms import PROPERTIES
+from pixmake.base.errors import Problem
 from pixmake.config.models import Config, Step
 from pixmake.plan.kinds import classified
+from pixmake.plan.kinds.named_params import (
+    CHANNELS,
+    MEASURED,
+    Param,
+    above_0,
+    check_installed,
+    check_params,
+    share,
+    version,
+)
 from pixmake.plan.loads import checksum
 from pixmake.table.groups import Group
 
@@ -28,10 +34,6 @@ CONFIG = "config.json"
 WEIGHTS = (".h5", ".keras")
 
 
-def _share(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
-
-
 def _percentiles(value: Any) -> bool:
     if value is False:
         return True
@@ -39,30 +41,18 @@ def _percentiles(value: Any) -> bool:
     return numbers and all(type(each) in (int, float) and 0 <= each <= 100 for each in value)
 
 
-def _channels(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(type(each) is int and each >= 0 for each in value)
-
-
 def _tiles(value: Any) -> bool:
     return isinstance(value, list) and len(value) in (2, 3) and all(type(n) is int and n > 0 for n in value)
 
 
-def _scale(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-
-
-def _names(value: Any) -> bool:
-    return isinstance(value, list) and set(map(str, value)) <= set(PROPERTIES)
-
-
-PARAMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "prob_thresh": (_share, "a number from 0 to 1; default: the model's own"),
-    "nms_thresh": (_share, "a number from 0 to 1; default: the model's own"),
+PARAMS: Mapping[str, Param] = {
+    "prob_thresh": (share, "a number from 0 to 1; default: the model's own"),
+    "nms_thresh": (share, "a number from 0 to 1; default: the model's own"),
     "normalize": (_percentiles, "two percentiles, e.g. [1, 99.8], or false"),
     "n_tiles": (_tiles, "so many along each axis of space, e.g. [2, 2]"),
-    "scale": (_scale, "a number: objects of twice the size of those it was trained on have 0.5"),
-    "channels": (_channels, "numbers of channels, the first is 0, e.g. [2, 1, 0]"),
-    "properties": (_names, "names of scikit-image's, e.g. [area, centroid]"),
+    "scale": (above_0, "a number: objects of twice the size of those it was trained on have 0.5"),
+    "channels": CHANNELS,
+    "properties": MEASURED,
 }
 """What can stand in `params`: what StarDist calls so, which channels it gets, what is measured of objects."""
 
@@ -70,16 +60,9 @@ PARAMS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 def check(config: Config, name: str) -> Iterator[Problem]:
     """The model, StarDist itself, params and files."""
     step, where = config.steps[name], f"steps.{name}"
-    if not (step.container or step.conda or step.python) and importlib.util.find_spec("stardist") is None:
-        hint = "pip install stardist tensorflow"
-        yield Problem("StarDist is not installed here", f"{where}.stardist", hint)
+    yield from check_installed(step, name, "stardist", "StarDist", "pip install stardist tensorflow")
     yield from _model_problems(step.runs, f"{where}.stardist")
-    for param, value in step.params.items():
-        place = f"{where}.params.{param}"
-        if param not in PARAMS:
-            yield Problem(f"a step of kind stardist has no param {param!r}", place, nearest(param, PARAMS))
-        elif not PARAMS[param][0](value):
-            yield Problem(f"{value!r} is no {param}", place, PARAMS[param][1])
+    yield from check_params(step, name, PARAMS)
     if step.axes and ("z" in step.axes) != _is_3d(step):
         what = f"{step.runs} is a model of {'volumes' if _is_3d(step) else 'planes'}"
         yield Problem(what, f"{where}.axes", f"ask for {_axes(step)}")
@@ -93,16 +76,12 @@ def check_images(step: Step, name: str, groups: Sequence[Group]) -> Iterator[Pro
 
 def work(step: Step) -> Mapping[str, Any]:
     """The model, what is in its folder, the versions that are here, and the axes of an image."""
-    version = ""
-    if not (step.container or step.conda or step.python):
-        with contextlib.suppress(metadata.PackageNotFoundError):  # told by `check`
-            version = metadata.version("stardist")
     return {
         "model": step.runs,
         "dimensions": 3 if _is_3d(step) else 2,
         "load": {"model": {"files": {path: checksum(path) for path in _files(step.runs)}}},
         "axes": step.axes or _axes(step),
-        **({"version": version} if version else {}),
+        **version(step, "stardist"),
     }
 
 
