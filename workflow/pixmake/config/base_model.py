@@ -1,6 +1,6 @@
 """What every part of a config is: its keys alone, never changed, described where they stand.
 
-The descriptions are read for the schema alone (`pixmake.config.schema`): finding them costs as much as the keys.
+The descriptions are read for the schema alone (`pixmake.config.schema`): to find them takes a while.
 """
 
 from pydantic import BaseModel, ConfigDict
