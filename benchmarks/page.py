@@ -121,9 +121,10 @@ def aims_table(pairs: Sequence[Pair]) -> str:
 
 
 SLOWER = """\
-Below 1 × the other is faster. In pixmake's time are some 3 seconds of Snakemake's start, of the tables and of
-the page, and for each image some 8 ms for a process, a log and a record of its own; half of that where a step
-says that [one process works on many](docs/analysis.md#work-of-some-milliseconds), here 100."""
+Below 1 × the other is faster.
+In pixmake's time are some 3 seconds of Snakemake's start, of the tables and of the page,
+and for each image some 8 ms for a process, a log and a record of its own;
+half of that where a step says that [one process works on many](docs/analysis.md#work-of-some-milliseconds), here 100."""
 
 
 def part(pairs: Sequence[Pair]) -> str:
