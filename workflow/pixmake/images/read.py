@@ -233,6 +233,8 @@ def _decoded(path: str, part: Part = WHOLE, content: bytes | None = None) -> Arr
     encoded = examined(content)
     if not encoded.is_whole:
         raise ImageError(f"{path}: the file is cut short: its last part is missing")
+    if encoded.refused:
+        raise ImageError(f"{path}: {encoded.refused}")
     buffer = np.frombuffer(content, np.uint8)
     if encoded.frames > 1:
         return upright(_frame(buffer, encoded.frames, part, path), encoded.orientation)
