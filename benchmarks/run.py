@@ -16,6 +16,7 @@ SCRIPTS = (
     "models",
     "scale",
     "one_more",
+    "start",
     "dryrun",
     "sources",
     "headers",

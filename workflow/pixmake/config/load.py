@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
 
-
-def _or_text(schema: dict[str, Any]) -> None:
-    """A loader may be the function alone, as text."""
-    whole = dict(schema)
-    schema.clear()
-    schema["anyOf"] = [{"type": "string", "pattern": FUNCTION}, whole]
-
+from pixmake.config.base_model import Model
 
 FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 """`FILE.py:NAME`."""
 
 
-class Loader(BaseModel):
+class Loader(Model):
     """A function that loads something once; `FILE.py:NAME` alone is the function."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=_or_text
-    )
 
     function: Annotated[str, Field(pattern=FUNCTION)]
     """`FILE.py:NAME`: it gets the params that it asks for, `device` and `threads`."""
@@ -35,3 +25,12 @@ class Loader(BaseModel):
     @classmethod
     def _is_function(cls, given: Any) -> Any:
         return {"function": given} if isinstance(given, str) else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = super().__get_pydantic_json_schema__(core_schema, handler)
+        loader = handler.resolve_ref_schema(schema)
+        whole = dict(loader)
+        loader.clear()
+        loader["anyOf"] = [{"type": "string", "pattern": FUNCTION}, whole]
+        return schema

@@ -50,6 +50,9 @@ IN_TIME, LATE, LARGE = "0", "1", "2"
 IDLE_SECONDS = 10
 """How long a process that is done with its image waits for another one, and keeps its memory."""
 
+BASICS = ("pixmake.job.run", "numpy", "cv2")
+"""What is imported before anything is known of a step: what most of them need, and so do tables and page."""
+
 _HERE = Path(__file__).resolve().parent
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "GOTO")
 
@@ -414,6 +417,8 @@ class Template:
         self.children: dict[int, Child] = {}
         self.waiting: list[Child] = []
         """Those that are done with one image and may have another, the longest first."""
+        self.others: list[int] = []
+        """Forks that do what is no image's work."""
         self.folder = ""
         self.environment = ""
         self.set_by_imports: dict[str, str] = {}
@@ -521,6 +526,9 @@ class Template:
         """Hand a job to a process that waits for one, or fork; or only prepare for jobs of its step."""
         folder, environment, command, *prepare = text.split("\1")
         self._enter(folder, environment)
+        if prepare == ["fork"]:
+            self._fork_for(client, command)
+            return
         job = importlib.import_module("pixmake.job.run").parse_job(command.split("\0"))
         what = self._prepare(job)
         if prepare:
@@ -555,6 +563,28 @@ class Template:
             link=here,
             setting=setting,
         )
+
+    def _fork_for(self, client: socket.socket, module: str) -> None:
+        """Have a module of pixmake's do what a client asks for in a fork, before this process is a step's."""
+        self.selector.unregister(client)
+        if not self.prepared:
+            with self._importing():
+                import_quietly(BASICS)
+            pid = os.fork()
+            if pid == 0:
+                self._become_other(client, module)
+            self.others.append(pid)
+        client.close()
+        if "cv2" in sys.modules:
+            importlib.import_module("pixmake.job.rehearsal").rehearse()
+
+    def _become_other(self, client: socket.socket, module: str) -> None:
+        try:
+            link = os.dup(client.fileno())
+            self._leave()
+            importlib.import_module(module).serve(link)
+        finally:
+            os._exit(0)
 
     def _hand_on(self, client: socket.socket, job: Job, setting: tuple[object, ...], command: str) -> bool:
         """Hand a job to a process that waits for one like it; whether there is one."""
@@ -597,8 +627,8 @@ class Template:
         self.waiting.append(replace(child, client=None, cpu=float(told), started=time.monotonic()))
 
     def _pids(self) -> list[int]:
-        """All images' processes: those that work, and those that wait for an image."""
-        return [*self.children, *(child.pid for child in self.waiting)]
+        """All processes of its own: those at work on an image, those that wait for one, and others."""
+        return [*self.children, *(child.pid for child in self.waiting), *self.others]
 
     def _end(self, child: Child) -> None:
         """End a process that waits for an image."""
@@ -653,14 +683,7 @@ class Template:
     def _become_child(self, job: Job, writer: int | None, link: socket.socket | None) -> None:
         status = 70
         try:
-            os.setsid()
-            end_with_parent()
-            adopt_strays()  # what it leaves to itself stays with it, and ends with it
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for key in list(self.selector.get_map().values()):
-                os.close(key.fd)
-            self.selector.close()
+            self._leave()
             write_to(job.log)  # the warm process has nothing to read, either
             status = _run_several(job, link) if link else run_within_limits(job, warm=True, learned=writer)
         except BaseException:
@@ -670,6 +693,17 @@ class Template:
                 traceback.print_exc()
         finally:
             os._exit(status)
+
+    def _leave(self) -> None:
+        """Be a process of its own, in a fork, with nothing of what its parent waits for."""
+        os.setsid()
+        end_with_parent()
+        adopt_strays()  # what it leaves to itself stays with it, and ends with it
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for key in list(self.selector.get_map().values()):
+            os.close(key.fd)
+        self.selector.close()
 
     def _reap(self, _: object) -> None:
         with contextlib.suppress(BlockingIOError):
