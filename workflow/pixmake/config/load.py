@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from pixmake.config.base_model import Model
+
+
+def _or_text(schema: dict[str, Any]) -> None:
+    """A loader may be the function alone, as text."""
+    whole = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string", "pattern": FUNCTION}, whole]
+
 
 FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 """`FILE.py:NAME`."""
@@ -14,6 +22,8 @@ FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 
 class Loader(Model):
     """A function that loads something once; `FILE.py:NAME` alone is the function."""
+
+    model_config = ConfigDict(json_schema_extra=_or_text)
 
     function: Annotated[str, Field(pattern=FUNCTION)]
     """`FILE.py:NAME`: it gets the params that it asks for, `device` and `threads`."""
@@ -25,12 +35,3 @@ class Loader(Model):
     @classmethod
     def _is_function(cls, given: Any) -> Any:
         return {"function": given} if isinstance(given, str) else given
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        schema = super().__get_pydantic_json_schema__(core_schema, handler)
-        loader = handler.resolve_ref_schema(schema)
-        whole = dict(loader)
-        loader.clear()
-        loader["anyOf"] = [{"type": "string", "pattern": FUNCTION}, whole]
-        return schema

@@ -1,8 +1,8 @@
 """What pixmake uses of Snakemake that Snakemake does not document; nothing outside this folder does.
 
 `booking` is what Snakemake does about each job of a run, `asked_once` what it asks again and again while it
-reads rules and makes its DAG, `fewer_imports` what it imports for that. Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what
-would make it unnecessary.
+reads rules and makes its DAG, `fewer_imports` what it imports for that. Seen in Snakemake 9.27.1. Each has
+its entry in ``docs/upstream.md``: what would make it unnecessary.
 """
 
 from __future__ import annotations
