@@ -37,9 +37,10 @@ def serve(channel: int) -> None:
 
     These are a socket by which the command is told and its end is answered, and what it prints to.
     """
+    gc.disable()  # what is imported stays
     import_quietly(NEEDED)
-    gc.collect()
     gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody here waits for a fork
     with socket.socket(fileno=channel) as link:
         while files := socket.recv_fds(link, 1, 2)[1]:
