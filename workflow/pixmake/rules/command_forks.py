@@ -54,16 +54,13 @@ def understood(template: str | None, command: str | None) -> Command | None:
     """
     if not template or not command or not (found := _TEMPLATE.fullmatch(template)):
         return None
-    words, told = shlex.split(command), None
-    if found[1]:
-        bar = words.index("|")
-        told = "".join(f"{word}\n" for word in words[2:bar])
-        words = words[bar + 1 :]
-    owner, python, module, package, *rest = words
-    if (python, module, package) != (sys.executable, "-m", "pixmake") or not owner.startswith(f"{OWNER}="):
+    words = shlex.split(command)
+    begin = next((place for place, word in enumerate(words) if word.startswith(f"{OWNER}=")), -1)
+    told = "".join(f"{word}\n" for word in words[2 : begin - 1]) if found[1] else None
+    if begin < 0 or words[begin + 1 : begin + 4] != [sys.executable, "-m", "pixmake"]:
         return None
-    *rest, sign, log = rest
-    return Command(rest, {OWNER: owner.partition("=")[2]}, log, told) if sign == "2>" else None
+    *rest, _, log = words[begin + 4 :]
+    return Command(rest, {OWNER: words[begin].partition("=")[2]}, log, told)
 
 
 class CommandForks:
@@ -92,7 +89,7 @@ class CommandForks:
         from pixmake.job import client
         from pixmake.job.warm_server import command_environment
 
-        with self.lock:
+        with self.lock, contextlib.suppress(OSError):
             if self.asked or not hasattr(os, "fork") or os.environ.get("PIXMAKE_WARM") == "0":
                 return
             self.asked = True
