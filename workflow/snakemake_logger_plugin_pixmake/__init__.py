@@ -20,8 +20,8 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         """Wait for the first record: by then it is known how Snakemake was started."""
+        from pixmake.base.garbage import search_cycles_less
         from pixmake.rules.command_forks import FORKS
-        from pixmake.rules.garbage import search_cycles_less
         from pixmake.rules.snakemake_internals.fewer_imports import import_less
 
         self.reporter: ReporterType | None = None

@@ -20,6 +20,7 @@ from pixmake.base import plugins
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder, why_not_writable, written_whole
+from pixmake.base.garbage import search_cycles_less
 from pixmake.base.ids import rule_name
 from pixmake.base.installed import HERE, WORKFLOW
 from pixmake.base.owner import OWNER
@@ -59,7 +60,6 @@ from pixmake.rules.cluster_node import (
 from pixmake.rules.cluster_node import attempt as attempt_number
 from pixmake.rules.cluster_node import read_config as config_sent
 from pixmake.rules.command_line import option_problems
-from pixmake.rules.garbage import search_cycles_less
 from pixmake.rules.lock import alone, hold_run_lock, tell_of_live_locks
 from pixmake.rules.orphans import cancel_orphans
 from pixmake.rules.refusals import end_when_refused
