@@ -24,10 +24,9 @@ def while_the_dag_is_made(todo: Todo, workflow: Any) -> Callable[[Any], list[str
     """
 
     def nothing(wildcards: Any) -> list[str]:
-        if _runs_here(workflow):
-            first, cores = first_to_run(todo), workflow.resource_settings.cores
-            if first is not None:
-                threading.Thread(target=_warm_up, args=(*first, cores), daemon=True).start()
+        if _runs_here(workflow) and (first := first_to_run(todo)) is not None:
+            cores = workflow.resource_settings.cores
+            threading.Thread(target=_warm_up, args=(*first, cores), daemon=True).start()
         return []
 
     return nothing
