@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +14,8 @@ from tests.conftest import REPOSITORY
 from pixmake.config.models import Config
 
 PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(REPOSITORY.glob("docs/*.md"))]
-BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.M | re.S)
+BLOCK = re.compile(r"^ *```.*?^ *```$", re.M | re.S)
+BLOCK_OF_YAML = re.compile(r"^( *)```yaml[^\n]*\n(.*?)^ *```", re.M | re.S)
 
 
 def _anchors(page: Path) -> set[str]:
@@ -34,15 +37,28 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert lost == []
 
 
+PACKAGES = {"cellpose", "stardist", "drone_log"}
+"""Keys that packages add which need not be installed here."""
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_configs_that_pages_show(page: Path) -> None:
-    """Each block of YAML is YAML; one with images and steps is a config that pixmake takes."""
-    for indent, language, text in BLOCK.findall(page.read_text()):
-        if language != "yaml":
-            continue
+    """Each block of YAML is YAML; one with keys of config.yaml is taken by pixmake, once it is whole."""
+    for indent, text in BLOCK_OF_YAML.findall(page.read_text()):
         shown = yaml.safe_load(re.sub(f"^{indent}", "", text, flags=re.M).replace("…", "0"))
-        if isinstance(shown, dict) and {"images", "steps"} <= shown.keys():
-            Config.model_validate(shown)
+        if not isinstance(shown, dict) or not shown.keys() <= Config.model_fields.keys():
+            continue
+        inside = {key for name in ("images", "steps") for key in _keys(shown.get(name))}
+        if not inside & PACKAGES:
+            rest = {"images": {"directory": "images"}, "steps": {"look": {"function": "scripts/a.py:look"}}}
+            Config.model_validate({**rest, **shown})
+
+
+def _keys(value: Any) -> Iterator[str]:
+    """The keys of a value at any depth."""
+    for key, inside in value.items() if isinstance(value, dict) else ():
+        yield key
+        yield from _keys(inside)
 
 
 def test_every_page_answers_a_question() -> None:

@@ -20,9 +20,10 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from pixmake.api.cell_lines import Piece, note_pieces, place_of
+from pixmake.api.cell_lines import Piece, note_pieces
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
+from pixmake.base.notebooks import place_of
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _CONTAINERS = (tuple, list, set, frozenset, dict)
@@ -212,7 +213,7 @@ def _add(name: str, value: Any, user: str, parts: _Parts) -> None:
         if module is not builtins or renamed:
             parts.imports.add(f"from {module.__name__} import {own_name}{renamed}\n")
         return
-    what = f"{user} uses {name!r}, a {type(value).__name__} that is only in this Python's memory"
+    what = f"{user} uses {name!r}, of type {type(value).__name__}, that is only in this Python's memory"
     hint = "make it inside the function, give it as a param, or put both into a file and import them"
     parts.problems.append(Problem(what, hint=hint))
 

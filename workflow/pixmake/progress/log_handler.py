@@ -72,6 +72,7 @@ class Reporter:
         self.others: set[str] = set()
         self.jobs = 0
         self.errors = 0
+        self.idle = False
         self.noted = 0.0
 
     def take(self, record: logging.LogRecord) -> None:
@@ -188,6 +189,9 @@ class Reporter:
         self.jobs = int(getattr(record, "stats", {}).get("total", 0))
         if self.reasons:
             self._tell_dry_run()
+        elif self.dryrun and self.shows and not self.jobs and not self.idle:
+            self.idle = True  # of a step that is a target Snakemake itself says nothing
+            self._say("Nothing to be done (all requested files are present and up to date).")
 
     def _tell_dry_run(self) -> None:
         if not self.shows or not self.jobs:
@@ -270,7 +274,8 @@ _NO_ROOM = re.compile(
 )
 """The end of a traceback of Snakemake's on a full disk."""
 _WITHOUT_METADATA = re.compile(
-    rf"\d+ jobs have missing provenance/metadata .*\nRules with missing metadata:( {MADE}\w+)+\s*",
+    rf"\d+ jobs have missing provenance/metadata .*\nRules with missing metadata:( {MADE}\w+)+\s*"
+    r"|Missing metadata for file \S*/\.made/.*",
     re.DOTALL,
 )
 """Of files that are `temp()`, and gone: nothing is known of them, and nothing needs to be."""
