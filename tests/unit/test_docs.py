@@ -74,7 +74,7 @@ SENTENCES = [
     *sorted(REPOSITORY.glob("plugins/*/README.md")),
 ]
 NOT_PROSE = re.compile(r"^ *```.*?^ *```$|^ *(?:#|\||<|:::).*?$", re.M | re.S)
-INSIDE = re.compile(r"(?<!^\d)(?<!\*\d)[.?!]\)? +(?=[A-Z`\[(*]|pixmake\b)", re.M)
+INSIDE = re.compile(r"(?<!^\d)(?<!\*\d)[.?!]\)? +(?=\S)", re.M)
 HALF = re.compile(r"^.*\w\n(?= *[^\W\d])", re.M)
 
 
