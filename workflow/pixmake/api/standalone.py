@@ -213,7 +213,7 @@ def _add(name: str, value: Any, user: str, parts: _Parts) -> None:
         if module is not builtins or renamed:
             parts.imports.add(f"from {module.__name__} import {own_name}{renamed}\n")
         return
-    what = f"{user} uses {name!r}, of type {type(value).__name__}, that is only in this Python's memory"
+    what = f"{user} uses {name!r}, a {type(value).__name__} that is only in this Python's memory"
     hint = "make it inside the function, give it as a param, or put both into a file and import them"
     parts.problems.append(Problem(what, hint=hint))
 

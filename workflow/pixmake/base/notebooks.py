@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-import sysconfig
 
 CELL = "Cell In"
 """How IPython calls a cell, before its number."""
 
 _FRAME = re.compile(r'File "([^"]+)", line')
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
-_STANDARD_LIBRARY = sysconfig.get_path("stdlib") + os.sep
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep
 
 
 def place_of(file: str) -> str:
