@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from tests.conftest import REPOSITORY
 
+from pixmake.cli.command_line import _parser
 from pixmake.config.models import Config
 
 PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(REPOSITORY.glob("docs/*.md"))]
@@ -59,6 +61,19 @@ def _keys(value: Any) -> Iterator[str]:
     for key, inside in value.items() if isinstance(value, dict) else ():
         yield key
         yield from _keys(inside)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_pages_show(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each `pixmake …` of a block has its arguments, and options that are there."""
+    lines = "\n".join(BLOCK.findall(page.read_text())).replace("…", "x").split("\n")
+    for each in re.findall(r"^pixmake [a-z][^&|;\n]*", "\n".join(line.strip() for line in lines), re.M):
+        command, *words = shlex.split(each, comments=True)[1:]
+        if command != "run":  # the rest is Snakemake's
+            try:
+                _parser(command).parse_args([command, *words])
+            except SystemExit:
+                pytest.fail(f"{each}: {capsys.readouterr().err}")
 
 
 def test_every_page_answers_a_question() -> None:
