@@ -173,7 +173,10 @@ RAISED = {
 
 def test_errors_name_the_lines_of_cells(trial: Folder) -> None:
     """What a cell's function raises is shown with the cell's lines, and none of pixmake's or of asyncio's."""
-    _, *cells = executed(trial, [RAISING.strip(), *(f"told(lambda: {call})" for call in RAISED)])
+    failed = "[failed] = Parallel([Task(half, 0)], pass_fail_job=True).run()\nprint(failed.traceback)"
+    _, *cells, last = executed(
+        trial, [RAISING.strip(), *(f"told(lambda: {call})" for call in RAISED), failed]
+    )
     for cell, (call, said) in zip(cells, RAISED.items(), strict=True):
         text = re.sub(r"\x1b\[[\d;]*m", "", printed(cell) + errors(cell))
         assert f"told(lambda: {call})" in text, text
@@ -181,6 +184,8 @@ def test_errors_name_the_lines_of_cells(trial: Folder) -> None:
             assert each in text, text
         assert "workflow/pixmake/" not in text, text
         assert "asyncio/" not in text, text
+    assert printed(last).count("Cell In[1], line 6, in half") == 2
+    assert "ipykernel" not in printed(last)
 
 
 def errors(cell: Any) -> str:

@@ -268,9 +268,8 @@ class Parallel(Generic[R_co]):
                 if left > 0:
                     heapq.heappush(later, (time.monotonic() + pause, index))
                 elif self.pass_fail_job:
-                    results[index] = Failed(
-                        self.tasks[index], outcome.error, outcome.traceback, attempts[index]
-                    )
+                    told = in_places(outcome.traceback)
+                    results[index] = Failed(self.tasks[index], outcome.error, told, attempts[index])
                     ended += 1
                     bar.show(ended, len(self.tasks))
                 else:
@@ -284,7 +283,7 @@ class Parallel(Generic[R_co]):
         then = f"; again in {pause:g} s" if pause is not None else ""
         bar.say(f"{self.tasks[index]!r} failed{which}: {_told(outcome.error)}{then}")
         if pause is None and self.pass_fail_job:
-            bar.say(outcome.traceback.rstrip())
+            bar.say(in_places(outcome.traceback.rstrip()))
 
 
 # --- how tasks are run ---------------------------------------------------------------------------------
