@@ -8,7 +8,7 @@ Standard library only and one file, since it must start in any Python environmen
 
 from __future__ import annotations
 
-import _signal  # in an image's process: `signal` makes enumerations of what it is given
+import _signal  # type: ignore[import-not-found]  # `signal` makes enumerations, in each image's process anew
 import _thread
 import contextlib
 import ctypes
@@ -662,8 +662,8 @@ class Template:
             adopt_strays()  # what it leaves to itself stays with it, and ends with it
             _signal.set_wakeup_fd(-1)
             _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-            for handle in [*self.selector.get_map(), self.selector.fileno()]:  # type: ignore[attr-defined]
-                os.close(handle)
+            for handle in [*self.selector.get_map(), self.selector.fileno()]:
+                os.close(handle)  # type: ignore[arg-type]  # its keys are numbers
             write_to(job.log)  # the warm process has nothing to read, either
             status = _run_several(job, link) if link else run_within_limits(job, warm=True, learned=writer)
         except BaseException:
@@ -774,10 +774,11 @@ _is_alone = False
 def spare_forks() -> None:
     """Have `fork` do without what `threading` does after one, where there is but one thread.
 
-    It makes its locks anew, and forgets the other threads: 140 pages of memory that each image's process would
-    copy, for nothing. Called before anything imports `threading`; other forks are as they always are.
+    It makes its locks anew and forgets the other threads: a hundred pages of memory that each image's process
+    would copy for nothing. Called before anything imports `threading`; other forks are as they always are.
     """
-    if "threading" in sys.modules or not hasattr(os, "register_at_fork"):
+    # since 3.12 the thread's number is noted there, too
+    if "threading" in sys.modules or sys.version_info >= (3, 12) or not hasattr(os, "register_at_fork"):
         return
     register = os.register_at_fork
 
@@ -1009,7 +1010,7 @@ def load_package() -> None:
 
 
 def _job_room() -> Any:
-    """The module `pixmake.job.run`; to look for it by an import takes an image's process as long as a fork."""
+    """The module `pixmake.job.run`, without the import system where it is loaded."""
     return sys.modules.get("pixmake.job.run") or importlib.import_module("pixmake.job.run")
 
 
