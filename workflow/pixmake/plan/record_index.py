@@ -12,7 +12,7 @@ import marshal
 import os
 import sys
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,6 +48,10 @@ class Known(NamedTuple):
     images: tuple[Seen, ...]
 
 
+_Plain = tuple[Any, ...]
+"""A `Known` as it is kept, its images plain tuples."""
+
+
 def known_records(results: str, step: str, ids: Collection[str]) -> dict[str, Known]:
     """What is known of the records of a step's jobs, by id; those that have none are left out.
 
@@ -63,29 +67,30 @@ def known_records(results: str, step: str, ids: Collection[str]) -> dict[str, Kn
     before = _read(path)
     found: dict[str, Known] = {}
     read = 0
-    for job_id, (size, mtime_ns) in _stamps(folder, ids).items():
-        known = before.get(job_id)
-        if known is None or (known.size, known.mtime_ns) != (size, mtime_ns):
-            known, read = _look(f"{folder}/{job_id}.json", step, job_id, size, mtime_ns), read + 1
-        found[job_id] = known
+    for job_id, size, mtime_ns in _stamps(folder, ids):
+        plain = before.pop(job_id, None)  # a million of them would be held twice
+        if plain is None or plain[:2] != (size, mtime_ns):
+            found[job_id] = _look(f"{folder}/{job_id}.json", step, job_id, size, mtime_ns)
+            read += 1
+        else:
+            *told, images = plain
+            found[job_id] = Known._make((*told, tuple([Seen._make(image) for image in images])))
     if read:
-        _write(path, {**before, **found})
+        _write(path, {**before, **{job_id: _plain(known) for job_id, known in found.items()}})
     return found
 
 
-def _stamps(folder: str, ids: Collection[str]) -> dict[str, tuple[int, int]]:
-    """The size and date of each record that is there."""
-    found = {}
+def _stamps(folder: str, ids: Collection[str]) -> Iterator[tuple[str, int, int]]:
+    """The id, size and date of each record that is there."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                name = entry.name
-                if name.endswith(".json") and name[:-5] in ids:
+                job_id, ending = entry.name[:-5], entry.name[-5:]
+                if ending == ".json" and job_id in ids:
                     status = entry.stat()
-                    found[name[:-5]] = (status.st_size, status.st_mtime_ns)
+                    yield job_id, status.st_size, status.st_mtime_ns
     except OSError:
-        return {}
-    return found
+        return
 
 
 def _look(path: str, step: str, job_id: str, size: int, mtime_ns: int) -> Known:
@@ -115,26 +120,27 @@ def _images(content: Mapping[str, Any]) -> tuple[Seen, ...]:
     )
 
 
-def _read(path: Path) -> dict[str, Known]:
+def _read(path: Path) -> dict[str, _Plain]:
     """The index, or none if it is missing, damaged, or of another version."""
     try:
         content = path.read_bytes()
         head = len(_FORMAT) + 4
+        body = memoryview(content)[head:]
         if not content.startswith(_FORMAT):
             return {}
-        if zlib.crc32(content[head:]) != int.from_bytes(content[len(_FORMAT) : head], "little"):
+        if zlib.crc32(body) != int.from_bytes(content[len(_FORMAT) : head], "little"):
             return {}
-        return {
-            job_id: Known(size, mtime_ns, status, task, tuple(map(Seen._make, images)))
-            for job_id, (size, mtime_ns, status, task, images) in marshal.loads(content[head:]).items()
-        }
+        return dict(marshal.loads(body))
     except (OSError, ValueError, EOFError, TypeError):
         return {}
 
 
-def _write(path: Path, known: Mapping[str, Known]) -> None:
-    plain = {job_id: (*entry[:4], tuple(map(tuple, entry.images))) for job_id, entry in known.items()}
-    content = marshal.dumps(plain)
+def _plain(known: Known) -> _Plain:
+    return (*known[:-1], tuple(map(tuple, known.images)))
+
+
+def _write(path: Path, known: Any) -> None:
+    content = marshal.dumps(known)
     try:
         with written_whole(path) as temporary:
             temporary.write_bytes(_FORMAT + zlib.crc32(content).to_bytes(4, "little") + content)
