@@ -351,4 +351,4 @@ def test_runs_after_an_added_image(small: Project, stage: str) -> None:
         f"images/p{number}.png" for number in range(5)
     ]
     for _ in range(2):
-        assert "Nothing to be done" in snakemake(small)
+        assert "Nothing to be done" in small.snakemake().err
