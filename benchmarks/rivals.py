@@ -422,7 +422,6 @@ BENCHMARK = Benchmark(
         {"work": BURNING, "tasks": 2},
     ],
     contestants=contestants,
-    repeats=lambda case: 5 if case["work"] == PLANES else 3,
     aims=aims,
     headlines=headlines,
     text=lambda results: comparison(results, per="tasks"),
