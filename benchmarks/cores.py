@@ -89,8 +89,15 @@ def aims(results: Results) -> list[Aim]:
     ]
 
 
+MISSED = """\
+The aim is missed on two cores: of 11.4 CPU-ms an image 1.4 are Snakemake's thread, and 10 the warm process
+and the image's own, for which there are two cores here: 175 images a second at the most, and half of that
+while others use them, too, as they did then. So the curve is flat from 32 cores on. A machine with more
+cores has these 10 ms on all of them; there Snakemake's thread is the bound, at some 690 images a second."""
+
+
 def text(results: Results) -> str:
-    """A line a number of cores."""
+    """A line a number of cores, and why an aim is missed."""
     header = [
         "cores",
         "images",
@@ -101,7 +108,8 @@ def text(results: Results) -> str:
     ]
     header += ["Snakemake, CPU-ms an image", "its bound, images a second"]
     header += ["all, CPU-ms an image", f"bound of {CORES} cores"]
-    return markdown(header, [_row(each) for each in results.measured])
+    table = markdown(header, [_row(each) for each in results.measured])
+    return f"{table}\n\n{MISSED}" if aims(results)[0].met is False else table
 
 
 def _row(each: Measured) -> list[str]:
@@ -137,7 +145,7 @@ BENCHMARK = Benchmark(
     cases=[{"cores": cores, "images": 100 * min(cores, 20)} for cores in (2, 8, 32, 64)],
     quick=[{"cores": 8, "images": 60}],
     contestants=contestants,
-    repeats=lambda case: 2,
+    repeats=lambda case: 1,
     aims=aims,
     text=text,
     plot=lambda results, figure: lines(figure, _curves(results), "cores", "images a second"),
