@@ -92,8 +92,10 @@ def aims(results: Results) -> list[Aim]:
 MISSED = """\
 The aim is missed on two cores: of 11.4 CPU-ms an image 1.4 are Snakemake's thread, and 10 the warm process
 and the image's own, for which there are two cores here: 175 images a second at the most, and half of that
-while others use them, too, as they did then. So the curve is flat from 32 cores on. A machine with more
-cores has these 10 ms on all of them; there Snakemake's thread is the bound, at some 690 images a second."""
+while others use them, too, as they did then. So there is no more at 64 than at 32. With more cores, two
+things are left that one core does for all: Snakemake's thread, and the warm process, whose forks take some
+2.5 CPU-ms each (`benchmarks/BEFORE.md`), which is a bound of some 400 images a second. 2 and 8 cores were
+not measured."""
 
 
 def text(results: Results) -> str:
