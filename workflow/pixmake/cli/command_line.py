@@ -6,13 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from pixmake.base.errors import PixmakeError, file_problem
+from pixmake.base.errors import PixmakeError, file_problem, nearest
 from pixmake.base.files import NO_ROOM
+from pixmake.base.garbage import search_cycles_less
 from pixmake.base.installed import VERSION
 from pixmake.base.operating_system import ANYWHERE, unfit
 from pixmake.base.owner import end_with_owner
 from pixmake.base.plugins import entries
-from pixmake.cli.commands import HOMES, add_commands
+from pixmake.cli.commands import HOMES, LISTED, add_commands
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -24,6 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
         The exit status: 0, or 1 if something is wrong with the project, or 2 with the command line.
     """
     end_with_owner()
+    search_cycles_less()
     words = list(sys.argv[1:] if words is None else words)
     parser = _parser(words[0] if words else "")
     # everything after `run` is Snakemake's, options that pixmake has too included
@@ -72,4 +74,6 @@ def _parser(word: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pixmake {VERSION}")
     add_commands(parser.add_subparsers(metavar="COMMAND", required=True), word)
+    if word and not word.startswith("-") and word not in HOMES:
+        parser.error(f"there is no command {word!r} ({nearest(word, LISTED)})")
     return parser

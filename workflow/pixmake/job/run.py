@@ -45,6 +45,7 @@ from pixmake.job.gathered import (
     watched_images,
 )
 from pixmake.job.record import (
+    PREREQUISITE,
     Failure,
     Record,
     note_failure,
@@ -69,9 +70,6 @@ FAILED = 67
 
 UNLOADED = 68
 """Exit status: what the step loads once could not be loaded; that was told, and there is no record."""
-
-PREREQUISITE = "PrerequisiteFailed"
-"""The failure of a job whose needed step failed; it counts with that one."""
 
 MOST_MEASUREMENTS = 10_000
 """Measurements of one image: each is a column of the tables, and of the page."""
@@ -211,7 +209,7 @@ def failed(job: Job, begun: Begun, error: BaseException) -> int:
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, begun))
     _lift_memory_limit()
-    _note(job, _said(error, _traceback))
+    _note(job, _said(error, lambda each: _own_frames(each) or _traceback(each)))
     return fail(job, _failure(job, error), run=_run(job, begun))
 
 
@@ -607,7 +605,7 @@ def _shortened(text: str) -> str:
 def _own_frames(error: BaseException) -> str:
     """The traceback from a user's own file on; none, if no such file had a part in it.
 
-    What is above is the same for every failure, and the whole of it is in the log.
+    What is above is the same for every failure.
     """
     shown = traceback.TracebackException.from_exception(error)
     own = [index for index, frame in enumerate(shown.stack) if not _is_ours(frame.filename)]

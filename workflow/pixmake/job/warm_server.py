@@ -8,6 +8,8 @@ Standard library only and one file, since it must start in any Python environmen
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` makes enumerations, in each image's process anew
+import _thread
 import contextlib
 import ctypes
 import errno
@@ -22,7 +24,6 @@ import selectors
 import signal
 import socket
 import stat
-import subprocess
 import sys
 import time
 import warnings
@@ -32,6 +33,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import subprocess
+
     from pixmake.job.run import Job
 
 DONE, TOLD, FAILED, UNLOADED = 64, 65, 67, 68  # as in run.py
@@ -51,6 +54,9 @@ IN_TIME, LATE, LARGE = "0", "1", "2"
 """In an answer: whether a process was killed, for its time or for its memory."""
 IDLE_SECONDS = 10
 """How long a process that is done with its image waits for another one, and keeps its memory."""
+
+BASICS = ("pixmake.job.run", "numpy", "cv2")
+"""What is imported before anything is known of a step: what most of them need, and so do tables and page."""
 
 _HERE = Path(__file__).resolve().parent
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "GOTO")
@@ -73,6 +79,7 @@ def start_template(address: str, owner: int, python: str, threads: str, holder: 
         Whether one listens there. Once a start has failed, no further one is tried for this owner.
     """
     import fcntl
+    import subprocess
 
     if not _private_folder(os.path.dirname(address)):
         return False
@@ -93,7 +100,7 @@ def start_template(address: str, owner: int, python: str, threads: str, holder: 
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env=_template_environment(threads),
+                env=_template_environment(threads) | _huge_pages(),
             )
         except OSError as error:
             lock.write(f"{command[0]}: {error}")
@@ -113,6 +120,8 @@ def run_plain(words: list[str], owner: int) -> str:
     str
         What the warm process would have answered.
     """
+    import subprocess
+
     command = [_interpreter(words[2]), str(_HERE / "warm_server.py"), "child"]
     adopt_strays()
     others = set(own_children())
@@ -270,9 +279,7 @@ def run_within_limits(
     limit_memory(job.limits.mem_mb)
     if job.limits.gpu and claims:
         importlib.import_module("pixmake.job.gpus").claim_devices(job.limits.gpu)
-    status = importlib.import_module("pixmake.job.run").run_job(
-        job, threads=threads_here(), warm=warm, again=again
-    )
+    status = _job_room().run_job(job, threads=threads_here(), warm=warm, again=again)
     if learned is not None and status == DONE:
         names = [name for name in sys.modules if name not in before]
         shared = importlib.import_module("pixmake.job.runners.imports").shared
@@ -416,6 +423,8 @@ class Template:
         self.children: dict[int, Child] = {}
         self.waiting: list[Child] = []
         """Those that are done with one image and may have another, the longest first."""
+        self.others: list[int] = []
+        """Forks that do what is no image's work."""
         self.folder = ""
         self.environment = ""
         self.set_by_imports: dict[str, str] = {}
@@ -523,7 +532,10 @@ class Template:
         """Hand a job to a process that waits for one, or fork; or only prepare for jobs of its step."""
         folder, environment, command, *prepare = text.split("\1")
         self._enter(folder, environment)
-        job = importlib.import_module("pixmake.job.run").parse_job(command.split("\0"))
+        if prepare == ["fork"]:
+            self._fork_for(client, command)
+            return
+        job = _job_room().parse_job(command.split("\0"))
         what = self._prepare(job)
         if prepare:
             self.selector.unregister(client)
@@ -540,7 +552,7 @@ class Template:
             here, there = socket.socketpair()
             here.settimeout(LINK_SECONDS)  # whatever its process does: no other image waits for it
             self.selector.register(here, selectors.EVENT_READ, self._is_done)
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             self._become_child(job, writer, there)
         if writer is not None:
@@ -557,6 +569,28 @@ class Template:
             link=here,
             setting=setting,
         )
+
+    def _fork_for(self, client: socket.socket, module: str) -> None:
+        """Have a module of pixmake's do what a client asks for in a fork, before this process is a step's."""
+        self.selector.unregister(client)
+        if not self.prepared:
+            with self._importing():
+                import_quietly(BASICS)
+            pid = os.fork()
+            if pid == 0:
+                self._become_other(client, module)
+            self.others.append(pid)
+        client.close()
+        if "cv2" in sys.modules:
+            importlib.import_module("pixmake.job.rehearsal").rehearse()
+
+    def _become_other(self, client: socket.socket, module: str) -> None:
+        try:
+            link = os.dup(client.fileno())
+            self._leave()
+            importlib.import_module(module).serve(link)
+        finally:
+            os._exit(0)
 
     def _hand_on(self, client: socket.socket, job: Job, setting: tuple[object, ...], command: str) -> bool:
         """Hand a job to a process that waits for one like it; whether there is one."""
@@ -599,8 +633,8 @@ class Template:
         self.waiting.append(replace(child, client=None, cpu=float(told), started=time.monotonic()))
 
     def _pids(self) -> list[int]:
-        """All images' processes: those that work, and those that wait for an image."""
-        return [*self.children, *(child.pid for child in self.waiting)]
+        """All processes of its own: those at work on an image, those that wait for one, and others."""
+        return [*self.children, *(child.pid for child in self.waiting), *self.others]
 
     def _end(self, child: Child) -> None:
         """End a process that waits for an image."""
@@ -630,7 +664,7 @@ class Template:
 
     def _prepare(self, job: Job) -> str:
         """Import and read what all images of a step need, before the first of them: what the step runs."""
-        what = json.dumps([job.task.kind, job.task.work], sort_keys=True)
+        what = repr((job.task.kind, job.task.work))
         if what not in self.prepared:
             self.prepared.add(what)
             jobs = importlib.import_module("pixmake.job.run")
@@ -655,14 +689,7 @@ class Template:
     def _become_child(self, job: Job, writer: int | None, link: socket.socket | None) -> None:
         status = 70
         try:
-            os.setsid()
-            end_with_parent()
-            adopt_strays()  # what it leaves to itself stays with it, and ends with it
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for key in list(self.selector.get_map().values()):
-                os.close(key.fd)
-            self.selector.close()
+            self._leave()
             write_to(job.log)  # the warm process has nothing to read, either
             status = _run_several(job, link) if link else run_within_limits(job, warm=True, learned=writer)
         except BaseException:
@@ -672,6 +699,16 @@ class Template:
                 traceback.print_exc()
         finally:
             os._exit(status)
+
+    def _leave(self) -> None:
+        """Be a process of its own, in a fork, with nothing of what its parent waits for."""
+        os.setsid()
+        end_with_parent()
+        adopt_strays()  # what it leaves to itself stays with it, and ends with it
+        _signal.set_wakeup_fd(-1)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        for handle in [*self.selector.get_map(), self.selector.fileno()]:
+            os.close(handle)  # type: ignore[arg-type]  # its keys are numbers
 
     def _reap(self, _: object) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -750,6 +787,7 @@ def import_quietly(names: Iterable[str]) -> None:
 
 def serve(address: str, owner: int, *, hold: bool = False) -> None:
     """Be the warm process at an address, until the owner has gone; with ``hold`` that of a step's models."""
+    spare_forks()
     adopt_strays()
     load_package()
     make = importlib.import_module("pixmake.job.holder").Holder if hold else Template
@@ -761,6 +799,43 @@ def serve(address: str, owner: int, *, hold: bool = False) -> None:
         os.dup2(nothing, target)
     os.close(nothing)
     template.serve()
+
+
+# --- forks -----------------------------------------------------------------------------------------
+
+_is_alone = False
+"""Whether the fork that goes on is of a process with one thread."""
+
+
+def spare_forks() -> None:
+    """Have `fork` do without what `threading` does after one, where there is but one thread.
+
+    It makes its locks anew and forgets the other threads: a hundred pages of memory that each image's process
+    would copy for nothing. Called before anything imports `threading`; other forks are as they always are.
+    """
+    # since 3.12 the thread's number is noted there, too
+    if "threading" in sys.modules or sys.version_info >= (3, 12) or not hasattr(os, "register_at_fork"):
+        return
+    register = os.register_at_fork
+
+    def register_conditionally(*, after_in_child: Callable[[], object]) -> None:
+        register(after_in_child=lambda: None if _is_alone else after_in_child())
+
+    os.register_at_fork = register_conditionally  # type: ignore[assignment]
+    try:
+        importlib.import_module("threading")
+    finally:
+        os.register_at_fork = register
+
+
+def fork() -> int:
+    """Fork this process."""
+    global _is_alone
+    _is_alone = _thread._count() == 0
+    try:
+        return os.fork()
+    finally:
+        _is_alone = False
 
 
 # --- processes -------------------------------------------------------------------------------------
@@ -829,9 +904,16 @@ def _read_now(pipe: int) -> str:
 def own_children() -> list[int]:
     """The processes of which this one is the parent, where the system tells."""
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        file = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
     except OSError:
         return []
+    found = b""
+    try:
+        while part := os.read(file, 65536):
+            found += part
+    finally:
+        os.close(file)
+    return list(map(int, found.split()))
 
 
 def end_with_parent() -> None:
@@ -934,6 +1016,15 @@ def _template_environment(threads: str) -> dict[str, str]:
     return {**os.environ, **thread_variables(threads), "PYTHONHASHSEED": "0"}
 
 
+def _huge_pages() -> dict[str, str]:
+    """Have glibc ask for huge pages: to touch each of 4 kB for the first time is what a fork spends most on.
+
+    It is for the warm process and its forks: an image's own environment is that of its client.
+    """
+    given = os.environ.get("GLIBC_TUNABLES")
+    return {"GLIBC_TUNABLES": f"glibc.malloc.hugetlb=1{f':{given}' if given else ''}"}
+
+
 def command_environment(threads: str) -> dict[str, str]:
     """What a rule's command finds, but for its folder of temporary files: threads, and the shell's folder."""
     return {**os.environ, **thread_variables(threads), "PWD": os.getcwd()}
@@ -961,6 +1052,11 @@ def load_package() -> None:
     package = importlib.util.module_from_spec(specification)
     sys.modules["pixmake"] = package
     specification.loader.exec_module(package)
+
+
+def _job_room() -> Any:
+    """The module `pixmake.job.run`, without the import system where it is loaded."""
+    return sys.modules.get("pixmake.job.run") or importlib.import_module("pixmake.job.run")
 
 
 def main(words: list[str]) -> int:
