@@ -3,7 +3,8 @@
 A script declares a `Benchmark` as its ``BENCHMARK`` and ends with ``main(BENCHMARK)``. By that it runs
 alone, with ``--quick``, and for some of its cases (``python benchmarks/pool.py ms=50``, or ``notes``); its
 results are kept in ``results/NAME.json``, and the page, the plots and the README are written anew from all
-results that there are. What is measured again replaces its own case alone. `run.py` lists the scripts.
+results that there are. What is measured again replaces its own case alone, which says when and on what
+machine it was measured. `run.py` lists the scripts.
 """
 
 from __future__ import annotations
@@ -126,8 +127,10 @@ def interleaved(case: Case, contestants: Sequence[Contestant], repeats: int) -> 
             figures = each.run()
             runs[each.name].append({name: round(value, 4) for name, value in figures.items()})
             _say(f"{_words(case)}, {each.name}: {_figures(figures)}")
-    date = str(datetime.now(UTC).date())
-    return [Measured(case, each.name, tuple(runs[each.name]), each.versions, date) for each in contestants]
+    when, where = str(datetime.now(UTC).date()), measured.machine()
+    return [
+        Measured(case, each.name, tuple(runs[each.name]), each.versions, when, where) for each in contestants
+    ]
 
 
 def measure(
@@ -141,8 +144,8 @@ def measure(
     """Measure the cases that have all the values of ``only``, then the notes; keep results after each."""
     folder = measured.QUICK if quick else measured.RESULTS
     results = measured.read(benchmark.name, folder)
-    if results is None or results.machine != measured.machine():
-        results = Results(benchmark.name, measured.machine())
+    if results is None:
+        results = Results(benchmark.name)
     begun = time.monotonic()
     known = [dict(case) for case in (*benchmark.cases, *benchmark.long, *benchmark.quick)]
     for case in results.cases():

@@ -93,7 +93,7 @@ def losses(*, quick: bool) -> str:
         without_work = usage([python, "-c", ALONE, "--cores", str(CORES)], idle, environment)
         own = float((idle / "spent").read_text())
         nothing = usage(snakemake, idle, environment)
-        _remove_outcome(idle)
+        remove_outcome(idle)
         outcome = _less(usage(snakemake, idle, environment), nothing)
     images = _less(whole, start, outcome)
     booking = own - start["cpu_seconds"]
@@ -129,7 +129,7 @@ def _less(whole: dict[str, float], *parts: dict[str, float]) -> dict[str, float]
     return {figure: whole[figure] - sum(part[figure] for part in parts) for figure in figures}
 
 
-def _remove_outcome(project: Path) -> None:
+def remove_outcome(project: Path) -> None:
     """Leave the results of images, and nothing that is made of them."""
     for path in (project / "results").iterdir():
         if path.is_file():

@@ -32,6 +32,8 @@ class Measured:
     """What each run gave: ``seconds`` of wall time, ``cpu_seconds``, ``peak_mb``, or what else is counted."""
     versions: Mapping[str, str]
     date: str
+    machine: str = ""
+    """What it was measured on."""
 
     def median(self, figure: str = "seconds") -> float:
         """The median of the runs; not a number if none has this figure."""
@@ -53,7 +55,6 @@ class Results:
     """All that is known of one benchmark."""
 
     name: str
-    machine: str
     measured: tuple[Measured, ...] = ()
     notes: Mapping[str, str] | None = None
     """What a benchmark wants to say in words beside its tables, such as a profile."""
@@ -94,8 +95,10 @@ def read(name: str, folder: Path = RESULTS) -> Results | None:
     if not path.exists():
         return None
     content = json.loads(path.read_bytes())
+    # one machine stood for all cases before each had its own
+    machine = content.pop("machine", "")
     content["measured"] = tuple(
-        Measured(**{**each, "runs": tuple(each["runs"])}) for each in content["measured"]
+        Measured(**{"machine": machine, **each, "runs": tuple(each["runs"])}) for each in content["measured"]
     )
     return Results(**content)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import measured
 import plots
 from environments import REPOSITORY
 from frame import Benchmark
-from measured import Measured, Results, number
+from measured import Case, Measured, Results, number
 from run import SCRIPTS
 
 BEGIN = "<!-- benchmarks: `make bench` writes this part -->"
@@ -121,9 +121,11 @@ def aims_table(pairs: Sequence[Pair]) -> str:
 
 
 SLOWER = """\
-Below 1 × the other is faster. In pixmake's time are some 3 seconds of Snakemake's start, of the tables and of
-the page, and for each image some 8 ms for a process, a log and a record of its own; half of that where a step
-says that [one process works on many](docs/analysis.md#work-of-some-milliseconds), here 100."""
+Below 1 × the other is faster.
+In pixmake's time are some 3 seconds of Snakemake's start, of the tables and of the page,
+and for each image some 8 ms for a process, a log and a record of its own;
+half of that where a step says that \
+[one process works on many](docs/analysis.md#work-of-some-milliseconds), here 100."""
 
 
 def part(pairs: Sequence[Pair]) -> str:
@@ -157,19 +159,33 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _circumstances(results: Results) -> str:
-    dates = sorted({each.date for each in results.measured})
-    if not dates:
+    """When and on what machine what was measured, and with which versions."""
+    if not results.measured:
         return ""
+    measured: dict[str, dict[str, None]] = {}
     versions: dict[str, dict[str, None]] = {}
     for each in results.measured:
+        measured.setdefault(f"{each.date}, {each.machine}", {})[_words(each.case)] = None
         words = ", ".join(f"{name} {version}" for name, version in each.versions.items())
         versions.setdefault(words, {})[each.contestant] = None
-    alike = len(versions) == 1
-    said = "; ".join(
-        words if alike else f"{' and '.join(names)}: {words}" for words, names in versions.items() if words
-    )
-    period = " to ".join(dict.fromkeys((dates[0], dates[-1])))
-    return f"*{period}, {results.machine}. {said}{'.' if said else ''}*"
+    where = "; ".join(_told(measured, with_them=True))
+    said = "; ".join(_told(versions, with_them=False))
+    return f"*{where}.{' ' if said else ''}{said}{'.' if said else ''}*"
+
+
+def _told(found: Mapping[str, Mapping[str, None]], *, with_them: bool) -> list[str]:
+    """Words, each with what they are said of if they are not said of all."""
+    if len(found) == 1:
+        return [words for words in found if words]
+    return [
+        f"{words}: {'; '.join(of)}" if with_them else f"{' and '.join(of)}: {words}"
+        for words, of in found.items()
+        if words
+    ]
+
+
+def _words(case: Case) -> str:
+    return ", ".join(f"{value:,} {name}" if isinstance(value, int) else value for name, value in case.items())
 
 
 def _cell(value: str | int) -> str:

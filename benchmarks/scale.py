@@ -70,12 +70,12 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
         Contestant(AGAIN, run, versions=told),
         step(STATUS, pixmake, "status"),
         step(RECORDS, *records),
-        later(TABLES, lambda: [pixmake, *_tables(_params(pixmake, project, "aggregate"), alone)]),
-        later(PAGE, lambda: [pixmake, *_page(_params(pixmake, project, "report"), alone)]),
+        later(TABLES, lambda: [pixmake, *_tables(params(pixmake, project, "aggregate"), alone)]),
+        later(PAGE, lambda: [pixmake, *_page(params(pixmake, project, "report"), alone)]),
     ]
 
 
-def _params(pixmake: Path, project: Path, rule: str) -> Mapping[str, str]:
+def params(pixmake: Path, project: Path, rule: str) -> Mapping[str, str]:
     """What a rule gives its program, as the compiled Snakefile says."""
     done = subprocess.run(
         [pixmake, "compile"],
@@ -92,16 +92,21 @@ def _params(pixmake: Path, project: Path, rule: str) -> Mapping[str, str]:
     return {name: ast.literal_eval(value) for name, value in found}
 
 
-def _tables(params: Mapping[str, str], alone: Path) -> list[str | Path]:
-    words = ["--columns", params["columns"], "--formats", params["formats"]]
+def _tables(of_rule: Mapping[str, str], alone: Path) -> list[str | Path]:
+    words = ["--columns", of_rule["columns"], "--formats", of_rule["formats"]]
     return ["aggregate", alone / "records.jsonl", *words, "--measurements", alone / "measurements.csv"]
 
 
-def _page(params: Mapping[str, str], alone: Path) -> list[str | Path]:
+def _page(of_rule: Mapping[str, str], alone: Path) -> list[str | Path]:
     # without the pictures that the run has made already
     kept = alone / "pictures"
     shutil.rmtree(kept, ignore_errors=True)
-    words = ["--columns", params["columns"], "--kept", kept, "--project", params["project"]]
+    return page_words(of_rule, alone, kept)
+
+
+def page_words(of_rule: Mapping[str, str], alone: Path, kept: Path) -> list[str | Path]:
+    """What makes the page of the records there, with the small pictures that are kept in a folder."""
+    words = ["--columns", of_rule["columns"], "--kept", kept, "--project", of_rule["project"]]
     return ["page", alone / "records.jsonl", alone / "report.html", *words, "--threads", str(CORES)]
 
 

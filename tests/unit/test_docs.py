@@ -50,3 +50,21 @@ def test_every_page_answers_a_question() -> None:
     first = (REPOSITORY / "docs/index.md").read_text()
     linked = set(re.findall(r"\]\(([\w-]+\.md)", first))
     assert linked >= {page.name for page in REPOSITORY.glob("docs/*.md")} - {"index.md"}
+
+
+SENTENCES = [
+    *(page for page in PAGES if page.name != "CHANGELOG.md"),
+    REPOSITORY / "config/README.md",
+    *sorted(REPOSITORY.glob("plugins/*/README.md")),
+]
+NOT_PROSE = re.compile(r"^ *```.*?^ *```$|^ *(?:#|\||<|:::).*?$", re.M | re.S)
+INSIDE = re.compile(r"(?<!^\d)(?<!\*\d)[.?!]\)? +(?=[A-Z`\[(*]|pixmake\b)", re.M)
+HALF = re.compile(r"^.*\w\n(?= *[^\W\d])", re.M)
+
+
+@pytest.mark.parametrize("page", SENTENCES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_one_sentence_a_line(page: Path) -> None:
+    """So that a change shows what it changes; a long sentence may go on behind a comma."""
+    prose = re.sub(r"`[^`\n]+`", "`x`", NOT_PROSE.sub("", page.read_text()))
+    several = [line for line in prose.split("\n") if INSIDE.search(line)]
+    assert (several, HALF.findall(prose)) == ([], [])

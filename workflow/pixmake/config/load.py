@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
+
+from pixmake.config.base_model import Model
 
 
 def _or_text(schema: dict[str, Any]) -> None:
@@ -18,12 +20,10 @@ FUNCTION = r"^.+\.py:[A-Za-z_][A-Za-z0-9_]*$"
 """`FILE.py:NAME`."""
 
 
-class Loader(BaseModel):
+class Loader(Model):
     """A function that loads something once; `FILE.py:NAME` alone is the function."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, use_attribute_docstrings=True, json_schema_extra=_or_text
-    )
+    model_config = ConfigDict(json_schema_extra=_or_text)
 
     function: Annotated[str, Field(pattern=FUNCTION)]
     """`FILE.py:NAME`: it gets the params that it asks for, `device` and `threads`."""

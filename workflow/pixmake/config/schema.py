@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import sys
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from pixmake.base import plugins
 from pixmake.base.files import written_whole
@@ -15,7 +23,7 @@ def config_schema() -> str:
     """The JSON Schema of ``config.yaml`` as text, with what installed packages add."""
     from pixmake.config.models import Config
 
-    schema = Config.model_json_schema()
+    schema = Config.model_json_schema(schema_generator=_Described)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
@@ -33,6 +41,32 @@ def main(arguments: list[str]) -> int:
     with written_whole(path) as temporary:
         temporary.write_text(config_schema(), encoding="utf-8")
     return 0
+
+
+class _Described(GenerateJsonSchema):
+    """A schema that says of each key what stands below it in its model."""
+
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
+        """The schema of a model."""
+        told = super().model_schema(schema)
+        for model in reversed(schema["cls"].__mro__):
+            for key, text in _docstrings(model):
+                for form in (told, *told.get("anyOf", ())):
+                    if key in form.get("properties", ()):
+                        form["properties"][key]["description"] = text
+        return told
+
+
+def _docstrings(model: type) -> Iterator[tuple[str, str]]:
+    """The texts below the keys of a model."""
+    try:
+        (found,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    except (OSError, TypeError):  # built in, or without its source
+        return
+    for key, text in pairwise(found.body if isinstance(found, ast.ClassDef) else ()):
+        match key, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(said))):
+                yield name, inspect.cleandoc(said)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from pathlib import Path
@@ -93,6 +94,7 @@ def _summarise(arguments: argparse.Namespace) -> int:
 def _page(arguments: argparse.Namespace) -> int:
     from pixmake.results.report import write_report
 
+    gc.disable()  # all that is read is held until the page is written: to look for garbage in it is a fifth
     with in_words():
         project = {"terms": json.loads(arguments.columns), **json.loads(arguments.project)}
         write_report(arguments.gathered, project, arguments.page, arguments.kept, arguments.threads)

@@ -47,7 +47,8 @@ def render(content: Content, thumbnails: Mapping[str, Thumbnail], folder: Path, 
         The folder of the small pictures, below it.
     """
     inside = len(content.pictures) <= MOST_INSIDE
-    pictures = {job_id: _picture(picture, folder / files, inside) for job_id, picture in thumbnails.items()}
+    small = folder / files
+    pictures = {job_id: _picture(picture, small, inside) for job_id, picture in thumbnails.items()}
     views = shown_views(content)
     data = {
         "title": content.title,
