@@ -773,20 +773,23 @@ def test_controls_are_a_group_and_no_outliers(page: Page, tmp_path: Path) -> Non
 
 CONTRAST = """() => {
     const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-    const light = (colour) => numbers(colour).slice(0, 3).reduce((sum, value, place) => sum
-        + [0.2126, 0.7152, 0.0722][place] * (value > 10.3 ? ((value / 255 + 0.055) / 1.055) ** 2.4 : value / 3294.6), 0);
+    const linear = (value) => (value > 10.3 ? ((value / 255 + 0.055) / 1.055) ** 2.4 : value / 3294.6);
+    const shares = [0.2126, 0.7152, 0.0722];
+    const light = (colour) => shares.reduce((sum, share, at) => sum + share * linear(numbers(colour)[at]), 0);
     const ground = (element) => {
         const colour = getComputedStyle(element).backgroundColor;
-        return (numbers(colour)[3] ?? 1) === 1 || !element.parentElement ? colour : ground(element.parentElement);
+        const whole = (numbers(colour)[3] ?? 1) === 1 || !element.parentElement;
+        return whole ? colour : ground(element.parentElement);
     };
     const weak = new Set();
     for (const element of document.body.querySelectorAll('*')) {
         const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-        if (!own || !element.checkVisibility({ visibilityProperty: true }) || element.matches('option, script, :disabled')) continue;
+        if (!own || element.matches('option, script, :disabled')) continue;
+        if (!element.checkVisibility({ visibilityProperty: true })) continue;
         const [text, under] = [getComputedStyle(element).color, ground(element)];
         if (under.startsWith('color(') || text.startsWith('color(')) continue;
         const [more, less] = [light(text), light(under)].sort((a, b) => b - a);
-        if ((more + 0.05) / (less + 0.05) < 4.5) weak.add(`${element.tagName} ${element.className}: ${text} on ${under}`);
+        if ((more + 0.05) / (less + 0.05) < 4.5) weak.add(`${element.className}: ${text} on ${under}`);
     }
     return [...weak];
 }"""

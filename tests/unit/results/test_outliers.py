@@ -62,7 +62,7 @@ def test_clean_growth_has_no_outliers(rates: float, times: float) -> None:
 
 
 def test_a_leaf_more_or_less_is_no_outlier() -> None:
-    """Plants that get a leaf every other date, some a date later, have none; one with half of the leaves is."""
+    """Plants that get a leaf every other date, some a date later, have none; one with half of them is."""
     random = np.random.default_rng(0)
     plants, dates, leaves = [], [], []
     for plant in range(30):

@@ -57,7 +57,7 @@ class Design:
 
 
 def design_of(columns: Sequence[Column], controls: str = "") -> Design:
-    """How the points were laid out, by the names and values of their terms; `controls` is the term of controls."""
+    """How the points were laid out, by names and values of terms; ``controls`` is the term of controls."""
     terms = [column for column in columns if column.kind == "term"]
     rows = len(terms[0].values) if terms else 0
     time = _time_axis(terms)

@@ -183,7 +183,7 @@ def _where_it_strays(
 ) -> dict[int, float]:
     """Of a subject with several outliers, those that lie far from the half of its dates that agree best.
 
-    The level of one that stops growing lies between its good dates and the others, and all of them far from it.
+    The level of one that stops growing lies between its good dates and the others, far from all.
     """
     dates: dict[int | None, list[int]] = {}
     for row in judged:
@@ -206,7 +206,7 @@ def _where_it_strays(
 
 def _of_best_half(values: Array) -> float:
     """The mean of those that lie closest together, half of them or one more."""
-    ordered = sorted(values.tolist())
+    ordered: list[float] = sorted(values.tolist())
     half = len(ordered) // 2 + len(ordered) % 2
     begins = range(len(ordered) - half + 1)
     begin = min(begins, key=lambda place: ordered[place + half - 1] - ordered[place])
