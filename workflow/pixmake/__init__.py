@@ -10,7 +10,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base.installed import VERSION as __version__
-from pixmake.job.record import Measurement
 
 if TYPE_CHECKING:
     from pixmake.api.frames import Results as Results
@@ -27,10 +26,12 @@ if TYPE_CHECKING:
     from pixmake.api.run import Run as Run
     from pixmake.api.run import RunError as RunError
     from pixmake.base.errors import PixmakeError as PixmakeError
+    from pixmake.job.record import Measurement as Measurement
 
 _HOMES = {
     "Failed": "api.parallel",
     "FailedImagesWarning": "api.run",
+    "Measurement": "job.record",
     "Parallel": "api.parallel",
     "ParallelConfig": "api.project",
     "PixmakeError": "base.errors",

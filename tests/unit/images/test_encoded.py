@@ -108,3 +108,15 @@ def test_inks_of_a_jpeg_are_colours(tmp_path: Path) -> None:
     found = read_image(tmp_path / "a.jpg")
     assert found.shape == (16, 16, 3)
     assert np.abs(found.astype(int) - np.asarray(picture.convert("RGB"))[..., ::-1]).max() <= 4
+
+
+def test_colours_that_opencv_swaps(tmp_path: Path) -> None:
+    """A PAM in colour is an error; one in grey is read."""
+    path = tmp_path / "a.pam"
+    head = "P7\nWIDTH 31\nHEIGHT 20\nDEPTH {}\nMAXVAL 255\nTUPLTYPE {}\nENDHDR\n"
+    path.write_bytes(head.format(3, "RGB").encode() + PICTURE.tobytes())
+    with pytest.raises(ImageError, match="is a PAM in colour, of which OpenCV takes red for blue"):
+        read_image(path)
+    grey = np.ascontiguousarray(PICTURE[..., 1])
+    path.write_bytes(head.format(1, "GRAYSCALE").encode() + grey.tobytes())
+    assert np.array_equal(read_image(path), grey)

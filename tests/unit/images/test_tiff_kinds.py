@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
@@ -34,6 +35,106 @@ def packed(path: Path, values: np.ndarray, bits: int) -> None:
     directory = struct.pack("<H", len(tags)) + entries + bytes(4)
     data += bytes(len(data) % 2)
     path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory)
+
+
+def written(path: Path, pixels: bytes, *tags: tuple[int, int, tuple[int, ...]], drop: int = 0) -> None:
+    """A TIFF of one strip, grey and of 8 bits but for what other tags (number, kind, values) say."""
+    height, width = GREY.shape
+    said = {256: (4, (width,)), 257: (4, (height,)), 258: (3, (8,)), 259: (3, (1,)), 262: (3, (1,))}
+    said |= {273: (4, (8,)), 277: (3, (1,)), 278: (4, (height,)), 279: (4, (len(pixels),))}
+    said |= {tag: (kind, values) for tag, kind, values in tags}
+    said.pop(drop, None)
+    body, entries = pixels + bytes(len(pixels) % 2), b""
+    for tag, (kind, values) in sorted(said.items()):
+        place = struct.pack(f"<{len(values)}{'HI'[kind == 4]}", *values)
+        if len(place) > 4:
+            place, body = struct.pack("<I", 8 + len(body)), body + place + bytes(len(place) % 2)
+        entries += struct.pack("<HHI", tag, kind, len(values)) + place.ljust(4, b"\0")
+    head = b"II*\0" + struct.pack("<I", 8 + len(body))
+    path.write_bytes(head + body + struct.pack("<H", len(said)) + entries + bytes(4))
+
+
+def jpeg(values: np.ndarray) -> bytes:
+    return bytes(cv2.imencode(".jpg", values)[1])
+
+
+_JPEG = (259, 3, (7,))
+CONTRADICTIONS: dict[str, tuple[bytes, list[tuple[int, int, tuple[int, ...]]], int, str]] = {
+    "depths of three samples, and one sample": (
+        COLOUR.tobytes(),
+        [(258, 3, (8, 8, 8)), (262, 3, (2,))],
+        277,
+        "3 depths for 1 sample a pixel",
+    ),
+    "samples that lie neither beside each other nor apart": (
+        COLOUR.tobytes(),
+        [(258, 3, (8, 8, 8)), (262, 3, (2,)), (277, 3, (3,)), (284, 3, (0,))],
+        0,
+        r"whether its samples lie beside each other or apart \(it says 0\)",
+    ),
+    "a fax of 8 bits": (
+        GREY.tobytes(),
+        [(259, 3, (4,))],
+        0,
+        "8 bits a sample in the compression CCITT Group 4",
+    ),
+    "a strip that ends in the tags": (GREY.tobytes()[:-9], [], 0, "its tags lie where its pixels should"),
+    "a JPEG of fewer columns": (jpeg(GREY[:, :-8]), [_JPEG], 0, "56 × 48 pixels instead of 64 × 48"),
+    "a JPEG of fewer rows": (jpeg(GREY[:-8]), [_JPEG], 0, "64 × 40 pixels instead of 64 × 48"),
+    "a JPEG in colour": (jpeg(COLOUR), [_JPEG], 0, "3 samples a pixel instead of 1"),
+    "a JPEG that is cut": (jpeg(GREY)[:-40], [_JPEG], 0, "its end is missing"),
+    "a JPEG of its header": (jpeg(GREY)[:200], [_JPEG], 0, "it ends before its pixels"),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_tags_that_contradict_the_pixels(tmp_path: Path, name: str) -> None:
+    """Told in the same words, whole, by axes, page and region; never a part of the pixels, nor zeros."""
+    pixels, tags, drop, why = CONTRADICTIONS[name]
+    written(tmp_path / "a.tif", pixels, *tags, drop=drop)
+    for words in ((), (None, "yx"), ({"page": 0},), ({"y": 20, "height": 28},)):
+        with pytest.raises(ImageError, match=f"is damaged.*{why}"):
+            read_image(tmp_path / "a.tif", *words)
+
+
+@pytest.mark.parametrize("count", [0, 10_000_000])
+def test_byte_counts_that_are_wrong(tmp_path: Path, count: int) -> None:
+    """Without compression the pixels are where they begin, whatever number of bytes is told."""
+    written(tmp_path / "a.tif", GREY.tobytes(), (279, 4, (count,)))
+    for words, expected in (((), GREY), (({"page": 0},), GREY), (({"y": 3, "height": 5},), GREY[3:8])):
+        assert np.array_equal(read_image(tmp_path / "a.tif", *words), expected)
+
+
+@pytest.mark.parametrize("left_out", [1, 12])
+def test_tiles_that_are_left_out(tmp_path: Path, left_out: int) -> None:
+    """They are empty, whole and by region; a file of which all are left out was never written."""
+    path, expected = tmp_path / "a.tif", GREY.copy()
+    expected[:16, :16] = 0
+    tifffile.imwrite(path, GREY, tile=(16, 16), photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for tag in (324, 325):
+            values = file.pages[0].tags[tag].value
+            file.pages[0].tags[tag].overwrite([0] * left_out + list(values[left_out:]))
+    for words, rows in (((), slice(None)), (({"y": 10, "height": 20},), slice(10, 30))):
+        if left_out == 1:
+            assert np.array_equal(read_image(path, *words), expected[rows])
+        else:
+            with pytest.raises(ImageError, match="never written"):
+                read_image(path, *words)
+
+
+def test_a_description_of_fewer_planes(tmp_path: Path) -> None:
+    """ImageJ's description of another number of planes than there are is told, and a page can be read."""
+    path = tmp_path / "a.tif"
+    said = "ImageJ=1.54f\nimages=2\nchannels=2\nslices=1\nhyperstack=true\n"
+    with tifffile.TiffWriter(path) as writer:
+        for number in range(4):
+            description = said if number == 0 else None
+            writer.write(STACK[number], description=description, metadata=None, photometric="minisblack")
+    for words in ((), (None, "cyx"), ({"y": 3, "height": 5},)):
+        with pytest.raises(ImageError, match="its description tells of 2 × 48 × 64, and its 4 pages are not"):
+            read_image(path, *words)
+    assert np.array_equal(read_image(path, {"page": 3}), STACK[3])
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 10, 12, 14])

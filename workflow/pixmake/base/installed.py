@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from pathlib import Path
 
 VERSION = "0.1.0"
@@ -29,6 +28,8 @@ def known_profiles() -> list[str]:
 @functools.cache
 def code_stamp(*rooms: str) -> str:
     """What changes with any file of some rooms: what they have made before is not to be trusted then."""
+    import hashlib  # starts OpenSSL
+
     digest = hashlib.blake2b(VERSION.encode(), digest_size=16)
     for room in rooms:
         for path in sorted((HERE / room).rglob("*.py")):

@@ -9,7 +9,6 @@ Standard library only: it runs in whatever Python environment a step names.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import json
@@ -208,6 +207,8 @@ def leave_copies(names: Iterable[str]) -> str:
         return ""
     files = dict(sorted(_package_files(entry.value for entry in listed)))
     files[_LISTED] = json.dumps([asdict(entry) for entry in listed], indent=1).encode()
+    import hashlib  # starts OpenSSL
+
     digest = hashlib.sha256()
     for name, content in files.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)

@@ -25,6 +25,8 @@ class Encoded:
     """By EXIF, where OpenCV does not turn the image itself."""
     is_colour: bool = False
     """Whether OpenCV has to be told that it has colours."""
+    refused: str = ""
+    """Why OpenCV is not asked to decode it."""
 
 
 def examined(content: bytes) -> Encoded:
@@ -138,6 +140,14 @@ def _netpbm(content: bytes) -> Encoded:
     return Encoded(len(content) - head.end() >= values * (2 if most > 255 else 1))
 
 
+def _pam(content: bytes) -> Encoded:
+    head = content[: max(0, content.find(b"ENDHDR"))]
+    said = {key: int(value) for key, value in re.findall(rb"^(\w+)[ \t]+(\d+)", head, re.MULTILINE)}
+    if said.get(b"DEPTH", 0) < 3:
+        return Encoded()
+    return Encoded(refused="is a PAM in colour, of which OpenCV takes red for blue: make it a PPM or PNG")
+
+
 def _jp2(content: bytes) -> Encoded:
     """Whether the codestream of a JPEG 2000 file, which is in one of its boxes, has its end marker."""
     position = 0
@@ -173,6 +183,7 @@ _FORMATS: tuple[tuple[bytes, Callable[[bytes], Encoded]], ...] = (
     (b"P3", _netpbm),
     (b"P5", _netpbm),
     (b"P6", _netpbm),
+    (b"P7", _pam),
     (b"\0\0\0\x0cjP  ", _jp2),
     (b"\xff\x4f\xff\x51", _codestream),
 )

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import MissingExtraError
 from pixmake.images.axes import NAMED, Described, ImageError, Part, fit_axes, index_of, mismatch
-from pixmake.images.remote.objects import is_remote, zarr_axes
+from pixmake.images.remote.objects import zarr_axes
+from pixmake.images.remote.uris import is_remote
 
 if TYPE_CHECKING:
     import numpy.typing as npt

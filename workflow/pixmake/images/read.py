@@ -39,8 +39,7 @@ from pixmake.images.formats.shape import FileFormat
 from pixmake.images.onlooker import show
 from pixmake.images.orientation import upright
 from pixmake.images.pyramid import Source, write_zarr
-from pixmake.images.remote import objects as remote
-from pixmake.images.remote.omero import fetch_plane, is_grey, is_plane
+from pixmake.images.remote.uris import is_grey_plane, is_plane, is_remote
 from pixmake.images.stamp import KEY, put_stamp
 from pixmake.images.tiff_support import is_installed
 from pixmake.images.tiff_tags import MAGIC, is_tiff
@@ -102,7 +101,7 @@ def _read(name: str, part: Part, axes: str | None) -> tuple[Array, FileFormat | 
     if is_zarr(name):
         _refuse_page(part, name)
         return _zarr().read(name, part, axes), None
-    if remote.is_remote(name) and not is_plane(name):
+    if is_remote(name) and not is_plane(name):
         with _local(name) as copy:
             return _read(copy, part, axes)
     head, is_all = (b"", False) if is_plane(name) else formats.start_of(formats.place_of(name).file)
@@ -133,7 +132,7 @@ def describe_part(path: str | Path, part: Part, axes: str | None = None) -> Desc
         The axes that are asked for: of a camera's raw file ``yx`` means its sensor's mosaic.
     """
     name = str(path)
-    if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
+    if is_remote(name) and not is_zarr(name) and not is_plane(name):
         with _local(name) as copy:
             return describe_part(copy, part, axes)
     if not is_zarr(name) and not is_plane(name) and formats.recognised(name):
@@ -155,7 +154,7 @@ def describe(path: str | Path, level: int = 0, page: int | None = None) -> Descr
         The library that reads such files is not installed.
     """
     name = str(path)
-    if remote.is_remote(name) and not is_zarr(name) and not is_plane(name):
+    if is_remote(name) and not is_zarr(name) and not is_plane(name):
         with _local(name) as copy:
             return describe(copy, level, page)
     if not is_zarr(name) and not is_plane(name) and formats.recognised(name):
@@ -193,7 +192,9 @@ def _zarr() -> Format:
 @contextmanager
 def _local(uri: str) -> Iterator[str]:
     """The local copy of an image; what is wrong with it is told of the image."""
-    with remote.opened(uri) as copy:
+    from pixmake.images.remote.objects import opened
+
+    with opened(uri) as copy:
         try:
             yield copy
         except ImageError as error:
@@ -222,9 +223,8 @@ def _decoded(path: str, part: Part = WHOLE, content: bytes | None = None) -> Arr
     import cv2
     import numpy as np
 
-    rendered = is_plane(path)
     try:
-        content = content or (fetch_plane(path) if rendered else Path(path).read_bytes())
+        content = content or _content(path)
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     if not content:
@@ -233,6 +233,8 @@ def _decoded(path: str, part: Part = WHOLE, content: bytes | None = None) -> Arr
     encoded = examined(content)
     if not encoded.is_whole:
         raise ImageError(f"{path}: the file is cut short: its last part is missing")
+    if encoded.refused:
+        raise ImageError(f"{path}: {encoded.refused}")
     buffer = np.frombuffer(content, np.uint8)
     if encoded.frames > 1:
         return upright(_frame(buffer, encoded.frames, part, path), encoded.orientation)
@@ -240,7 +242,7 @@ def _decoded(path: str, part: Part = WHOLE, content: bytes | None = None) -> Arr
     # UNCHANGED keeps alpha and depth but leaves a JPEG unturned; a JPEG has neither alpha nor 16 bits
     jpeg = content.startswith(b"\xff\xd8")
     flags = cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR if jpeg else cv2.IMREAD_UNCHANGED
-    if rendered and is_grey(path):
+    if is_grey_plane(path):
         flags = cv2.IMREAD_GRAYSCALE
     elif encoded.is_colour:
         flags = cv2.IMREAD_COLOR
@@ -251,6 +253,15 @@ def _decoded(path: str, part: Part = WHOLE, content: bytes | None = None) -> Arr
     if image is None:
         raise ImageError(formats.unknown(path, content))
     return upright(image, encoded.orientation)
+
+
+def _content(path: str) -> bytes:
+    """All bytes of a file, or of a plane as its server renders it."""
+    if not is_plane(path):
+        return Path(path).read_bytes()
+    from pixmake.images.remote.omero import fetch_plane
+
+    return fetch_plane(path)
 
 
 def _frame(buffer: Array, count: int, part: Part, path: str) -> Array:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.base.files import write_whole
 from pixmake.images.axes import Part
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pixmake.images import tiff_tags
 from pixmake.images.axes import Part
 from pixmake.images.fingerprint import decoding
-from pixmake.images.tiff_segments import cut_short, damage, damaged, short_lzw, unwritten
+from pixmake.images.tiff_segments import cut_short, damage, damaged, jpeg_damage, short_lzw, unwritten
 from pixmake.images.tiff_support import missing_package
 from pixmake.images.tiff_tags import Directory, Segment, read_segments
 
@@ -35,7 +35,7 @@ def by_opencv(file: Any, directory: Directory, path: str, part: Part) -> tuple[A
     file.seek(0)
     content = file.read()
     decoding(path, content)
-    _see_segments(directory.compression, segments, content, path)
+    _see_segments(directory, segments, content, path)
     try:
         image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -57,7 +57,7 @@ def _asks_for_more(part: Part, directory: Directory) -> bool:
     return not _REGION.isdisjoint(part) and missing_package(directory.compression) is None
 
 
-def _see_segments(compression: int, segments: Sequence[Segment], content: bytes, path: str) -> None:
+def _see_segments(directory: Directory, segments: Sequence[Segment], content: bytes, path: str) -> None:
     """See that the strips and tiles are there and whole: OpenCV would fill up with zeros.
 
     Raises
@@ -65,15 +65,21 @@ def _see_segments(compression: int, segments: Sequence[Segment], content: bytes,
     ImageError
         One is not.
     """
-    for offset, count, size in segments:
+    compression, samples = directory.compression, directory.one(tiff_tags.SAMPLES, 1)
+    for number, (offset, count, size) in enumerate(segments):
         if not offset or not count:
             raise unwritten(path)
         if offset + count > len(content):
             raise cut_short(path)
-        if compression not in (tiff_tags.NONE, tiff_tags.JPEG):
-            why = damage(compression, content[offset : offset + count], (size, segments[0].size))
-            if why:
-                raise damaged(path, offset, compression, why)
+        if compression == tiff_tags.NONE:
+            continue
+        data = content[offset : offset + count]
+        if compression == tiff_tags.JPEG:
+            why = jpeg_damage(data, *directory.seen_of(number), samples)
+        else:
+            why = damage(compression, data, (size, segments[0].size))
+        if why:
+            raise damaged(path, offset, compression, why)
 
 
 def _see_ends(

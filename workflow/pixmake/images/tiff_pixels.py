@@ -14,7 +14,7 @@ from pixmake.images import tiff_tags
 from pixmake.images.axes import ImageError
 from pixmake.images.orientation import stored_spans, upright
 from pixmake.images.tiff_images import TiffImage, inside_of, orientation_of_page
-from pixmake.images.tiff_segments import cut_short, damage, damaged, unwritten
+from pixmake.images.tiff_segments import cut_short, damage, damaged, jpeg_damage, unwritten
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -64,6 +64,12 @@ def _whole(image: TiffImage, index: tuple[int | slice, ...], path: str) -> Array
     keyframe = series.keyframe
     if series.dataoffset is None:
         array = np.asarray(series.asarray())
+        if array.shape != shape:
+            said = " × ".join(map(str, shape))
+            raise ImageError(
+                f"{path}: its description tells of {said}, and its {len(series)} pages are not that: "
+                "name one of its pages by a column page"
+            )
     else:
         file = keyframe.parent.filehandle
         stored = np.dtype(keyframe.dtype).newbyteorder(keyframe.parent.byteorder)
@@ -131,8 +137,13 @@ def _region(page: Any, spans: Sequence[range], path: str) -> Array:
     if keyframe.is_contiguous:
         if page.dataoffsets[0] < _HEADER:
             raise unwritten(path)
-        if page.dataoffsets[0] + keyframe.nbytes > file.size:
+        end = page.dataoffsets[0] + keyframe.nbytes
+        if end > file.size:
             raise cut_short(path)
+        if page.dataoffsets[0] < page.offset < end:
+            raise ImageError(
+                f"{path}: is damaged: its tags lie where its pixels should, at byte {page.offset}"
+            )
     if keyframe.is_memmappable:
         stored = np.dtype(keyframe.dtype).newbyteorder(keyframe.parent.byteorder)
         mapped = file.memmap_array(stored, keyframe.shaped, offset=page.dataoffsets[0], mode="r")
@@ -172,10 +183,13 @@ def _segment(page: Any, data: bytes | None, number: int, path: str) -> tuple[Arr
         raise unwritten(path)
     if len(data) < page.databytecounts[number]:
         raise cut_short(path)
+    why = ""
     if compression in (tiff_tags.LZW, tiff_tags.PACKBITS):
         why = damage(compression, data, _bytes_of(keyframe, number))
-        if why:
-            raise damaged(path, offset, compression, why)
+    elif compression == tiff_tags.JPEG:
+        why = jpeg_damage(data, *_seen_of(keyframe, number), keyframe.shaped[4])
+    if why:
+        raise damaged(path, offset, compression, why)
     tables = {"jpegtables": page.jpegtables} if page.jpegtables is not None else {}
     try:
         pixels, at, _ = keyframe.decode(data, number, **tables)
@@ -201,6 +215,17 @@ def _bytes_of(keyframe: Any, number: int) -> tuple[int, int]:
         rows = min(full, keyframe.imagelength - number % strips * full)
     row = math.ceil(columns * samples * keyframe.bitspersample / 8)
     return rows * row, full * row
+
+
+def _seen_of(keyframe: Any, number: int) -> tuple[int, int]:
+    """Rows and columns of the picture that a strip or tile holds: the last ones may be longer."""
+    height, width = keyframe.imagelength, keyframe.imagewidth
+    rows, columns = keyframe.rowsperstrip, width
+    if keyframe.is_tiled:
+        rows, columns = keyframe.tilelength, keyframe.tilewidth
+    down, across = divmod(number, math.ceil(width / columns))
+    down %= math.ceil(height / rows)
+    return min(rows, height - down * rows), min(columns, width - across * columns)
 
 
 def _segments(keyframe: Any, spans: Sequence[range]) -> list[int]:

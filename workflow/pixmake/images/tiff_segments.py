@@ -5,6 +5,7 @@ Standard library only at import.
 
 from __future__ import annotations
 
+import struct
 import zlib
 
 from pixmake.images.axes import ImageError
@@ -12,6 +13,10 @@ from pixmake.images.tiff_tags import DEFLATE, LZW, OLD_DEFLATE, PACKBITS, compre
 
 _HOLE = bytes(16)
 """What no LZW encoder writes: it has a code for two zeros before it needs the third."""
+
+_SCAN = 0xDA
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""JPEG's markers: of pixels, and of what is said before them of their size."""
 
 _CLEAR, _END = 256, 257
 _WIDTHS = ((9, 254), (10, 512), (11, 1024), (12, 2050))
@@ -47,6 +52,35 @@ def damage(compression: int, data: bytes, sizes: tuple[int, ...]) -> str:
             return str(error)
         return "" if size >= min(sizes) else _unequal(size, sizes)
     return ""
+
+
+def jpeg_damage(data: bytes, rows: int, columns: int, samples: int) -> str:
+    """Why a JPEG is not the strip or tile that it stands for; empty if nothing is known to be wrong.
+
+    Parameters
+    ----------
+    data
+        The JPEG, with or without its tables.
+    rows, columns, samples
+        What it has to have at least, and how many samples a pixel.
+    """
+    position, is_seen = 2, False
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == _SCAN:
+            whole = is_seen and data.rfind(b"\xff\xd9", position) >= 0
+            return "" if whole else "its end is missing" if is_seen else "it does not say what it is"
+        if marker in _FRAMES:
+            if position + 10 > len(data):
+                break
+            height, width, has = struct.unpack_from(">HHB", data, position + 5)
+            if has != samples:
+                return f"it has {has} samples a pixel instead of {samples}"
+            if width < columns or 0 < height < rows:
+                return f"it has {width} × {height} pixels instead of {columns} × {rows}"
+            is_seen = True
+        position += 1 if marker == 0xFF else 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return "it ends before its pixels"
 
 
 def short_lzw(data: bytes, size: int) -> str:

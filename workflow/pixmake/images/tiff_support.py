@@ -24,6 +24,9 @@ _REFUSED = {
 _DECODES_YCBCR = frozenset({6, 7, 33007, 34892, 50001, 50002, 52546})
 """Compressions of the JPEG family, and others, whose decoders make RGB of YCbCr."""
 
+_OF_SINGLE_BITS = frozenset({2, 3, 4})
+"""Compressions of faxes."""
+
 _WITHOUT_IMAGECODECS = frozenset(
     {tiff_tags.NONE, tiff_tags.DEFLATE, tiff_tags.OLD_DEFLATE, tiff_tags.PACKBITS, 34925}
 )
@@ -56,6 +59,16 @@ def refuse(keyframe: Any, path: str) -> None:
     if photometric in _REFUSED:
         what = f"{_REFUSED[photometric]}, which are neither grey values nor red, green and blue"
         raise ImageError(f"{path}: holds {what}: convert it first")
+    samples, depths = keyframe.samplesperpixel, keyframe.tags.get(tiff_tags.BITS)
+    if depths is not None and depths.count > samples:
+        what = f"{depths.count} depths for {samples} {'sample' if samples == 1 else 'samples'} a pixel"
+        raise ImageError(f"{path}: is damaged: its tags tell of {what}")
+    if samples > 1 and int(keyframe.planarconfig) not in (1, 2):
+        what = f"whether its samples lie beside each other or apart (it says {int(keyframe.planarconfig)})"
+        raise ImageError(f"{path}: is damaged: its tags do not tell {what}")
+    if compression in _OF_SINGLE_BITS and keyframe.bitspersample != 1:
+        what = f"{keyframe.bitspersample} bits a sample in the compression {name}, which is of single bits"
+        raise ImageError(f"{path}: is damaged: its tags tell of {what}")
     if photometric == tiff_tags.YCBCR and compression not in _DECODES_YCBCR:
         how = "without compression" if compression == tiff_tags.NONE else f"in the compression {name}"
         raise ImageError(f"{path}: holds colours in YCbCr {how}: convert it to RGB first")

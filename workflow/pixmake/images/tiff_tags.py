@@ -253,6 +253,12 @@ class Directory(NamedTuple):
             return self.one(TILE_LENGTH), self.one(TILE_WIDTH)
         return min(self.one(ROWS, 1 << 32), self.one(LENGTH)), self.one(WIDTH)
 
+    def seen_of(self, number: int) -> tuple[int, int]:
+        """Rows and columns of the picture that a strip or tile holds: the last ones may be longer."""
+        rows, columns = self.segment_shape
+        down, across = divmod(number, math.ceil(self.one(WIDTH) / columns))
+        return min(rows, self.one(LENGTH) - down * rows), min(columns, self.one(WIDTH) - across * columns)
+
     @property
     def segment_sizes(self) -> list[int]:
         """How many bytes each strip or tile has when it is not compressed."""
@@ -319,10 +325,13 @@ def read_segments(directory: Directory) -> list[Segment]:
     sizes = directory.segment_sizes
     if not len(offsets) == len(counts) == len(sizes):
         return []
-    if directory.compression == NONE and any(
-        0 < count < size for count, size in zip(counts, sizes, strict=True)
-    ):
+    if tiled and not all(counts):  # where nothing is in the picture, tiles are left out
         return []
+    if directory.compression == NONE and any(
+        count < size or offset + size <= layout.size < offset + count
+        for offset, count, size in zip(offsets, counts, sizes, strict=True)
+    ):
+        return []  # what is said to be stored is not what the pixels take
     return [Segment(*each) for each in zip(offsets, counts, sizes, strict=True)]
 
 

@@ -27,6 +27,7 @@ from pixmake.images import formats
 from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.fingerprint import WHOLE, Watched, fingerprint, watching
 from pixmake.images.remote import objects as remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.images.tiff import may_need_imagecodecs, needs_tifffile
 from pixmake.job import finished_results as kept
 from pixmake.job import models, pictures, program, runners, unnamed_pictures
@@ -252,7 +253,7 @@ def ready(job: Job) -> Gathered:
 @contextlib.contextmanager
 def watched_images_of(job: Job) -> Iterator[Watched]:
     """Watch the files of a job's images while it works, and their pixels for the page."""
-    local = [path for path in _watched(job) if not remote.is_remote(path)]
+    local = [path for path in _watched(job) if not is_remote(path)]
     with watching(local) as watched, pictures.pictured(job.task, job.limits):
         yield watched
 
@@ -318,9 +319,7 @@ def call_of(job: Job, threads: int, gathered: Gathered, watched: Watched | None 
         if step not in job.task.needs_named:
             needed.update(zip(files, job.needed[step][1:], strict=False))
     versions = {**dict(zip(job.images, job.task.versions, strict=False)), **gathered.versions}
-    remote.configure(
-        job.limits.storage, {path: versions[path] for path in filter(remote.is_remote, versions)}
-    )
+    remote.configure(job.limits.storage, {path: versions[path] for path in filter(is_remote, versions)})
     images = job.images
     if getattr(runners.runner(job.task.kind), "OPENS_FILES", False):
         images, gathered = _opened_by_name(images, gathered)
@@ -364,7 +363,7 @@ def prepare(job: Job) -> None:
             import_module("zarr")
     formats.known()  # what is imported here, no fork imports by itself
     for path in job.images:
-        if not is_zarr(path) and not remote.is_remote(path):
+        if not is_zarr(path) and not is_remote(path):
             formats.prepare(path)
     if any(map(needs_tifffile, job.images)):
         with contextlib.suppress(ImportError):
@@ -448,7 +447,7 @@ def origin(job: Job, checksums: Mapping[str, str] | None = None) -> dict[str, An
     inputs = []
     for path, version in _watched(job).items():
         told = {"path": path}
-        if not remote.is_remote(path):
+        if not is_remote(path):
             told = fingerprint(path, most=most, known=known.get(path))
         inputs.append({**told, "version": version} if version else told)
     listed = needed_files(Path(MEMBERS) / f"{job.task.members}.json") if job.task.members else []

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pixmake.images.fingerprint import WHOLE, fingerprint
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.job.task import task_digest
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from pixmake.base.errors import PixmakeError, Problem
 from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
 from pixmake.images.formats import is_installed, place_of, recognised, scenes
 from pixmake.images.read import describe, describe_part
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.images.tiff_tags import is_tiff
 from pixmake.plan.plan import Plan
 from pixmake.table.groups import Group

@@ -12,7 +12,7 @@ from pixmake.base.errors import MissingExtraError, MissingPackageError, PixmakeE
 from pixmake.images import formats
 from pixmake.images.axes import is_zarr
 from pixmake.images.formats import signs
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.plan.axes_check import fitting_problems
 from pixmake.plan.kinds import decodes_images
 from pixmake.plan.plan import Plan

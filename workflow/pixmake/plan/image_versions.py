@@ -19,7 +19,7 @@ from datetime import timedelta
 from pixmake.images.axes import is_zarr
 from pixmake.images.checksums import Checksums
 from pixmake.images.fingerprint import looked_at, state
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.plan.record_index import Known, Seen
 from pixmake.table.table import Note
 

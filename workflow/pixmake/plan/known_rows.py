@@ -22,7 +22,7 @@ from typing import Any
 from pixmake.base.files import written_whole
 from pixmake.base.installed import code_stamp
 from pixmake.config.images import Images
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.job.task import one_line
 from pixmake.table.arrivals import ENVIRONMENT
 from pixmake.table.groups import Group

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pixmake.base.errors import PixmakeError
 from pixmake.config.models import Config
 from pixmake.images.axes import ImageError
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.images.tiff import looked_at
 from pixmake.images.tiff_tags import is_tiff, wrong_in_opencv
 from pixmake.plan.kinds import opens_images

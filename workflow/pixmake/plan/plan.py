@@ -30,7 +30,8 @@ from pixmake.config.models import (
 )
 from pixmake.config.settings import read_settings
 from pixmake.images.axes import named
-from pixmake.images.remote.objects import configure, is_remote, versions
+from pixmake.images.remote.objects import configure, versions
+from pixmake.images.remote.uris import is_remote
 from pixmake.job.gathered import members_text
 from pixmake.job.task import Task
 from pixmake.plan.cluster_groups import Stage, Standing, group_names, stages

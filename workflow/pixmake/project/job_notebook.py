@@ -12,7 +12,8 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.placeholders import fill_command, fill_word
 from pixmake.base.python_calls import replace_calls
-from pixmake.images.remote.objects import is_remote, settings
+from pixmake.images.remote.objects import settings
+from pixmake.images.remote.uris import is_remote
 from pixmake.job.runners import Call
 from pixmake.job.runners.metadata import metadata
 from pixmake.job.runners.notebook import parameters_of, prepared

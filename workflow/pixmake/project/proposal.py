@@ -21,7 +21,7 @@ from pixmake.config.models import Config, Keys, parse_config
 from pixmake.config.text import as_yaml
 from pixmake.images import ngff
 from pixmake.images.axes import PLANES, is_zarr
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.project.naming_schemes import CHANNEL, PLACES, THUMBNAIL, Scheme, in_folders, scheme_of
 from pixmake.project.starter import Starter, is_starter, starter
 from pixmake.table.sources import read_images

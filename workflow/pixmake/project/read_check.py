@@ -12,16 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import TextIO
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.images.axes import WHOLE, ImageError, Part, is_zarr, left_of
-from pixmake.images.read import describe_part, read_known
-from pixmake.images.tiff import is_multiplied
+from pixmake.images.axes import WHOLE, Part
 
 MOST_KINDS = 20
 """Kinds of images that are listed; the rest is counted."""
 
+_PROGRAM = "pixmake.project.image_reader"
 
 _Asked = tuple[str, Part]
 
@@ -213,7 +212,7 @@ def _start() -> subprocess.Popen[str]:
         It does not start.
     """
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "pixmake.project.read_check"],
+        [sys.executable, "-P", "-m", _PROGRAM],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # decoders complain there; what matters comes as the answer
@@ -222,10 +221,8 @@ def _start() -> subprocess.Popen[str]:
     )
     if not _asked(process, ""):
         process.kill()
-        what = (
-            f"images cannot be opened: Python does not start ({sys.executable} -m pixmake.project.read_check)"
-        )
-        raise PixmakeError([Problem(what)])
+        what = "images cannot be opened: Python does not start"
+        raise PixmakeError([Problem(f"{what} ({sys.executable} -m {_PROGRAM})")])
     return process
 
 
@@ -244,47 +241,3 @@ def _asked(process: subprocess.Popen[str], question: str) -> str:
 def _depth(dtype: str) -> str:
     names = {"uint8": "8 bits", "uint16": "16 bits", "float32": "32 bits, float", "float64": "64 bits, float"}
     return names.get(dtype, dtype)
-
-
-def _answer(path: str, part: Part) -> dict[str, Any]:
-    """What one image is, or the reason why it is none, as `Reading` has it."""
-    try:
-        array, found = read_known(path, part)
-        axes = _axes(path, part, array.shape, is_known=found is not None)
-    except (ImageError, PixmakeError) as error:
-        return {"error": str(error).removeprefix(f"{path}: ")}
-    except MemoryError:
-        return {"error": "does not fit into the memory"}
-    except Exception as error:  # whatever a decoder comes up with is this image's own failure
-        return {"error": f"{type(error).__name__}: {error}"}
-    height, width = array.shape[axes.index("y")], array.shape[axes.index("x")]
-    channels = array.shape[axes.index("c")] if "c" in axes else 1
-    told = {"width": width, "height": height, "dtype": str(array.dtype), "channels": channels}
-    return told | ({"is_multiplied": True} if channels > 1 and channels != 3 and is_multiplied(path) else {})
-
-
-def _axes(path: str, part: Part, shape: tuple[int, ...], *, is_known: bool) -> str:
-    """The axes of an array that was read."""
-    if len(shape) == 2:
-        return "yx"
-    if len(shape) == 3 and shape[2] in (3, 4) and not (is_zarr(path) or is_known):
-        return "yxc"
-    left = left_of(describe_part(path, part), part)
-    return "".join(axis for axis, size in zip(left.axes, left.shape, strict=True) if size > 1 or axis in "yx")
-
-
-def main() -> int:
-    """Decode the images whose paths come as lines of JSON, and answer each with a line of JSON."""
-    import cv2
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
-    cv2.setNumThreads(1)
-    for line in sys.stdin:
-        answer = _answer(*json.loads(line)) if line.strip() else {}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -18,7 +18,8 @@ from typing import Any
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.config.images import Images
 from pixmake.config.models import load_config
-from pixmake.images.remote.objects import configure, is_remote
+from pixmake.images.remote.objects import configure
+from pixmake.images.remote.uris import is_remote
 from pixmake.project.folder import unlock
 from pixmake.rules import attached
 from pixmake.rules.lock import is_running

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.job.record import STORED
 from pixmake.plan.plan import Plan
 from pixmake.rules.cluster_node import allowed_rules

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pixmake.images.remote import cache
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.job import client, unnamed_pictures
 from pixmake.job.record import named
 from pixmake.plan.batches import begun, this_slice

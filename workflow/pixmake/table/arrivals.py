@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pixmake.base.files import written_whole
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.job.record import failure_counts, last_failures, read_record
 from pixmake.table.table import Note, Table
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pixmake.base.errors import MissingExtraError, PixmakeError, Problem
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.table.header_cache import remembered
 from pixmake.table.table import MISSING, PATH, Note, Table, located
 

@@ -18,7 +18,7 @@ from pixmake.images import formats
 from pixmake.images.axes import PARTS, Described, ImageError, Part
 from pixmake.images.formats.shape import Scene
 from pixmake.images.read import describe
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.table.header_cache import remembered
 from pixmake.table.planes import labels, rows_of
 from pixmake.table.table import PATH, Note, Table, located

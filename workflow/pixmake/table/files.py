@@ -13,7 +13,8 @@ from typing import Any
 
 from pixmake.base.errors import MissingExtraError, PixmakeError, Problem, nearest
 from pixmake.config.images import File
-from pixmake.images.remote.objects import RemoteError, is_remote, opened
+from pixmake.images.remote.objects import RemoteError, opened
+from pixmake.images.remote.uris import is_remote
 from pixmake.table.table import column_problems
 
 DELIMITERS = ",\t;|"

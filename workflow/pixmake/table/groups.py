@@ -17,8 +17,8 @@ from pixmake.base.templates import template_problem
 from pixmake.base.values import TIMESTAMP, as_metadata, comparable
 from pixmake.config.images import Images
 from pixmake.images.axes import WHOLE, Part, is_zarr
-from pixmake.images.remote.objects import is_remote
-from pixmake.images.remote.omero import is_plane, plane_name
+from pixmake.images.remote.omero import plane_name
+from pixmake.images.remote.uris import is_plane, is_remote
 from pixmake.table.image_parts import part_id
 from pixmake.table.table import PATH, Note, Table, located
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.table.table import PATH, Note, Table, located
 
 

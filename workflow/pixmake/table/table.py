@@ -18,7 +18,8 @@ from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.values import TIMESTAMP, Cell, parse_time, spellings, typed_cell, written
 from pixmake.images.axes import WHOLE, Part, is_zarr
 from pixmake.images.formats import may_go_on, place_of
-from pixmake.images.remote.objects import RemoteError, is_remote, joined, problem_of, versions
+from pixmake.images.remote.objects import RemoteError, joined, problem_of, versions
+from pixmake.images.remote.uris import is_remote
 
 if TYPE_CHECKING:
     import pandas as pd

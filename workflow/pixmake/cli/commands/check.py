@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _read(plan: Plan) -> int:
     from pixmake.images.axes import named
-    from pixmake.images.remote.objects import is_remote
+    from pixmake.images.remote.uris import is_remote
     from pixmake.plan.format_check import unread_formats, unread_problems
     from pixmake.project.read_check import described, kinds, read_all, with_progress
 

@@ -22,7 +22,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from pixmake.base.own_folder import OTHERS_WRITE, own_folder
-from pixmake.images.remote.omero import is_plane, plane_name
+from pixmake.images.remote.omero import plane_name
+from pixmake.images.remote.uris import is_plane
 
 LOCK = ".lock"
 USED = ".used"

@@ -14,7 +14,6 @@ import contextlib
 import errno
 import hashlib
 import os
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -24,7 +23,8 @@ from urllib.parse import parse_qsl, urlsplit
 from pixmake.base.errors import MissingExtraError
 from pixmake.images.axes import ImageError, is_zarr
 from pixmake.images.remote import cache as copies
-from pixmake.images.remote.omero import fetch_plane, is_plane
+from pixmake.images.remote.omero import fetch_plane
+from pixmake.images.remote.uris import is_plane, is_remote
 
 SCHEMES = {
     "s3": ("s3fs", "s3"),
@@ -60,7 +60,6 @@ _STEP = 16_000_000
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 20.0
 """Seconds before a request is sent again: doubled each time."""
 
-_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _SIGNED = {"x-amz-signature", "x-amz-security-token", "x-goog-signature", "sig", "signature", "token"}
 _SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 _FINAL = {errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT}
@@ -134,12 +133,6 @@ def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, 
 def zarr_axes() -> str:
     """The axes of Zarr arrays that do not say theirs; empty if nobody has said them."""
     return _STATE.zarr_axes
-
-
-def is_remote(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is a URI such as ``s3://bucket/key``."""
-    text = path if type(path) is str else str(path)
-    return "://" in text and _URI.match(text) is not None
 
 
 def problem_of(uri: str) -> str:

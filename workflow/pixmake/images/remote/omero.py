@@ -29,12 +29,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from pixmake.base.errors import MissingExtraError, PixmakeError, Problem
+from pixmake.images.remote.uris import SCHEME
 
 USER, PASSWORD, SESSION = "OMERO_USER", "OMERO_PASSWORD", "OMERO_SESSION"
 """The variables of the environment that say who logs in."""
-
-SCHEME = "omero+"
-"""What stands before the address of a rendered plane, in a table's ``path``."""
 
 VERSION = "0"
 """The version of the JSON API that we speak."""
@@ -480,16 +478,6 @@ def plane_uri(server: str, image: int, z: int, t: int, channel: int | None) -> s
     """
     shown = "" if channel is None else f"c={channel + 1}&m=g&"
     return f"{SCHEME}{server.rstrip('/')}/{_RENDER}/{image}/{z}/{t}/?{shown}q=1"
-
-
-def is_plane(path: str) -> bool:
-    """Whether a path is a rendered plane of an OMERO server."""
-    return path.startswith((f"{SCHEME}http://", f"{SCHEME}https://"))
-
-
-def is_grey(path: str) -> bool:
-    """Whether a plane holds grey values alone: JPEG repeats them in all three colours."""
-    return parse_qs(urlsplit(path).query).get("m") == ["g"]
 
 
 def plane_name(path: str) -> str:

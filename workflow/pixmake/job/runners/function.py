@@ -17,7 +17,8 @@ from typing import Any
 from pixmake.base.files import written_whole
 from pixmake.images.axes import Part
 from pixmake.images.read import read_file, read_image, write_file
-from pixmake.images.remote.objects import is_remote, local
+from pixmake.images.remote.objects import local
+from pixmake.images.remote.uris import is_remote
 from pixmake.job import program
 from pixmake.job.gathered import LazyList
 from pixmake.job.runners import Call, Outcome

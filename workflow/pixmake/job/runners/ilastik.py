@@ -27,6 +27,7 @@ from pixmake.images.fingerprint import fingerprint
 from pixmake.images.formats import recognised
 from pixmake.images.read import describe_part, read_image, says_what_it_is
 from pixmake.images.remote import objects as remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.images.tiff_tags import is_tiff
 from pixmake.images.zarr_paths import metadata_file
 from pixmake.job.runners import Call, Outcome
@@ -337,7 +338,7 @@ def _image(work: Mapping[str, Any], path: str, part: Part, version: str) -> Imag
     ``version`` is that of an object at a URI; what a file is, is looked at.
     """
     known: Any = [path, version]
-    if not remote.is_remote(path):
+    if not is_remote(path):
         told = fingerprint(metadata_file(path) if is_zarr(path) else path)
         known = [told.get("size"), told.get("sha256") or told.get("mtime"), path if is_zarr(path) else ""]
     text = json.dumps([dict(work), dict(part), known], sort_keys=True)

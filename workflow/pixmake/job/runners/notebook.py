@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.python_calls import replace_calls
-from pixmake.images.remote.objects import is_remote
+from pixmake.images.remote.uris import is_remote
 from pixmake.job import program
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.runners.measurements import Measurements, from_json

@@ -21,7 +21,8 @@ from pixmake.base.files import write_whole
 from pixmake.images import formats
 from pixmake.images.axes import ImageError, Part, is_zarr
 from pixmake.images.preview import preview
-from pixmake.images.remote.objects import cached, is_remote
+from pixmake.images.remote.objects import cached
+from pixmake.images.remote.uris import is_remote
 from pixmake.images.thumbnail import (
     LARGE_SIDE,
     SIDE,

@@ -12,7 +12,8 @@ from pixmake.base.filename_terms import NameMismatch, NameParser, has_format, na
 from pixmake.base.system_names import is_below_system
 from pixmake.config.images import FORMATS, Directory, FileNames, Images
 from pixmake.images.formats import RAW
-from pixmake.images.remote.objects import RemoteError, is_remote, joined, list_below
+from pixmake.images.remote.objects import RemoteError, joined, list_below
+from pixmake.images.remote.uris import is_remote
 from pixmake.table.sources.folders import OF_SYSTEM, listed_files
 from pixmake.table.table import PATH, Note, Table, make_table
 

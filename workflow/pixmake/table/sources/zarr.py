@@ -12,7 +12,8 @@ from pixmake.base.system_names import is_of_system
 from pixmake.config.images import Images
 from pixmake.images import ngff
 from pixmake.images.axes import Described, ImageError, is_zarr
-from pixmake.images.remote.objects import RemoteError, is_remote, zarrs_below
+from pixmake.images.remote.objects import RemoteError, zarrs_below
+from pixmake.images.remote.uris import is_remote
 from pixmake.images.zarr_paths import outermost
 from pixmake.table.planes import labels, misfit, rows_of
 from pixmake.table.table import MISSING, PATH, Note, Table, make_table
