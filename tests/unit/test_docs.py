@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from tests.conftest import REPOSITORY
 
+from pixmake.cli.command_line import _parser
 from pixmake.config.models import Config
 
 PAGES = [*sorted(REPOSITORY.glob("*.md")), *sorted(REPOSITORY.glob("docs/*.md"))]
-BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^ *```", re.M | re.S)
+BLOCK = re.compile(r"^ *```.*?^ *```$", re.M | re.S)
+BLOCK_OF_YAML = re.compile(r"^( *)```yaml[^\n]*\n(.*?)^ *```", re.M | re.S)
 
 
 def _anchors(page: Path) -> set[str]:
@@ -34,15 +39,41 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert lost == []
 
 
+PACKAGES = {"cellpose", "stardist", "drone_log"}
+"""Keys that packages add which need not be installed here."""
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_configs_that_pages_show(page: Path) -> None:
-    """Each block of YAML is YAML; one with images and steps is a config that pixmake takes."""
-    for indent, language, text in BLOCK.findall(page.read_text()):
-        if language != "yaml":
-            continue
+    """Each block of YAML is YAML; one with keys of config.yaml is taken by pixmake, once it is whole."""
+    for indent, text in BLOCK_OF_YAML.findall(page.read_text()):
         shown = yaml.safe_load(re.sub(f"^{indent}", "", text, flags=re.M).replace("…", "0"))
-        if isinstance(shown, dict) and {"images", "steps"} <= shown.keys():
-            Config.model_validate(shown)
+        if not isinstance(shown, dict) or not shown.keys() <= Config.model_fields.keys():
+            continue
+        inside = {key for name in ("images", "steps") for key in _keys(shown.get(name))}
+        if not inside & PACKAGES:
+            rest = {"images": {"directory": "images"}, "steps": {"look": {"function": "scripts/a.py:look"}}}
+            Config.model_validate({**rest, **shown})
+
+
+def _keys(value: Any) -> Iterator[str]:
+    """The keys of a value at any depth."""
+    for key, inside in value.items() if isinstance(value, dict) else ():
+        yield key
+        yield from _keys(inside)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_pages_show(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each `pixmake …` of a block has its arguments, and options that are there."""
+    lines = "\n".join(BLOCK.findall(page.read_text())).replace("…", "x").split("\n")
+    for each in re.findall(r"^pixmake [a-z][^&|;\n]*", "\n".join(line.strip() for line in lines), re.M):
+        command, *words = shlex.split(each, comments=True)[1:]
+        if command != "run":  # the rest is Snakemake's
+            try:
+                _parser(command).parse_args([command, *words])
+            except SystemExit:
+                pytest.fail(f"{each}: {capsys.readouterr().err}")
 
 
 def test_every_page_answers_a_question() -> None:
@@ -58,7 +89,7 @@ SENTENCES = [
     *sorted(REPOSITORY.glob("plugins/*/README.md")),
 ]
 NOT_PROSE = re.compile(r"^ *```.*?^ *```$|^ *(?:#|\||<|:::).*?$", re.M | re.S)
-INSIDE = re.compile(r"(?<!^\d)(?<!\*\d)[.?!]\)? +(?=[A-Z`\[(*]|pixmake\b)", re.M)
+INSIDE = re.compile(r"(?<!^\d)(?<!\*\d)[.?!]\)? +(?=\S)", re.M)
 HALF = re.compile(r"^.*\w\n(?= *[^\W\d])", re.M)
 
 

@@ -173,7 +173,7 @@ def test_nothing_left_to_work_on(trial: Project) -> None:
     assert trial.record("summary", "all")["error"]["type"] == "PrerequisiteFailed"
     assert [row["id"] for row in trial.rows("failures.csv")] == ["P1d3", "P1d2", "P1d1", "P2"]
     assert "P2 " not in trial.pixmake("status").out
-    assert trial.pixmake("retry", "P2").out == "1 images will run again in the next run\n"
+    assert trial.pixmake("retry", "P2").out == "1 image will run again in the next run\n"
 
 
 def test_example_of_the_page(trial: Project) -> None:

@@ -8,6 +8,7 @@ What a real one would add, solving packages and mounting an image, is Snakemake'
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -142,7 +143,7 @@ def test_conda_and_containers(small: Project, stand_ins: dict[str, str], bare: P
         "scripts/where.py",
         "import json, os, sys\njob = json.load(open(os.environ['PIXMAKE_JOB']))\n"
         "found = {key: os.environ.get(key) for key in ('CONDA_PREFIX', 'IN_CONTAINER')}\n"
-        "json.dump({**found, 'exe': sys.executable}, open(job['result'], 'w'))\n",
+        "json.dump({**found, **job['params'], 'exe': sys.executable}, open(job['result'], 'w'))\n",
     )
     small.configure(
         images={"table": "config/images.csv", "root": "images", "select": {"where": {"plant": ["P1", "P2"]}}},
@@ -191,6 +192,11 @@ def test_conda_and_containers(small: Project, stand_ins: dict[str, str], bare: P
     tried = small.pixmake("try", "p1", "--step", "broken", "--config", "other.yaml", environment=stand_ins)
     assert (tried.code, "the command ended with exit status 8: no such plant" in tried.out) == (1, True)
     (small.folder / "config/elsewhere.yaml").rename(small.folder / "config/config.yaml")
+    tuned = small.pixmake("tune", "inside", "--vary", "shift=1,2", "--images", "2", environment=stand_ins)
+    assert tuned.out.splitlines()[:1] == ["tune_inside.html: 3 variants on 2 images; 0 failed"], tuned.err
+    _, *rows = (small.folder / "tune_inside.html").read_text().split("<tr><th>p")
+    assert [re.findall(r"shift = (\d)", row) for row in rows] == [["1", "2"]] * 2
+    assert "shift" not in small.record("inside", "p1")["measurements"]
     compiled = small.pixmake("compile")
     assert "container:\n        'tool.sif'" in compiled.out
     assert f"conda:\n        {str(small.folder / 'env.yaml')!r}" in compiled.out

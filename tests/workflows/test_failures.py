@@ -225,7 +225,8 @@ def test_retry_asks_for_an_image_again(small: Project, ran_since: Changed) -> No
     """`pixmake retry ID` runs one image again in the next run, though it was done."""
     assert small.snakemake().code == 0
     before = small.started()
-    assert small.pixmake("retry", "p2").out == "1 images will run again in the next run\n"
+    assert small.pixmake("retry", "p2").out == "1 image will run again in the next run\n"
+    assert "  1 × measure: `pixmake retry` asked for it\n" in small.snakemake("-n").out
     assert small.snakemake().code == 0
     assert ran_since(small, before) == {"measure/p2"}
     unknown = small.pixmake("retry", "p9")

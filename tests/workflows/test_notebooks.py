@@ -141,6 +141,58 @@ def test_functions_of_a_notebook(trial: Folder) -> None:
     assert printed(cells[4]).count("in a process") == 6
 
 
+RAISING = """
+import asyncio
+from pixmake import Parallel, Project, Task, map_images
+def look(image):
+    return {"share": 1 / int(image.max() - image.max())}
+def half(number):
+    return 1 / number
+async def later(number):
+    await asyncio.sleep(0)
+    return half(number)
+def told(call):
+    try:
+        call()
+    except Exception:
+        get_ipython().showtraceback()
+"""
+RAISED = {
+    "map_images(look, 'images', on_error='stop', progress_bar=False)": ("Cell In[1], line 4", "image.max()"),
+    "map_images(look, 'images', strict=True, progress_bar=False)": ("Cell In[1], line 4", "4 of 4 images"),
+    "Parallel([Task(half, 0)], verbose=False).run()": ("Cell In[1], line 6", "return 1 / number"),
+    "Parallel([Task(later, 0)], verbose=False).run()": ("Cell In[1], line 9", "return half(number)"),
+    "Parallel([Task(half, 0)], threading=False, verbose=False).run()": (
+        "Cell In[1], line 6",
+        "return 1 / number",
+    ),
+    "map_images(look, 'nowhere')": ("PixmakeError: nowhere: there is no such table", "looked for in"),
+    "Project('nowhere.yaml')": ("there is no such file", "pixmake init"),
+}
+
+
+def test_errors_name_the_lines_of_cells(trial: Folder) -> None:
+    """What a cell's function raises is shown with the cell's lines, and none of pixmake's or of asyncio's."""
+    failed = "[failed] = Parallel([Task(half, 0)], pass_fail_job=True).run()\nprint(failed.traceback)"
+    _, *cells, last = executed(
+        trial, [RAISING.strip(), *(f"told(lambda: {call})" for call in RAISED), failed]
+    )
+    for cell, (call, said) in zip(cells, RAISED.items(), strict=True):
+        text = re.sub(r"\x1b\[[\d;]*m", "", printed(cell) + errors(cell))
+        assert f"told(lambda: {call})" in text, text
+        for each in said:
+            assert each in text, text
+        assert "workflow/pixmake/" not in text, text
+        assert "asyncio/" not in text, text
+    assert printed(last).count("Cell In[1], line 6, in half") == 2
+    assert "ipykernel" not in printed(last)
+
+
+def errors(cell: Any) -> str:
+    """The tracebacks that a cell shows."""
+    return "".join("\n".join(each.traceback) for each in cell.outputs if each.output_type == "error")
+
+
 @pytest.mark.slow
 def test_the_page_of_examples(tmp_path: Path) -> None:
     """The examples of docs/python.md are a notebook that runs in a new project."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 
 import cv2
 import numpy as np
@@ -38,6 +39,12 @@ def find(image, *, level, least=0):
 
 def count(mask, *, unit=1):
     return {"bright": int((mask > 0).sum()) * unit}
+"""
+
+OVER_SEVERAL = """
+
+def total(count, *, unit=1):
+    return {"bright": sum(row["bright"] for row in count) * unit}
 """
 
 
@@ -123,6 +130,32 @@ def test_sliders(spots: Project) -> None:
         with pytest.raises(pixmake.PixmakeError) as told:
             pixmake.Project(spots.folder / "config/config.yaml").tune("count", vary)
         assert said in str(told.value)
+
+
+def test_what_is_over_several_images(spots: Project) -> None:
+    """A row is what `per` puts together; a param of what it needs changes all of its images."""
+    spots.write("scripts/analysis.py", f"{FUNCTIONS}{OVER_SEVERAL}")
+    total = "  total:\n    function: scripts/analysis.py:total\n    needs: [count]\n    per: treatment\n"
+    spots.write("config/config.yaml", f"{CONFIG}{total}")
+    vary = ["--vary", "find.level=180", "--vary", "unit=1,10"]
+    done = spots.pixmake("tune", "total", *vary)
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[0] == "tune_total.html: 3 variants on 2 of treatment; 0 failed"
+    _, *rows = (spots.folder / "tune_total.html").read_text().split("<tr><th>")[1:]
+    spot = 113  # pixels
+    assert {row.partition("<")[0]: re.findall(r"bright = (\d+)", row) for row in rows} == {
+        "wet": [f"{4 * 2 * spot}", f"{4 * spot}", f"{4 * spot * 10}"],
+        "dry": [f"{2 * 2 * spot}", f"{2 * spot}", f"{2 * spot * 10}"],
+    }
+    assert spots.snakemake().code == 0
+    assert spots.pixmake("tune", "total", *vary).out == done.out, "with what a run has made at hand"
+    tuning = pixmake.Project(spots.folder / "config/config.yaml").tune("total", {"unit": (1, 10)}, images=1)
+    assert list(tuning.set({"unit": 3}).table["bright"]) == [4 * 2 * spot, 3 * 4 * 2 * spot]
+    many = spots.pixmake("tune", "total", "--vary", f"unit={','.join(map(str, range(2, 62)))}")
+    assert many.err == (
+        "pixmake: --vary: 61 variants on 6 images are too many to look at "
+        "(300 results at most: take fewer values or images)\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pixmake.job.record import Record, read_record
 from pixmake.job.task import Task
 
 ANALYSIS = """\
-import mmap, multiprocessing, os, subprocess, sys, time
+import mmap, multiprocessing, os, subprocess, sys, threading, time
 import numpy as np
 
 class Silent(Exception):
@@ -63,6 +63,16 @@ def forked(image):
         raise ValueError("of the child")
     os.wait()
     return {"v": 1}
+
+def forked_beside_a_thread(image):
+    over = threading.Event()
+    threading.Thread(target=over.wait).start()
+    worker = os.fork()
+    if not worker:
+        os._exit(threading.active_count())
+    _, status = os.waitpid(worker, 0)
+    over.set()
+    return {"v": os.waitstatus_to_exitcode(status)}
 
 def many(image):
     return {f"m{number}": 1 for number in range(10_001)}
@@ -174,6 +184,7 @@ def test_the_record_says_what_happened(run_job: RunJob, function: str, type_: st
         ("work_without_streams", {"v": {"value": 1}}),
         ("half_letters", {"v\\udce9": {"value": "t\\udce9"}}),
         ("forked", {"v": {"value": 1}}),
+        ("forked_beside_a_thread", {"v": {"value": 1}}),
     ],
 )
 def test_what_was_measured_is_kept(run_job: RunJob, function: str, found: dict[str, Any]) -> None:

@@ -296,6 +296,9 @@ def test_beside_pictures(here: Path) -> None:
         f"{here}/config/config.yaml: holds a project already (`pixmake check` reads it; "
         "for another project name a folder without one)"
     ]
+    (here / "Snakefile").unlink()
+    assert list(begin_project(here)) == ["wrote Snakefile", "next: pixmake check, then snakemake --cores 4"]
+    assert (here / "config/config.yaml").read_text() == config
 
 
 def test_where_to_begin_is_clear(here: Path) -> None:

@@ -46,6 +46,10 @@ PLANTS = ["A17", "B2x", "C-3"]
             [f"{day.replace('-', '')}T063000-{p}" for day in DAYS for p in "abc"],
             "{timestamp:%Y%m%dT%H%M%S}-{part2}",
         ),
+        (
+            [f"Exp1_plantA{p:02d}_{day}_Col-0_{t}" for day in DAYS for p, t in ((1, "wet"), (2, "drought"))],
+            "Exp{exp}_plant{plant}_{timestamp:%Y-%m-%d}_{genotype}_{treatment}",
+        ),
         ([f"IMG_{number:04d}" for number in range(30)], "IMG_{part2}"),
         ([f"{tray}/{number}" for tray in ("t1", "t2") for number in range(9)], "{folder}/{part1}"),
         (

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from pixmake.base.files import written_whole
+from pixmake.base.notebooks import CELL
 
 FOLDER = ".snakemake/pixmake/cells"
 """Of a project: a file beside each written one, so that its text does not change with a cell's number."""
 
-_CELL = "Cell In"
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
 
 
@@ -28,14 +27,6 @@ class Piece:
     """A cell, ``Cell In[3]``, or a file's path."""
     line: int
     """In there, of the first one."""
-
-
-def place_of(file: str) -> str:
-    """What a person calls the file that some code was compiled from."""
-    shell = sys.modules.get("IPython")
-    found = shell.get_ipython() if shell is not None else None
-    numbers = getattr(getattr(found, "compile", None), "_filename_map", {})
-    return f"{_CELL}[{numbers[file]}]" if file in numbers else file
 
 
 def note_pieces(folder: Path, written: str, pieces: Iterable[Piece]) -> None:
@@ -61,7 +52,7 @@ def last_line(folder: Path, traceback: str) -> str:
     frames = list(_FRAME.finditer(traceback))
     for frame in reversed(frames):
         found = _origin(folder, frame[1], int(frame[2]))
-        if found is not None and found[0].startswith(_CELL):
+        if found is not None and found[0].startswith(CELL):
             return f"{found[0]}, line {found[1]}"
     return ""
 

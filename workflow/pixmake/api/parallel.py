@@ -34,10 +34,12 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from pixmake.api.progress_bar import Bar, shown_bar
+from pixmake.base.notebooks import in_places, own_lines
 
 T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
@@ -47,6 +49,9 @@ BACK_OFF = 0.2
 
 LONGEST_BACK_OFF = 10.0
 """… up to these."""
+
+_OURS = (__file__, os.path.dirname(asyncio.__file__) + os.sep)
+"""Where the files are whose frames say nothing of a task."""
 
 _POLL = 0.2
 """Seconds between two looks for processes that ended while something else keeps their pipe open."""
@@ -223,6 +228,7 @@ class Parallel(Generic[R_co]):
         TaskError
             The same, if it ended without one: its process crashed, or its result could not be pickled.
         """
+        __tracebackhide__ = True  # IPython shows the caller's line and then the task's own
         if not self.tasks:
             return []
         at_once = _at_once(self.max_threads, len(self.tasks))
@@ -234,6 +240,7 @@ class Parallel(Generic[R_co]):
             return self._run(workers, at_once, bar)
 
     def _run(self, workers: _Workers, at_once: int, bar: Bar) -> list[R_co]:
+        __tracebackhide__ = True
         results: list[Any] = [None] * len(self.tasks)
         attempts = [0] * len(self.tasks)
         ready = deque(range(len(self.tasks)))
@@ -261,9 +268,8 @@ class Parallel(Generic[R_co]):
                 if left > 0:
                     heapq.heappush(later, (time.monotonic() + pause, index))
                 elif self.pass_fail_job:
-                    results[index] = Failed(
-                        self.tasks[index], outcome.error, outcome.traceback, attempts[index]
-                    )
+                    told = in_places(outcome.traceback)
+                    results[index] = Failed(self.tasks[index], outcome.error, told, attempts[index])
                     ended += 1
                     bar.show(ended, len(self.tasks))
                 else:
@@ -277,7 +283,7 @@ class Parallel(Generic[R_co]):
         then = f"; again in {pause:g} s" if pause is not None else ""
         bar.say(f"{self.tasks[index]!r} failed{which}: {_told(outcome.error)}{then}")
         if pause is None and self.pass_fail_job:
-            bar.say(outcome.traceback.rstrip())
+            bar.say(in_places(outcome.traceback.rstrip()))
 
 
 # --- how tasks are run ---------------------------------------------------------------------------------
@@ -318,9 +324,11 @@ def _attempt(task: Callable[[], Any]) -> _Outcome:
 
 
 def _failure(error: BaseException) -> _Outcome:
-    """An exception as an outcome, without the frames of this module."""
+    """An exception as an outcome, without the frames of this module and of what awaits a coroutine."""
     here = error.__traceback__
-    while here is not None and here.tb_next is not None and here.tb_frame.f_code.co_filename == __file__:
+    while (
+        here is not None and here.tb_next is not None and here.tb_frame.f_code.co_filename.startswith(_OURS)
+    ):
         here = here.tb_next
     text = "".join(tracebacks.format_exception(type(error), error, here))
     if not isinstance(error, Exception):
@@ -511,8 +519,20 @@ def _unpacked(content: bytes) -> _Outcome:
         told = f"the task's result cannot be taken over from its process: {_told(error)}"
         return _Outcome(error=TaskError(told), traceback=f"pixmake.TaskError: {told}\n")
     if outcome.error is not None:
-        outcome.error.__cause__ = RemoteTraceback(outcome.traceback)
+        _show_as_there(outcome.error, outcome.traceback)
     return outcome
+
+
+def _show_as_there(error: BaseException, told: str) -> None:
+    """Have an exception of another process shown with the traceback that it had there."""
+    error.__cause__ = RemoteTraceback(told)
+    with contextlib.suppress(AttributeError):  # of a class with slots
+        # IPython asks for it; no lambda, since the exception may be handed on by one more process
+        error._render_traceback_ = partial(_shown, error, told)  # type: ignore[attr-defined]
+
+
+def _shown(error: BaseException, told: str) -> list[str]:
+    return [*own_lines(error), in_places(told.rstrip())]
 
 
 def _ending(status: int | None) -> str:

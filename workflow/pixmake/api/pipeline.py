@@ -174,7 +174,8 @@ def images_content(images: Any, folder: Path, place: str, base: Path | None = No
         if path.is_dir():
             return {"directory": given if base is None else str(path)}
         if not path.is_file():
-            raise PixmakeError([Problem("there is no such table or folder of images", given)])
+            hint = "" if os.path.isabs(given) else f"looked for in {start}"
+            raise PixmakeError([Problem("there is no such table or folder of images", given, hint)])
         return {"table": given if base is None else str(path), **root}
     return {"table": _write_table(_frame(images), folder, place), **root}
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pixmake.api.cell_lines import in_cells, last_line
 from pixmake.api.frames import Results
+from pixmake.base import notebooks
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.job.record import FAILURES
 from pixmake.plan.plan import Plan
@@ -95,6 +96,9 @@ class RunError(Exception):
     def __init__(self, message: str, run: Run) -> None:
         super().__init__(message)
         self.run = run
+
+    def _render_traceback_(self) -> list[str]:
+        return notebooks.shown(self)
 
 
 class Run:

@@ -20,9 +20,10 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from pixmake.api.cell_lines import Piece, note_pieces, place_of
+from pixmake.api.cell_lines import Piece, note_pieces
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
+from pixmake.base.notebooks import place_of
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _CONTAINERS = (tuple, list, set, frozenset, dict)

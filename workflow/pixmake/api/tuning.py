@@ -16,7 +16,8 @@ from pixmake.base.errors import MissingExtraError, PixmakeError, Problem
 from pixmake.config.models import read_config
 from pixmake.plan.plan import plan_project
 from pixmake.project import tune
-from pixmake.project.tune import Done, Result, Values
+from pixmake.project.try_image import Done
+from pixmake.project.tune import Result, Values
 from pixmake.project.tune_page import sheet
 from pixmake.table.groups import Group
 
@@ -180,7 +181,7 @@ class Tuning:
         """Plan the project as its config is now; what was tried before was of another one."""
         with inside(self._project.folder):
             self._plan = known_plan(plan_project(read_config(self._config), [self._config]))
-        self._groups = tune.stratified(self._plan.groups, self._images)
+        self._groups = tune.jobs_to_look_at(self._plan, self._step, self._images)
         self._done: dict[str, Done] = {}
         self._known: dict[tuple[str, str], Result] = {}
 
@@ -190,9 +191,11 @@ class Tuning:
 
     @property
     def _apart(self) -> bool:
-        """Whether no image needs what is made of another, so that all can be worked on at once."""
+        """Whether all can be worked on at once: none needs what is made of another, or Snakemake."""
         steps = self._plan.config.steps.values()
-        return all(step.terms is None and not step.needs_all for step in steps)
+        return not any(
+            step.terms is not None or step.needs_all or step.conda or step.container for step in steps
+        )
 
     def _first(self, key: tuple[str, str]) -> Any:
         """Where a slider stands at first: at what the param is now, if it goes so far."""
@@ -212,8 +215,9 @@ class Tuning:
         done = self._done.get(group.id, set())
         with contextlib.chdir(self._project.folder):
             made = [
-                (values, tune.look(self._plan, self._step, 0, values, self._vary, group, done))
+                (values, result)
                 for values in variants
+                for result in tune.look(self._plan, self._step, 0, values, self._vary, [group], done)
             ]
         return made, done
 

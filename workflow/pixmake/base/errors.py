@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from pixmake.base import notebooks
+
 MOST_SHOWN = 40
 """Problems printed at the most; the rest is counted."""
 
@@ -44,6 +46,9 @@ class PixmakeError(Exception):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(dict.fromkeys(problems))
         super().__init__(listed(self.problems))
+
+    def _render_traceback_(self) -> list[str]:
+        return notebooks.shown(self)
 
 
 class MissingExtraError(PixmakeError):

@@ -6,13 +6,13 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 
-from pixmake.base.errors import PixmakeError, file_problem
+from pixmake.base.errors import PixmakeError, file_problem, nearest
 from pixmake.base.files import NO_ROOM
 from pixmake.base.installed import VERSION
 from pixmake.base.operating_system import ANYWHERE, unfit
 from pixmake.base.owner import end_with_owner
 from pixmake.base.plugins import entries
-from pixmake.cli.commands import HOMES, add_commands
+from pixmake.cli.commands import HOMES, LISTED, add_commands
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -72,4 +72,6 @@ def _parser(word: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pixmake {VERSION}")
     add_commands(parser.add_subparsers(metavar="COMMAND", required=True), word)
+    if word and not word.startswith("-") and word not in HOMES:
+        parser.error(f"there is no command {word!r} ({nearest(word, LISTED)})")
     return parser

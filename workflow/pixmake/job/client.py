@@ -28,6 +28,9 @@ _FOLDER = 0o040000
 _LONGEST = 40
 """Letters of the path in which the folder of sockets may lie: an address has 107 at the most."""
 
+_ADDRESSES: "dict[tuple[int, str, str, str], str]" = {}
+"""Where a warm process answered this one last, by what it is asked for in `connect`."""
+
 CONTAINED = 0
 """Stands for the Snakemake process where that cannot be seen: inside a container."""
 
@@ -146,23 +149,35 @@ def connect(
 
     A step that loads models has one of its own, see `holder_of`.
     """
-    home = folder()
-    if not home:
+    threads = _threads(environment)
+    asked = (owner, python, threads, holder)
+    connection = _connected(_ADDRESSES.get(asked, ""))
+    if connection is None:
+        home = folder()
+        if not home:
+            return None
+        address = f"{home}/{owner}.{numbering()}.{started(owner)}.{_digest(python)}.{threads}"
+        address += f".{holder}" if holder else ""
+        connection = _connected(address)
+        if connection is None and _worker().start_template(address, owner, python, threads, holder):
+            connection = _connected(address)
+        if connection is None:
+            return None
+        _ADDRESSES[asked] = address
+    return connection if is_mine(connection) else None
+
+
+def _connected(address: str) -> "_socket.socket | None":
+    """A connection to what listens at an address; nothing if nothing does."""
+    if not address:
         return None
-    address = f"{home}/{owner}.{numbering()}.{started(owner)}.{_digest(python)}.{_threads(environment)}"
-    address += f".{holder}" if holder else ""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         connection.connect(address)
     except OSError:
-        if not _worker().start_template(address, owner, python, _threads(environment), holder):
-            return None
-        connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        try:
-            connection.connect(address)
-        except OSError:
-            return None
-    return connection if is_mine(connection) else None
+        connection.close()
+        return None
+    return connection
 
 
 def ask(

@@ -78,6 +78,12 @@ def read_program(listed: str) -> Program:
     return {os.path.realpath(each["path"]): Kept(**each) for each in json.loads(Path(listed).read_bytes())}
 
 
+@lru_cache(maxsize=4096)
+def _real(path: str, folder: str) -> str:
+    """A file's real path, which each image's process would look for anew."""
+    return os.path.realpath(os.path.join(folder, path))
+
+
 def see_unchanged() -> None:
     """See that what is run under its own name is what the run began with.
 
@@ -94,7 +100,7 @@ def see_unchanged() -> None:
 
 def version_of(path: str) -> str:
     """What changes with a file: of one that was copied, nothing."""
-    kept = _PROGRAM.get(os.path.realpath(path))
+    kept = _PROGRAM.get(_real(path, os.getcwd()))
     return kept.sha256 if kept else str(os.stat(path).st_mtime_ns)
 
 

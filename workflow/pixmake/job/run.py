@@ -211,7 +211,7 @@ def failed(job: Job, begun: Begun, error: BaseException) -> int:
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, begun))
     _lift_memory_limit()
-    _note(job, _said(error, _traceback))
+    _note(job, _said(error, lambda each: _own_frames(each) or _traceback(each)))
     return fail(job, _failure(job, error), run=_run(job, begun))
 
 
@@ -607,7 +607,7 @@ def _shortened(text: str) -> str:
 def _own_frames(error: BaseException) -> str:
     """The traceback from a user's own file on; none, if no such file had a part in it.
 
-    What is above is the same for every failure, and the whole of it is in the log.
+    What is above is the same for every failure.
     """
     shown = traceback.TracebackException.from_exception(error)
     own = [index for index, frame in enumerate(shown.stack) if not _is_ours(frame.filename)]

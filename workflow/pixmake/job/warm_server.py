@@ -8,6 +8,8 @@ Standard library only and one file, since it must start in any Python environmen
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` makes enumerations, in each image's process anew
+import _thread
 import contextlib
 import ctypes
 import errno
@@ -22,7 +24,6 @@ import selectors
 import signal
 import socket
 import stat
-import subprocess
 import sys
 import time
 import warnings
@@ -32,6 +33,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import subprocess
+
     from pixmake.job.run import Job
 
 DONE, TOLD, FAILED, UNLOADED = 64, 65, 67, 68  # as in run.py
@@ -71,6 +74,7 @@ def start_template(address: str, owner: int, python: str, threads: str, holder: 
         Whether one listens there. Once a start has failed, no further one is tried for this owner.
     """
     import fcntl
+    import subprocess
 
     if not _private_folder(os.path.dirname(address)):
         return False
@@ -111,6 +115,8 @@ def run_plain(words: list[str], owner: int) -> str:
     str
         What the warm process would have answered.
     """
+    import subprocess
+
     command = [_interpreter(words[2]), str(_HERE / "warm_server.py"), "child"]
     adopt_strays()
     others = set(own_children())
@@ -268,9 +274,7 @@ def run_within_limits(
     limit_memory(job.limits.mem_mb)
     if job.limits.gpu and claims:
         importlib.import_module("pixmake.job.gpus").claim_devices(job.limits.gpu)
-    status = importlib.import_module("pixmake.job.run").run_job(
-        job, threads=threads_here(), warm=warm, again=again
-    )
+    status = _job_room().run_job(job, threads=threads_here(), warm=warm, again=again)
     if learned is not None and status == DONE:
         names = [name for name in sys.modules if name not in before]
         shared = importlib.import_module("pixmake.job.runners.imports").shared
@@ -521,7 +525,7 @@ class Template:
         """Hand a job to a process that waits for one, or fork; or only prepare for jobs of its step."""
         folder, environment, command, *prepare = text.split("\1")
         self._enter(folder, environment)
-        job = importlib.import_module("pixmake.job.run").parse_job(command.split("\0"))
+        job = _job_room().parse_job(command.split("\0"))
         what = self._prepare(job)
         if prepare:
             self.selector.unregister(client)
@@ -538,7 +542,7 @@ class Template:
             here, there = socket.socketpair()
             here.settimeout(LINK_SECONDS)  # whatever its process does: no other image waits for it
             self.selector.register(here, selectors.EVENT_READ, self._is_done)
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             self._become_child(job, writer, there)
         if writer is not None:
@@ -628,7 +632,7 @@ class Template:
 
     def _prepare(self, job: Job) -> str:
         """Import and read what all images of a step need, before the first of them: what the step runs."""
-        what = json.dumps([job.task.kind, job.task.work], sort_keys=True)
+        what = repr((job.task.kind, job.task.work))
         if what not in self.prepared:
             self.prepared.add(what)
             jobs = importlib.import_module("pixmake.job.run")
@@ -656,11 +660,10 @@ class Template:
             os.setsid()
             end_with_parent()
             adopt_strays()  # what it leaves to itself stays with it, and ends with it
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for key in list(self.selector.get_map().values()):
-                os.close(key.fd)
-            self.selector.close()
+            _signal.set_wakeup_fd(-1)
+            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+            for handle in [*self.selector.get_map(), self.selector.fileno()]:
+                os.close(handle)  # type: ignore[arg-type]  # its keys are numbers
             write_to(job.log)  # the warm process has nothing to read, either
             status = _run_several(job, link) if link else run_within_limits(job, warm=True, learned=writer)
         except BaseException:
@@ -748,6 +751,7 @@ def import_quietly(names: Iterable[str]) -> None:
 
 def serve(address: str, owner: int, *, hold: bool = False) -> None:
     """Be the warm process at an address, until the owner has gone; with ``hold`` that of a step's models."""
+    spare_forks()
     adopt_strays()
     load_package()
     make = importlib.import_module("pixmake.job.holder").Holder if hold else Template
@@ -759,6 +763,43 @@ def serve(address: str, owner: int, *, hold: bool = False) -> None:
         os.dup2(nothing, target)
     os.close(nothing)
     template.serve()
+
+
+# --- forks -----------------------------------------------------------------------------------------
+
+_is_alone = False
+"""Whether the fork that goes on is of a process with one thread."""
+
+
+def spare_forks() -> None:
+    """Have `fork` do without what `threading` does after one, where there is but one thread.
+
+    It makes its locks anew and forgets the other threads: a hundred pages of memory that each image's process
+    would copy for nothing. Called before anything imports `threading`; other forks are as they always are.
+    """
+    # since 3.12 the thread's number is noted there, too
+    if "threading" in sys.modules or sys.version_info >= (3, 12) or not hasattr(os, "register_at_fork"):
+        return
+    register = os.register_at_fork
+
+    def register_conditionally(*, after_in_child: Callable[[], object]) -> None:
+        register(after_in_child=lambda: None if _is_alone else after_in_child())
+
+    os.register_at_fork = register_conditionally  # type: ignore[assignment]
+    try:
+        importlib.import_module("threading")
+    finally:
+        os.register_at_fork = register
+
+
+def fork() -> int:
+    """Fork this process."""
+    global _is_alone
+    _is_alone = _thread._count() == 0
+    try:
+        return os.fork()
+    finally:
+        _is_alone = False
 
 
 # --- processes -------------------------------------------------------------------------------------
@@ -827,9 +868,16 @@ def _read_now(pipe: int) -> str:
 def own_children() -> list[int]:
     """The processes of which this one is the parent, where the system tells."""
     try:
-        return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+        file = os.open(f"/proc/self/task/{os.getpid()}/children", os.O_RDONLY)
     except OSError:
         return []
+    found = b""
+    try:
+        while part := os.read(file, 65536):
+            found += part
+    finally:
+        os.close(file)
+    return list(map(int, found.split()))
 
 
 def end_with_parent() -> None:
@@ -959,6 +1007,11 @@ def load_package() -> None:
     package = importlib.util.module_from_spec(specification)
     sys.modules["pixmake"] = package
     specification.loader.exec_module(package)
+
+
+def _job_room() -> Any:
+    """The module `pixmake.job.run`, without the import system where it is loaded."""
+    return sys.modules.get("pixmake.job.run") or importlib.import_module("pixmake.job.run")
 
 
 def main(words: list[str]) -> int:

@@ -21,12 +21,13 @@ from typing import Any
 
 from pixmake.base.files import NO_ROOM
 from pixmake.base.ids import rule_name
-from pixmake.job.record import Failure, read_record
+from pixmake.job.record import FAILURES, Failure, read_record
 from pixmake.job.run import PREREQUISITE
 from pixmake.plan.broken import CHANGED, MISSING
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now
 from pixmake.progress.tally import BEGIN, FOUND, Tally, Work
+from pixmake.table.arrivals import ASKED
 
 END = "pixmake_end"
 """An event of our own among Snakemake's, so that it comes in order; another one is `BEGIN`."""
@@ -72,6 +73,7 @@ class Reporter:
         self.others: set[str] = set()
         self.jobs = 0
         self.errors = 0
+        self.idle = False
         self.noted = 0.0
 
     def take(self, record: logging.LogRecord) -> None:
@@ -132,6 +134,8 @@ class Reporter:
             reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
             if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
                 reason = "failed before"
+            elif reason == _PARAMS and work is not None and _was_asked_for(work):
+                reason = "`pixmake retry` asked for it"
             elif reason == _FORCED:
                 whys = [made_again[path] for path in record.output if path in made_again]
                 reason = _AGAIN.get(whys[0], "its result is damaged") if whys else reason
@@ -188,6 +192,9 @@ class Reporter:
         self.jobs = int(getattr(record, "stats", {}).get("total", 0))
         if self.reasons:
             self._tell_dry_run()
+        elif self.dryrun and self.shows and not self.jobs and not self.idle:
+            self.idle = True  # of a step that is a target Snakemake itself says nothing
+            self._say("Nothing to be done (all requested files are present and up to date).")
 
     def _tell_dry_run(self) -> None:
         if not self.shows or not self.jobs:
@@ -270,7 +277,8 @@ _NO_ROOM = re.compile(
 )
 """The end of a traceback of Snakemake's on a full disk."""
 _WITHOUT_METADATA = re.compile(
-    rf"\d+ jobs have missing provenance/metadata .*\nRules with missing metadata:( {MADE}\w+)+\s*",
+    rf"\d+ jobs have missing provenance/metadata .*\nRules with missing metadata:( {MADE}\w+)+\s*"
+    r"|Missing metadata for file \S*/\.made/.*",
     re.DOTALL,
 )
 """Of files that are `temp()`, and gone: nothing is known of them, and nothing needs to be."""
@@ -333,6 +341,16 @@ def failure_in(record: str) -> Failure | None:
         return read_record(record).error
     except (OSError, ValueError):
         return None  # not there any more, or not there yet on a network file system
+
+
+def _was_asked_for(work: Work) -> bool:
+    """Whether `pixmake retry` has asked for a job since it was done."""
+    noted = Path(work.record).parent.parent / FAILURES / work.step / work.id
+    try:
+        since = noted.stat().st_mtime >= os.stat(work.record).st_mtime
+        return since and noted.read_text(encoding="utf-8").splitlines()[-1:] == [ASKED]
+    except OSError:
+        return False
 
 
 class Direct(logging.Handler):

@@ -23,6 +23,7 @@ from pixmake.rules.command_line import workflow_profile
 from pixmake.rules.ending import SIGNALS
 from pixmake.rules.lock import left_locked
 
+CONFIG = "config/config.yaml"
 SCHEMA = "config.schema.json"
 
 
@@ -110,6 +111,7 @@ def run_snakemake(
         environment[VARIABLE] = os.path.abspath(parallel_config)
         for note in parsl_notes(parallel_config):
             print(f"pixmake: {parallel_config}: {note}", file=sys.stderr)
+    see_snakefile(options)
     _see_that_plugin_is_here(options)
     if found.settings.cores and not _says_cores(options):
         options = ["--cores", str(found.settings.cores), *options]
@@ -123,6 +125,21 @@ def run_snakemake(
             return status
         print(f"pixmake: a run in {batches} slices, for Snakemake's memory", file=sys.stderr, flush=True)
     return run_slices(batches, lambda more: _run(command, {**environment, **more}))
+
+
+def see_snakefile(options: Sequence[str]) -> None:
+    """Say what writes a Snakefile where there is a config alone; Snakemake would say that there is none.
+
+    Raises
+    ------
+    PixmakeError
+        There is none, and the options name none.
+    """
+    named = any(re.match(r"-[sdhv]|--(snakefile|directory|help|version)", option) for option in options)
+    there = any(os.path.exists(f"{place}nakefile") for place in ("S", "s", "workflow/S", "workflow/s"))
+    if not named and not there and os.path.exists(CONFIG):
+        what = "there is no Snakefile beside it"
+        raise PixmakeError([Problem(what, CONFIG, "`pixmake init .` writes what is missing")])
 
 
 def _see_that_plugin_is_here(options: Sequence[str]) -> None:

@@ -329,10 +329,10 @@ def _term(values: Sequence[str], fallback: str, *, both: bool, lemnatec: bool) -
         return "", "barcode"
     if _are_angles(values):
         return "", "rotation"
-    if len(prefix) > 2 and re.fullmatch(r"[A-Za-z]+", prefix):
-        return prefix, prefix.lower()
     if word := _counted(values):
         return word, word.lower()
+    if len(prefix) > 2 and re.fullmatch(r"[A-Za-z]+", prefix):
+        return prefix, prefix.lower()
     if any(value.upper() in _TREATMENTS for value in values):
         return "", "treatment"
     if any(value.upper() in _GENOTYPES for value in values):

@@ -16,11 +16,9 @@ from pixmake.base.system_names import is_of_system
 from pixmake.config.images import FORMATS
 from pixmake.config.text import write_new
 from pixmake.images.axes import is_zarr
-from pixmake.project.folder import SCHEMA, complete_project
+from pixmake.project.folder import CONFIG, SCHEMA, complete_project
 from pixmake.project.inspection import inspect_images
 from pixmake.project.proposal import Proposal, propose_config
-
-CONFIG = "config/config.yaml"
 
 _NOT_OURS = {"config", "scripts", "profiles", "results", "logs", "workflow"}
 """Folders of a project that hold no pictures to measure."""
@@ -87,7 +85,7 @@ def write_start(proposal: Proposal, config: str, *, force: bool = False) -> Iter
 
 
 def begin_project(folder: Path) -> Iterator[str]:
-    """Begin a project in a folder that holds pictures.
+    """Begin a project in a folder that holds pictures; beside a config, write what Snakemake needs besides.
 
     Yields
     ------
@@ -101,6 +99,10 @@ def begin_project(folder: Path) -> Iterator[str]:
     """
     with chdir(folder):
         if os.path.exists(CONFIG):
+            if written := complete_project(Path()):
+                yield from written
+                yield "next: pixmake check, then snakemake --cores 4"
+                return
             hint = "`pixmake check` reads it; for another project name a folder without one"
             raise PixmakeError([Problem("holds a project already", str(folder / CONFIG), hint)])
         proposal = propose_config(_pictures(str(folder)), Path())

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from pixmake.project.job_notebook import notebook_of
 from pixmake.results.gathering import write_gathered
 from pixmake.rules.checkpoint_rules import config_content
 from pixmake.rules.image_rules import inputs_of_several, words
+from pixmake.table.groups import Group
 
 FOLDER = ".snakemake/pixmake/try"
 """Where a tried image's results lie, so that no run takes them for its own."""
@@ -34,6 +35,10 @@ class Tried:
     record: Record
     path: str
     log: str
+
+
+Done = set[tuple[str, str]]
+"""Jobs by step and id."""
 
 
 def try_image(plan: Plan, job_id: str, step: str | None = None) -> Iterator[Tried]:
@@ -89,31 +94,45 @@ def is_made_so(record: Record, job: Job) -> bool:
 
 
 def try_variant(
-    plan: Plan, job_id: str, step: str, changed: Collection[str], done: set[tuple[str, str]]
-) -> list[Tried]:
-    """Run a step for one image, and those that it needs: each once, unless what it is made of changes.
+    plan: Plan, jobs: Sequence[Group], step: str, changed: Collection[str], done: Done
+) -> list[list[Tried]]:
+    """Run a step for some jobs, with what they need: each once, unless what it is made of changes.
 
     Parameters
     ----------
     plan
         The project's plan, with other params for some steps.
-    job_id, step
-        The image, and the last step to run.
+    jobs, step
+        Jobs of this step, each an image, a group of images, or what `per` puts together.
     changed
         The steps with other params, and all that need them.
     done
         The jobs that were run for an earlier variant; those of this one are added.
 
-    Raises
-    ------
-    PixmakeError
-        There is no such image or step, or it runs in an environment that Snakemake makes.
+    Returns
+    -------
+    list
+        What was run on each of the jobs; of a step with ``per`` that step alone.
     """
-    trial = _trial(plan, [job_id], step)
-    if trial.by_snakemake:
-        hint = "tune its function without `conda` and `container`, where its libraries are installed"
-        raise PixmakeError([Problem("runs in an environment that Snakemake makes", f"steps.{step}", hint)])
-    reused: set[tuple[str, str]] = set()
+    trial = _trial_of(plan, jobs, step)
+    run = _vary_by_snakemake if trial.by_snakemake else _vary
+    told = run(trial, changed, done)
+    of_several = plan.config.steps[step].terms is not None
+    return [
+        [each for each in told if each.record.id == job.id and (each.record.step == step or not of_several)]
+        for job in jobs
+    ]
+
+
+def _vary_by_snakemake(trial: _Trial, changed: Collection[str], done: Done) -> list[Tried]:
+    told = list(_run_by_snakemake(trial, {key for key in done if key[0] not in changed}))
+    done |= trial.own
+    return told
+
+
+def _vary(trial: _Trial, changed: Collection[str], done: Done) -> list[Tried]:
+    reused: Done = set()
+    failed: set[str] = set()
     told = []
     for planned, job in trial.jobs:
         key = (planned.name, job.task.id)
@@ -127,10 +146,10 @@ def try_variant(
             _run_one(planned, job)
             done.add(key)
         tried = Tried(read_record(job.record), job.record, job.log)
-        if key in trial.own:
+        if key in trial.own and job.task.id not in failed:
             told.append(tried)
             if tried.record.error is not None:
-                break
+                failed.add(job.task.id)
     return told
 
 
@@ -261,11 +280,12 @@ def _reuse(trial: _Trial, job: Job) -> bool:
     return True
 
 
-def _run_by_snakemake(trial: _Trial) -> Iterator[Tried]:
-    """Have Snakemake run the jobs, which makes their environments first."""
+def _run_by_snakemake(trial: _Trial, kept: Collection[tuple[str, str]] = ()) -> Iterator[Tried]:
+    """Have Snakemake run the jobs but those that are kept; it makes their environments first."""
     own = [(planned, job) for planned, job in trial.jobs if (planned.name, job.task.id) in trial.own]
-    for _, job in own:
-        Path(job.record).unlink(missing_ok=True)
+    for planned, job in own:
+        if (planned.name, job.task.id) not in kept:
+            Path(job.record).unlink(missing_ok=True)
     config = Path(trial.folder) / "config.json"
     with written_whole(config) as temporary:
         temporary.write_text(json.dumps(config_content(trial.plan.config)), encoding="utf-8")
@@ -317,15 +337,17 @@ def _trial(plan: Plan, ids: Collection[str], step: str | None, folder: str = FOL
     for job_id in ids:
         if job_id not in groups:
             raise PixmakeError([Problem(f"there is no image {job_id!r}", hint=nearest(job_id, groups))])
+    return _trial_of(plan, [groups[job_id] for job_id in ids], step, folder)
+
+
+def _trial_of(plan: Plan, jobs: Sequence[Group], step: str | None, folder: str = FOLDER) -> _Trial:
+    """The same, of images or of jobs of the step, which may be over several."""
     names = [planned.name for planned in plan.steps]
     if step is not None and step not in names:
         raise PixmakeError([Problem(f"there is no step {step!r}", hint=nearest(step, names))])
     levels, index = plan.levels, plan.levels.index()
     steps = {planned.name: planned.step for planned in plan.steps}
-    of_images = {
-        name: [each for job_id in ids for each in levels.related(groups[job_id], name, index)]
-        for name in names
-    }
+    of_images = {name: [each for job in jobs for each in levels.related(job, name, index)] for name in names}
     asked = _needed(plan, step) if step else {name for name in names if steps[name].terms is None}
     needs: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
     waiting = [(name, each) for name in names if name in asked for each in of_images[name]]
@@ -340,10 +362,15 @@ def _trial(plan: Plan, ids: Collection[str], step: str | None, folder: str = FOL
     taken = tuple(planned for planned in plan.steps if planned.name in {name for name, _ in needs})
     config = plan.config.model_copy(update={"results": folder, "logs": f"{folder}/logs"})
     aside = replace(plan, config=config, steps=taken)
-    jobs = [(planned, job) for planned, job in aside.jobs() if (planned.name, job.task.id) in needs]
-    called = [name for name in asked if name not in index or name == step]
+    planned_jobs = [(planned, job) for planned, job in aside.jobs() if (planned.name, job.task.id) in needs]
+    # what is over several images needs them, but is itself what is asked for
+    called = (
+        [step]
+        if step in index and all(job.members for job in jobs)
+        else [name for name in asked if name not in index or name == step]
+    )
     own = frozenset((name, each.id) for name in called for each in of_images[name])
-    return _Trial(aside, plan.config.results, folder, jobs, own, needs)
+    return _Trial(aside, plan.config.results, folder, planned_jobs, own, needs)
 
 
 def _needed(plan: Plan, step: str) -> set[str]:

@@ -20,7 +20,7 @@ from pixmake.images.read import read_image
 from pixmake.plan.analysis import read_signature
 from pixmake.plan.kinds import kind_of
 from pixmake.plan.plan import Plan
-from pixmake.project.try_image import Tried, try_variant
+from pixmake.project.try_image import Done, Tried, try_variant
 from pixmake.results.report.thumbnails import outline_of
 from pixmake.table.groups import Group
 
@@ -38,9 +38,6 @@ T = TypeVar("T")
 
 Values = Mapping[tuple[str, str], Any]
 """The value of each param that is varied, by its step and its name."""
-
-Done = set[tuple[str, str]]
-"""Jobs by step and id."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +173,12 @@ def _kinds(groups: Sequence[Group]) -> list[list[tuple[str, Any]]]:
     return [[(term, str(group.metadata.get(term))) for term in few] for group in groups]
 
 
-def tune(plan: Plan, step: str, tried: Sequence[Values], count: int) -> Iterator[Result]:
+def jobs_to_look_at(plan: Plan, step: str, count: int) -> list[Group]:
+    """Some jobs of a step: images, groups of them, or what its `per` puts together (see `stratified`)."""
+    return stratified(plan.levels.of(step), count)
+
+
+def tune(plan: Plan, step: str, tried: Sequence[Values], count: int) -> list[Result]:
     """Run a step with each variant on some images.
 
     Parameters
@@ -188,19 +190,26 @@ def tune(plan: Plan, step: str, tried: Sequence[Values], count: int) -> Iterator
     tried
         The variants.
     count
-        How many images.
+        How many images; of a step with ``per``, how many of what it puts together.
+
+    Returns
+    -------
+    list
+        Image by image those of all variants.
 
     Raises
     ------
     PixmakeError
-        The step is over several images, a param does not fit, or it would be too much.
+        A param does not fit, or it would be too much.
     """
     check_variants(plan, step, tried, count)
     varied = dict.fromkeys(key for values in tried for key in values)
-    for group in stratified(plan.groups, count):
-        done: Done = set()
-        for number, values in enumerate(tried):
-            yield look(plan, step, number, values, varied, group, done)
+    jobs = jobs_to_look_at(plan, step, count)
+    done: Done = set()
+    of_variants = [
+        look(plan, step, number, values, varied, jobs, done) for number, values in enumerate(tried)
+    ]
+    return [of_variant[number] for number in range(len(jobs)) for of_variant in of_variants]
 
 
 def look(
@@ -209,10 +218,10 @@ def look(
     number: int,
     values: Values,
     varied: Iterable[tuple[str, str]],
-    group: Group,
+    jobs: Sequence[Group],
     done: Done,
-) -> Result:
-    """Run a step with one variant on one image.
+) -> list[Result]:
+    """Run a step with one variant on some images.
 
     Parameters
     ----------
@@ -222,13 +231,13 @@ def look(
         The variant.
     varied
         The params that any variant changes.
-    group
-        The image.
+    jobs
+        The images; see `jobs_to_look_at`.
     done
-        The jobs of the image that were run before and that no param changes; new ones are added.
+        The jobs that were run before and that no param changes; new ones are added.
     """
-    told = try_variant(_with(plan, values), group.id, step, _changed(plan, {of for of, _ in varied}), done)
-    return Result(group, number, tuple(told), _mask(told))
+    told = try_variant(_with(plan, values), jobs, step, _changed(plan, {of for of, _ in varied}), done)
+    return [Result(job, number, tuple(of_job), _mask(of_job)) for job, of_job in zip(jobs, told, strict=True)]
 
 
 def _mask(told: Sequence[Tried]) -> Mask:
@@ -261,16 +270,13 @@ def check_variants(plan: Plan, step: str, tried: Sequence[Values], count: int) -
         As of `tune`.
     """
     config, problems = plan.config, list[Problem]()
-    if config.steps[step].terms is not None:
-        what = "is over several images, and not to be tuned on single ones"
-        raise PixmakeError([Problem(what, f"steps.{step}", "tune a step of each image that it needs")])
     needed = _needed(config, step)
     for of, param in dict.fromkeys(key for values in tried for key in values):
         if of not in needed:
             problems.append(Problem(f"{step} does not need this step", f"--vary {of}.{param}"))
-    runs = len(tried) * min(count, len(plan.groups))
-    if runs > MOST_RUNS:
-        what = f"{len(tried)} variants on {runs // len(tried)} images are too many to look at"
+    images = sum(len(job.members) or 1 for job in jobs_to_look_at(plan, step, count))
+    if len(tried) * images > MOST_RUNS:
+        what = f"{len(tried)} variants on {images} images are too many to look at"
         problems.append(Problem(what, "--vary", f"{MOST_RUNS} results at most: take fewer values or images"))
     for values in tried if not problems else ():
         varied = _with(plan, values).config

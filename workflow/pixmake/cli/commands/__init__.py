@@ -11,7 +11,7 @@ import importlib
 
 from pixmake.cli.commands.options import Commands
 
-HOMES = {
+LISTED = {
     "init": "init",
     "check": "check",
     "inspect": "inspect",
@@ -23,7 +23,6 @@ HOMES = {
     "config": "config",
     "profile": "profile",
     "retry": "retry",
-    "scheduler": "scheduler",
     "explain": "explain",
     "diff": "diff",
     "verify": "verify",
@@ -34,7 +33,12 @@ HOMES = {
     "tune": "tune",
     "train": "train",
     "clean": "clean",
-    # what rules run; no user needs them
+}
+"""What a user calls, in the order in which it is listed, and the modules."""
+
+HOMES = {
+    **LISTED,
+    "scheduler": "scheduler",
     "records": "outcome",
     "aggregate": "outcome",
     "complete": "outcome",
@@ -45,7 +49,7 @@ HOMES = {
     "find": "several",
     "collect": "several",
 }
-"""Commands, in the order in which they are listed, and their modules."""
+"""With what rules and profiles call, and no user needs."""
 
 
 def add_commands(commands: Commands, word: str) -> None:

@@ -22,5 +22,5 @@ def run(arguments: argparse.Namespace) -> int:
     from pixmake.progress.status import ask_again
 
     asked = ask_again(load_config(arguments.config), arguments.ids, arguments.step)
-    print(f"{asked} images will run again in the next run")
+    print(f"{asked} image{'s' * (asked != 1)} will run again in the next run")
     return 0

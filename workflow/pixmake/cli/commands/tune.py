@@ -44,12 +44,14 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.vary:
         raise PixmakeError([Problem("nothing is varied", "--vary", "for example: --vary min_area=20,50,100")])
     tried = tune.variants(plan.config, tune.parse_varied(step, arguments.vary, plan.config))
-    results = list(tune.tune(plan, step, tried, max(1, arguments.images)))
+    results = tune.tune(plan, step, tried, max(1, arguments.images))
     name = f"tune_{step}.html"
     with written_whole(name) as temporary:
         temporary.write_text(tune_page.page(step, tried, results), encoding="utf-8")
     tune.keep(step, tried)
     failed = sum(any(each.record.error is not None for each in result.tried) for result in results)
-    print(f"{name}: {len(tried)} variants on {len(results) // len(tried)} images; {failed} failed")
+    jobs, terms = len(results) // len(tried), plan.config.steps[step].terms
+    on = f"{jobs} images" if terms is None else f"{jobs} of {', '.join(terms) or 'all'}"
+    print(f"{name}: {len(tried)} variants on {on}; {failed} failed")
     print(f"take one: pixmake tune {step} --take NUMBER")
     return 0

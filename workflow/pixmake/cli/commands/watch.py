@@ -34,8 +34,10 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until nothing comes any more; the last run's exit status."""
+    from pixmake.project.folder import see_snakefile
     from pixmake.project.watch import Watching, watch
 
+    see_snakefile(arguments.options)
     how = Watching(
         every=arguments.every,
         settle=arguments.settle,

@@ -6,6 +6,7 @@ bits, demosaiced by AHD, in the primaries of sRGB, upright. So the values of two
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO, FileIO
@@ -35,8 +36,13 @@ _CFA, _LINEAR_RAW = 32803, 34892
 _MOST_SUBIFDS = 8
 _PLACE: Mapping[str, struct.Struct] = {order: struct.Struct(f"{order}I") for order in "<>"}
 _NUMBER: Mapping[str, struct.Struct] = {order: struct.Struct(f"{order}H") for order in "<>"}
-_TELLING: Mapping[str, Sequence[bytes]] = {
-    order: [_NUMBER[order].pack(number) for number in (_SUBIFDS, _DNG_VERSION, _CFA, _LINEAR_RAW)]
+_TELLING: Mapping[str, re.Pattern[bytes]] = {
+    order: re.compile(
+        b"|".join(
+            re.escape(_NUMBER[order].pack(number)) for number in (_SUBIFDS, _DNG_VERSION, _CFA, _LINEAR_RAW)
+        ),
+        re.DOTALL,
+    )
     for order in "<>"
 }
 """The bytes of the numbers of which a raw file's first directory has one."""
@@ -115,10 +121,10 @@ def _may_be_raw(head: bytes, order: str) -> bool:
     """Whether a number that tells a raw file is among the bytes of the first directory: mostly none is."""
     (first,) = _PLACE[order].unpack_from(head, 4)
     (count,) = _NUMBER[order].unpack_from(head, first)
-    directory = head[first + 2 : first + 2 + 12 * count]
-    if len(directory) < 12 * count:
+    start, end = first + 2, first + 2 + 12 * count
+    if end > len(head):
         raise struct.error("the directory is not whole")
-    return any(sign in directory for sign in _TELLING[order])
+    return _TELLING[order].search(head, start, end) is not None
 
 
 def _is_raw_file(path: str, order: str) -> bool:

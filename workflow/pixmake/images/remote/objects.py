@@ -90,6 +90,8 @@ _ACCESS = frozenset(each.name for each in fields(Access))
 class _State:
     """What one process knows."""
 
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What `access` and `zarr_axes` were made of."""
     access: Access = field(default_factory=Access)
     expected: Mapping[str, str] = field(default_factory=dict)
     seen: dict[str, str | None] = field(default_factory=dict)
@@ -118,7 +120,8 @@ def configure(settings: Mapping[str, Any] | None = None, versions: Mapping[str, 
     versions
         The versions that the plan was made of, by URI. What has another one by now is an error.
     """
-    if settings is not None:
+    if settings is not None and settings != _STATE.settings:
+        _STATE.settings = dict(settings)
         access = Access(**{key: value for key, value in settings.items() if key in _ACCESS})
         _STATE.zarr_axes = settings.get("zarr_axes", "")
         if access != _STATE.access:

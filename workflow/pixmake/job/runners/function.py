@@ -164,6 +164,8 @@ def _compiled(file: str, version: str) -> _Found:
         return _Found(str(folder), ".".join(parts))
     loader = program.Loader(path.stem, str(path))
     specification = importlib.util.spec_from_loader(path.stem, loader)
+    assert specification is not None
+    _ = specification.cached  # found now, no fork looks for it
     return _Found(str(folder), path.stem, specification, loader.get_code(path.stem))
 
 
