@@ -11,9 +11,9 @@ from typing import Any
 
 from environments import ours, versions
 from frame import Aim, Benchmark, Contestant, NotHere, main
-from measured import Case, Results
+from measured import Case, Results, number
 from one_more import written_project
-from page import comparison
+from page import markdown
 from scale import page_words, params
 from usage import environment_of, usage
 
@@ -23,7 +23,8 @@ READY = "performance.getEntriesByName('pixmake-ready')[0]?.startTime"
 ABOUT = """
 The records are copies of one that was measured, each with its image's own id, path and plant, and each has
 its thumbnail, as images' own jobs leave them. The page is made of all records, with nothing kept of an
-earlier one. Then it is opened, without network, until one can filter, sort and open images.
+earlier one; that is one thread's work, so its CPU time is what it takes where nobody else uses the cores.
+Then it is opened, without network, until one can filter, sort and open images.
 """
 
 
@@ -94,15 +95,28 @@ def _opened(browser: str) -> Iterator[Any]:
 
 
 def aims(results: Results) -> list[Aim]:
-    """Of 100,000 images."""
-    seconds = {
-        name: found.median() if (found := results.of(name, images=100_000)) else float("nan")
-        for name in (MADE, OPENED)
-    }
+    """Of 100,000 images. To make the page is one thread's work: its CPU time is seconds on quiet cores."""
+    made, opened = (results.of(name, images=100_000) for name in (MADE, OPENED))
+    cpu = made.median("cpu_seconds") if made else float("nan")
+    seconds = opened.median() if opened else float("nan")
     return [
-        Aim("page of 100,000 images: made", seconds[MADE], most=12, unit="s"),
-        Aim("page of 100,000 images: usable in Chromium", seconds[OPENED], most=2, unit="s"),
+        Aim("page of 100,000 images: made", cpu, most=12, unit="s of CPU time"),
+        Aim("page of 100,000 images: usable in Chromium", seconds, most=2, unit="s"),
     ]
+
+
+def text(results: Results) -> str:
+    """The usual table, but that nobody is compared with."""
+    header = ["images", "what", "seconds", "least … most", "runs", "CPU-seconds", "peak MB"]
+    rows = [
+        (
+            f"{int(each.case['images']):,}",
+            *(each.contestant, number(each.median()), each.spread(), str(len(each.runs))),
+            *(number(each.median(name)) for name in ("cpu_seconds", "peak_mb")),
+        )
+        for each in results.measured
+    ]
+    return markdown(header, rows)
 
 
 BENCHMARK = Benchmark(
@@ -113,7 +127,7 @@ BENCHMARK = Benchmark(
     quick=[{"images": 300}],
     contestants=contestants,
     aims=aims,
-    text=comparison,
+    text=text,
 )
 
 

@@ -79,3 +79,52 @@ def test_a_large_run_is_cut_into_slices(small: Project) -> None:
     again = small.pixmake("run", "--cores", "2")
     assert "slice" not in again.err
     assert "Nothing to be done" in again.err
+
+
+LIMITS = """\
+import atexit
+import os
+import signal
+import pixmake.plan.batches as b
+
+b.MOST_MB, b.SLICE_JOBS = 0.1, 2
+if os.environ.get("PIXMAKE_SLICE") == "1/2" and os.path.exists("interrupt"):
+    atexit.register(os.kill, os.getppid(), signal.SIGINT)
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+"""
+"""What cuts four images into two slices, and where it is asked for presses Ctrl-C as the first one ends."""
+
+
+@pytest.mark.slow
+def test_failures_of_a_slice_are_in_the_sum(small: Project) -> None:
+    """All slices run, whatever fails in the first; one sum and one status tell of all of them."""
+    small.write("Snakefile", LIMITS + (small.folder / "Snakefile").read_text())
+    small.write("images/p0.png", b"broken")
+    ended = small.pixmake("run", "--cores", "2")
+    assert ended.code == 1
+    assert "slice 2 of 2" in ended.err
+    assert ended.err.count("images = ") == 1
+    assert "4 images = 3 measured + 1 failed" in ended.err
+    assert ended.last_words.startswith("1 of 4 images failed: see results/failures.csv")
+    small.draw("images/p0.png", level=3)
+    again = small.pixmake("run", "--cores", "2")
+    assert again.code == 0, again.err
+    assert "4 images = 4 measured" in again.err
+
+
+@pytest.mark.slow
+def test_ctrl_c_between_slices(small: Project) -> None:
+    """It ends the run, also where it comes when a slice is just done; the next run does what is left."""
+    small.write("Snakefile", LIMITS + (small.folder / "Snakefile").read_text())
+    small.write("interrupt", "")
+    ended = small.pixmake("run", "--cores", "2")
+    assert ended.code == 130, ended.err
+    assert "slice 2 of 2" not in ended.err
+    assert "Traceback" not in ended.err
+    started = small.started()
+    assert len(started) == 2
+    (small.folder / "interrupt").unlink()
+    again = small.pixmake("run", "--cores", "2")
+    assert again.code == 0, again.err
+    assert "4 images = 4 measured" in again.err
+    assert {job: when for job, when in small.started().items() if job in started} == started

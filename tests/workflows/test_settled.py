@@ -309,3 +309,46 @@ def test_never_less_than_all_rules_would(project: Project, seed: int, keep: str)
         snakemake(project)
         left = would_run(project, all_rules=False), would_run(project, all_rules=True)
         assert left == (set(), set()), f"seed {seed}, {edits}: not settled afterwards: {left}"
+
+
+STAGES = {
+    "none": "",
+    "the image": "measure/p4.json",
+    "records": ".records.jsonl",
+    "tables": "measurements.csv",
+    "provenance": "provenance.json",
+    "the page": "report.html",
+}
+"""Where a run is killed: as soon as this file is another one, or gone for the moment."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", STAGES)
+def test_runs_after_an_added_image(small: Project, stage: str) -> None:
+    """One run makes what an added image asks for, wherever another was killed; then nothing is to do."""
+
+    def state() -> tuple[int, int] | None:
+        try:
+            found = (small.folder / "results" / STAGES[stage]).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+    snakemake(small)
+    before = state()
+    small.draw("images/p4.png", level=90)
+    small.list_images([{"path": f"p{number}.png", "plant": f"P{number}"} for number in range(5)])
+    if STAGES[stage]:
+        pid = in_a_fork(small, [], all_rules=False)
+        while state() == before:
+            assert os.waitpid(pid, os.WNOHANG) == (0, 0), "it ended before"
+            time.sleep(0.005)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    snakemake(small)
+    assert [Path(row["path"]).stem for row in small.rows()] == [f"p{number}" for number in range(5)]
+    assert [row["path"] for row in small.rows("files.csv")] == [
+        f"images/p{number}.png" for number in range(5)
+    ]
+    for _ in range(2):
+        assert "Nothing to be done" in small.snakemake().err

@@ -63,3 +63,21 @@ def test_safe_options_are_snakemakes() -> None:
         "immediate_submit",
         "scheduler_solver_path",
     }
+
+
+def test_a_rule_is_the_same_wherever_pixmake_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a rule's software is counts, not where it is said: another place would leave no job settled."""
+    step = SimpleNamespace(step=SimpleNamespace(container=None))
+
+    def rule(software: str) -> str:
+        monkeypatch.setattr(settled_rules, "software", lambda _: software)
+        return settled_rules._rule_of(step, [])  # type: ignore[arg-type]
+
+    files = {place: tmp_path / place / "function.yaml" for place in ("here", "there", "other")}
+    for place, file in files.items():
+        file.parent.mkdir()
+        file.write_text("dependencies: [numpy]\n" if place != "other" else "dependencies: [scipy]\n")
+    assert rule(str(files["here"])) == rule(str(files["there"])) != rule(str(files["other"]))
+    assert rule("plants") != rule("cells")

@@ -11,8 +11,7 @@ import pandas as pd
 
 from pixmake.api.working_directory import inside
 from pixmake.base.errors import PixmakeError
-from pixmake.job.record import Record, read_record
-from pixmake.job.run import PREREQUISITE
+from pixmake.job.record import PREREQUISITE, Record, read_record
 from pixmake.plan.found_images import found_plan
 from pixmake.plan.plan import Plan
 from pixmake.results.image_counts import declares_measurements

@@ -31,7 +31,7 @@ class Checksums:
     def of(self, path: str, size: int | None, mtime: float | None) -> str | None:
         """The checksum of a file as it was, which is read if it is still so; None if it is another by now."""
         known = self.known(path, size, mtime)
-        if known is None and state(path) == {"size": size, "mtime": mtime}:
+        if known is None and state(path) == (size, mtime):
             told = fingerprint(path, most=None)
             if (told.get("size"), told.get("mtime")) == (size, mtime) and "sha256" in told:
                 known = str(told["sha256"])

@@ -54,12 +54,13 @@ def fingerprint(path: str, *, most: int | None = WHOLE, known: str | None = None
     return told
 
 
-def state(path: str) -> dict[str, Any]:
-    """A file's size and time of change, as in `fingerprint`; nothing if it is not there."""
+def state(path: str) -> tuple[int | None, float | None]:
+    """A file's size and time of change, as in `fingerprint`; ``None`` for what it has not."""
     try:
-        return _size_and_time(os.stat(looked_at(path)))
+        status = os.stat(looked_at(path))
     except OSError:
-        return {}
+        return None, None
+    return _size(status), _time(status)
 
 
 def looked_at(path: str) -> str:
@@ -122,9 +123,17 @@ def _identity(path: str) -> tuple[int, ...] | None:
 
 
 def _size_and_time(status: os.stat_result) -> dict[str, Any]:
-    # a folder's size is that of its list of names, and differs from file system to file system
-    size = {} if stat.S_ISDIR(status.st_mode) else {"size": status.st_size}
-    return {**size, "mtime": round(status.st_mtime, 3)}
+    size = _size(status)
+    return {**({} if size is None else {"size": size}), "mtime": _time(status)}
+
+
+def _size(status: os.stat_result) -> int | None:
+    """Of a file; a folder's is that of its list of names, and differs from file system to file system."""
+    return None if stat.S_ISDIR(status.st_mode) else status.st_size
+
+
+def _time(status: os.stat_result) -> float:
+    return round(status.st_mtime, 3)
 
 
 _PART = 1024 * 1024

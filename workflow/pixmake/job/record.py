@@ -19,6 +19,9 @@ from pixmake.base.files import write_whole
 STORED = "PIXMAKE_STORED"
 """In the environment of jobs whose results go to object storage: the folder of the local copies."""
 
+PREREQUISITE = "PrerequisiteFailed"
+"""The failure of a job whose needed step failed; it counts with that one."""
+
 FAILURES = ".failures"
 """The folder below ``results`` with one file per job that has ever failed for good: a line a failure."""
 

@@ -45,6 +45,7 @@ from pixmake.job.gathered import (
     watched_images,
 )
 from pixmake.job.record import (
+    PREREQUISITE,
     Failure,
     Record,
     note_failure,
@@ -69,9 +70,6 @@ FAILED = 67
 
 UNLOADED = 68
 """Exit status: what the step loads once could not be loaded; that was told, and there is no record."""
-
-PREREQUISITE = "PrerequisiteFailed"
-"""The failure of a job whose needed step failed; it counts with that one."""
 
 MOST_MEASUREMENTS = 10_000
 """Measurements of one image: each is a column of the tables, and of the page."""

@@ -87,15 +87,16 @@ class Images:
 
     def _time(self, path: str) -> float:
         """When an image has changed; of most that is all that is asked for, so little is done for each."""
-        if path in self._states:
-            return self._states[path][1] or 0.0
+        known = self._states.get(path)
+        if known is not None:
+            return known[1] or 0.0
         try:
             return 0.0 if is_remote(path) else os.stat(looked_at(path)).st_mtime
         except OSError:
             return 0.0
 
     def _state(self, path: str) -> tuple[int | None, float | None]:
-        if path not in self._states:
-            found = {} if is_remote(path) else state(path)
-            self._states[path] = (found.get("size"), found.get("mtime"))
-        return self._states[path]
+        known = self._states.get(path)
+        if known is None:
+            known = self._states[path] = (None, None) if is_remote(path) else state(path)
+        return known

@@ -95,11 +95,13 @@ def known_rows(key: bytes, path: str) -> Rows | None:
         columns, groups, notes, (read, kept, left_out), alike = marshal.loads(memoryview(content)[start:])
     except (OSError, ValueError, EOFError, TypeError):
         return None
-    found = tuple(map(_group, groups))
-    if not all_there(each for group in found for each in group.paths):
+    del content
+    if not all_there(each for _, paths, *_ in groups for each in paths):
         return None  # which of them is not is told by who reads the table
+    for place, plain in enumerate(groups):
+        groups[place] = _group(plain)  # a million of them would be held twice
     of_table, of_alike = (tuple(Note(*note) for note in told) for told in (notes, alike))
-    return Rows(columns, found, of_table, RowSum(read, kept, left_out), of_alike)
+    return Rows(columns, tuple(groups), of_table, RowSum(read, kept, left_out), of_alike)
 
 
 def keep_rows(key: bytes, path: str, table: Table, rows: Rows) -> None:
@@ -155,4 +157,8 @@ def _dict(values: Mapping[str, Any]) -> dict[str, Any] | None:
 def _group(plain: tuple[Any, ...]) -> Group:
     job_id, paths, names, metadata, where, when, rows, written = plain
     time = None if when is None else datetime.fromisoformat(when)
-    return Group(job_id, paths, names, metadata or {}, where, time, (), rows, (), written or {})
+    return Group(job_id, paths, names, metadata or _NONE, where, time, (), rows, (), written or _NONE)
+
+
+_NONE: dict[str, Any] = {}
+"""One for all groups that have none."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import marshal
 import os
+import struct
 import sys
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from pixmake.job.task import task_digest, task_text
 
 FOLDER = ".snakemake/pixmake/index"
 
-_FORMAT = f"pixmake index 1 {sys.implementation.cache_tag}\n".encode()
+_FORMAT = f"pixmake index 2 {sys.implementation.cache_tag}\n".encode()
 
 
 class Seen(NamedTuple):
@@ -48,7 +49,37 @@ class Known(NamedTuple):
     images: tuple[Seen, ...]
 
 
-def known_records(results: str, step: str, ids: Collection[str]) -> dict[str, Known]:
+class Records(Mapping[str, Known]):
+    """What is known of a step's records, by id: as bytes, since a million are too many to hold unpacked."""
+
+    def __init__(self, packed: Mapping[str, bytes]) -> None:
+        self._packed = packed
+
+    def __getitem__(self, job_id: str) -> Known:
+        """What is known of the record of a job."""
+        packed = self._packed[job_id]
+        size, mtime_ns = _STAMP.unpack_from(packed)
+        status, task, images = marshal.loads(packed[_STAMP.size :])
+        return Known(size, mtime_ns, status, task, tuple([Seen._make(image) for image in images]))
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids."""
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self._packed)
+
+    def __contains__(self, job_id: object) -> bool:
+        """Whether a job has a record."""
+        return job_id in self._packed
+
+
+_STAMP = struct.Struct("<qq")
+"""Size and date of a record."""
+
+
+def known_records(results: str, step: str, ids: Collection[str]) -> Records:
     """What is known of the records of a step's jobs, by id; those that have none are left out.
 
     Parameters
@@ -61,42 +92,41 @@ def known_records(results: str, step: str, ids: Collection[str]) -> dict[str, Kn
     folder = f"{results}/{step}"
     path = Path(FOLDER) / f"{hashlib.sha256(folder.encode()).hexdigest()[:16]}.{step}"
     before = _read(path)
-    found: dict[str, Known] = {}
+    found: dict[str, bytes] = {}
     read = 0
-    for job_id, (size, mtime_ns) in _stamps(folder, ids).items():
-        known = before.get(job_id)
-        if known is None or (known.size, known.mtime_ns) != (size, mtime_ns):
-            known, read = _look(f"{folder}/{job_id}.json", step, job_id, size, mtime_ns), read + 1
-        found[job_id] = known
+    for job_id, size, mtime_ns in _stamps(folder, ids):
+        packed = before.get(job_id, b"")
+        if not packed.startswith(_STAMP.pack(size, mtime_ns)):
+            packed, read = _look(f"{folder}/{job_id}.json", step, job_id, size, mtime_ns), read + 1
+        found[job_id] = packed
     if read:
         _write(path, {**before, **found})
-    return found
+    return Records(found)
 
 
-def _stamps(folder: str, ids: Collection[str]) -> dict[str, tuple[int, int]]:
-    """The size and date of each record that is there."""
-    found = {}
+def _stamps(folder: str, ids: Collection[str]) -> Iterator[tuple[str, int, int]]:
+    """The id, size and date of each record that is there."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                name = entry.name
-                if name.endswith(".json") and name[:-5] in ids:
+                job_id, ending = entry.name[:-5], entry.name[-5:]
+                if ending == ".json" and job_id in ids:
                     status = entry.stat()
-                    found[name[:-5]] = (status.st_size, status.st_mtime_ns)
+                    yield job_id, status.st_size, status.st_mtime_ns
     except OSError:
-        return {}
-    return found
+        return
 
 
-def _look(path: str, step: str, job_id: str, size: int, mtime_ns: int) -> Known:
+def _look(path: str, step: str, job_id: str, size: int, mtime_ns: int) -> bytes:
     """Read a record."""
+    told: tuple[str, bytes, tuple[Any, ...]] = "", b"", ()
     try:
         content = read_content(path)
         if (content["step"], content["id"]) == (step, job_id) and content["status"] in ("ok", "failed"):
-            return Known(size, mtime_ns, content["status"], record_digest(content), _images(content))
+            told = content["status"], record_digest(content), _images(content)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # no record, or one of another shape
-    return Known(size, mtime_ns, "", b"", ())
+    return _STAMP.pack(size, mtime_ns) + marshal.dumps(told)
 
 
 def record_digest(content: Mapping[str, Any]) -> bytes:
@@ -108,33 +138,31 @@ def record_digest(content: Mapping[str, Any]) -> bytes:
     )
 
 
-def _images(content: Mapping[str, Any]) -> tuple[Seen, ...]:
+def _images(content: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The images of a record, each as the values of a `Seen`."""
     return tuple(
-        Seen(each["path"], each.get("size"), each.get("mtime"), each.get("sha256"), each.get("version", ""))
+        (each["path"], each.get("size"), each.get("mtime"), each.get("sha256"), each.get("version", ""))
         for each in content["origin"]["inputs"]
     )
 
 
-def _read(path: Path) -> dict[str, Known]:
+def _read(path: Path) -> dict[str, bytes]:
     """The index, or none if it is missing, damaged, or of another version."""
     try:
         content = path.read_bytes()
         head = len(_FORMAT) + 4
+        body = memoryview(content)[head:]
         if not content.startswith(_FORMAT):
             return {}
-        if zlib.crc32(content[head:]) != int.from_bytes(content[len(_FORMAT) : head], "little"):
+        if zlib.crc32(body) != int.from_bytes(content[len(_FORMAT) : head], "little"):
             return {}
-        return {
-            job_id: Known(size, mtime_ns, status, task, tuple(map(Seen._make, images)))
-            for job_id, (size, mtime_ns, status, task, images) in marshal.loads(content[head:]).items()
-        }
+        return dict(marshal.loads(body))
     except (OSError, ValueError, EOFError, TypeError):
         return {}
 
 
-def _write(path: Path, known: Mapping[str, Known]) -> None:
-    plain = {job_id: (*entry[:4], tuple(map(tuple, entry.images))) for job_id, entry in known.items()}
-    content = marshal.dumps(plain)
+def _write(path: Path, known: dict[str, bytes]) -> None:
+    content = marshal.dumps(known)
     try:
         with written_whole(path) as temporary:
             temporary.write_bytes(_FORMAT + zlib.crc32(content).to_bytes(4, "little") + content)

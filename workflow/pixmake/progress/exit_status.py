@@ -15,8 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pixmake.base.files import why_not_writable
-from pixmake.job.record import Record, failure_counts, named, read_record
-from pixmake.job.run import PREREQUISITE
+from pixmake.job.record import PREREQUISITE, Record, failure_counts, named, read_record
 from pixmake.progress.display import duration, speed
 from pixmake.progress.log_handler import LONGEST_REASON, Run, end_run
 from pixmake.progress.short_work import advice

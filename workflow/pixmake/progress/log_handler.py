@@ -21,8 +21,7 @@ from typing import Any
 
 from pixmake.base.files import NO_ROOM
 from pixmake.base.ids import rule_name
-from pixmake.job.record import FAILURES, Failure, read_record
-from pixmake.job.run import PREREQUISITE
+from pixmake.job.record import FAILURES, PREREQUISITE, Failure, read_record
 from pixmake.plan.broken import CHANGED, MISSING
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem
@@ -124,7 +124,13 @@ def run_snakemake(
         if not batches:
             return status
         print(f"pixmake: a run in {batches} slices, for Snakemake's memory", file=sys.stderr, flush=True)
-    return run_slices(batches, lambda more: _run(command, {**environment, **more}))
+
+    def run_slice(more: Mapping[str, str]) -> int:
+        told: list[int] = []
+        status = _run(command, {**environment, **more}, told.append)
+        return status or (128 + told[0] if told else 0)  # it may have come when the slice was just done
+
+    return run_slices(batches, run_slice)
 
 
 def see_snakefile(options: Sequence[str]) -> None:
@@ -149,13 +155,16 @@ def _see_that_plugin_is_here(options: Sequence[str]) -> None:
         raise PixmakeError([Problem("needs a package that is not installed here", str(profile), needed)])
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command, which gets the signals that this process gets, and end with it."""
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], tell: Callable[[int], object] = lambda _: None
+) -> int:
+    """Run a command, which gets the signals that this process gets and tells of, and end with it."""
     with attached.interrupts_held():
         process = subprocess.Popen(command, env=environment)
     with process:
 
         def pass_on(number: int, _: object) -> None:
+            tell(number)
             process.send_signal(number)  # Ctrl-C has reached it, too: once more does no harm
 
         signals = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def watch(config: str, how: Watching) -> int:
 
 
 def _watch(config: str, how: Watching, runs: _Runs) -> int:
-    arrivals, done, told = Arrivals(), "", ""
+    arrivals, source, done, told = Arrivals(), _Source(), "", ""
     content, paths, table = "", list[str](), ""
     last_news = time.monotonic()
     while not runs.ended_by:
@@ -78,7 +78,7 @@ def _watch(config: str, how: Watching, runs: _Runs) -> int:
         try:
             project = load_config(config)
             configure(project.storage.given())
-            content, paths, table = _expected(project.images)
+            content, paths, table = source.expected(project.images)
             arrivals = look(arrivals, [*paths, table], time.monotonic(), how.settle)
             told = ""
         except PixmakeError as error:
@@ -116,12 +116,26 @@ def _finish(arrived: list[str], paths: list[str], runs: _Runs) -> int:
     return runs.run(arrived, again=True)
 
 
-def _expected(images: Images) -> tuple[str, list[str], str]:
-    """What the source says, in short, the files that it names, and the file that says so, if it is one."""
-    table = read_source(images)
-    paths = [located(path, table.root) for path in table.cells[PATH] if path is not None]
-    source = images.table.path if images.table is not None else ""
-    return str(table.frame.to_csv()), list(dict.fromkeys(paths)), source
+class _Source:
+    """The source of images, look by look: a table is read again once its file is another one."""
+
+    def __init__(self) -> None:
+        self._of: object = None
+        self._found: tuple[str, list[str], str] = "", [], ""
+
+    def expected(self, images: Images) -> tuple[str, list[str], str]:
+        """What it says, in short, the files that it names, and the file that says so, if it is one."""
+        stamp, file = None, images.table
+        if file is not None:
+            with suppress(OSError):  # whoever reads it says so
+                status = os.stat(file.path)
+                stamp = (images, status.st_size, status.st_mtime_ns)
+        if stamp is None or stamp != self._of:
+            table = read_source(images)
+            paths = [located(path, table.root) for path in table.cells[PATH] if path is not None]
+            told = str(table.frame.to_csv()), list(dict.fromkeys(paths)), file.path if file else ""
+            self._of, self._found = stamp, told
+        return self._found
 
 
 def _digest(content: str, arrived: Sequence[str], arrivals: Arrivals) -> str:

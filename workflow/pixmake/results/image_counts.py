@@ -9,8 +9,7 @@ from pathlib import Path
 
 from pixmake.base.files import written_whole
 from pixmake.base.ids import memory_of
-from pixmake.job.record import Record, read_record
-from pixmake.job.run import PREREQUISITE
+from pixmake.job.record import PREREQUISITE, Record, read_record
 
 _RETURNS = ("function", "notebook")
 _TELLS = ("script", "shell")

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.parser import HeaderParser
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,14 +148,21 @@ def _images(lines: Lines, before: Parts) -> list[_Lines]:
 
 def software() -> dict[str, Any]:
     """The versions of what runs here."""
-    packages = {
-        distribution.name: distribution.version for distribution in importlib.metadata.distributions()
-    }
+    packages = dict(map(_name_and_version, importlib.metadata.distributions()))
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": dict(sorted(packages.items(), key=lambda item: item[0].lower())),
     }
+
+
+def _name_and_version(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    """What a package is called; asked for by name, each would be taken from all of its description anew."""
+    text = distribution.read_text("METADATA") or ""
+    header = HeaderParser().parsestr(text.partition("\n\n")[0])
+    if "Name" in header and "Version" in header:
+        return header["Name"], header["Version"]
+    return distribution.name, distribution.version  # an older form of package
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.operating_system import boot
-from pixmake.job.record import STORED, Record, failure_counts, note_failure, parse_record, read_content
-from pixmake.job.run import PREREQUISITE
+from pixmake.job.record import (
+    PREREQUISITE,
+    STORED,
+    Record,
+    failure_counts,
+    note_failure,
+    parse_record,
+    read_content,
+)
 from pixmake.job.whole_records import UNREADABLE, Stamp, note_read, records_read, stamp
 from pixmake.results.history import Noted, note_made, noted
 from pixmake.results.image_counts import Counting, counted_as, write_counts

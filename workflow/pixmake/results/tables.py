@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pixmake.job.record import Record
-from pixmake.job.run import PREREQUISITE
+from pixmake.job.record import PREREQUISITE, Record
 from pixmake.results.image_counts import declares_measurements
 from pixmake.table.term_names import OURS, WHY, column_names
 

@@ -209,9 +209,11 @@ def _rule_of(planned: PlannedStep, methods: Sequence[str]) -> str:
     step, digest = planned.step, hashlib.blake2b(digest_size=8)
     for name in ("images", "several"):
         digest.update("\n".join(_COMMAND.findall(Path(smk(name)).read_text(encoding="utf-8"))).encode())
-    digest.update(f"\0{methods}\0{step.container}\0{software(step)}".encode())
     environment = Path(software(step) or "")
-    for file in sorted(environment.parent.glob(f"{environment.stem}.*")) if environment.suffix else ():
+    # by content, as Snakemake compares it: pixmake's own lie where it is installed
+    files = sorted(environment.parent.glob(f"{environment.stem}.*")) if environment.suffix else []
+    digest.update(f"\0{methods}\0{step.container}\0{'' if files else environment}".encode())
+    for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -8,6 +8,7 @@ import math
 import os
 import re
 import statistics
+from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,8 +18,7 @@ from typing import Any
 from pixmake.base.values import TIMESTAMP
 from pixmake.images.read import IMAGES
 from pixmake.job.pictures import QUALITY
-from pixmake.job.record import Record
-from pixmake.job.run import PREREQUISITE
+from pixmake.job.record import PREREQUISITE, Record
 from pixmake.results.image_counts import Counting, Counts
 from pixmake.results.report.channels import channels_of, pictures_of_channels
 from pixmake.results.report.columns import Column
@@ -154,12 +154,46 @@ class _Collected:
 
 
 @dataclass
+class _Jobs:
+    """How the jobs of a step went; nothing of each of them, but how long it took."""
+
+    states: Counter[str] = field(default_factory=Counter)
+    seconds: array[float] = field(default_factory=lambda: array("d"))
+    """Of those that are done."""
+    most_mb: float | None = None
+    begun: set[str] = field(default_factory=set)
+    """When the first and the last of them began."""
+    hosts: set[str] = field(default_factory=set)
+    versions: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def take(self, state: str, run: Mapping[str, Any]) -> None:
+        """Count one."""
+        self.states[state] += 1
+        if state == "done" and "seconds" in run:
+            self.seconds.append(run["seconds"])
+        if memory := run.get("max_rss_mb"):
+            self.most_mb = max(memory, self.most_mb or memory)
+        if "started" in run:
+            begun = str(run["started"])
+            if not self.begun or not min(self.begun) <= begun <= max(self.begun):
+                found = {begun, *self.begun}
+                self.begun = {min(found), max(found)}
+        if host := run.get("host"):
+            self.hosts.add(str(host))
+        software = run.get("versions") or {}
+        told = (("Python", run.get("python")), ("PlantCV", run.get("plantcv")), *software.items())
+        for name, value in told:
+            if value:
+                self.versions.setdefault(name, {})[str(value)] = None
+
+
+@dataclass
 class _Run:
     """What belongs to no level alone."""
 
     levels: dict[tuple[str, ...], _Collected] = field(default_factory=dict)
     failures: list[tuple[tuple[str, ...], Failure]] = field(default_factory=list)
-    steps: dict[str, list[tuple[str, Mapping[str, Any]]]] = field(default_factory=dict)
+    steps: dict[str, _Jobs] = field(default_factory=dict)
     groups: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
@@ -203,8 +237,8 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
         levels=levels,
         first=measuring[0] if measuring else 0,
         failures=[replace(failure, level=places.get(terms, 0)) for terms, failure in run.failures],
-        steps=[_step(name, runs, project) for name, runs in run.steps.items()],
-        facts=_facts(run.steps),
+        steps=[_step(name, jobs, project) for name, jobs in run.steps.items()],
+        facts=_facts(run.steps.values()),
         pictures=pictures,
         groups=[_group_table(step, rows) for step, rows in run.groups.items()],
     )
@@ -358,7 +392,7 @@ def _take(run: _Run, found: _Collected, terms: tuple[str, ...], record: Record, 
             run.failures.append((terms, _failure(record, row, len(run.failures))))
         if found.states[row] != "failed":
             found.states[row] = state
-    run.steps.setdefault(record.step, []).append((state, record.run))
+    run.steps.setdefault(record.step, _Jobs()).take(state, record.run)
     for name, _ in RUN_FACTS:
         value = record.run.get(name)
         if isinstance(value, (int, float)):
@@ -393,7 +427,7 @@ def _take_group(run: _Run, record: Record) -> None:
     elif record.measurements:
         row = {name: content["value"] for name, content in record.measurements.items()}
         run.groups.setdefault(record.step, []).append({"id": record.id, **row})
-    run.steps.setdefault(record.step, []).append((state, record.run))
+    run.steps.setdefault(record.step, _Jobs()).take(state, record.run)
 
 
 def _group_table(step: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -572,40 +606,31 @@ def _way(above: str, folder: str) -> str:
     return os.path.relpath(above, folder).replace(os.sep, "/")
 
 
-def _step(
-    name: str, runs: Sequence[tuple[str, Mapping[str, Any]]], project: Mapping[str, Any]
-) -> StepSummary:
-    states = [state for state, _ in runs]
-    seconds = [run["seconds"] for state, run in runs if state == "done" and "seconds" in run]
-    memory = [run["max_rss_mb"] for _, run in runs if run.get("max_rss_mb")]
+def _step(name: str, jobs: _Jobs, project: Mapping[str, Any]) -> StepSummary:
     return StepSummary(
         name=name,
         settings=project.get("steps", {}).get(name, {}),
-        done=states.count("done"),
-        failed=states.count("failed"),
-        left_out=states.count("left out"),
-        seconds=statistics.median(seconds) if seconds else None,
-        all_seconds=sum(seconds),
-        most_mb=max(memory) if memory else None,
+        done=jobs.states["done"],
+        failed=jobs.states["failed"],
+        left_out=jobs.states["left out"],
+        seconds=statistics.median(jobs.seconds) if jobs.seconds else None,
+        all_seconds=sum(jobs.seconds),
+        most_mb=jobs.most_mb,
     )
 
 
-def _facts(steps: Mapping[str, Sequence[tuple[str, Mapping[str, Any]]]]) -> dict[str, Any]:
+def _facts(steps: Iterable[_Jobs]) -> dict[str, Any]:
     """When, where and with what it ran; several values of one thing are all told."""
-    runs = [run for runs in steps.values() for _, run in runs]
-    begun = sorted(str(run["started"]) for run in runs if "started" in run)
+    begun, hosts = set[str](), set[str]()
     versions: dict[str, dict[str, None]] = {}
-    for run in runs:
-        for name, value in (
-            ("Python", run.get("python")),
-            ("PlantCV", run.get("plantcv")),
-            *(run.get("versions") or {}).items(),
-        ):
-            if value:
-                versions.setdefault(name, {})[str(value)] = None
+    for jobs in steps:
+        begun |= jobs.begun
+        hosts |= jobs.hosts
+        for name, values in jobs.versions.items():
+            versions.setdefault(name, {}).update(values)
     return {
-        "started": begun[0] if begun else None,
-        "last_started": begun[-1] if begun else None,
-        "hosts": sorted({str(run["host"]) for run in runs if run.get("host")})[:50],
+        "started": min(begun, default=None),
+        "last_started": max(begun, default=None),
+        "hosts": sorted(hosts)[:50],
         "versions": {name: list(values) for name, values in versions.items()},
     }
