@@ -232,7 +232,7 @@ def test_plots_by_keyboard(page: Page, tmp_path: Path) -> None:
         expect(page.locator("#said")).to_contain_text(words)
     plot.press("Enter")
     expect(page.get_by_role("heading", name="P04")).to_be_visible()
-    page.get_by_role("tab", name="Table").click()
+    page.get_by_role("tab", name="Table").press("Enter")
     page.locator(".tabulator-tableholder").focus()
     expect(page.locator(".tabulator-tableholder")).to_have_css("outline-style", "solid")
     page.keyboard.press("ArrowDown")
@@ -695,7 +695,7 @@ def test_only_plants_are_measured(page: Page, tmp_path: Path) -> None:
     steps = {"s": {"function": "a.py:f", "per": "well"}}
     opened(page, page_of(tmp_path, records, steps=steps, over_several=["s"]))
     expect(page.locator("#about")).to_have_text("6 wells, 6 done, 0 failed")
-    expect(page.locator("#view-overview .tile").filter(has_text="measurements")).to_contain_text("1")
+    expect(page.locator("#view-overview .tile").filter(has_text="measurement")).to_contain_text("1")
 
 
 PLATE = {
