@@ -18,6 +18,7 @@ SCRIPTS = (
     "scale",
     "one_more",
     "report",
+    "start",
     "dryrun",
     "sources",
     "headers",

@@ -43,7 +43,8 @@ import resource
 import signal
 import sys
 
-if sys.orig_argv[1:4] == ["-m", "pixmake", os.environ.get("VICTIM")]:
+
+def strike():
     open(os.environ["STRUCK"], "a").close()
     if os.environ["FAULT"] == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -56,8 +57,24 @@ if sys.orig_argv[1:4] == ["-m", "pixmake", os.environ.get("VICTIM")]:
                 pass
     else:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+
+
+def strike_a_fork(event, arguments):
+    global victim
+    if event == "open" and sys.argv[1:2] == [victim]:
+        victim = None
+        strike()
+
+
+victim = os.environ.get("VICTIM")
+if sys.orig_argv[1:4] == ["-m", "pixmake", victim]:
+    strike()
+elif victim and "warm_server.py" in str(sys.orig_argv):
+    sys.addaudithook(strike_a_fork)
 """
-"""What Python runs at its start: it strikes one of the processes of `PROCESSES`, and no other."""
+"""What Python runs at its start: it strikes one of the processes of `PROCESSES`, and no other.
+
+Where that is a fork, its command is run once more, and is struck, too."""
 
 
 @pytest.fixture(scope="module")

@@ -155,7 +155,7 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     def run_single_job(self, job: Any) -> Any:
         """Start a job, by the warm process where that can be: its future."""
         if not self._is_ours(job):
-            return super().run_single_job(job)
+            return self._run_in_fork(job) or super().run_single_job(job)
         owner, words = _words(job)
         if not words:
             return super().run_single_job(job)
@@ -164,6 +164,24 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
         by_command = functools.partial(self._run_by_command, job)
         self._look_at_batches(job, _batch_of(words))
         return self.pool.submit(self._hand_over, job, owner, words, _environment(job), by_command)
+
+    def _run_in_fork(self, job: Any) -> Any:
+        """Start a command of pixmake's where what it imports is there by now, if that can be: its future."""
+        from pixmake.rules.command_forks import FORKS, understood
+
+        if FORKS.channel is None or not self._needs_no_shell(job):
+            return None
+        command = understood(job.rule.shellcmd, job.shellcmd)
+        if command is None:
+            return None
+        environment = _environment(job)
+
+        def run(*arguments: Any) -> None:
+            if not FORKS.run(command, environment, self._known):
+                self._see_that_it_goes_on()
+                local.run_wrapper(*arguments)  # it says what is wrong
+
+        return self.pool.submit(self.cached_or_run, job, run, *self.job_args_and_prepare(job))
 
     def _run_by_command(self, job: Any) -> None:
         """Run a job by its command, prepared once more."""
@@ -245,7 +263,11 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
     def _is_ours(self, job: Any) -> bool:
         """Whether a job hands an image over, and its command needs no help of Snakemake's for that."""
         text = job.rule.shellcmd
-        if text is None or not text.startswith(_START) or os.environ.get("PIXMAKE_WARM") == "0":
+        return text is not None and text.startswith(_START) and self._needs_no_shell(job)
+
+    def _needs_no_shell(self, job: Any) -> bool:
+        """Whether nothing is to be done around a command, and processes may be forked for it."""
+        if os.environ.get("PIXMAKE_WARM") == "0":
             return False
         from pixmake.rules.snakemake_internals import wraps_commands
 
@@ -286,13 +308,16 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
                 if client.settle(owner, words, reply, lambda: _explained(words, reply, environment)):
                     raise SpawnedJobError
                 return
-        # what has ended the warm process may be ending this one, too: nothing is to begin once more then
+        self._see_that_it_goes_on()
+        by_command()
+
+    def _see_that_it_goes_on(self) -> None:
+        """What has ended a process may be ending this one, too: nothing is to begin once more then."""
         time.sleep(_MOMENT)
         from pixmake.rules.snakemake_internals import is_ending
 
         if self.cancelled or self.ends or is_ending(self.workflow):
             raise SpawnedJobError
-        by_command()
 
     def _died_loading(self, words: list[str]) -> str:
         from pixmake.job import client

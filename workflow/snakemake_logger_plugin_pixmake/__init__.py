@@ -20,7 +20,15 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         """Wait for the first record: by then it is known how Snakemake was started."""
+        from pixmake.base.garbage import search_cycles_less
+        from pixmake.rules.command_forks import FORKS
+        from pixmake.rules.snakemake_internals.fewer_imports import import_less
+
         self.reporter: ReporterType | None = None
+        # no Snakefile is read before there is a logger
+        search_cycles_less()
+        import_less()
+        FORKS.begin_early()
 
     def emit(self, record: LogRecord) -> None:
         """Show what a record says; an error of the display's own never ends a run."""

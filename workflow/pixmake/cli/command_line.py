@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from pixmake.base.errors import PixmakeError, file_problem, nearest
 from pixmake.base.files import NO_ROOM
+from pixmake.base.garbage import search_cycles_less
 from pixmake.base.installed import VERSION
 from pixmake.base.operating_system import ANYWHERE, unfit
 from pixmake.base.owner import end_with_owner
@@ -24,6 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
         The exit status: 0, or 1 if something is wrong with the project, or 2 with the command line.
     """
     end_with_owner()
+    search_cycles_less()
     words = list(sys.argv[1:] if words is None else words)
     parser = _parser(words[0] if words else "")
     # everything after `run` is Snakemake's, options that pixmake has too included

@@ -191,11 +191,9 @@ def ask(
 
     With ``prepare`` it is not run: what its step needs is imported and read, and the answer is nothing.
     """
-    variables = "\0".join(f"{key}={value}" for key, value in environment.items())
-    request = "\1".join([os.getcwd(), variables, "\0".join(words), *(["prepare"] if prepare else [])])
-    content = request.encode("utf-8", "surrogateescape")
+    if not send(connection, words, environment, "prepare" if prepare else ""):
+        return ""
     try:
-        connection.sendall(len(content).to_bytes(8, "big") + content)
         reply = b""
         while True:
             part = connection.recv(4096)
@@ -204,6 +202,23 @@ def ask(
             reply += part
     except OSError:
         return ""
+
+
+def send(
+    connection: "_socket.socket", words: list[str], environment: "Mapping[str, str]", how: str = ""
+) -> bool:
+    """Tell the warm process what is asked of it; whether it could be told.
+
+    With ``fork``, words are the name of a module, whose ``serve`` gets the connection in a fork of its own.
+    """
+    variables = "\0".join(f"{key}={value}" for key, value in environment.items())
+    request = "\1".join([os.getcwd(), variables, "\0".join(words), *([how] if how else [])])
+    content = request.encode("utf-8", "surrogateescape")
+    try:
+        connection.sendall(len(content).to_bytes(8, "big") + content)
+    except OSError:
+        return False
+    return True
 
 
 def folder() -> str:

@@ -53,6 +53,9 @@ IN_TIME, LATE, LARGE = "0", "1", "2"
 IDLE_SECONDS = 10
 """How long a process that is done with its image waits for another one, and keeps its memory."""
 
+BASICS = ("pixmake.job.run", "numpy", "cv2")
+"""What is imported before anything is known of a step: what most of them need, and so do tables and page."""
+
 _HERE = Path(__file__).resolve().parent
 _THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM", "GOTO")
 
@@ -418,6 +421,8 @@ class Template:
         self.children: dict[int, Child] = {}
         self.waiting: list[Child] = []
         """Those that are done with one image and may have another, the longest first."""
+        self.others: list[int] = []
+        """Forks that do what is no image's work."""
         self.folder = ""
         self.environment = ""
         self.set_by_imports: dict[str, str] = {}
@@ -525,6 +530,9 @@ class Template:
         """Hand a job to a process that waits for one, or fork; or only prepare for jobs of its step."""
         folder, environment, command, *prepare = text.split("\1")
         self._enter(folder, environment)
+        if prepare == ["fork"]:
+            self._fork_for(client, command)
+            return
         job = _job_room().parse_job(command.split("\0"))
         what = self._prepare(job)
         if prepare:
@@ -559,6 +567,28 @@ class Template:
             link=here,
             setting=setting,
         )
+
+    def _fork_for(self, client: socket.socket, module: str) -> None:
+        """Have a module of pixmake's do what a client asks for in a fork, before this process is a step's."""
+        self.selector.unregister(client)
+        if not self.prepared:
+            with self._importing():
+                import_quietly(BASICS)
+            pid = os.fork()
+            if pid == 0:
+                self._become_other(client, module)
+            self.others.append(pid)
+        client.close()
+        if "cv2" in sys.modules:
+            importlib.import_module("pixmake.job.rehearsal").rehearse()
+
+    def _become_other(self, client: socket.socket, module: str) -> None:
+        try:
+            link = os.dup(client.fileno())
+            self._leave()
+            importlib.import_module(module).serve(link)
+        finally:
+            os._exit(0)
 
     def _hand_on(self, client: socket.socket, job: Job, setting: tuple[object, ...], command: str) -> bool:
         """Hand a job to a process that waits for one like it; whether there is one."""
@@ -601,8 +631,8 @@ class Template:
         self.waiting.append(replace(child, client=None, cpu=float(told), started=time.monotonic()))
 
     def _pids(self) -> list[int]:
-        """All images' processes: those that work, and those that wait for an image."""
-        return [*self.children, *(child.pid for child in self.waiting)]
+        """All processes of its own: those at work on an image, those that wait for one, and others."""
+        return [*self.children, *(child.pid for child in self.waiting), *self.others]
 
     def _end(self, child: Child) -> None:
         """End a process that waits for an image."""
@@ -657,13 +687,7 @@ class Template:
     def _become_child(self, job: Job, writer: int | None, link: socket.socket | None) -> None:
         status = 70
         try:
-            os.setsid()
-            end_with_parent()
-            adopt_strays()  # what it leaves to itself stays with it, and ends with it
-            _signal.set_wakeup_fd(-1)
-            _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-            for handle in [*self.selector.get_map(), self.selector.fileno()]:
-                os.close(handle)  # type: ignore[arg-type]  # its keys are numbers
+            self._leave()
             write_to(job.log)  # the warm process has nothing to read, either
             status = _run_several(job, link) if link else run_within_limits(job, warm=True, learned=writer)
         except BaseException:
@@ -673,6 +697,16 @@ class Template:
                 traceback.print_exc()
         finally:
             os._exit(status)
+
+    def _leave(self) -> None:
+        """Be a process of its own, in a fork, with nothing of what its parent waits for."""
+        os.setsid()
+        end_with_parent()
+        adopt_strays()  # what it leaves to itself stays with it, and ends with it
+        _signal.set_wakeup_fd(-1)
+        _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+        for handle in [*self.selector.get_map(), self.selector.fileno()]:
+            os.close(handle)  # type: ignore[arg-type]  # its keys are numbers
 
     def _reap(self, _: object) -> None:
         with contextlib.suppress(BlockingIOError):

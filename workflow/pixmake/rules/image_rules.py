@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import hashlib
 import inspect
 import itertools
@@ -22,6 +20,7 @@ from pixmake.base import plugins
 from pixmake.base.attempts import at_attempt, is_expression
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import is_folder, why_not_writable, written_whole
+from pixmake.base.garbage import search_cycles_less
 from pixmake.base.ids import rule_name
 from pixmake.base.installed import HERE, WORKFLOW
 from pixmake.base.owner import OWNER
@@ -136,7 +135,7 @@ def compile_project(config: Mapping[str, Any], files: Sequence[str | Path], core
     """
     from pixmake.rules.snakemake_internals.asked_once import ask_once
 
-    _search_cycles_less()
+    search_cycles_less()
     ask_once()
     rules = allowed_rules()
     there = read_plan(rules) if rules else None
@@ -183,16 +182,6 @@ def _with_programs(plan: Plan) -> Plan:
     steps = tuple(replace(each, program=leave_copies(program_files(each.work))) for each in plan.steps)
     containers = None if plan.containers is None else _with_programs(plan.containers)
     return replace(plan, steps=steps, containers=containers)
-
-
-def _search_cycles_less() -> None:
-    """Keep Python from looking for cycles of references in all rules and jobs again and again.
-
-    They live as long as Snakemake does. At 10,000 images those walks took a fifth of its time, and the ones
-    at its very end, when the operating system is about to free all memory at once, a fifth of a dry run's.
-    """
-    gc.set_threshold(200_000, 20, 100)
-    atexit.register(gc.freeze)
 
 
 def begin(plan: Plan, workflow: Any, jobs: Iterable[tuple[PlannedStep, Job]]) -> None:

@@ -1,8 +1,8 @@
 """What pixmake uses of Snakemake that Snakemake does not document; nothing outside this folder does.
 
 `booking` is what Snakemake does about each job of a run, `asked_once` what it asks again and again while it
-reads rules and makes its DAG. Seen in Snakemake 9.27.1. Each has its entry in ``docs/upstream.md``: what
-would make it unnecessary.
+reads rules and makes its DAG, `fewer_imports` what it imports for that. Seen in Snakemake 9.27.1. Each has
+its entry in ``docs/upstream.md``: what would make it unnecessary.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ UNDOCUMENTED = {
     "conda_env_spec": "Every job is asked for its params to know its environment",
     "log_info": "A job's command is formatted with a copy of all globals",
     "sourcecache": "Rules cannot be read without running their workflow",
+    "parse_uri": "Files of this machine are opened by smart_open",
+    "SourceCache": "Files of this machine are opened by smart_open",
+    "_serialize_param_pandas": "Each param is compared with the types of pandas",
+    "_serialize_param_builtin": "Each param is compared with the types of pandas",
     "args_to_api": "A Snakefile cannot ask which options were given",
     "path_modifier": "The prefix of a module is not told to its Snakefile",
     "_prefix_replacements": "The prefix of a module is not told to its Snakefile",

@@ -20,12 +20,14 @@ from snakemake.rules import Rule
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from pixmake.rules.snakemake_internals.commands import command_of, is_of_its_job
+from pixmake.rules.snakemake_internals.fewer_imports import import_less
 
 Parameters = Mapping[str, inspect.Parameter]
 
 
 def ask_once() -> None:
     """Have Snakemake, in this process, ask once; before the first rule is made."""
+    import_less()  # where another logger was asked for
     if snakemake.common.get_function_params is _parameters:
         return
     snakemake.common.get_function_params = _parameters
