@@ -206,6 +206,8 @@ def test_on_paper(page: Page, tmp_path: Path) -> None:
         assert box is not None
         assert 100 < box["width"] <= width
         assert box["x"] + box["width"] <= width
+    for table in page.locator("table:visible").all():
+        assert table.evaluate("element => element.getBoundingClientRect().right") <= width
     page.evaluate("fromPaper()")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(246, 247, 246)"
     expect(page.locator(".on-paper")).to_have_count(0)
@@ -230,8 +232,9 @@ def test_plots_by_keyboard(page: Page, tmp_path: Path) -> None:
         expect(page.locator("#said")).to_contain_text(words)
     plot.press("Enter")
     expect(page.get_by_role("heading", name="P04")).to_be_visible()
-    page.get_by_role("tab", name="Table").click()
+    page.get_by_role("tab", name="Table").press("Enter")
     page.locator(".tabulator-tableholder").focus()
+    expect(page.locator(".tabulator-tableholder")).to_have_css("outline-style", "solid")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     expect(page.locator(".tabulator-row").nth(1)).to_be_focused()
@@ -363,6 +366,10 @@ def test_outliers_are_those_that_python_found(page: Page, tmp_path: Path) -> Non
     found = page.evaluate("[...outliers(columns.get('area'))].map(([row, z]) => [data.ids[row], z])")
     assert {row.partition("_")[0] for row, _ in found} == {"P05"}
     assert page.evaluate("Object.keys(data.outliers.area.rows).length") == len(found)
+    # no point of another group covers them
+    above = "[...charts.values()].find((each) => each.getDom().matches('.high')).getOption().series"
+    heights = page.evaluate(f"{above}.map((each) => [each.symbol === 'diamond', each.z ?? 2])")
+    assert min(z for odd, z in heights if odd) > max(z for odd, z in heights if not odd)
     expect(page.locator("#outlier-basis")).to_contain_text(
         "level of its own plant and its group’s curve over timestamp (treatment × genotype), as ratios"
     )
@@ -643,6 +650,15 @@ def test_each_channel_has_its_outlines(page: Page, tmp_path: Path, make_project:
     for place, outline in enumerate(outlines):
         choice.select_option(str(place))
         expect(page.locator("#picture .stage .outline")).to_have_attribute("src", str(outline))
+    page.get_by_role("button", name="Outlines").click()
+    expect(page.locator("#picture .stage .outline")).to_be_hidden()
+    # what is seen can be sent, also a single picture
+    address = page.evaluate("location.href")
+    page.goto("about:blank")
+    page.goto(address)
+    expect(page.get_by_role("dialog").get_by_role("heading", name="A1")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.wait_for_function("!location.hash.includes('A1')")
 
 
 def test_large_trials_open_in_time(page: Page, tmp_path: Path) -> None:
@@ -679,7 +695,7 @@ def test_only_plants_are_measured(page: Page, tmp_path: Path) -> None:
     steps = {"s": {"function": "a.py:f", "per": "well"}}
     opened(page, page_of(tmp_path, records, steps=steps, over_several=["s"]))
     expect(page.locator("#about")).to_have_text("6 wells, 6 done, 0 failed")
-    expect(page.locator("#view-overview .tile").filter(has_text="measurements")).to_contain_text("1")
+    expect(page.locator("#view-overview .tile").filter(has_text="measurement")).to_contain_text("1")
 
 
 PLATE = {
@@ -740,6 +756,64 @@ def test_plates(page: Page, tmp_path: Path) -> None:
     expect(view.get_by_role("img", name="Median of cells at each of 96 positions")).to_have_count(2)
 
 
+def test_controls_are_a_group(page: Page, tmp_path: Path) -> None:
+    """Wells are compared with those of their role; one map of two plates says so; where too little
+    is known of the pictures, that is said."""
+    records = [{**record, "run": {"quality": {"focus": 0.5}}} for record in plate()]
+    opened(page, page_of(tmp_path, records, **PLATE))
+    view = page.locator("#view-overview")
+    expect(view.locator(".tile").filter(has_text="roles")).to_contain_text("3")
+    odd = page.evaluate("[...allOutliers().keys()].map((row) => columns.get('role').values[row])")
+    assert set(odd) == {"sample"}, "the edge of the second plate"
+    expect(view).to_contain_text("median by well of all 2 plates together")
+    view.get_by_role("button", name="more").first.click()
+    expect(page.get_by_role("tab", name="Plates")).to_have_attribute("aria-selected", "true")
+    page.get_by_role("tab", name="Quality").click()
+    expect(page.locator("#view-quality")).to_contain_text("is not known: too little to judge")
+
+
+CONTRAST = """() => {
+    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const linear = (value) => (value > 10.3 ? ((value / 255 + 0.055) / 1.055) ** 2.4 : value / 3294.6);
+    const shares = [0.2126, 0.7152, 0.0722];
+    const light = (colour) => shares.reduce((sum, share, at) => sum + share * linear(numbers(colour)[at]), 0);
+    const ground = (element) => {
+        const colour = getComputedStyle(element).backgroundColor;
+        const whole = (numbers(colour)[3] ?? 1) === 1 || !element.parentElement;
+        return whole ? colour : ground(element.parentElement);
+    };
+    const weak = new Set();
+    for (const element of document.body.querySelectorAll('*')) {
+        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        if (!own || element.matches('option, script, :disabled')) continue;
+        if (!element.checkVisibility({ visibilityProperty: true })) continue;
+        const [text, under] = [getComputedStyle(element).color, ground(element)];
+        if (under.startsWith('color(') || text.startsWith('color(')) continue;
+        const [more, less] = [light(text), light(under)].sort((a, b) => b - a);
+        if ((more + 0.05) / (less + 0.05) < 4.5) weak.add(`${element.className}: ${text} on ${under}`);
+    }
+    return [...weak];
+}"""
+"""Texts of less contrast than 4.5, as the guidelines for accessibility (WCAG, AA) ask for."""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_can_be_read(browser: Browser, tmp_path: Path, scheme: Any) -> None:
+    """Each text of each view, be it light or dark, stands out from its ground."""
+    records = growth(astray=True)
+    records[3] |= {"status": "failed", "measurements": {}}
+    records[3]["error"] = {"type": "ValueError", "message": "no plant", "log": "", "traceback": ""}
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, offline=True, color_scheme=scheme)
+    page = opened(context.new_page(), page_of(tmp_path, records))
+    assert page.evaluate("allOutliers().size") > 0
+    for name in page.evaluate("Object.keys(VIEWS).filter(offered)"):
+        page.evaluate("name => showView(name)", name)
+        assert page.evaluate(CONTRAST) == [], name
+    page.evaluate("openPicture(3)")
+    assert page.evaluate(CONTRAST) == []
+    context.close()
+
+
 def test_plots_are_saved(page: Page, tmp_path: Path) -> None:
     """Each plot as SVG, PNG and CSV, and as a table in its place; the filtered rows as CSV."""
     opened(page, page_of(tmp_path, growth()), "plots")
@@ -798,7 +872,9 @@ def test_on_a_phone(browser: Browser, tmp_path: Path) -> None:
         record["metadata"]["well"] = f"A{int(record['metadata']['plant'][1:]) % 12 + 1:02}"
     records[3] |= {"status": "failed", "measurements": {}}
     records[3]["error"] = {"type": "ValueError", "message": "no plant", "log": "", "traceback": ""}
-    page = opened(context.new_page(), page_of(tmp_path, records), "images")
+    images = {"directory": {"path": "photos", "template": "{experiment}_{plant}_{timestamp:%Y-%m-%d}.jpg"}}
+    steps = {"measure": {"function": "scripts/growth.py:measure", "params": {"millimetres_per_pixel": 0.25}}}
+    page = opened(context.new_page(), page_of(tmp_path, records, images=images, steps=steps), "images")
     assert page.evaluate("document.querySelector('.top').offsetHeight") <= 84
     tabs = page.get_by_role("tab")
     assert tabs.count() == 8
@@ -806,7 +882,16 @@ def test_on_a_phone(browser: Browser, tmp_path: Path) -> None:
         box = tab.bounding_box()
         assert box is not None
         assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for name in page.evaluate("Object.keys(VIEWS)"):
+        page.evaluate("name => showView(name)", name)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    expect(page.get_by_role("cell", name="scripts/growth.py:measure")).to_be_in_viewport(ratio=1)
+    page.evaluate("openPicture(0)")
+    heading = page.get_by_role("dialog").get_by_role("heading", name="P00_0").bounding_box()
+    assert heading is not None
+    assert heading["width"] > 150
+    page.keyboard.press("Escape")
+    page.evaluate("showView('images')")
     tops = [page.locator("#gallery .shot").nth(place).bounding_box() for place in range(3)]
     assert tops[0] is not None
     assert tops[1] is not None

@@ -61,6 +61,22 @@ def test_clean_growth_has_no_outliers(rates: float, times: float) -> None:
     assert called / judged <= 0.01
 
 
+def test_a_leaf_more_or_less_is_no_outlier() -> None:
+    """Plants that get a leaf every other date, some a date later, have none; one with half of them is."""
+    random = np.random.default_rng(0)
+    plants, dates, leaves = [], [], []
+    for plant in range(30):
+        begins = random.uniform(0, 0.6)
+        for date in range(12):
+            plants.append(f"P{plant}")
+            dates.append(float(date * DAY))
+            leaves.append(float(math.floor(2 + begins + date / 2 + 0.1 * random.normal())))
+    design = design_of([term("plant", plants), term("timestamp", dates, "time")])
+    assert judge(leaves, design).rows == {}
+    leaves[35] = 3.0
+    assert list(judge(leaves, design).rows) == [35]
+
+
 @pytest.mark.parametrize("times", [1.5, 2.0])
 def test_a_plant_whose_growth_halves_is_found(times: float) -> None:
     """200 trials with 5 % noise, one plant's growth halved from a date on, be it the last but one: found
@@ -70,6 +86,16 @@ def test_a_plant_whose_growth_halves_is_found(times: float) -> None:
         areas, design, astray = trial(seed, 0.05, halved=True, times=times)
         found += bool(astray & judge(areas, design).rows.keys())
     assert found / 200 >= 0.95
+
+
+def test_of_a_plant_that_stops_growing_the_dates_before_are_no_outliers() -> None:
+    """Three of its six pictures are as good as those of the others."""
+    for seed in range(20):
+        areas, design, _ = trial(seed, 0.03, count=6)
+        for date in (3, 4, 5):
+            areas[date] = areas[2]
+        assert {3, 4, 5} <= judge(areas, design).rows.keys()
+        assert not {0, 1, 2} & judge(areas, design).rows.keys()
 
 
 def test_who_falls_behind_at_the_last_date_is_called_so() -> None:
@@ -96,6 +122,17 @@ def test_one_wrong_picture_is_found() -> None:
     assert judgement.basis == (
         "compared with the level of its own plant and its group’s curve over timestamp (treatment), as ratios"
     )
+
+
+def test_controls_are_compared_with_controls() -> None:
+    """Wells that are there to differ from the others are none; the samples among which one lies off are."""
+    random = np.random.default_rng(1)
+    roles = ["drug"] * 8 + ["vehicle"] * 8 + ["sample"] * 80
+    values = [{"drug": 900.0, "vehicle": 100.0, "sample": 300.0}[role] + random.normal() for role in roles]
+    values[-1] = 500.0
+    columns = [term("well", [f"w{n}" for n in range(96)]), term("role", roles)]
+    assert list(judge(values, design_of(columns, "role")).rows) == [95]
+    assert len(judge(values, design_of(columns)).rows) > 16
 
 
 @pytest.mark.parametrize("count", [0, 7, 8, 40])

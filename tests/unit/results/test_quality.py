@@ -141,6 +141,8 @@ def test_a_single_picture_is_named() -> None:
     found = trial.judged()
     assert found.batches == []
     assert found.pictures == [(77, "less sharp than the others of its batch")]
+    trial.values["brightness"][77] *= 0.2
+    assert trial.judged().pictures == [(77, "darker and less sharp than the others of its batch")]
 
 
 def test_too_little_to_judge() -> None:

@@ -55,7 +55,9 @@ function readAddress() {
   for (const each of words.getAll('only')) restoreFilter(each);
   applyFilters();
   reading = false;
+  const picture = data.ids.indexOf(choice('picture.id'));
   showView(view || 'overview', false);
+  if (picture >= 0) openPicture(picture); else document.getElementById('picture').close();
 }
 
 function restoreFilter(text) {

@@ -3,6 +3,13 @@
 const PAGE = 60;
 const gallery = { page: 0, outlines: true, value: '' };
 
+/** Show the outlines of masks, or the pictures alone. */
+function showOutlines(wanted) {
+  document.body.classList.toggle('no-outlines', !wanted);
+  const box = document.getElementById('outlines');
+  if (box) box.checked = wanted;
+}
+
 /** A card of one image, which opens it. */
 function card(row, value) {
   const failures = data.failuresOf.get(row);
@@ -29,11 +36,11 @@ function oddWords(column, row) {
 function makeGallery(view) {
   const grid = make('div', { class: 'gallery', id: 'gallery' });
   const pages = make('nav', { class: 'pages', 'aria-label': 'Pages of images' });
-  const outlines = make('input', { type: 'checkbox', checked: true });
-  outlines.addEventListener('change', () => document.body.classList.toggle('no-outlines', !outlines.checked));
+  const outlines = make('input', { type: 'checkbox', id: 'outlines', checked: !document.body.classList.contains('no-outlines') });
+  outlines.addEventListener('change', () => showOutlines(outlines.checked));
   const value = make('select', {}, ...ofKind('measurement').concat(ofKind('term'), ofKind('run')).map((column) => option(column.key, column.key)));
+  keepChoice(value, 'images.show', () => { gallery.value = value.value; draw(); });
   gallery.value = value.value;
-  value.addEventListener('change', () => { gallery.value = value.value; draw(); });
   const channels = Object.keys(data.channels);
   const channel = make('select', {}, ...channels.map((name) => option(name, name)));
   keepChoice(channel, 'channel.shown', () => { for (const name of made.keys()) stale.add(name); drawView(current); });

@@ -275,7 +275,7 @@ function comparisonTable(lines, column, colour, facet) {
   const body = lines.map((line) => [
     facet && line.panel, line.group, String(line.n), cell(line.mean, plain),
     ...(line.effect ? [cell(line.effect.difference, plain), cell(line.effect.ratio, plain), cell(line.effect.hedges, plain), line.reference] : line.reference === line.group ? ['', '', '', ''] : ['too few', '', '', line.reference])].filter((value) => value !== null && value !== undefined && value !== false));
-  return make('table', { class: 'plain-table' },
+  return make('table', { class: 'plain-table intervals' },
     make('thead', {}, make('tr', {}, ...head.map((text) => make('th', { scope: 'col' }, text)))),
     make('tbody', {}, ...body.map((cells) => make('tr', {}, ...cells.map((text) => make('td', {}, text))))));
 }

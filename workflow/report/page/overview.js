@@ -19,7 +19,7 @@ function makeOverview(view) {
     view.append(pair);
     const panel = (heading, note, parent) => {
       const element = make('div', { class: 'chart' });
-      const all = make('button', { type: 'button', class: 'link', onclick: () => showView(axis && hasGrowth() && /over time/.test(heading) ? 'growth' : 'plots') }, 'more');
+      const all = make('button', { type: 'button', class: 'link', onclick: () => showView(axis && hasGrowth() && /over time/.test(heading) ? 'growth' : hasPlates() && /by position/.test(heading) ? 'plates' : 'plots') }, 'more');
       parent.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, heading), make('p', {}, note), make('span', { class: 'grow' }), plotTools(element, heading), all), element));
       return element;
     };
@@ -29,7 +29,7 @@ function makeOverview(view) {
     }
     const where = positions();
     if (where) {
-      const element = panel(`${measured[0].key} by position`, `median by ${where.keys.join(' and ')}`, pair);
+      const element = panel(`${measured[0].key} by position`, `median by ${where.keys.join(' and ')}${where.plate ? ` of all ${distinct(where.plate).length} plates together` : ''}`, pair);
       later.push(() => drawPlate(element, measured[0], rows, where));
     } else {
       // dates are never pooled: a box of all of them would show growth, not a difference
@@ -71,10 +71,15 @@ function tiles(failed) {
     tile(whole.format(failed), 'failed', failed ? 'bad' : '', failed ? () => showOnly({}, 'failed') : null),
     data.empty.size ? tile(whole.format(data.empty.size), 'measured nothing', 'warn', () => showOnly({}, 'empty')) : null,
     tile(judged() ? whole.format(odd) : '–', judged() ? 'outliers' : 'outliers: too little to judge', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
-    tile(whole.format(ofKind('measurement').length + Object.keys(data.several).length + data.left_out), 'measurements'),
+    measurementsTile(tile),
     assayTile(tile),
     tile(duration(seconds), 'of computing'),
     data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`, 'long'));
+}
+
+function measurementsTile(tile) {
+  const count = ofKind('measurement').length + Object.keys(data.several).length + data.left_out;
+  return tile(whole.format(count), count === 1 ? 'measurement' : 'measurements');
 }
 
 /** Whether the plates tell their controls apart: the measurement that does so best, by the worst of the plates. */
@@ -201,25 +206,28 @@ function makeFailures(view) {
 }
 
 function makeRun(view) {
-  const row = (tag, cells, numbers) => make('tr', {}, ...cells.map((cell, index) => make(tag, { class: numbers.includes(index) ? 'number' : null, scope: tag === 'th' ? 'col' : null }, cell)));
+  const heads = ['Step', 'What it does', 'Params', 'Done', 'Failed', 'Left out', 'A job (median)', 'All jobs', 'Memory at most'];
   const numbers = [3, 4, 5, 6, 7, 8];
-  const steps = make('table', { class: 'plain-table' },
-    make('thead', {}, row('th', ['Step', 'What it does', 'Params', 'Done', 'Failed', 'Left out', 'An image (median)', 'All', 'Memory at most'], numbers)),
+  const row = (tag, cells) => make('tr', {}, ...cells.map((cell, index) => make(tag, { class: numbers.includes(index) ? 'number' : null, scope: tag === 'th' ? 'col' : null, 'data-head': heads[index] }, cell)));
+  const steps = make('table', { class: 'plain-table steps' },
+    make('thead', {}, row('th', heads)),
     make('tbody', {}, ...data.steps.map((step) => row('td', [
-      make('b', {}, step.name), make('code', {}, doing(step.settings)), make('code', {}, asText(step.settings.params)), whole.format(step.done), whole.format(step.failed), whole.format(step.left_out),
-      step.seconds === null ? '–' : duration(step.seconds), duration(step.all_seconds), step.most_mb === null ? '–' : `${whole.format(Math.round(step.most_mb))} MB`], numbers))));
+      make('b', {}, step.name), code(doing(step.settings)), code(asText(step.settings.params)), whole.format(step.done), whole.format(step.failed), whole.format(step.left_out),
+      step.seconds === null ? '–' : duration(step.seconds), duration(step.all_seconds), step.most_mb === null ? '–' : `${whole.format(Math.round(step.most_mb))} MB`]))));
   const versions = { ...data.project.versions, ...Object.fromEntries(Object.entries(data.facts.versions).map(([name, values]) => [name, values.join(', ')])) };
   const pairs = [
     ['First job begun', inUtc(data.facts.started)], ['Last job begun', inUtc(data.facts.last_started)],
     ['Computers', data.facts.hosts.join(', ')], ...Object.entries(versions), ['Images from', asText(data.project.images)],
   ];
   view.append(
-    make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Steps')), make('div', { class: 'scroll' }, steps)),
+    make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Steps')), make('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Steps' }, steps)),
     make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'When, where, with what')),
-      make('table', { class: 'plain-table' }, make('tbody', {}, ...pairs.filter(([, value]) => value).map(([name, value]) => make('tr', {}, make('th', { scope: 'row' }, name), make('td', {}, value)))))),
+      make('table', { class: 'plain-table long-words' }, make('tbody', {}, ...pairs.filter(([, value]) => value).map(([name, value]) => make('tr', {}, make('th', { scope: 'row' }, name), make('td', {}, value)))))),
     make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Files')), make('ul', {}, ...ownFiles().map((path) => make('li', {}, make('a', { href: encoded(path) }, path))))));
   return () => {};
 }
+
+const code = (text) => (text ? make('code', {}, text) : '');
 
 /** When a job began, in words: jobs note that in UTC. */
 const inUtc = (time) => time && `${time.replace('T', ' ').slice(0, 19)} UTC`;

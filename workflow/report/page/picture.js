@@ -10,6 +10,7 @@ function openPicture(row) {
   if (!dialog.open) dialog.showModal();
   drawSeveral(row);
   dialog.querySelector('.viewer').focus();
+  keep('picture.id', data.ids[row]);
 }
 
 function makePictureDialog() {
@@ -23,6 +24,7 @@ function makePictureDialog() {
   dialog.addEventListener('close', () => {
     const row = opened;
     opened = null;
+    keep('picture.id', '');
     document.querySelector(`section:not([hidden]) [data-row="${row}"]`)?.focus();
   });
 }
@@ -44,12 +46,20 @@ function viewer(row) {
       data.states[row] !== 'done' && make('span', { class: 'badge', style: 'position: static' }, data.states[row]),
       make('span', { class: 'grow' }),
       choice,
+      stage.querySelector('.outline') && outlinesSwitch(),
       place >= 0 && make('span', { class: 'quiet' }, `${whole.format(place + 1)} of ${whole.format(visible.length)}`),
       make('button', { type: 'button', class: 'plain', 'aria-label': `Previous ${data.noun}`, disabled: place <= 0, onclick: () => go(-1) }, '←'),
       make('button', { type: 'button', class: 'plain', 'aria-label': `Next ${data.noun}`, disabled: place < 0 || place === visible.length - 1, onclick: () => go(1) }, '→'),
       close),
     stage,
     make('aside', {}, ...facts(row)));
+}
+
+/** Shows or hides the outlines of masks, here and in all other pictures. */
+function outlinesSwitch() {
+  const button = make('button', { type: 'button', class: 'plain', 'aria-pressed': String(!document.body.classList.contains('no-outlines')) }, 'Outlines');
+  button.addEventListener('click', () => { showOutlines(document.body.classList.contains('no-outlines')); button.setAttribute('aria-pressed', !document.body.classList.contains('no-outlines')); });
+  return button;
 }
 
 /** A choice of the image and of the pictures that its steps made; the first is shown. */

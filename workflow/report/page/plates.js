@@ -57,7 +57,7 @@ function makePlates(view) {
     const lines = data.plates.quality[column.key] ?? [];
     const head = ['plate', 'wells', 'positive: mean (s)', 'negative: mean (s)', 'Z′', 'edge'];
     const spread = (given) => (given ? `${shown(column, Number(given[0].toPrecision(4)))} (${given[1] === null ? '–' : shown(column, Number(given[1].toPrecision(3)))}), n = ${given[2]}` : '–');
-    table.replaceChildren(make('table', { class: 'plain-table' },
+    table.replaceChildren(make('table', { class: 'plain-table intervals' },
       make('thead', {}, make('tr', {}, ...head.map((text) => make('th', { scope: 'col' }, text)))),
       make('tbody', {}, ...lines.map((line) => make('tr', {}, ...[line.plate || 'all', whole.format(line.wells), spread(line.positive), spread(line.negative), line.z_prime === null ? '–' : number.format(Number(line.z_prime.toPrecision(3))), percent(line.edge)].map((text) => make('td', {}, text)))))));
     save.onclick = () => saveText(`${column.key} plates.csv`, asCsv([['plate', 'wells', 'positive_mean', 'positive_sd', 'positive_n', 'negative_mean', 'negative_sd', 'negative_n', 'z_prime', 'edge'], ...lines.map((line) => [line.plate, line.wells, ...(line.positive ?? [null, null, null]), ...(line.negative ?? [null, null, null]), line.z_prime, line.edge])]));

@@ -121,10 +121,11 @@ function drawPoints(element, x, y, group, rows, line) {
     const colour = COLOURS[index % COLOURS.length];
     series.push({
       name, type: 'scatter', symbolSize: few ? 8 : 4, itemStyle: { color: colour, opacity: few ? 0.75 : 0.45 }, progressive: 4000,
-      data: members.map((row) => (odd.has(row)
-        ? { value: [x.values[row], y.values[row]], row, symbol: 'diamond', symbolSize: few ? 14 : 9, itemStyle: { color: colour, opacity: 1, borderColor: css('--text'), borderWidth: 1.4 } }
-        : { value: [x.values[row], y.values[row]], row })),
+      data: members.filter((row) => !odd.has(row)).map((row) => ({ value: [x.values[row], y.values[row]], row })),
     });
+    // above the points of all groups
+    const far = members.filter((row) => odd.has(row));
+    if (far.length) series.push({ name, type: 'scatter', z: 6, symbol: 'diamond', symbolSize: few ? 14 : 9, itemStyle: { color: colour, opacity: 1, borderColor: css('--text'), borderWidth: 1.4 }, data: far.map((row) => ({ value: [x.values[row], y.values[row]], row })) });
     if (!line) return;
     const at = new Map();
     const place = stepped(x);

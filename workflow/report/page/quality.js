@@ -2,6 +2,15 @@
 
 const QUALITY_WORDS = { focus: 'focus', brightness: 'brightness', saturated: 'overexposed', dark: 'in the black', warmth: 'warmth (log2 red over blue)' };
 
+/** What a figure is, for who sees it for the first time. */
+const QUALITY_MEANS = {
+  focus: 'how strong the finest details are: less where a picture is blurred',
+  brightness: 'the mean: 0 is black, 1 the most that the file can hold',
+  saturated: 'pixels that have the brightest value of their picture',
+  dark: 'pixels that have the darkest value of their picture',
+  warmth: 'more is redder, less is bluer',
+};
+
 /** Whether pictures were looked at, at this level. */
 const hasQuality = () => Object.keys(data.quality.values).length > 0;
 
@@ -40,20 +49,21 @@ function suspiciousCard(most) {
 function makeQuality(view) {
   const { batches, basis, pictures, time, view: camera } = data.quality;
   view.append(...suspiciousCard(Infinity));
-  if (!batches.length) view.append(make('p', { class: 'quiet' }, `No batch of pictures came out unlike the others: ${basis}.`));
+  if (!batches.length) view.append(make('p', { class: 'quiet' }, /^too little/.test(basis) ? `Whether a batch of pictures came out unlike the others is not known: ${basis}.` : `No batch of pictures came out unlike the others: ${basis}.`));
   if (pictures.length) {
-    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Single pictures'), make('p', {}, 'farthest from the others of their plate and day')),
-      make('div', { class: 'strip' }, ...pictures.map(([row, words]) => make('div', {}, card(row), make('p', { class: 'quiet' }, words))))));
+    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Single pictures'), make('p', {}, 'farthest from the others of the same camera, plate and day')),
+      make('div', { class: 'strip' }, ...pictures.map(([row, words]) => make('div', { class: 'told' }, card(row), make('p', { class: 'quiet' }, words))))));
   }
   const grid = make('div', { class: 'columns' });
   const axis = columns.get(time);
   const group = columns.get(camera) ?? null;
+  const apart = group ?? positions()?.plate ?? null;
   const rows = data.ids.map((_, row) => row);
   const later = Object.keys(data.quality.values).map((name) => {
     const column = qualityColumn(name);
     const element = make('div', { class: 'chart' });
-    grid.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, axis ? `${column.key} over time` : column.key), make('span', { class: 'grow' }), plotTools(element, `quality: ${name}`)), element));
-    return () => (axis ? drawPoints(element, axis, column, group, rows, true) : drawBoxes(element, column, group, rows));
+    grid.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, axis ? `${column.key} over time` : column.key), QUALITY_MEANS[name] && make('p', {}, QUALITY_MEANS[name]), make('span', { class: 'grow' }), plotTools(element, `quality: ${name}`)), element));
+    return () => (axis ? drawPoints(element, axis, column, group, rows, true) : drawBoxes(element, column, apart, rows));
   });
   view.append(grid);
   return () => { for (const draw of later) draw(); };

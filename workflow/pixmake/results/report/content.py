@@ -274,7 +274,8 @@ def _level(
             if name in found.facts
         ),
     ]
-    design = design_of(columns)
+    controls = project.get("controls") or {}
+    design = design_of(columns, controls.get("column", ""))
     ids, image_ids = list(found.ids), list(images.ids)
     own = [_has_own(found, row, members[row]) for row in range(rows)]
     pictures = [

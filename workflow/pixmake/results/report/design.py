@@ -56,8 +56,8 @@ class Design:
     """The group of each point, of all factors and of what tells views of one subject apart."""
 
 
-def design_of(columns: Sequence[Column]) -> Design:
-    """How the points were laid out, by the names and values of their terms."""
+def design_of(columns: Sequence[Column], controls: str = "") -> Design:
+    """How the points were laid out, by names and values of terms; ``controls`` is the term of controls."""
     terms = [column for column in columns if column.kind == "term"]
     rows = len(terms[0].values) if terms else 0
     time = _time_axis(terms)
@@ -66,7 +66,7 @@ def design_of(columns: Sequence[Column]) -> Design:
     steps: list[float | None] = [None] * rows
     if time is not None:
         steps = [_step(value, daily) for value in time.values]
-    factors = _factors(terms, time, subject)
+    factors = _factors(terms, time, subject, controls)
     views = _views(terms, steps, subject, factors)
     return Design(
         time="" if time is None else time.key,
@@ -160,8 +160,14 @@ def _step(value: float | None, daily: bool) -> float | None:
     return value // DAY * DAY if daily and value is not None else value
 
 
-def _factors(terms: Sequence[Column], time: Column | None, subject: Sequence[Column]) -> list[Column]:
-    """Terms by which subjects are in groups: the same at all times, and of few values."""
+def _factors(
+    terms: Sequence[Column], time: Column | None, subject: Sequence[Column], controls: str
+) -> list[Column]:
+    """Terms by which subjects are in groups: the same at all times, and of few values.
+
+    That of the controls comes first: they are there to differ from the others.
+    """
+    names = [controls.lower(), *FACTORS]
     some = [
         column
         for column in terms
@@ -172,8 +178,8 @@ def _factors(terms: Sequence[Column], time: Column | None, subject: Sequence[Col
         and (not subject or _constant(column, subject))
     ]
     named = sorted(
-        (column for column in some if column.key.lower() in FACTORS),
-        key=lambda column: FACTORS.index(column.key.lower()),
+        (column for column in some if column.key.lower() in names),
+        key=lambda column: names.index(column.key.lower()),
     )
     return named[:3]
 

@@ -19,6 +19,7 @@ from pixmake.results.report.robust import (
     LEAST_SUBJECTS,
     SubjectTable,
     spread,
+    spread_of_steps,
     subject_table,
     two_way,
 )
@@ -84,9 +85,11 @@ def judge(values: Sequence[float | None], design: Design) -> Judgement:
     basis = _basis(design, logarithmic)
     if not judged.size or freedom < 4:
         return Judgement(basis=f"too little to judge: {_needed(design)}")
-    deviations = _deviations(residuals, judged, design, freedom, LEAST_SPREAD if logarithmic else 0.0)
+    deviations = _deviations(residuals, judged, design, freedom, logarithmic, _rounding(given, logarithmic))
     cut = CUT * max(1.0, (SURE_FROM / freedom) ** 0.5)
     far = {int(row): round(float(deviations[row]), 2) for row in judged if abs(deviations[row]) > cut}
+    if over_time:
+        far = _where_it_strays(far, residuals, deviations, judged, design, cut)
     # what is smaller than expected means something of sizes alone
     some = [table for table in tables if table is not None] if logarithmic else []
     behind = {row: z for row, z in fallen_behind(some, LEAST_SPREAD).items() if row not in far}
@@ -143,20 +146,71 @@ def _by_cell(scaled: Array, rows: Array, design: Design) -> tuple[Array, int]:
     return left, freedom
 
 
-def _deviations(residuals: Array, judged: Array, design: Design, freedom: int, least: float) -> Array:
+def _rounding(given: Array, logarithmic: bool) -> Array:
+    """By how much each value may be off since it is a whole number: leaves, or a height in pixels."""
+    import numpy as np
+
+    some = given[np.isfinite(given)]
+    if (some != np.round(some)).any():
+        return np.zeros(given.size)
+    return 0.5 / np.maximum(np.nan_to_num(given), 1) if logarithmic else np.full(given.size, 0.5)
+
+
+def _deviations(
+    residuals: Array, judged: Array, design: Design, freedom: int, logarithmic: bool, rounding: Array
+) -> Array:
     """Residuals by their spread: that of all, or that of their date or group where it is larger."""
     import numpy as np
 
     lost = (freedom / judged.size) ** 0.5
-    spreads = np.full(residuals.size, max(spread(residuals[judged]) / lost, least))
+    # where rounding hides the noise most residuals are alike, and medians see none
+    hidden = spread(residuals[judged]) < np.median(rounding[judged])
+    spread_of = spread_of_steps if hidden else spread
+    spreads = np.maximum(spread_of(residuals[judged]) / lost, rounding)
+    spreads = np.maximum(spreads, LEAST_SPREAD if logarithmic else 0.0)
     for keys in (design.steps, design.groups):
         cells: dict[Any, list[int]] = {}
         for row in judged:
             cells.setdefault(keys[row], []).append(row)
         for rows in cells.values():
-            spreads[rows] = np.maximum(spreads[rows], spread(residuals[rows]) / lost)
+            spreads[rows] = np.maximum(spreads[rows], spread_of(residuals[rows]) / lost)
     deviations: Array = np.divide(residuals, spreads, out=np.zeros(residuals.size), where=spreads > 0)
     return deviations
+
+
+def _where_it_strays(
+    far: dict[int, float], residuals: Array, deviations: Array, judged: Array, design: Design, cut: float
+) -> dict[int, float]:
+    """Of a subject with several outliers, those that lie far from the half of its dates that agree best.
+
+    The level of one that stops growing lies between its good dates and the others, far from all.
+    """
+    dates: dict[int | None, list[int]] = {}
+    for row in judged:
+        dates.setdefault(design.subjects[row], []).append(int(row))
+    found = dict(far)
+    for rows in dates.values():
+        called = [row for row in rows if row in far]
+        if len(called) < 2:
+            continue
+        middle = _of_best_half(residuals[rows])
+        beside = {
+            row: round(float(deviations[row] * (1 - middle / residuals[row])), 2)
+            for row in called
+            if abs(deviations[row] * (1 - middle / residuals[row])) > cut
+        }
+        if beside:
+            found = {row: z for row, z in found.items() if row not in called} | beside
+    return found
+
+
+def _of_best_half(values: Array) -> float:
+    """The mean of those that lie closest together, half of them or one more."""
+    ordered: list[float] = sorted(values.tolist())
+    half = len(ordered) // 2 + len(ordered) % 2
+    begins = range(len(ordered) - half + 1)
+    begin = min(begins, key=lambda place: ordered[place + half - 1] - ordered[place])
+    return sum(ordered[begin : begin + half]) / half
 
 
 def _basis(design: Design, logarithmic: bool) -> str:

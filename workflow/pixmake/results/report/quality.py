@@ -170,11 +170,10 @@ def quality_of_level(
             judged = judged or could
             pictures += _single(scaled, rows, layout, found, measure)
     batches = _batches(odd, layout)
-    pictures.sort(reverse=True)
     return Quality(
         values=dict(values),
         batches=batches[:MOST_NAMED],
-        pictures=[(row, words) for _, row, words in pictures[:MOST_NAMED]],
+        pictures=_told(pictures)[:MOST_NAMED],
         basis=_basis(layout, judged),
         time=layout.time.key if layout.time else "",
         view=layout.view_terms[0] if layout.view_terms else "",
@@ -475,9 +474,16 @@ def _single(
     for row in np.flatnonzero(np.abs(np.nan_to_num(left)) > max(1.5 * measure.least, 1.5 * CUT * spread)):
         if not any(_holds(each, layout, int(row)) for each in odd):
             deviation = float(left[row]) / spread
-            words = f"{_how(measure, deviation)} than the others of its batch"
-            found.append((abs(deviation), int(row), words))
+            found.append((abs(deviation), int(row), _how(measure, deviation)))
     return found
+
+
+def _told(pictures: Sequence[tuple[float, int, str]]) -> list[tuple[int, str]]:
+    """Each picture once, with all that is said of it; those that lie farthest off first."""
+    ways: dict[int, list[str]] = {}
+    for _, row, way in sorted(pictures, reverse=True):
+        ways.setdefault(row, []).append(way)
+    return [(row, f"{' and '.join(of)} than the others of its batch") for row, of in ways.items()]
 
 
 def _holds(odd: _Odd, layout: _Layout, row: int) -> bool:

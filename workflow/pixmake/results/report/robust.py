@@ -22,6 +22,10 @@ _HELD = 0.9594
 """What is left of a normal distribution's standard deviation if its values are held within two of them."""
 
 
+_NINE_IN_TEN = 1.645
+"""Standard deviations within which nine in ten values of a normal distribution lie."""
+
+
 @dataclass(frozen=True)
 class SubjectTable:
     """The values of a group that belong to a subject and a date; several of one cell are averaged."""
@@ -102,6 +106,13 @@ def spread(values: Array) -> float:
         held = np.minimum(np.abs(values), 2 * found)
         found = float(np.sqrt(np.mean(held**2))) / _HELD
     return found
+
+
+def spread_of_steps(values: Array) -> float:
+    """The same of values of which most are alike: at least what nine in ten of them tell."""
+    import numpy as np
+
+    return max(spread(values), float(np.percentile(np.abs(values), 90)) / _NINE_IN_TEN)
 
 
 def _median(table: Array, axis: int) -> Array:
