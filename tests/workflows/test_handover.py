@@ -140,33 +140,6 @@ def measure(meta):
     Path("moments", f"{Path(meta['path']).stem}_{cores}").write_text(f"{begun} {time.monotonic()} {cores}")
 """
 
-IN_HAND = """\
-import os
-import time
-
-
-def measure(image):
-    try:
-        os.close(os.open("first", os.O_CREAT | os.O_EXCL))
-    except FileExistsError:
-        return {}
-    end = time.monotonic() + 15
-    while len(found := os.listdir(".snakemake/incomplete")) < 4 and time.monotonic() < end:
-        time.sleep(0.05)
-    return {"in_hand": len(found)}
-"""
-
-
-def test_all_is_ready_when_the_first_image_ends(small: Project) -> None:
-    """Those that come next are in hand while it is worked on, or while a model is loaded for it."""
-    small.write("scripts/analysis.py", IN_HAND)
-    step = {"function": "scripts/analysis.py:measure"}
-    small.configure(images={"table": "config/images.csv", "root": "images"}, steps={"measure": step})
-    ended = small.snakemake("--cores", "1")
-    assert ended.code == 0, ended.err
-    assert {row["in_hand"] for row in small.rows()} == {"4", ""}
-
-
 PIPES = """
 
 rule all_pipes:

@@ -166,22 +166,23 @@ def begin_jobs_at_once(workflow: Any) -> None:
 
 
 def hand_over_more(workflow: Any, cores: int, ahead: int) -> None:
-    """Have the scheduler hand over more jobs than there are cores for.
+    """Have the scheduler hand over more jobs than there are cores for."""
+    scheduler = workflow.scheduler
+    scheduler.resources["_cores"] += ahead
+    _sample(scheduler, cores + ahead)
+
+
+def hand_over_batches(workflow: Any, ahead: int, batch: int) -> None:
+    """Have the scheduler hand over the images of whole batches, though each asks for cores and a GPU.
 
     Called where it hands over jobs, and so in its own thread.
     """
     scheduler = workflow.scheduler
     scheduler.resources["_cores"] += ahead
-    _sample(scheduler, cores + ahead)
-    scheduler._open_jobs.release()  # it is to look at once, not when a first job has ended
-
-
-def hand_over_batches(workflow: Any, ahead: int, batch: int) -> None:
-    """Have it hand over the images of whole batches, too, though each asks for cores and a GPU."""
-    scheduler = workflow.scheduler
     if "gpu" in scheduler.resources:
         scheduler.resources["gpu"] += scheduler.global_resources["gpu"] * (batch - 1)
-    hand_over_more(workflow, int(scheduler.global_resources["_cores"]), ahead)
+    _sample(scheduler, int(scheduler.global_resources["_cores"]) + ahead)
+    scheduler._open_jobs.release()  # it is to look at once, not when a first job has ended
 
 
 def _sample(scheduler: Any, least: int) -> None:
