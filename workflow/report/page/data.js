@@ -43,7 +43,21 @@ const many = (count) => `${whole.format(count)} ${count === 1 ? data.noun : data
 /** Small picture, outline, large copy, whether it is damaged: of the channel that is named, or of the one that was chosen for all. */
 function pictureOf(row, level = data.level, channel = choice('channel.shown')) {
   const { shown: own, channels } = data.levels[level];
-  return data.pictures[channels[channel]?.[row] || own[row]] ?? ['', '', '', 0];
+  const image = lentBy(row, level);
+  const ofImage = image === undefined ? '' : data.levels[0].channels[channel]?.[image];
+  return data.pictures[channels[channel]?.[row] || ofImage || own[row]] ?? ['', '', '', 0];
+}
+
+/** The image whose picture a point shows that has none of its own, such as the first one of a well. */
+function lentBy(row, level = data.level) {
+  const image = data.levels[level].members[row]?.[0];
+  return data.levels[level].shown[row] === data.levels[0].shown[image] ? image : undefined;
+}
+
+/** The channels that one can choose from: of points, or of the images whose pictures they show. */
+function channelNames() {
+  const own = Object.keys(data.channels);
+  return own.length || !data.ids.some((_, row) => lentBy(row) !== undefined) ? own : Object.keys(data.levels[0].channels);
 }
 
 const ofKind = (kind) => data.columns.filter((column) => column.kind === kind);

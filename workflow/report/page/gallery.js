@@ -41,7 +41,7 @@ function makeGallery(view) {
   const value = make('select', {}, ...ofKind('measurement').concat(ofKind('term'), ofKind('run')).map((column) => option(column.key, column.key)));
   keepChoice(value, 'images.show', () => { gallery.value = value.value; draw(); });
   gallery.value = value.value;
-  const channels = Object.keys(data.channels);
+  const channels = channelNames();
   const channel = make('select', {}, ...channels.map((name) => option(name, name)));
   keepChoice(channel, 'channel.shown', () => { for (const name of made.keys()) stale.add(name); drawView(current); });
   const hasOutlines = data.ids.some((_, row) => pictureOf(row)[1]);

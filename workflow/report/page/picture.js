@@ -66,11 +66,20 @@ function outlinesSwitch() {
 function pictureChoice(row, stage) {
   const [small, outline, large] = pictureOf(row);
   const pictures = [];
+  const images = data.levels[0];
+  const add = (name, path, [, itsOutline, itsLarge] = [], channel = name) => {
+    if (SHOWN.test(path)) pictures.push({ name, channel, url: encoded(path), outline: itsOutline });
+    else if (itsLarge) pictures.push({ name, channel, url: address(itsLarge), outline: itsOutline });
+  };
   data.files[row].forEach(([name, path], index) => {
-    // a point without a picture of its own shows those of its images, each with its outline
-    const [, itsOutline, itsLarge] = index < Object.keys(data.channels).length && data.channels[name]?.[row] ? pictureOf(row, data.level, name) : index === 0 ? [small, outline, large] : name === data.levels[0].ids[data.members[row]?.[index]] ? pictureOf(data.members[row][index], 0) : [];
-    if (SHOWN.test(path)) pictures.push({ name, url: encoded(path), outline: itsOutline });
-    else if (itsLarge) pictures.push({ name, url: address(itsLarge), outline: itsOutline });
+    if (index < Object.keys(data.channels).length && data.channels[name]?.[row]) { add(name, path, pictureOf(row, data.level, name)); return; }
+    if (index === 0 && lentBy(row) === undefined) { add(name, path, [small, outline, large]); return; }
+    // a point without a picture of its own shows those of its images: of each channel, with its outline
+    const image = data.members[row]?.find((each) => images.ids[each] === name);
+    if (image === undefined) { add(name, path); return; }
+    const channels = images.files[image].filter(([each]) => images.channels[each]?.[image]);
+    if (!channels.length) add(name, path, pictureOf(image, 0));
+    for (const [channel, itsPath] of channels) add(`${name}: ${channel}`, itsPath, pictureOf(image, 0, channel), channel);
   });
   const show = (picture) => {
     if (!picture) { stage.replaceChildren(make('p', { class: 'empty' }, 'This picture cannot be shown here.')); return; }
@@ -85,7 +94,7 @@ function pictureChoice(row, stage) {
     stack.addEventListener('keydown', (event) => { if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); zoom(); } });
     stage.replaceChildren(stack);
   };
-  const first = Math.max(0, pictures.findIndex(({ name }) => name === choice('channel.shown')));
+  const first = Math.max(0, pictures.findIndex(({ channel }) => channel === choice('channel.shown')));
   show(pictures[first]);
   if (pictures.length < 2) return null;
   const select = make('select', { 'aria-label': 'Picture' }, ...pictures.map((picture, index) => option(index, picture.name, index === first)));

@@ -3,6 +3,9 @@
 /** Columns that are shown: a browser lays out each of them, whether or not it is in sight. */
 const MOST_COLUMNS = 300;
 
+/** Columns that are made as wide as their values: each is measured by itself, so that hundreds would take a minute. */
+const MEASURED_COLUMNS = 40;
+
 function makeTable(view) {
   const holder = make('div', { id: 'table' });
   const links = make('span', { class: 'quiet' }, 'Whole tables: ',
@@ -10,11 +13,13 @@ function makeTable(view) {
   const more = Math.max(0, data.columns.length - MOST_COLUMNS) + data.left_out;
   view.append(make('div', { class: 'controls' }, links,
     more > 0 && make('span', { class: 'quiet' }, `${whole.format(more)} more columns are in these.`)), holder);
+  const own = data.columns.slice(0, MOST_COLUMNS);
+  const width = own.length > MEASURED_COLUMNS ? 150 : undefined;
   let table;
   let built = false;
   const rowOf = (row) => {
     const cells = { row, id: data.ids[row], state: data.states[row] };
-    data.columns.slice(0, MOST_COLUMNS).forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
+    own.forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
     return cells;
   };
   const draw = () => {
@@ -31,11 +36,12 @@ function makeTable(view) {
       columns: [
         { title: 'id', field: 'id', frozen: true, minWidth: 130 },
         { title: 'state', field: 'state' },
-        ...data.columns.slice(0, MOST_COLUMNS).map((column, index) => ({
+        ...own.map((column, index) => ({
           title: title(column),
           // the library takes texts for HTML: nodes stay the text that they are
           titleFormatter: () => document.createTextNode(title(column)),
           field: `c${index}`,
+          width,
           hozAlign: column.type === 'number' ? 'right' : 'left',
           sorter: column.type === 'text' ? 'string' : 'number',
           sorterParams: { alignEmptyValues: 'bottom' },
