@@ -706,7 +706,7 @@ def test_channels_of_a_well(page: Page, tmp_path: Path, make_project: Any) -> No
     assert heading is not None
     assert picked is not None
     assert picked["y"] > heading["y"] + heading["height"]
-    assert picked["width"] > 90
+    assert picked["width"] > 130
 
 
 def test_large_trials_open_in_time(page: Page, tmp_path: Path) -> None:
