@@ -140,6 +140,34 @@ print(list(table.found), list(table.error))
     assert loads.read_text() == "once "
 
 
+def test_map_images_tells_why_a_model_cannot_be_loaded(trial: Folder) -> None:
+    """With the line of the loader: the folder in which its log stands is gone by then."""
+    trial.write(
+        "look.py",
+        """
+from pixmake import map_images
+
+def load_model():
+    raise OSError("no weights")
+
+def look(image, model):
+    return {}
+
+try:
+    map_images(look, "images", cores=2, load=load_model)
+except Exception as error:
+    print(type(error).__name__, error)
+""",
+    )
+    ended = trial.run("look")
+    assert ended.code == 0, ended.err
+    first, *log = ended.out.splitlines()
+    assert first.startswith("RunError steps.look.load.model: ")
+    assert first.endswith("load_model: OSError: no weights")
+    assert "look.py, line 5, in load_model" in ended.out
+    assert log[-1] == "OSError: no weights"
+
+
 def test_map_images_stops_at_the_first_failure(trial: Folder) -> None:
     """With the reason and the traceback of the function."""
     function = f"{trial.folder}/scripts/plants.py:slow"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 import yaml
 from tests.conftest import REPOSITORY, Project, notebook
@@ -48,10 +48,9 @@ def examples() -> list[Example]:
 
 
 def draw(project: Project) -> None:
-    """The page's picture: a green leaf of 40 × 30 pixels, in one of 160 × 120."""
-    image = np.full((120, 160, 3), 128, np.uint8)
-    image[40:70, 60:100] = (40, 180, 40)
-    project.write("images/leaf.png", cv2.imencode(".png", image)[1].tobytes())
+    """The page's picture, by its own script: a green leaf of 40 × 30 pixels, in one of 160 × 120."""
+    script = examples()[0].files["scripts/draw_leaf.py"]
+    subprocess.run([sys.executable, "-c", script], cwd=project.folder, check=True)
     project.list_images([{"path": "leaf.png"}])
 
 

@@ -23,6 +23,7 @@ pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
 BLUR = np.full((1, 1, 3, 3), 1 / 9, np.float32)
+TWO = {"classes": ["a", "b"]}
 PICK = np.zeros((2, 3, 3, 3), np.float32)
 PICK[0, 0, 1, 1] = PICK[1, 2, 1, 1] = 1  # the first class is the first channel, the second one the third
 
@@ -114,15 +115,14 @@ def test_one_class_is_held_to_a_threshold() -> None:
             "pick.onnx",
             "grey.png",
             "yxc",
-            {},
+            TWO,
             ImageError,
             "grey.png: has 1 channel.s., and the network takes 3",
         ),
-        ("pick.onnx", "grey.png", "yxc", {"channels": [2]}, ImageError, "has 1 channel.s., no 2"),
-        ("pick.onnx", "colour.png", "yxc", {}, ValueError, "gives 2 classes, and `classes` names 1"),
+        ("pick.onnx", "grey.png", "yxc", {"channels": [2], **TWO}, ImageError, "has 1 channel.s., no 2"),
         ("one.onnx", "grey.png", "yx", {}, ValueError, "makes 1 × 1 pixels of 256 × 256; as many are exp"),
         ("blur.onnx", "grey.png", "yx", {"axes": "bczyx"}, ValueError, "which are not the axes bczyx"),
-        ("pick.onnx", "colour.png", "yxc", {"divide": [1, 2]}, ValueError, "2 numbers for 3 channel"),
+        ("pick.onnx", "colour.png", "yxc", {"divide": [1, 2], **TWO}, ValueError, "2 numbers for 3 channel"),
     ],
 )
 def test_what_does_not_fit_is_told(
@@ -130,6 +130,22 @@ def test_what_does_not_fit_is_told(
 ) -> None:
     with pytest.raises(error, match=what):
         apply(model, image, asked, **keys)
+
+
+@pytest.mark.parametrize(
+    ("model", "keys", "what"),
+    [
+        ("blur.onnx", {"axes": "bczyx"}, "which are not the axes bczyx"),
+        ("pick.onnx", {}, "gives 2 classes, and `classes` names 1"),
+        ("pick.onnx", {"axes": "byxc", "overlap": 2, **TWO}, "an overlap of 2 leaves nothing of a tile of 3"),
+        ("blur64.onnx", {"tile": 32}, "takes tiles of 64 pixels"),
+    ],
+)
+def test_what_no_image_can_mend_is_told_as_it_is_loaded(model: str, keys: dict[str, Any], what: str) -> None:
+    """Once, and not for each image."""
+    work = {"load": {"network": {"files": {model: ""}}}, "network": Network.model_validate(keys).model_dump()}
+    with pytest.raises(ValueError, match=what):
+        load(work, device="cpu", threads=1)
 
 
 def problems(**keys: Any) -> list[str]:

@@ -21,6 +21,9 @@ import nets
 def load_model(size, device, threads=1):
     return nets.net(size)
 
+def of_path(path):
+    return path
+
 def measure(image, model, level=1):
     return {}
 
@@ -66,8 +69,9 @@ SIZE = {"size": 3}
         ),
         ({"params": {"size": 3, "levle": 2}}, ["cells.py:measure has no argument 'levle'"]),
         ({"params": SIZE, "function": "cells.py:plain"}, ["cells.py:plain has no argument 'model'"]),
-        ({"params": SIZE, "load": {}}, ["no argument 'size'", "needs the argument 'model'"]),
-        ({"params": SIZE, "load": {"model": "cells.py:lod_model"}}, ["no function 'lod_model'", "'size'"]),
+        ({"params": SIZE, "load": {}}, ["no argument 'size'", "'model' (give it under params or load, or"]),
+        ({"params": SIZE, "load": "cells.py:load_model"}, ["{model: cells.py:load_model})"]),
+        ({"params": SIZE, "load": {"model": "cells.py:of_path"}}, ["(that is an image's: ask"]),
         ({"params": SIZE, "load": {"model": "cells.py"}}, ["is not of the form FILE.py:FUNCTION"]),
         ({"params": SIZE, "load": {"model": {"files": []}}}, ["the key steps.s.load.model.function is miss"]),
         (
@@ -96,6 +100,11 @@ def test_what_is_wrong_with_a_load_is_told(keys: dict[str, Any], expected: list[
     for part in expected:
         assert any(part in each for each in found), found
     assert bool(found) == bool(expected)
+
+
+def test_the_params_of_a_loader_that_is_not_there_are_no_further_error() -> None:
+    (told,) = problems(params=SIZE, load={"model": "cells.py:lod_model"})
+    assert told.startswith("steps.s.load.model: cells.py has no function 'lod_model' (did you mean")
 
 
 def work(**keys: Any) -> Any:

@@ -34,7 +34,9 @@ FOLDER = ".snakemake/pixmake/runs"
 State = Literal["running", "done", "failed", "cancelled"]
 
 _NOTES = ("Complete log(s)", "Elapsed time", "Using workflow specific profile", "Shutting down, this might")
+_UNLOADED = re.compile(r"^pixmake: (.+); see (.+\.load\.log)$", re.MULTILINE)
 _AT_ITS_END = re.compile(r"^\d+ of \d+ images done$", re.MULTILINE)
+_LINES_OF_A_LOAD = 40
 _going: set[Run] = set()
 
 
@@ -250,6 +252,8 @@ class Run:
             text = self.log.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return f"the run ended with exit status {self._process.returncode}"
+        if unloaded := _UNLOADED.search(text):
+            return self._load_log(*unloaded.groups())
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith(_NOTES)]
         told = read_events(self._events)
         # with `on_error: continue` each failed image has its record; a job without one ended the run
@@ -260,6 +264,17 @@ class Run:
             return f"another run is at work on the same results in {self.results.folder}"
         said = lines[-1] if lines and " images failed: " in lines[-1] else "\n".join(lines[-20:])
         return said or f"Snakemake ended with exit status {self._process.returncode}; see {self.log}"
+
+    def _load_log(self, why: str, log: str) -> str:
+        """Why models could not be loaded, with the end of the log: a folder of `map_images` is gone soon."""
+        from pixmake.job.models import NOT_LOADED
+
+        try:
+            text = (self.results.folder / log).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return f"{why}; see {log}"
+        said = in_cells(self.results.folder, text.rpartition(NOT_LOADED)[0])
+        return "\n".join([why, *said.splitlines()[-_LINES_OF_A_LOAD:]])
 
     def _job_log(self, rule: str) -> str | None:
         """What a job that left no record wrote to its log."""

@@ -861,6 +861,9 @@ def explain(detail: Any, places: Places, default: str, top: Any = Config) -> Pro
     if kind == "string_pattern_mismatch":
         what = f"{dotted}: {given!r} has characters that are not allowed"
         return Problem(what, where, "letters, digits and _, not a digit first")
+    if kind == "dict_type" and keys[-1] == "load" and isinstance(given, str):
+        hint = f"give it one, by which the function gets it: {{model: {given}}}"
+        return Problem(f"{dotted}: {given!r} has no name", where, hint)
     message = detail["msg"].removeprefix("Value error, ")
     shown = "" if kind in ("value_error", "too_short") else f", not {given!r}"
     return Problem(f"{dotted}: {message[:1].lower()}{message[1:]}{shown}", where)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
-from pixmake.config.models import Config, Step
+from pixmake.config.models import ARGUMENTS, Config, Step
 from pixmake.plan.analysis import imported_names, local_modules, read_signature, source_hash
 
 GIVEN = ("device", "threads")
@@ -49,17 +49,19 @@ def load_problems(config: Config, name: str) -> Iterator[Problem]:
         for argument in signature.required:
             if argument not in step.params and argument not in GIVEN:
                 what = f"{loader.function} needs the argument {argument!r}"
-                yield Problem(what, where, "give it under params")
+                own = argument in ARGUMENTS
+                hint = "that is an image's: ask for another name" if own else "give it under params"
+                yield Problem(what, where, hint)
 
 
 def asked_by_loaders(step: Step) -> set[str]:
-    """The params of a step that its loaders ask for."""
+    """The params of a step that its loaders ask for; all, where one of these cannot be read."""
     found: set[str] = set()
     for loader in step.load.values():
         try:
             signature = read_signature(*_parts(loader.function))
         except PixmakeError:  # told where loaders are checked
-            continue
+            return set(step.params)
         found |= {param for param in step.params if signature.accepts(param)}
     return found
 

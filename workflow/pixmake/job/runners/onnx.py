@@ -37,6 +37,8 @@ def load(work: Mapping[str, Any], *, device: str, threads: int) -> Any:
     if len(inputs[0].shape) != len(axes):
         shape = " × ".join(map(str, inputs[0].shape))
         raise ValueError(f"the network takes {shape}, which are not the axes {axes} of `network`")
+    _tiles(session, work["network"])
+    _count_classes(_given(session, axes), work["network"])
     return session
 
 
@@ -65,10 +67,7 @@ def run(call: Call) -> Outcome:
         return leave_distances(call, found, spatial)
     classes = described["classes"]
     labels, probabilities = _labels(found, described)
-    if probabilities is not None and len(probabilities) != len(classes):
-        raise ValueError(
-            f"the network gives {len(probabilities)} classes, and `classes` names {len(classes)}"
-        )
+    _count_classes(len(found), described)
     return leave(call, classes, labels, probabilities, lambda: image, spatial)
 
 
@@ -130,6 +129,20 @@ def _fixed(session: Any, axes: str) -> dict[str, int]:
     """The sizes of axes that the network is made for."""
     shape = session.get_inputs()[0].shape
     return {axis: size for axis, size in zip(axes, shape, strict=True) if isinstance(size, int)}
+
+
+def _given(session: Any, axes: str) -> int | None:
+    """How many channels come out, if the network says so."""
+    shape = session.get_outputs()[0].shape
+    size = shape[axes.index("c")] if "c" in axes and len(shape) == len(axes) else None
+    return size if isinstance(size, int) else None
+
+
+def _count_classes(given: int | None, described: Mapping[str, Any]) -> None:
+    """See that each class that the network gives has a name."""
+    named_classes = len(described["classes"])
+    if described["output"] in ("probabilities", "logits") and given not in (None, named_classes):
+        raise ValueError(f"the network gives {given} classes, and `classes` names {named_classes}")
 
 
 def _tiles(session: Any, described: Mapping[str, Any]) -> tuple[int, int]:

@@ -101,7 +101,7 @@ def _argument_problems(config: Config, name: str, signature: Signature) -> Itera
     for argument in signature.required if files is not None else ():
         if argument not in given:
             what = f"{step.function} needs the argument {argument!r}"
-            hint = "give it under params, or name the step that makes such a file under needs"
+            hint = "give it under params or load, or name the step that makes such a file under needs"
             if argument in ("images", "paths"):
                 hint = "groups of images need `group_by`"
             if argument in ("image", "path"):
