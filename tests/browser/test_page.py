@@ -673,7 +673,8 @@ def test_channels_of_a_well(page: Page, tmp_path: Path, make_project: Any) -> No
             paths.append(str(project.draw(f"images/{site}_{channel}.png", level=60)))
             files[f"{channel.lower()}_mask"] = str(project.folder / f"images/{site}_{channel}_mask.png")
             assert cv2.imwrite(files[f"{channel.lower()}_mask"], mask)
-        record = {"id": site, "step": "measure", "metadata": {"well": "A1"}, "images": paths, "files": files}
+        record: dict[str, Any] = {"id": site, "step": "measure", "metadata": {"well": "A1"}}
+        record |= {"images": paths, "files": files}
         record["origin"] = {"task": {"names": ["DAPI", "GFP"]}}
         records.append({**record, "measurements": {"x": {"value": 1}}})
     records.append(
@@ -681,14 +682,14 @@ def test_channels_of_a_well(page: Page, tmp_path: Path, make_project: Any) -> No
     )
     steps = {"measure": {"function": "a.py:f"}, "sum": {"function": "a.py:g", "per": "well"}}
     opened(page, page_of(tmp_path, records, steps=steps, over_several=["sum"]), "images")
-    channel = page.locator("#view-images label").filter(has_text="Channel").locator("select")
+    chosen = page.locator("#view-images label").filter(has_text="Channel").locator("select")
     shown = {}
     for name in ("DAPI", "GFP"):
-        channel.select_option(name)
+        chosen.select_option(name)
         shown[name] = page.locator("#gallery .shot .outline").first.get_attribute("src")
     page.get_by_label("What a point is").select_option("well (1)")
     for name, outline in shown.items():
-        channel.select_option(name)
+        chosen.select_option(name)
         expect(page.locator("#gallery .shot .outline")).to_have_attribute("src", str(outline))
     page.locator("#gallery .shot").click()
     choice = page.get_by_role("dialog").get_by_label("Picture")
