@@ -339,4 +339,4 @@ def test_an_export_and_a_view_of_a_package(small: Project) -> None:
     assert "Nothing to be done" in small.snakemake(environment=told).err
     gone = small.snakemake()
     assert "to run: 1 × report" in gone.err, gone.err
-    assert "darkest" not in (small.folder / "results/report.html").read_text()
+    assert "view-darkest" not in (small.folder / "results/report.html").read_text()

@@ -6,6 +6,7 @@ nothing is imported here that a start without it does not need.
 
 from __future__ import annotations
 
+import contextlib
 from logging import LogRecord
 from typing import TYPE_CHECKING
 
@@ -20,15 +21,16 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         """Wait for the first record: by then it is known how Snakemake was started."""
-        from pixmake.base.garbage import search_cycles_less
-        from pixmake.rules.command_forks import FORKS
-        from pixmake.rules.snakemake_internals.fewer_imports import import_less
-
         self.reporter: ReporterType | None = None
-        # no Snakefile is read before there is a logger
-        search_cycles_less()
-        import_less()
-        FORKS.begin_early()
+        with contextlib.suppress(ImportError):  # the Snakefile says what is missing
+            from pixmake.base.garbage import search_cycles_less
+            from pixmake.rules.command_forks import FORKS
+            from pixmake.rules.snakemake_internals.fewer_imports import import_less
+
+            # no Snakefile is read before there is a logger
+            search_cycles_less()
+            import_less()
+            FORKS.begin_early()
 
     def emit(self, record: LogRecord) -> None:
         """Show what a record says; an error of the display's own never ends a run."""
