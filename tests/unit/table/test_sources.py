@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pixmake.base.errors import PixmakeError
 from pixmake.config.images import OWN_SOURCES, Images
+from pixmake.config.models import parse_config
 from pixmake.plan.plan import selected_table, table_problems
 from pixmake.table.groups import make_groups
 from pixmake.table.sources import SOURCES, read_images
@@ -103,6 +104,24 @@ def test_what_pixmake_wrote_beside_the_pictures() -> None:
     found = table(directory={"path": ".", "recursive": False})
     assert (rows(found, "path"), [note.path for note in found.notes]) == (["a.png"], ["./notes.md"])
     assert [note.path for note in table(directory={"path": "in"}).notes] == ["in/README.md"]
+
+
+@pytest.mark.parametrize("results", ["results", "out/of/runs"])
+@pytest.mark.parametrize("folder", [".", "here"])
+def test_results_below_a_folder_of_images(results: str, folder: str) -> None:
+    """What runs leave there are no images, unless it is their folder that is asked for."""
+    results = os.path.normpath(f"{folder}/{results}")
+    files(
+        f"{folder}/a.png", f"{folder}/in/b.png", f"{results}/find/a.mask.png", f"{results}/report_files/a.jpg"
+    )
+    steps = {"find": {"function": "a.py:find"}}
+
+    def paths(path: str) -> list[str]:
+        config = parse_config({"images": {"directory": path}, "steps": steps, "results": results})
+        return sorted(rows(read_images(config.images), "path"))
+
+    assert paths(folder) == ["a.png", "in/b.png"]
+    assert paths(f"{results}/find") == ["a.mask.png"]
 
 
 def test_raw_files_beside_pictures() -> None:

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     create_model,
     field_validator,
     model_validator,
@@ -132,6 +133,13 @@ class Directory(FileNames, Cut):
 
     recursive: bool = True
     """Whether the folders inside it are searched, too."""
+
+    _results: str = PrivateAttr("")
+
+    @property
+    def results(self) -> str:
+        """The folder of the project's results, if it is known: what runs leave is none of its images."""
+        return self._results
 
 
 class Lemnatec(FileNames):

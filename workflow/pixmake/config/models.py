@@ -464,6 +464,11 @@ class Config(Model):
     aggregate: Aggregate = Aggregate()
     """What is made of the records of all images."""
 
+    def model_post_init(self, context: Any, /) -> None:
+        """Tell a folder of images where results go, which may be inside it."""
+        if self.images.directory is not None:
+            self.images.directory._results = self.results
+
     @property
     def log_folder(self) -> str:
         """The folder of all logs: two projects with results of their own write over none of the other's."""

@@ -39,7 +39,7 @@ def read(images: Images) -> Table:
     if not os.path.isdir(asked.path):
         what = "is no folder" if os.path.exists(asked.path) else "there is no such folder"
         raise PixmakeError([Problem(what, asked.path)])
-    return _of_names(listed_files(asked.path, asked.recursive, notes), asked, notes)
+    return _of_names(listed_files(asked.path, asked.recursive, notes, asked.results), asked, notes)
 
 
 def _objects(asked: Directory, notes: list[Note]) -> list[str]:

@@ -17,7 +17,7 @@ OF_PROJECT = re.compile(r"\.snakemake|Snakefile|README\.md|tune_.*\.html|try_.*\
 """What `pixmake init .` and other commands write beside the pictures: nobody takes it for one."""
 
 
-def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[str]:
+def listed_files(folder: str, recursive: bool, notes: list[Note], results: str = "") -> Iterator[str]:
     """The files of a folder by path from there, with ``/`` between folders, but for those of a system.
 
     Paths are sorted piece by piece, so that what is in one folder stands together. Links to folders are
@@ -31,6 +31,8 @@ def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[st
         Whether the folders inside it are listed, too.
     notes
         What is left out is added to them.
+    results
+        A folder that is passed over where it is inside: the masks of one run are no images of the next.
 
     Raises
     ------
@@ -39,6 +41,7 @@ def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[st
     """
     seen: set[tuple[int, int]] = set()
     is_project = os.path.abspath(folder) == os.getcwd()
+    of_results = _identity(results) if results else None
 
     def walk(inner: str) -> Iterator[str]:
         here = os.path.join(folder, inner) if inner else folder
@@ -58,6 +61,8 @@ def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[st
                 yield path
             elif recursive:
                 state = entry.stat()
+                if (state.st_dev, state.st_ino) == of_results:
+                    continue
                 if (state.st_dev, state.st_ino) in seen:
                     notes.append(Note(SEEN, os.path.join(folder, path), left_out=True))
                     continue
@@ -67,6 +72,15 @@ def listed_files(folder: str, recursive: bool, notes: list[Note]) -> Iterator[st
     state = os.stat(folder)
     seen.add((state.st_dev, state.st_ino))
     return walk("")
+
+
+def _identity(folder: str) -> tuple[int, int] | None:
+    """What tells a folder from all others, by whatever path it is reached; nothing if it is not there."""
+    try:
+        state = os.stat(folder)
+    except OSError:
+        return None
+    return state.st_dev, state.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
