@@ -32,6 +32,10 @@ def strike(event, arguments):
         return
     if os.environ["FAULT"] == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
+    if os.environ["FAULT"] == "looked at":
+        with open("/proc/self/cmdline") as words, open(os.environ["STRUCK"], "w") as struck:
+            struck.write(words.read())
+        return
     if not os.path.exists(os.environ["STRUCK"]):
         open(os.environ["STRUCK"], "w").close()
         time.sleep(300)
@@ -56,6 +60,17 @@ def watched(small: Project, tmp_path: Path) -> tuple[Project, Path, dict[str, st
 def commands(started: Path) -> list[str]:
     """Those that had a Python of their own."""
     return started.read_text().split() if started.exists() else []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_fork_is_named_as_its_command(watched: tuple[Project, Path, dict[str, str]]) -> None:
+    """Whoever looks for what uses the machine finds the command, as if it had a Python of its own."""
+    project, started, environment = watched
+    ended = project.snakemake(environment={**environment, "VICTIM": "records", "FAULT": "looked at"})
+    assert ended.code == 0, ended.err
+    assert commands(started) == []
+    words = Path(environment["STRUCK"]).read_text().split("\0")
+    assert words[1:4] == ["-m", "pixmake", "records"]
 
 
 def test_no_python_is_started_for_the_last_rules(watched: tuple[Project, Path, dict[str, str]]) -> None:

@@ -8,6 +8,7 @@ this Python, from before anything of a step's was imported there.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import json
 import os
@@ -76,6 +77,20 @@ def _run(asked: int, output: int) -> None:
             os._exit(status)
 
 
+def _be_named(words: list[str]) -> None:
+    """Have `ps` and the like show the command, in the place of what the process was started with.
+
+    See `proc_pid_stat(5)`: where a process's own arguments begin and end in its memory.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open("/proc/self/stat", encoding="utf-8", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+        begin, end = int(fields[45]), int(fields[46])
+        text = "\0".join([sys.executable, "-m", "pixmake", *words]).encode("utf-8", "surrogateescape")
+        if 0 < begin < end:
+            ctypes.memmove(begin, text[: end - begin - 1].ljust(end - begin, b"\0"), end - begin)
+
+
 def _received(link: socket.socket) -> dict[str, Any]:
     buffer = bytearray()
     while (text := whole_text(buffer)) is None:
@@ -102,6 +117,7 @@ def _enter(command: Mapping[str, Any], output: int) -> None:
     os.environ.update(command["environment"])
     sys.path.insert(0, folder)
     sys.argv[1:] = command["words"]
+    _be_named(command["words"])
     redirect(command["log"])
     os.dup2(output, 1)
     os.close(output)
