@@ -218,14 +218,11 @@ def _bytes_of(keyframe: Any, number: int) -> tuple[int, int]:
 
 
 def _seen_of(keyframe: Any, number: int) -> tuple[int, int]:
-    """Rows and columns of the picture that a strip or tile holds: the last ones may be longer."""
-    height, width = keyframe.imagelength, keyframe.imagewidth
-    rows, columns = keyframe.rowsperstrip, width
+    """Rows and columns of the picture that a strip or tile of a page holds."""
+    picture = keyframe.imagelength, keyframe.imagewidth
     if keyframe.is_tiled:
-        rows, columns = keyframe.tilelength, keyframe.tilewidth
-    down, across = divmod(number, math.ceil(width / columns))
-    down %= math.ceil(height / rows)
-    return min(rows, height - down * rows), min(columns, width - across * columns)
+        return tiff_tags.seen_of(number, picture, (keyframe.tilelength, keyframe.tilewidth))
+    return tiff_tags.seen_of(number, picture, (keyframe.rowsperstrip, keyframe.imagewidth))
 
 
 def _segments(keyframe: Any, spans: Sequence[range]) -> list[int]:

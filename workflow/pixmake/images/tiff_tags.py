@@ -224,6 +224,17 @@ class _Layout:
         return int(place.unpack(found)[0]) if len(found) == place.size else 0
 
 
+def seen_of(number: int, picture: tuple[int, int], segment: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of a picture that its strip or tile of a number holds: the last ones may be longer.
+
+    Numbers go on from plane to plane where the samples of a picture lie apart.
+    """
+    (height, width), (rows, columns) = picture, segment
+    down, across = divmod(number, math.ceil(width / columns))
+    down %= math.ceil(height / rows)
+    return min(rows, height - down * rows), min(columns, width - across * columns)
+
+
 class Directory(NamedTuple):
     """The first directory of a TIFF: what its tags say of the image, and how many pages there are."""
 
@@ -255,9 +266,7 @@ class Directory(NamedTuple):
 
     def seen_of(self, number: int) -> tuple[int, int]:
         """Rows and columns of the picture that a strip or tile holds: the last ones may be longer."""
-        rows, columns = self.segment_shape
-        down, across = divmod(number, math.ceil(self.one(WIDTH) / columns))
-        return min(rows, self.one(LENGTH) - down * rows), min(columns, self.one(WIDTH) - across * columns)
+        return seen_of(number, (self.one(LENGTH), self.one(WIDTH)), self.segment_shape)
 
     @property
     def segment_sizes(self) -> list[int]:
