@@ -138,3 +138,25 @@ def test_sockets_of_other_containers_are_left_alone(tmp_path: Path) -> None:
         path.touch()
     warm_server._sweep(str(mine))
     assert sorted(tmp_path.iterdir()) == sorted([other, mine])
+
+
+def test_why_a_load_failed_is_its_own_line_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes load for one step, and the second one begins to print as the first one has failed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/measure.load.log").write_text("pixmake: not loaded: no weights here\nloading\n")
+    words = ["", '{"holder":"1"}', "-", "1", "logs/measure/p0.log"]
+    assert client.why_not_loaded("68 0 0 0 0", words) == "no weights here; see logs/measure.load.log"
+
+
+def test_a_process_that_dies_as_it_loads_is_told_with_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/measure.load.log").write_text("loading\n")
+    words = ["", '{"holder":"1"}', "-", "1", "logs/measure/p0.log"]
+    why = client.why_not_loaded(client.died_loading(words), words)
+    assert why.startswith(
+        "steps.measure.load: the process that loads has crashed, ended itself or was killed; "
+    )

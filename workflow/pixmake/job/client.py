@@ -93,7 +93,9 @@ def died_loading(words: list[str]) -> str:
             if _LOADED in said:
                 return ""
             if _NOT_LOADED not in said:
-                file.write(_NOT_LOADED + b"the process that loads was killed, or crashed\n")
+                step = os.path.basename(os.path.dirname(words[4]))
+                why = f"steps.{step}.load: the process that loads has crashed, ended itself or was killed\n"
+                file.write(_NOT_LOADED + why.encode())
     except OSError:
         return ""
     return f"{_UNLOADED} 0 0 0 0"
@@ -105,10 +107,12 @@ def why_not_loaded(reply: str, words: list[str]) -> str:
         return ""
     try:
         with open(_load_log(words), "rb") as file:
-            _, found, said = file.read().rpartition(_NOT_LOADED)
+            _, found, after = file.read().rpartition(_NOT_LOADED)
     except OSError:
         return ""
-    return f"{said.decode('utf-8', 'replace').strip()}; see {_load_log(words)}" if found else ""
+    # that line alone: another process that loads for this step goes on writing here
+    said = after.partition(b"\n")[0].decode("utf-8", "replace").strip()
+    return f"{said}; see {_load_log(words)}" if found else ""
 
 
 def _load_log(words: list[str]) -> str:

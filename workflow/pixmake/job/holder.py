@@ -308,8 +308,8 @@ class Holder(Template):
             self.deaths += 1
             if self.deaths >= DEATHS and not self.failed and (first := self._first_waiting()):
                 code = os.waitstatus_to_exitcode(status)
-                how = f"killed by signal {-code}" if code < 0 else f"ended by itself with exit status {code}"
-                why = f"steps.{first.task.step}.load: the process that loads was {how}"
+                how = f"was killed by signal {-code}" if code < 0 else f"ended itself with exit status {code}"
+                why = f"steps.{first.task.step}.load: the process that loads {how}"
                 models.tell(models.load_log(first.log), models.LoadError(why))
                 self._fail()
         self._take_back()
