@@ -107,10 +107,13 @@ def one_more(folder: Path) -> None:
 
 
 def see_done(folder: Path) -> None:
-    """See that no image is left to do: that the records are as the present pixmake would have left them."""
-    left = re.findall(r"^(?:local)?rule ((?:segment|measure)_\w+):", _snakemake(folder, "-n"), re.M)
+    """See that no image has a rule: that the records are as the present pixmake would have left them.
+
+    Of one that has, Snakemake says that it would run, or that it does not know what made it.
+    """
+    left = set(re.findall(r"\b(?:segment|measure)_images_\w+", _snakemake(folder, "-n")))
     if left:
-        raise RuntimeError(f"{folder}: {len(left)} images would be measured anew, such as by {left[0]}")
+        raise RuntimeError(f"{folder}: {len(left)} images are not taken for done, such as {min(left)}")
 
 
 def _snakemake(folder: Path, *words: str) -> str:
