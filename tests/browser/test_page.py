@@ -973,7 +973,8 @@ def test_plates_fit_a_phone_and_paper(browser: Browser, tmp_path: Path) -> None:
     page.set_viewport_size({"width": 1400, "height": 900})
     page.evaluate("toPaper()")
     first, second = page.evaluate(look)
-    assert first == second
+    assert first[0] == pytest.approx(second[0], abs=0.02)
+    assert first[1:] == second[1:]
     context.close()
 
 
