@@ -43,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     look = partial(fitting_problems if arguments.read else image_problems, notes=unread)
     plan = plan_project(read_config(arguments.config), [arguments.config], look)
     images = sum(len(group.paths) for group in plan.groups)
-    grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
+    grouped = f" in {_counted(len(plan.groups), 'group')}" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
-    what = f"{images} images{grouped}"
+    what = f"{_counted(images, 'image')}{grouped}"
     if plan.containers is not None:
-        what = f"A run will look for images in {len(plan.containers.groups)} files"
+        what = f"A run will look for images in {_counted(len(plan.containers.groups), 'file')}"
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in (*counted_notes([*plan.notes, *unread]), *told(broken_results(plan, ()))):
         print(f"  {line}", flush=True)
@@ -77,9 +77,15 @@ def _read(plan: Plan) -> int:
     readings = list(with_progress(read_all(paths, processes, parts), len(here)))
     bad = {named(reading.path, reading.part): reading.error for reading in readings if reading.error}
     verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
-    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {verdict}")
+    print(f"opened {_counted(len(here), 'image')} in {time.monotonic() - begun:.1f} s; {verdict}")
     if len(here) < len(images):
-        print(f"{len(images) - len(here)} images are not on this machine's disks and were not opened")
+        away = len(images) - len(here)
+        are = (
+            "is not on this machine's disks and was"
+            if away == 1
+            else "are not on this machine's disks and were"
+        )
+        print(f"{_counted(away, 'image')} {are} not opened")
     if len(bad) < len(here):
         print("\n".join(described(kinds(readings))))
     multiplied = [named(reading.path, reading.part) for reading in readings if reading.is_multiplied]
@@ -94,3 +100,7 @@ def _read(plan: Plan) -> int:
     for problem in (*unread_problems(unread, {}), *others):
         print(f"pixmake: {problem}", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
