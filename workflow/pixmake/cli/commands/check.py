@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pixmake.base.errors import Problem
+from pixmake.base.errors import Problem, by_mistake, listed
 from pixmake.cli.commands.options import Commands, add_command
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(plan: Plan) -> int:
-    from pixmake.images.axes import named
+    from pixmake.images.axes import ONE_IMAGE, named
     from pixmake.images.remote.uris import is_remote
     from pixmake.plan.format_check import unread_formats, unread_problems
     from pixmake.project.read_check import described, kinds, read_all, with_progress
@@ -95,10 +95,12 @@ def _read(plan: Plan) -> int:
     unread = list(unread_formats(sorted({here[name][0] for name in bad})))
     foreign = {path for path, _, _ in unread}
     others = [
-        Problem(bad[name], name) for name, (path, _) in here.items() if name in bad and path not in foreign
+        Problem(bad[name], name, mistake=ONE_IMAGE if ONE_IMAGE in bad[name] else "")
+        for name, (path, _) in here.items()
+        if name in bad and path not in foreign
     ]
-    for problem in (*unread_problems(unread, {}), *others):
-        print(f"pixmake: {problem}", file=sys.stderr)
+    for same in by_mistake([*unread_problems(unread, {}), *others]):
+        print(f"pixmake: {listed(same)}", file=sys.stderr)
     return 1 if bad else 0
 
 
