@@ -373,6 +373,7 @@ def test_outliers_are_those_that_python_found(page: Page, tmp_path: Path) -> Non
     expect(page.locator("#outlier-basis")).to_contain_text(
         "level of its own plant and its group’s curve over timestamp (treatment × genotype), as ratios"
     )
+    expect(page.locator("#outlier-basis")).to_contain_text("Diamonds are outliers of area: compared with the")
     page.evaluate("showView('overview')")
     expect(page.locator("#view-overview")).to_contain_text("its group’s curve over timestamp")
 
@@ -384,6 +385,12 @@ def test_too_little_to_judge_is_said(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#view-overview")).to_contain_text("outliers: too little to judge")
     page.evaluate("showView('plots')")
     expect(page.locator("#outlier-basis")).to_contain_text("it takes 4 of plant in a group")
+    # nor is anything said of diamonds, of which there are none
+    for name in ("plots", "growth"):
+        page.evaluate("name => showView(name)", name)
+        view = page.locator(f"#view-{name}")
+        expect(view).to_contain_text("are marked. There is too little to judge: it takes 4 of plant")
+        expect(view).not_to_contain_text("Diamonds")
 
 
 def test_growth_is_compared_as_scipy_does(page: Page, tmp_path: Path) -> None:
@@ -484,6 +491,37 @@ def test_growth_of_a_subject(page: Page, tmp_path: Path) -> None:
     # the same without a mouse
     page.get_by_label("Pictures of").select_option("P07")
     expect(strip.get_by_role("heading", name="P07")).to_be_visible()
+
+
+def test_groups_differ_by_more_than_colour(page: Page, tmp_path: Path) -> None:
+    """Lines and points of groups differ by dashes and shapes, which the legend and a saved file show, too."""
+    opened(page, page_of(tmp_path, growth()), "growth")
+    look = """view => {
+        const drawn = charts.get(document.querySelector(`#view-${view} .chart`));
+        const looks = {};
+        for (const each of drawn.getOption().series) {
+            if (each.type === 'custom' || !each.name || each.symbol === 'diamond') continue;
+            const own = looks[each.name.split(' ')[0]] ??= new Set();
+            own.add(JSON.stringify([each.lineStyle?.type, each.symbol]));
+        }
+        return Object.fromEntries(Object.entries(looks).map(([name, found]) => [name, [...found].sort()]));
+    }"""
+    for view in ("growth", "plots"):
+        page.evaluate("view => showView(view)", view)
+        looks = page.evaluate(look, view)
+        assert list(looks) == ["control", "drought"]
+        assert not {*looks["control"]} & {*looks["drought"]}, view
+    with page.expect_download() as download:
+        page.get_by_role("tab", name="Growth").click()
+        page.get_by_role("button", name="genotype: Col-0: save as SVG").click()
+    drawing = ElementTree.parse(download.value.path()).getroot()
+    dashed = [
+        each for each in drawing.iter() if each.get("stroke") == "#e69f00" and each.get("stroke-dasharray")
+    ]
+    # the mean in the plot, and its sample in the legend
+    assert len(dashed) == 2
+    texts = ["".join(each.itertext()) for each in drawing.iter() if each.tag.endswith("text")]
+    assert "drought (n = 6)" in texts
 
 
 def test_lines_are_of_what_one_chooses(page: Page, tmp_path: Path) -> None:
@@ -708,6 +746,55 @@ def test_channels_of_a_well(page: Page, tmp_path: Path, make_project: Any) -> No
     assert picked is not None
     assert picked["y"] > heading["y"] + heading["height"]
     assert picked["width"] > 130
+
+
+def test_a_well_that_lacks_a_site_says_so(page: Page, tmp_path: Path) -> None:
+    """Of four sites one was never taken, of another well one failed: card, table, map, number and an open
+    well say so; its files are those of all channels."""
+    records = []
+    for well in ("A01", "A02", "A03", "A04", "A05"):
+        for site in range(1, 5):
+            terms = {"well": well, "site": site}
+            record: dict[str, Any] = {"id": f"{well}_{site}", "step": "measure", "metadata": terms}
+            record["images"] = [str(tmp_path / f"{well}_{site}_{channel}.png") for channel in ("DAPI", "GFP")]
+            for path in record["images"]:
+                cv2.imwrite(path, np.full((8, 8, 3), 90, np.uint8))
+            record["origin"] = {"task": {"names": ["DAPI", "GFP"]}}
+            if (well, site) == ("A04", 2):
+                record |= {"status": "failed", "error": NO_CELLS}
+            if (well, site) != ("A02", 3):
+                records.append(record)
+        values = {"cells": {"value": 12}}
+        records.append({"id": well, "step": "sum", "metadata": {"well": well}, "measurements": values})
+    steps = {
+        "measure": {"function": "a.py:f"},
+        "sum": {"function": "a.py:g", "per": "well", "needs": ["measure"]},
+    }
+    opened(page, page_of(tmp_path, records, steps=steps, over_several=["sum"]), "images")
+    expect(page.locator("#gallery .shot")).to_have_count(5)
+    assert page.locator("#gallery .shot", has_text="3 of 4 images").locator(".id").all_inner_texts() == [
+        "A02",
+        "A04",
+    ]
+    page.locator("#gallery .shot").nth(3).click()
+    dialog = page.locator("#picture")
+    expect(dialog.locator("header")).to_contain_text("3 of 4 images")
+    files = dialog.locator("section", has=page.get_by_role("heading", name="Files")).locator("div")
+    expect(files).to_have_count(8)
+    assert files.all_inner_texts()[1:3] == ["A04_1: GFP: A04_1_GFP.png", "A04_2: DAPI: A04_2_DAPI.png failed"]
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Table").click()
+    expect(page.locator(".tabulator-row").nth(1)).to_contain_text("done, 3 of 4 images")
+    page.evaluate("showView('plates')")
+    page.locator("#view-plates .chart").press("ArrowRight")
+    page.locator("#view-plates .chart").press("ArrowRight")
+    expect(page.locator("#said")).to_contain_text("3 of 4 images")
+    page.evaluate("showView('overview')")
+    page.get_by_role("button", name="2 lack images").click()
+    expect(page.locator("#shown")).to_have_text("2 of 5 wells")
+
+
+NO_CELLS = {"type": "ValueError", "message": "no cells", "log": "", "traceback": ""}
 
 
 def test_large_trials_open_in_time(page: Page, tmp_path: Path) -> None:

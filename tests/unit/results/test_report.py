@@ -150,6 +150,37 @@ def test_levels(tmp_path: Path) -> None:
     assert (second["states"], data["failures"][0]["level"]) == (["done", "failed"], 1)
 
 
+def test_a_well_without_one_of_its_sites(tmp_path: Path) -> None:
+    """It is told of how many of its images a well was made; its files are those of all channels."""
+    wells = ("A1", "A2", "A3", "A4")
+    sites = [
+        Record(
+            f"{well}_{site}",
+            "measure",
+            "ok",
+            {"well": well},
+            images=[f"{well}_{site}_{channel}.png" for channel in ("DAPI", "GFP")],
+            origin={"task": {"names": ["DAPI", "GFP"]}},
+        )
+        for well in wells
+        for site in (1, 2)
+        if (well, site) != ("A2", 2)
+    ]
+    sites[-1] = Record(**{**vars(sites[-1]), "status": "failed", "error": Failure("ValueError", "no cells")})
+    sums = [Record(well, "sum", "ok", {"well": well}, {"n": {"value": 2}}) for well in wells]
+    for need, found in ("measure", {"1": [1, 2], "3": [1, 2]}), ("other", {"1": [1, 2]}):
+        steps = {"measure": {}, "sum": {"per": "well", "needs": [need]}}
+        _, data = page_of(tmp_path, [*sites, *sums], steps=steps, over_several=["sum"])
+        assert data["levels"][0]["lacking"] == {}
+        assert data["levels"][1]["lacking"] == found
+    assert [[name, Path(path).name] for name, path in data["levels"][1]["files"][0]] == [
+        ["A1_1: DAPI", "A1_1_DAPI.png"],
+        ["A1_1: GFP", "A1_1_GFP.png"],
+        ["A1_2: DAPI", "A1_2_DAPI.png"],
+        ["A1_2: GFP", "A1_2_GFP.png"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("times", "unit", "hours"),
     [

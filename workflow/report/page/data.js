@@ -54,6 +54,12 @@ function lentBy(row, level = data.level) {
   return data.levels[level].shown[row] === data.levels[0].shown[image] ? image : undefined;
 }
 
+/** Of a point that lacks images, such as a well without one of its sites: '3 of 4 images'; of others nothing. */
+function lackWords(row) {
+  const [here, expected] = data.lacking[row] ?? [];
+  return expected === undefined ? '' : `${whole.format(here)} of ${whole.format(expected)} images`;
+}
+
 /** The channels that one can choose from: of points, or of the images whose pictures they show. */
 function channelNames() {
   const own = Object.keys(data.channels);
@@ -174,6 +180,13 @@ const isBehind = (column, row) => data.outliers[column.key]?.behind.includes(row
 
 /** What outliers of a column were compared with, or why there are none. */
 const outlierBasis = (column) => data.outliers[column.key]?.basis ?? '';
+
+/** What marks outliers of a column, and what they were compared with; or why none is marked. */
+function outlierWords(column, of = '') {
+  if (!outlierBasis(column)) return '';
+  if (!data.outliers[column.key].judged) return `No outliers${of} are marked. There is ${outlierBasis(column)}.`;
+  return `${outliers(column).size ? `Diamonds are outliers${of}` : `There is no outlier${of}`}: ${outlierBasis(column)}.`;
+}
 
 /** The outliers of all measurements: by row, how far off in the measurement where it is most. */
 function allOutliers() {

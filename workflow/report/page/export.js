@@ -40,7 +40,7 @@ function asSvg(element) {
 /** In a file nobody turns the pages of a legend: all of it, above a plot that begins lower. */
 function wholeLegend({ legend, grid }, width) {
   if (!legend) return {};
-  const lines = Math.ceil(legend.data.reduce((sum, name) => sum + 36 + 7 * String(name).length, 0) / width);
+  const lines = Math.ceil(legend.data.reduce((sum, name) => sum + 22 + (legend.itemWidth ?? 14) + 7 * String(name).length, 0) / width);
   return { legend: { ...legend, type: 'plain' }, grid: { ...grid, top: grid.top + 20 * (lines - 1) } };
 }
 

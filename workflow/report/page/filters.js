@@ -9,6 +9,7 @@ const STATES = {
   done: ['Done', (row) => data.states[row] === 'done'],
   failed: ['Failed', (row) => data.states[row] !== 'done'],
   empty: ['Measured nothing', (row) => data.empty.has(row)],
+  lacking: ['Lacking images', (row) => row in data.lacking],
   outliers: ['Outliers', (row) => allOutliers().has(row)],
 };
 

@@ -19,8 +19,9 @@ function card(row, value) {
   if (data.states[row] !== 'done') words = failures ? `${failures[0].error}: ${failures[0].message}` : 'left out: a step before failed';
   const badge = data.states[row] === 'failed' ? make('span', { class: 'badge' }, 'failed')
     : odd && make('span', { class: 'badge odd', title: `${odd.column.key}: ${oddWords(odd.column, row)}` }, isBehind(odd.column, row) ? 'falls behind' : 'outlier');
+  const lack = lackWords(row) && make('span', { class: 'badge few', title: 'It was made of fewer images than the others' }, lackWords(row));
   return make('button', { type: 'button', class: `shot ${data.states[row] === 'done' ? '' : 'failed'}`, 'data-row': row, onclick: () => openPicture(row) },
-    make('span', { class: 'frame' }, smallPicture(row), badge),
+    make('span', { class: 'frame' }, smallPicture(row), badge, lack),
     make('span', { class: 'words' },
       make('span', { class: 'id', title: data.ids[row] }, data.ids[row]),
       make('span', { class: 'value', title: words }, words || '\u00a0')));

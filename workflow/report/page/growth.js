@@ -123,7 +123,7 @@ function makeGrowth(view) {
   const strip = make('section', { class: 'card', id: 'subject', hidden: true });
   view.append(
     make('div', { class: 'controls' }, measurementLabel, lines, more, times, factors.length > 0 && colourLabel, factors.length > 1 && facetLabel, make('label', {}, 'Scale ', scale), ...views.map(([, , label]) => label), make('label', {}, 'Pictures of ', picked)),
-    make('p', { class: 'quiet' }, `Thick lines are means of groups with their 95 % bands (Student’s t). A click on a line shows its pictures in time. Diamonds are outliers: `, make('span', { id: 'growth-basis' })),
+    make('p', { class: 'quiet' }, `Thick lines are means of groups with their 95 % bands (Student’s t). A click on a line shows its pictures in time. `, make('span', { id: 'growth-basis' })),
     panels,
     make('section', { class: 'card' }, make('header', {}, heading, make('span', { class: 'grow' }), save), make('div', { class: 'controls dates' }, slider, dateSaid), table,
       make('p', { class: 'quiet' }, `n counts subjects: several pictures of one at a date are averaged first. Means have 95 % intervals by Student’s t; differences and ratios by the bootstrap (percentiles of ${whole.format(RESAMPLES)} resamples of subjects), Hedges’ g after Hedges and Olkin. Dates are never pooled.`)),
@@ -158,7 +158,7 @@ function makeGrowth(view) {
     const subjects = subjectsOf(column, rowsNow());
     picked.replaceChildren(option('', 'none'), ...subjects.map((subject) => [subjectName(subject.row), subject.code]).sort(([a], [b]) => collator.compare(a, b)).map(([name, code]) => option(code, name)));
     picked.value = growing.subject ?? '';
-    document.getElementById('growth-basis').textContent = `${outlierBasis(column)}.`;
+    document.getElementById('growth-basis').textContent = outlierWords(column);
     dates = [...new Set(subjects.flatMap((subject) => subject.dates))].sort((a, b) => a - b);
     slider.max = Math.max(0, dates.length - 1);
     const kept = dates.indexOf(Number(choice('growth.date') || NaN));
@@ -211,18 +211,20 @@ function drawGrowth(element, column, groups, colour, names, logarithmic, extent,
   const table = [['group', 'n', axis.key, `mean of ${title(column)}`, '95 % from', '95 % to']];
   const legend = [];
   for (const [name, members, means] of groups) {
-    const paint = COLOURS[Math.max(0, names.indexOf(name)) % COLOURS.length];
+    const { colour: paint, dash, symbol } = lookOf(Math.max(0, names.indexOf(name)));
     const said = colour ? `${name} (n = ${members.length})` : `all (n = ${members.length})`;
     legend.push(said);
     for (const [date, ...numbers] of means) table.push([name, numbers[3], dateWords(date, layout()), numbers[0], numbers[1], numbers[2]]);
     const band = means.filter(([, , low]) => low !== null).map(([date, , low, high]) => [date, within(low), within(high)]);
+    // first of its name, so that the legend shows its dashes and the shape of the points
+    series.push({ name: said, type: 'line', data: means.map(([date, middle]) => [date, middle]), symbol, showSymbol: false, silent: true, z: 5, lineStyle: { color: paint, width: 3, type: dash }, itemStyle: { color: paint }, tooltip: { show: false } });
     series.push({
       name: said, type: 'custom', clip: true, silent: true, z: 1, data: band.length > 1 ? [band[0]] : [], itemStyle: { color: paint }, tooltip: { show: false },
       renderItem: (_, api) => ({ type: 'polygon', shape: { points: [...band.map(([date, , high]) => api.coord([date, high])), ...[...band].reverse().map(([date, low]) => api.coord([date, low]))] }, style: { fill: paint, opacity: 0.16 } }),
     });
     for (const subject of members) {
       series.push({
-        name: said, type: 'line', showSymbol: true, symbolSize: 5, z: 2, triggerLineEvent: true,
+        name: said, type: 'line', symbol, showSymbol: true, symbolSize: means.length > 15 ? 4 : 6, z: 2, triggerLineEvent: true,
         lineStyle: { color: paint, width: 1, opacity: 0.5 }, itemStyle: { color: paint, opacity: 0.6 }, emphasis: { focus: 'none', lineStyle: { width: 3, opacity: 1 } },
         data: subject.dates.map((date) => {
           const cell = subject.at.get(date);
@@ -232,7 +234,6 @@ function drawGrowth(element, column, groups, colour, names, logarithmic, extent,
         subject: subject.code,
       });
     }
-    series.push({ name: said, type: 'line', data: means.map(([date, middle]) => [date, middle]), showSymbol: false, silent: true, z: 5, lineStyle: { color: paint, width: 3 }, itemStyle: { color: paint }, tooltip: { show: false } });
   }
   const clicked = (event) => {
     const subject = event.data?.subject ?? series[event.seriesIndex]?.subject;
@@ -242,7 +243,7 @@ function drawGrowth(element, column, groups, colour, names, logarithmic, extent,
   return chart(element, {
     words: `${words}: ${title(column)} of ${groups.reduce((sum, [, members]) => sum + members.length, 0)} subjects over ${title(axis)}`,
     table: () => table,
-    legend: { data: legend },
+    legend: { data: legend, ...LINES_IN_LEGEND },
     tooltip: { trigger: 'item', formatter: (item) => (item.data?.row === undefined ? '' : `<b>${escaped(subjectName(item.data.row))}</b><br>${escaped(dateWords(item.data.value[0], layout()))}<br>${escaped(column.key)}: ${escaped(withUnit(column, Number(item.data.value[1].toPrecision(6))))}${odd.has(item.data.row) ? `<br>${oddWords(column, item.data.row)}` : ''}`) },
     xAxis: { type: axis.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: title(axis), ...(axis.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(axis).at(-1) - distinct(axis)[0] > 2 * DAY) } } : { minInterval: 1 }) },
     yAxis: { type: logarithmic ? 'log' : 'value', scale: true, name: title(column), nameGap: 46, ...(logarithmic ? { min: ends[0], max: ends[1], axisLabel: { formatter: (value) => number.format(Number(value.toPrecision(2))) } } : sameAxis(extent)) },

@@ -63,6 +63,7 @@ function tiles(failed) {
   const done = data.states.filter((each) => each === 'done').length;
   const seconds = data.steps.reduce((sum, step) => sum + step.all_seconds, 0);
   const odd = allOutliers().size;
+  const lacks = Object.keys(data.lacking).length;
   const tile = (value, words, kind, onclick) => make(onclick ? 'button' : 'div', { class: `tile ${kind ?? ''}`, type: onclick ? 'button' : null, onclick }, make('b', {}, value), make('span', {}, words));
   return make('div', { class: 'tiles' },
     ...designTiles(tile),
@@ -70,6 +71,7 @@ function tiles(failed) {
     tile(whole.format(done), 'done', '', () => showOnly({}, 'done')),
     tile(whole.format(failed), 'failed', failed ? 'bad' : '', failed ? () => showOnly({}, 'failed') : null),
     data.empty.size ? tile(whole.format(data.empty.size), 'measured nothing', 'warn', () => showOnly({}, 'empty')) : null,
+    lacks ? tile(whole.format(lacks), lacks === 1 ? 'lacks images' : 'lack images', 'warn', () => showOnly({}, 'lacking')) : null,
     tile(judged() ? whole.format(odd) : '–', judged() ? 'outliers' : 'outliers: too little to judge', odd ? 'warn' : '', odd ? () => showOnly({}, 'outliers') : null),
     measurementsTile(tile),
     assayTile(tile),

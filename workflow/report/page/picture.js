@@ -44,6 +44,7 @@ function viewer(row) {
     make('header', {},
       make('h2', { id: 'picture-title' }, data.ids[row]),
       data.states[row] !== 'done' && make('span', { class: 'badge', style: 'position: static' }, data.states[row]),
+      lackWords(row) && make('span', { class: 'badge few', style: 'position: static' }, lackWords(row)),
       make('span', { class: 'grow' }),
       choice,
       stage.querySelector('.outline') && outlinesSwitch(),
@@ -62,11 +63,24 @@ function outlinesSwitch() {
   return button;
 }
 
+/** The pictures that a point without one of its own shows, by the names of its files: those of its images, of each channel. */
+function lentPictures(row) {
+  const images = data.levels[0];
+  const found = new Map();
+  for (const image of data.members[row] ?? []) {
+    const id = images.ids[image];
+    const [first] = images.files[image];
+    for (const name of [id, ...(first ? [`${id}: ${first[0]}`] : [])]) found.set(name, [image]);
+    for (const channel of Object.keys(images.channels)) if (images.channels[channel][image]) found.set(`${id}: ${channel}`, [image, channel]);
+  }
+  return found;
+}
+
 /** A choice of the image and of the pictures that its steps made; the first is shown. */
 function pictureChoice(row, stage) {
   const [small, outline, large] = pictureOf(row);
   const pictures = [];
-  const images = data.levels[0];
+  const lent = lentPictures(row);
   const add = (name, path, [, itsOutline, itsLarge] = [], channel = name) => {
     if (SHOWN.test(path)) pictures.push({ name, channel, url: encoded(path), outline: itsOutline });
     else if (itsLarge) pictures.push({ name, channel, url: address(itsLarge), outline: itsOutline });
@@ -74,12 +88,8 @@ function pictureChoice(row, stage) {
   data.files[row].forEach(([name, path], index) => {
     if (index < Object.keys(data.channels).length && data.channels[name]?.[row]) { add(name, path, pictureOf(row, data.level, name)); return; }
     if (index === 0 && lentBy(row) === undefined) { add(name, path, [small, outline, large]); return; }
-    // a point without a picture of its own shows those of its images: of each channel, with its outline
-    const image = data.members[row]?.find((each) => images.ids[each] === name);
-    if (image === undefined) { add(name, path); return; }
-    const channels = images.files[image].filter(([each]) => images.channels[each]?.[image]);
-    if (!channels.length) add(name, path, pictureOf(image, 0));
-    for (const [channel, itsPath] of channels) add(`${name}: ${channel}`, itsPath, pictureOf(image, 0, channel), channel);
+    if (lent.has(name)) add(name, path, pictureOf(lent.get(name)[0], 0, lent.get(name)[1]), lent.get(name)[1]);
+    else add(name, path);
   });
   const show = (picture) => {
     if (!picture) { stage.replaceChildren(make('p', { class: 'empty' }, 'This picture cannot be shown here.')); return; }
@@ -115,8 +125,9 @@ function facts(row) {
   for (const [key, measurement] of Object.entries(data.several)) {
     if (measurement.rows[row]) parts.push(make('section', {}, make('h3', {}, key), make('div', { class: 'chart low', 'data-several': key })));
   }
-  const files = data.files[row];
-  parts.push(make('section', {}, make('h3', {}, 'Files'), ...files.map(([name, path]) => make('div', {}, `${name}: `, make('a', { href: encoded(path) }, path.split('/').at(-1))))));
+  const lent = lentPictures(row);
+  const hasFailed = (name) => lent.has(name) && data.levels[0].states[lent.get(name)[0]] !== 'done';
+  parts.push(make('section', {}, make('h3', {}, 'Files'), ...data.files[row].map(([name, path]) => make('div', {}, `${name}: `, make('a', { href: encoded(path) }, path.split('/').at(-1)), hasFailed(name) && make('span', { class: 'reason' }, ' failed')))));
   const steps = ownSteps();
   const again = data.states[row] === 'done' ? `pixmake retry ${data.ids[row]}\nsnakemake --cores 1 ${record(steps.at(-1), row)}` : `snakemake --cores 1 ${record(steps.at(-1), row)}`;
   parts.push(make('section', {}, make('h3', {}, 'Run it again'), copied(again)));

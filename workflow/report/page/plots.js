@@ -3,6 +3,13 @@
 // after Okabe and Ito, whose colours colour-blind readers tell apart; brighter ones on dark ground
 const ON_DARK = ['#4ea8de', '#f0b030', '#2fc79a', '#e3a1c8', '#ff8b4d', '#a5d8f5', '#e6db55', '#b3b3b3', '#cfa276', '#a994e6', '#d5e4ef', '#d6dc5c'];
 const ON_LIGHT = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#d55e00', '#56b4e9', '#b8a900', '#7f7f7f', '#8c5a2b', '#6a51a3', '#a6bddb', '#bcbd22'];
+/** Dashes of lines and shapes of points, so that groups differ by more than colour; a diamond is an outlier. */
+const DASHES = ['solid', [8, 4], [2, 3], [10, 3, 2, 3], [5, 2], [10, 3, 2, 3, 2, 3]];
+const SHAPES = ['circle', 'rect', 'triangle', 'path://M3,0H6V3H9V6H6V9H3V6H0V3H3Z', 'path://M0,0H9L4.5,9Z', 'path://M0,3H9V6H0Z'];
+
+/** A line in the legend, so long that its dashes are seen. */
+const LINES_IN_LEGEND = { itemWidth: 36, itemHeight: 10 };
+
 const charts = new Map();
 let COLOURS = ON_LIGHT;
 
@@ -45,6 +52,9 @@ function chart(element, options, clicked) {
   element.setAttribute('aria-label', `${options.words}. Arrow keys go from point to point, Enter opens.`);
   return drawn;
 }
+
+/** How the lines and points of a group look, by its place. */
+const lookOf = (place) => ({ colour: COLOURS[place % COLOURS.length], dash: DASHES[place % DASHES.length], symbol: SHAPES[place % SHAPES.length] });
 
 /** Bins with round edges: 1, 2 or 5 times a power of ten wide, of whole numbers at least 1. */
 function binsOf(least, most, count, integers) {
@@ -118,33 +128,38 @@ function drawPoints(element, x, y, group, rows, line) {
   const few = rows.length <= 3000;
   const series = [];
   groups.forEach(([name, members], index) => {
-    const colour = COLOURS[index % COLOURS.length];
+    const { colour, dash, symbol } = lookOf(index);
+    const medians = line ? mediansOf(members, x, y) : [];
+    // first of its name, so that the legend shows its dashes and the shape of the points
+    if (medians.length) series.push({ name, type: 'line', data: medians, symbol, showSymbol: false, silent: true, lineStyle: { color: colour, width: 2.5, type: dash }, itemStyle: { color: colour }, z: 5, tooltip: { show: false } });
     series.push({
-      name, type: 'scatter', symbolSize: few ? 8 : 4, itemStyle: { color: colour, opacity: few ? 0.75 : 0.45 }, progressive: 4000,
+      name, type: 'scatter', symbol, symbolSize: few ? 8 : 4, itemStyle: { color: colour, opacity: few ? 0.75 : 0.45 }, progressive: 4000,
       data: members.filter((row) => !odd.has(row)).map((row) => ({ value: [x.values[row], y.values[row]], row })),
     });
     // above the points of all groups
     const far = members.filter((row) => odd.has(row));
     if (far.length) series.push({ name, type: 'scatter', z: 6, symbol: 'diamond', symbolSize: few ? 14 : 9, itemStyle: { color: colour, opacity: 1, borderColor: css('--text'), borderWidth: 1.4 }, data: far.map((row) => ({ value: [x.values[row], y.values[row]], row })) });
-    if (!line) return;
-    const at = new Map();
-    const place = stepped(x);
-    for (const row of members) { const key = place(row); if (!at.has(key)) at.set(key, []); at.get(key).push(y.values[row]); }
-    if (at.size < 2 || at.size > 400) return;
-    const points = [...at].sort(([a], [b]) => a - b).map(([value, values]) => [value, median(values.sort((a, b) => a - b))]);
-    series.push({ name, type: 'line', data: points, showSymbol: false, silent: true, lineStyle: { color: colour, width: 2.5 }, itemStyle: { color: colour }, z: 5, tooltip: { show: false } });
   });
   const count = [...odd.keys()].length;
   chart(element, {
     table: () => [['id', group?.key ?? 'group', title(x), title(y), 'deviations of an outlier'], ...groups.flatMap(([name, members]) => members.map((row) => [data.ids[row], name, x.type === 'time' ? shown(x, x.values[row]) : x.values[row], y.values[row], odd.get(row) ?? null]))],
     words: `${title(y)} against ${title(x)}${group ? ` by ${group.key}` : ''}: ${many(rows.length)}, ${count} outliers`,
-    legend: groups.length > 1 ? { data: groups.map(([name]) => name) } : undefined,
+    legend: groups.length > 1 ? { data: groups.map(([name]) => name), ...(series.some((each) => each.type === 'line') ? LINES_IN_LEGEND : {}) } : undefined,
     tooltip: pointTip(x, y),
     xAxis: { type: x.type === 'time' ? 'time' : 'value', scale: true, boundaryGap: ['3%', '3%'], name: title(x), ...(x.type === 'time' ? { axisLabel: { formatter: (value) => asDate(value, distinct(x).at(-1) - distinct(x)[0] > 2 * DAY) } } : {}) },
     yAxis: { type: 'value', scale: true, name: title(y), nameGap: 46 },
     ...(x.type === 'time' ? { useUTC: true } : {}),
     series,
   });
+}
+
+/** The medians of rows at each step of an axis; none where there is one step, or very many. */
+function mediansOf(members, x, y) {
+  const at = new Map();
+  const place = stepped(x);
+  for (const row of members) { const key = place(row); if (!at.has(key)) at.set(key, []); at.get(key).push(y.values[row]); }
+  if (at.size < 2 || at.size > 400) return [];
+  return [...at].sort(([a], [b]) => a - b).map(([value, values]) => [value, median(values.sort((a, b) => a - b))]);
 }
 
 /** Median, quartiles and whiskers of each group, single images beyond them as points. */
@@ -191,7 +206,7 @@ function drawPlate(element, column, rows, where, marks, range) {
   chart(element, {
     table: () => [[...where.keys.length > 1 ? where.keys : ['row', 'column'], `median of ${title(column)}`, data.nouns], ...points.map(({ value, cell }) => [cell.line, cell.place, value[2], cell.rows.length])],
     words: `Median of ${title(column)} at each of ${points.length} positions`,
-    tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${many(item.data.cell.rows.length)}` },
+    tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${[many(item.data.cell.rows.length), ...item.data.cell.rows.map(lackWords).filter(Boolean).slice(0, 3)].join('<br>')}` },
     grid: { left: 62, right: 96, top: 12, bottom: 46 },
     xAxis: { type: 'category', data: across, name: where.keys[1] ?? 'column', splitLine: { show: false } },
     yAxis: { type: 'category', data: lines, inverse: true, name: where.keys.length > 1 ? where.keys[0] : 'row', nameGap: 42, splitLine: { show: false } },
@@ -225,7 +240,7 @@ function makePlots(view) {
   const [otherLabel, other] = select('against ', [...measured.slice(1), measured[0], ...ofKind('run')]);
   if (groups.length && !viewChoices.has('plots.Colour by')) groupLabel.querySelector('select').value = groups[0].key;
   view.append(make('div', { class: 'controls' }, measurementLabel, groups.length > 0 && groupLabel, axes.length > 1 && axisLabel,
-    make('span', { class: 'quiet' }, `The plots show the ${data.nouns} that the filters leave. Diamonds are outliers; a click opens one.`)));
+    make('span', { class: 'quiet' }, `The plots show the ${data.nouns} that the filters leave. A click on a point opens it.`)));
   const basis = make('p', { class: 'quiet', id: 'outlier-basis' });
   view.append(basis);
   const panel = (heading, note, extra) => {
@@ -247,7 +262,7 @@ function makePlots(view) {
   const against = measured.length > 1 && inPair(panel('One against the other', '', otherLabel));
   const draw = () => {
     const [column, by] = [measurement(), group()];
-    basis.textContent = `Outliers of ${column.key}: ${outlierBasis(column)}.`;
+    basis.textContent = outlierWords(column, ` of ${column.key}`);
     if (time) drawPoints(time, axis() ?? axes[0], column, by, visible, true);
     drawDistribution(distribution, column, by, visible);
     drawBoxes(boxes, column, by ?? groups[0], date.value && dates.length > 1 ? visible.filter((row) => String(data.design.steps[row]) === date.value) : visible);

@@ -18,7 +18,7 @@ function makeTable(view) {
   let table;
   let built = false;
   const rowOf = (row) => {
-    const cells = { row, id: data.ids[row], state: data.states[row] };
+    const cells = { row, id: data.ids[row], state: [data.states[row], lackWords(row)].filter(Boolean).join(', ') };
     own.forEach((column, index) => { cells[`c${index}`] = column.values[row]; });
     return cells;
   };
@@ -32,7 +32,7 @@ function makeTable(view) {
       layout: 'fitDataFill',
       placeholder: `No ${data.noun} is like that.`,
       columnDefaults: { headerSortTristate: true, maxWidth: 340, headerTooltip: (_, column) => make('div', {}, column.getDefinition().title), resizable: 'header' },
-      rowFormatter: (row) => row.getElement().classList.toggle('failed', row.getData().state !== 'done'),
+      rowFormatter: (row) => row.getElement().classList.toggle('failed', data.states[row.getData().row] !== 'done'),
       columns: [
         { title: 'id', field: 'id', frozen: true, minWidth: 130 },
         { title: 'state', field: 'state' },

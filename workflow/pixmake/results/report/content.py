@@ -23,8 +23,9 @@ from pixmake.results.image_counts import Counting, Counts
 from pixmake.results.report.channels import channels_of, pictures_of_channels
 from pixmake.results.report.columns import Column
 from pixmake.results.report.design import Design, design_of
+from pixmake.results.report.lacking import lacking, needed_by
 from pixmake.results.report.outliers import Judgement, judge
-from pixmake.results.report.plates import Plates, plates_of
+from pixmake.results.report.plates import PLATE, Plates, plates_of
 from pixmake.results.report.quality import Quality, quality_of_level
 from pixmake.results.report.thumbnails import Picture
 from pixmake.results.tables import NOT_FINITE, type_of
@@ -111,6 +112,8 @@ class Level:
     """Of each point the names and paths of its images and files."""
     members: list[list[int]]
     """The rows of the images of each point; empty for images."""
+    lacking: dict[int, tuple[int, int]]
+    """Of points that lack images: of how many they were made, and of how many they should have been."""
     quality: Quality
     """Of the pictures as a camera left them."""
 
@@ -227,7 +230,9 @@ def collect(records: Iterable[Record], project: Mapping[str, Any], folder: Path)
     for terms, found in some.items():
         steps = {step for step in counts.empty if _terms_of(step, project) == terms}
         members = _members(found, images, terms) if terms else [[] for _ in found.ids]
-        levels.append(_level(found, images, terms, members, _empty(found, counts, steps), project, folder))
+        lost = _lost(run, terms, project)
+        empty = _empty(found, counts, steps)
+        levels.append(_level(found, images, terms, members, lost, empty, project, folder))
         pictures += _pictures(found, terms, members)
     places = {terms: place for place, terms in enumerate(some)}
     measuring = [place for place, level in enumerate(levels) if any(map(_is_measured, level.columns))]
@@ -259,6 +264,7 @@ def _level(
     images: _Collected,
     terms: tuple[str, ...],
     members: list[list[int]],
+    lost: set[int],
     empty: list[int],
     project: Mapping[str, Any],
     folder: Path,
@@ -300,22 +306,40 @@ def _level(
                 (name, _relative(path, folder))
                 for name, path in [
                     *(_named(found.images[row], found.names.get(row)) if own[row] else ()),
-                    *(_member_images(images, members[row]) if not own[row] else ()),
+                    *(_member_images(images, image_ids, members[row]) if not own[row] else ()),
                     *found.files[row],
                 ]
             ]
             for row in range(rows)
         ],
         members=members if terms else [],
+        lacking=lacking(members, list(map(len, found.images)), lost, _plates(found)) if terms else {},
         quality=quality_of_level(
             {name: _column(values, rows) for name, values in found.quality.items()}, columns, design.time
         ),
     )
 
 
-def _member_images(images: _Collected, members: Sequence[int]) -> Iterable[tuple[str, str]]:
-    ids = list(images.ids)
-    return ((ids[row], images.images[row][0]) for row in members if images.images[row])
+def _member_images(
+    images: _Collected, ids: Sequence[str], members: Sequence[int]
+) -> Iterable[tuple[str, str]]:
+    """The images of a point's images, each channel: by the image's id, and the channel's name."""
+    for row in members:
+        named = _named(images.images[row], images.names.get(row))
+        for name, path in named:
+            yield (ids[row] if len(named) == 1 else f"{ids[row]}: {name}"), path
+
+
+def _lost(run: _Run, terms: tuple[str, ...], project: Mapping[str, Any]) -> set[int]:
+    """The rows of images that failed in a step that the steps over these terms need."""
+    settings = project.get("steps", {})
+    needed = needed_by([step for step in settings if _terms_of(step, project) == terms], settings)
+    return {failure.row for of, failure in run.failures if not of and failure.step in needed}
+
+
+def _plates(found: _Collected) -> list[Any]:
+    term = next(filter(PLATE.match, found.terms), "")
+    return [found.terms.get(term, {}).get(row) for row in range(len(found.ids))]
 
 
 def _members(found: _Collected, images: _Collected, terms: tuple[str, ...]) -> list[list[int]]:

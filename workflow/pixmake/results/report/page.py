@@ -119,6 +119,7 @@ def _level(level: Level, pictures: Mapping[str, Any]) -> dict[str, Any]:
         },
         "shown": [picture if picture in pictures else "" for picture in level.pictures],
         "members": level.members,
+        "lacking": level.lacking,
         "quality": {**asdict(level.quality), "shares": [each.name for each in MEASURES if each.is_share]},
     }
 
