@@ -18,14 +18,14 @@ from pixmake.job.runners import altair_schemas, plantcv
 def altair_as_it_was() -> Iterator[None]:
     theirs = schemapi._FromDict.__dict__["hash_schema"]
     yield
-    schemapi._FromDict.hash_schema = theirs
+    setattr(schemapi._FromDict, "hash_schema", theirs)  # noqa: B010 - mypy has it for a method
     vars(schemapi).pop(altair_schemas._MARK, None)
 
 
 def histogram() -> dict[str, Any]:
     """As `pcv.visualize.histogram` draws one: lines of several channels over intensities."""
     values = [{"intensity": each, "percent": each * 2.5, "channel": "hue"} for each in range(4)]
-    chart = altair.Chart(altair.Data(values=values)).mark_line()
+    chart = altair.Chart({"values": values}).mark_line()
     encoded = chart.encode(x="intensity:Q", y=altair.Y("percent:Q").title("percent"), color="channel:N")
     drawn: dict[str, Any] = encoded.properties(title="hue").to_dict()
     return drawn

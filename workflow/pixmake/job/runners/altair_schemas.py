@@ -29,12 +29,13 @@ def hash_once() -> None:
     theirs = tables.hash_schema
     schemas = [each._schema for each in base._default_wrapper_classes() if each._schema is not None]
     # with the schema itself: as long as it is held, no other object has its number
-    kept = {id(schema): (schema, theirs(schema)) for schema in schemas}
+    kept: dict[int, tuple[Any, int]] = {id(schema): (schema, theirs(schema)) for schema in schemas}
 
     def hash_schema(schema: Any, *how: Any, **more: Any) -> int:
         if not (how or more) and (known := kept.get(id(schema))) is not None:
             return known[1]
-        return int(theirs(schema, *how, **more))
+        hashed: int = theirs(schema, *how, **more)
+        return hashed
 
     tables.hash_schema = staticmethod(hash_schema)
     setattr(altair, _MARK, True)
