@@ -50,8 +50,11 @@ steps:
 """
 
 ABOUT = f"""
-Images of 32 × 32 pixels. The records are copies of one that was measured, written by the benchmark with each
-image's own id, path and plant; the first run over them makes all tables, and is not measured. Then
+Images of 32 × 32 pixels, all of the same bytes and date. One of them is measured, by an ordinary run of the
+very pixmake that is compared, and no figure is taken of a project that another one has made. The records of
+all others are written by the benchmark: copies of that record with each image's own id, path and plant, as a
+run of them all would leave them but for times. A dry run sees that it takes all of them for done; it, a first
+plan, and a first run, which makes all tables, are not measured. Then
 `snakemake --cores {CORES}` has nothing to do; or one row and one image are added, and it makes a record, the
 tables (CSV), the page and the provenance anew or further. With four steps one is `per` plant (100 of them)
 and one `needs_all`. Of a million images it is the plan, and `-n` before their tables are made: how often the
@@ -103,10 +106,26 @@ def one_more(folder: Path) -> None:
         rows.write(f"images/i{at:06}.png,p{at % 100}\n")
 
 
-def _snakemake(folder: Path, *words: str) -> None:
+def see_done(folder: Path) -> None:
+    """See that no image is left to do: that the records are as the present pixmake would have left them."""
+    left = re.findall(r"^(?:local)?rule ((?:segment|measure)_\w+):", _snakemake(folder, "-n"), re.M)
+    if left:
+        raise RuntimeError(f"{folder}: {len(left)} images would be measured anew, such as by {left[0]}")
+
+
+def _snakemake(folder: Path, *words: str) -> str:
     python = ours()
     command = [python.parent / "snakemake", "--cores", str(CORES), *words]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, env=_environment(python))
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=_environment(python),
+    )
+    return done.stdout
 
 
 def _environment(python: Path) -> dict[str, str]:
@@ -120,6 +139,7 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     count, python = int(case["images"]), ours()
     project = written_project(scratch / "project", count, int(case["steps"]))
     told = versions(python, "snakemake")
+    see_done(project)
 
     def command(
         name: str, where: Path, *words: str | Path, prepare: Callable[[], object] = lambda: None
@@ -130,8 +150,7 @@ def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
 
     if count >= 1_000_000:
         plan, dry = [python, "-c", _PLAN], [python.parent / "snakemake", "-n"]
-        for words in (plan, dry):  # what they leave for the next one
-            usage(words, project, environment_of(python))
+        usage(plan, project, environment_of(python))  # what it leaves for the next one
         return [command(PLAN, project, *plan), command(SETTLED, project, *dry)]
     _snakemake(project)
     expect(project, "results/measure/*.json", count)

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixmake.base.ids import LONGEST, rule_name, safe_id
+from pixmake.base.ids import LONGEST, rule_name, rule_names, safe_id
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300)
 
@@ -20,6 +20,13 @@ def test_any_text_makes_a_safe_id(text: str) -> None:
     assert len(made) <= LONGEST + 7
     assert made == safe_id(text)
     assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", rule_name("measure", made))
+
+
+@given(st.lists(TEXTS, max_size=5))
+def test_many_rule_names_are_those_of_each(texts: list[str]) -> None:
+    """Whether names are made at once or one by one, they are the same."""
+    ids = list(map(safe_id, texts))
+    assert rule_names("measure", ids) == [rule_name("measure", each) for each in ids]
 
 
 @given(TEXTS, TEXTS)

@@ -13,8 +13,8 @@ import pytest
 from pixmake.images.checksums import Checksums
 from pixmake.images.fingerprint import fingerprint
 from pixmake.job.record import Record, write_record
-from pixmake.plan.image_versions import GONE, Images
-from pixmake.plan.record_index import FOLDER, known_records
+from pixmake.plan.image_versions import GONE, Images, Versions
+from pixmake.plan.record_index import FOLDER, Records, known_records
 
 IMAGE = "images/p.png"
 OTHER = b"another picture of as many bytes"
@@ -67,6 +67,42 @@ def test_what_counts_as_a_change(name: str) -> None:
     measured()
     change()
     assert bool(version()) == changed
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("first", [lambda: None, lambda: os.utime(IMAGE, (7, 7))])
+def test_what_counts_as_a_change_since_the_last_look(name: str, first: Callable[[], object]) -> None:
+    """So it is where an earlier plan has found the image to be the one that the job saw, and noted that."""
+    change, changed = CASES[name]
+    measured()
+    first()
+    assert looked_at() == {}
+    change()
+    assert bool(looked_at()) == changed
+    assert bool(looked_at()) == changed
+
+
+def test_an_image_that_is_as_it_was_is_not_compared_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of its record is not unpacked for it, also where a copy has moved its date."""
+    measured()
+    os.utime(IMAGE)
+    assert looked_at() == {}
+    with monkeypatch.context() as patch:
+        patch.setattr(Records, "__getitem__", lambda records, job_id: pytest.fail("it was compared"))
+        images, records = Images(), known_records("results", "measure", {"p"})
+        images.ahead([IMAGE])
+        assert images.versions(records) == {}
+    measured(version="v1")
+    assert looked_at() == {"p": {IMAGE: "v1"}}
+
+
+def looked_at() -> Versions:
+    """What a plan finds, which notes it for the next one."""
+    images, records = Images(), known_records("results", "measure", {"p", "q"})
+    images.ahead([IMAGE])
+    found = images.versions(records)
+    records.keep()
+    return found
 
 
 def test_one_change_is_one_version() -> None:

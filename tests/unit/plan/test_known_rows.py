@@ -88,3 +88,12 @@ def test_an_image_that_is_gone_is_told(folder: Path, monkeypatch: pytest.MonkeyP
     (folder / "b.png").unlink()
     with pytest.raises(PixmakeError, match=r"b\.png"):
         planned(monkeypatch)
+
+
+def test_a_folder_in_the_place_of_an_image_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is where the table is not read again."""
+    planned(monkeypatch)
+    (folder / "b.png").unlink()
+    (folder / "b.png").mkdir()
+    with pytest.raises(PixmakeError, match=r"b\.png: is a folder"):
+        planned(monkeypatch)

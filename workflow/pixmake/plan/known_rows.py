@@ -24,14 +24,15 @@ from pixmake.base.installed import code_stamp
 from pixmake.config.images import Images
 from pixmake.images.remote.uris import is_remote
 from pixmake.job.task import one_line
+from pixmake.plan.image_versions import Images as SeenImages
 from pixmake.table.arrivals import ENVIRONMENT
 from pixmake.table.groups import Group
 from pixmake.table.row_sum import RowSum
-from pixmake.table.table import Note, Table, all_there
+from pixmake.table.table import Note, Table
 
 FOLDER = ".snakemake/pixmake/rows"
 
-_HEAD = f"pixmake rows 1 {sys.implementation.cache_tag}\n".encode()
+_HEAD = f"pixmake rows 2 {sys.implementation.cache_tag}\n".encode()
 _KEY = 32
 
 
@@ -75,7 +76,7 @@ def rows_key(images: Images, source: str, terms: Sequence[str]) -> bytes:
     return digest.digest()
 
 
-def known_rows(key: bytes, path: str) -> Rows | None:
+def known_rows(key: bytes, path: str, seen: SeenImages) -> Rows | None:
     """The rows as they were read the last time, if they are known and each image is there.
 
     Parameters
@@ -84,6 +85,8 @@ def known_rows(key: bytes, path: str) -> Rows | None:
         See `rows_key`.
     path
         The table.
+    seen
+        The image files as they are.
     """
     try:
         content = _file(path).read_bytes() if key else b""
@@ -96,10 +99,13 @@ def known_rows(key: bytes, path: str) -> Rows | None:
     except (OSError, ValueError, EOFError, TypeError):
         return None
     del content
-    if not all_there(each for _, paths, *_ in groups for each in paths):
-        return None  # which of them is not is told by who reads the table
+    make = Group._make
     for place, plain in enumerate(groups):
-        groups[place] = _group(plain)  # a million of them would be held twice
+        groups[place] = make(plain)  # a million of them would be held twice
+        if plain[_WHEN] is not None:
+            groups[place] = groups[place]._replace(when=datetime.fromisoformat(plain[_WHEN]))
+    if not seen.are_files(path for group in groups for path in group.paths):
+        return None  # which of them is not is told by who reads the table
     of_table, of_alike = (tuple(Note(*note) for note in told) for told in (notes, alike))
     return Rows(columns, tuple(groups), of_table, RowSum(read, kept, left_out), of_alike)
 
@@ -144,21 +150,15 @@ def _plain(group: Group) -> tuple[Any, ...]:
     if when is not None and when.tzinfo is not None and type(when.tzinfo) is not timezone:
         raise ValueError("a time zone with a name")
     of_when = None if when is None else when.isoformat()
-    return (
-        *(group.id, group.paths, group.names, _dict(group.metadata), group.where, of_when),
-        *(group.rows, _dict(group.written)),
-    )
+    plain = {"metadata": _dict(group.metadata), "written": _dict(group.written), "when": of_when}
+    return tuple((group._asdict() | plain).values())
 
 
-def _dict(values: Mapping[str, Any]) -> dict[str, Any] | None:
-    return dict(values) if values else None
+def _dict(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(values) if values else _NONE
 
 
-def _group(plain: tuple[Any, ...]) -> Group:
-    job_id, paths, names, metadata, where, when, rows, written = plain
-    time = None if when is None else datetime.fromisoformat(when)
-    return Group(job_id, paths, names, metadata or _NONE, where, time, (), rows, (), written or _NONE)
-
+_WHEN = Group._fields.index("when")
 
 _NONE: dict[str, Any] = {}
-"""One for all groups that have none."""
+"""One for all groups that have none, also in the file and in what is read of it."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.base.ids import rule_name
+from pixmake.base.ids import rule_name, rule_names
 from pixmake.base.plugins import PluginError
 from pixmake.config.images import Images
 from pixmake.config.in_order import InOrder, what_is_in_order
@@ -508,7 +508,7 @@ def _no_garbage() -> Iterator[None]:
 
 def table_problems(images: Images, source: str = "") -> tuple[Problem, ...]:
     """What is wrong with a table and with what `images` says of it."""
-    return tuple(_read_table(images, source)[1])
+    return tuple(_read_table(images, source, SeenImages())[1])
 
 
 @dataclass(frozen=True)
@@ -524,7 +524,7 @@ class _ReadTable:
 
 
 def _read_table(
-    images: Images, source: str, terms: Sequence[str] = ()
+    images: Images, source: str, seen: SeenImages, terms: Sequence[str] = ()
 ) -> tuple[_ReadTable | None, list[Problem]]:
     """The table, selected and grouped, and all that is wrong on the way.
 
@@ -532,11 +532,13 @@ def _read_table(
     ----------
     images, source
         Which images, by the config of which name.
+    seen
+        The image files as they are; those that are looked at are noted in it.
     terms
         The columns by which steps group images.
     """
     key, path = rows_key(images, source, terms), images.table.path if images.table else ""
-    if (found := known_rows(key, path)) is not None:
+    if (found := known_rows(key, path, seen)) is not None:
         return _ReadTable(list(found.columns), found.groups, found.notes, found.rows, found.alike), []
     try:
         read = read_images(images)
@@ -575,7 +577,8 @@ def _plan_of_table(config: Config, source: str) -> tuple[Plan | None, list[Probl
     """The plan, and all that is wrong with it."""
     steps, problems = _planned_steps(config, source)
     terms = list(dict.fromkeys(term for step in config.steps.values() for term in step.terms or ()))
-    table, found = _read_table(config.images, source, terms)
+    seen = SeenImages()
+    table, found = _read_table(config.images, source, seen, terms)
     problems += found
     if table is None:
         return None, problems + _function_problems(config)
@@ -596,18 +599,20 @@ def _plan_of_table(config: Config, source: str) -> tuple[Plan | None, list[Probl
     )
     if not found and {each.name for each in steps if each.step.terms is not None} <= set(cohorts):
         problems += [*collisions(plan), *_kind_problems(plan)]
-    return plan if problems else _seen_before(plan), problems
+    return plan if problems else _seen_before(plan, seen), problems
 
 
-def _seen_before(plan: Plan) -> Plan:
+def _seen_before(plan: Plan, images: SeenImages) -> Plan:
     """The plan with what its images have become since earlier runs saw them."""
-    images, results = SeenImages(), plan.config.results
+    results = plan.config.results
     known = {
-        each.name: known_records(results, each.name, {group.id for group in plan.levels.of(each.name)})
+        each.name: known_records(results, each.name, [group.id for group in plan.levels.of(each.name)])
         for each in plan.steps
     }
+    late = images.ahead(path for group in plan.groups for path in group.paths)  # each is looked at
     changed = {step: images.versions(records) for step, records in known.items()}
-    late = images.ahead(path for group in plan.groups for path in group.paths)
+    for records in known.values():
+        records.keep()
     return replace(plan, known=known, changed=changed, notes=(*plan.notes, *late))
 
 
@@ -626,7 +631,8 @@ def _plan_of_containers(config: Config, source: str) -> tuple[Plan | None, list[
     assert checkpoint is not None
     holding = container_config(config)
     steps, problems = _planned_steps(config, source)
-    table, found = _read_table(holding.images, source)
+    seen = SeenImages()
+    table, found = _read_table(holding.images, source, seen)
     problems += found
     problems += checkpoint_problems(config, table.columns if table is not None else [])
     problems += _function_problems(config)
@@ -649,13 +655,14 @@ def _plan_of_containers(config: Config, source: str) -> tuple[Plan | None, list[
     functions = plan_functions(config, None)
     problems = list(collisions(containers))
     if not problems:
-        containers = _seen_before(containers)
+        containers = _seen_before(containers, seen)
     return Plan(config, (), steps, (), functions=functions, containers=containers), problems
 
 
 def _known_versions(groups: Sequence[Group]) -> dict[str, str]:
     """The versions of the images at URIs; their table has been looked at, so they are known."""
-    found = versions(path for group in groups for path in group.paths if is_remote(path))
+    remote = [path for group in groups for path in group.paths if "://" in path and is_remote(path)]
+    found = versions(remote)
     return {path: version for path, version in found.items() if version is not None}
 
 
@@ -780,9 +787,11 @@ def _in_order(config: Config) -> list[str]:
 
 def collisions(plan: Plan) -> Iterator[Problem]:
     """Images that would get one id or one rule name, files that two jobs would write."""
-    groups: dict[str, Group] = {}
-    for group in plan.groups:
-        twin = groups.setdefault(rule_name("", group.id), group)
+    names = rule_names("", [group.id for group in plan.groups])
+    groups = set(names)
+    first: dict[str, Group] = {}
+    for name, group in zip(names, plan.groups, strict=True) if len(groups) < len(names) else ():
+        twin = first.setdefault(name, group)
         if twin is not group:
             images = [named(*image) for image in (*twin.images, *group.images)]
             what = f"{' and '.join(images)} get one id, {group.id!r}"
@@ -792,7 +801,7 @@ def collisions(plan: Plan) -> Iterator[Problem]:
                 what, f"{twin.where} and {group.where}", _telling_apart(twin, group), "ids are not unique"
             )
     yield from _cohort_collisions(plan)
-    rules = {step: {rule_name("", each.id) for each in found} for step, found in plan.cohorts.items()}
+    rules = {step: set(rule_names("", [each.id for each in found])) for step, found in plan.cohorts.items()}
     for planned in plan.steps:
         start = f"{planned.name}_"
         own = {name for name in own_rules(plan) if name.startswith(start)}

@@ -23,7 +23,7 @@ from pixmake.job.task import task_digest, task_text
 
 FOLDER = ".snakemake/pixmake/index"
 
-_FORMAT = f"pixmake index 2 {sys.implementation.cache_tag}\n".encode()
+_FORMAT = f"pixmake index 3 {sys.implementation.cache_tag}\n".encode()
 
 
 class Seen(NamedTuple):
@@ -50,16 +50,21 @@ class Known(NamedTuple):
 
 
 class Records(Mapping[str, Known]):
-    """What is known of a step's records, by id: as bytes, since a million are too many to hold unpacked."""
+    """What is known of a step's records, by id: as bytes, since a million are too many to hold unpacked.
 
-    def __init__(self, packed: Mapping[str, bytes]) -> None:
-        self._packed = packed
+    A piece of bytes is the record's size and date, what its only image was when it was last found to be the
+    one that the job saw (see `seen_as`), that image's path, and the rest.
+    """
+
+    def __init__(self, packed: dict[str, bytes], others: Mapping[str, bytes], path: Path) -> None:
+        self._packed, self._others, self._path = packed, others, path
+        self._changed = False
 
     def __getitem__(self, job_id: str) -> Known:
         """What is known of the record of a job."""
         packed = self._packed[job_id]
         size, mtime_ns = _STAMP.unpack_from(packed)
-        status, task, images = marshal.loads(packed[_STAMP.size :])
+        status, task, images = marshal.loads(packed[packed.index(b"\0", _PATH) + 1 :])
         return Known(size, mtime_ns, status, task, tuple([Seen._make(image) for image in images]))
 
     def __iter__(self) -> Iterator[str]:
@@ -74,9 +79,49 @@ class Records(Mapping[str, Known]):
         """Whether a job has a record."""
         return job_id in self._packed
 
+    def unlike(self, looks: Mapping[str, bytes]) -> list[str]:
+        """The jobs of which it is not known that their only image is the one that they saw.
+
+        Parameters
+        ----------
+        looks
+            What images are now, by path: see `Records.seen_as`.
+        """
+        return [
+            job_id
+            for job_id, packed in self._packed.items()
+            if looks.get(packed[_PATH : packed.index(b"\0", _PATH)].decode()) != packed[_LOOK:_PATH]
+        ]
+
+    def seen_as(self, job_id: str, look: bytes) -> None:
+        """Note what the only image of a job is, as which it is the one that the job saw.
+
+        Parameters
+        ----------
+        look
+            Its size and date, in `LOOK_SIZE` bytes.
+        """
+        packed = self._packed[job_id]
+        if packed[_PATH] and packed[_LOOK:_PATH] != look:
+            self._packed[job_id] = packed[:_LOOK] + look + packed[_PATH:]
+            self._changed = True
+
+    def keep(self) -> None:
+        """Write what was noted for the next run."""
+        if self._changed:
+            _write(self._path, {**self._others, **self._packed})
+            self._changed = False
+
 
 _STAMP = struct.Struct("<qq")
 """Size and date of a record."""
+
+LOOK_SIZE = 16
+"""Bytes of what an image is; see `Records.seen_as`."""
+
+_LOOK = _STAMP.size
+_PATH = _LOOK + LOOK_SIZE
+"""Where in a piece of bytes the look begins, and the path, which ends with a zero."""
 
 
 def known_records(results: str, step: str, ids: Collection[str]) -> Records:
@@ -93,28 +138,32 @@ def known_records(results: str, step: str, ids: Collection[str]) -> Records:
     path = Path(FOLDER) / f"{hashlib.sha256(folder.encode()).hexdigest()[:16]}.{step}"
     before = _read(path)
     found: dict[str, bytes] = {}
-    read = 0
+    read, take, stamp = 0, before.pop, _STAMP.pack
     for job_id, size, mtime_ns in _stamps(folder, ids):
-        packed = before.get(job_id, b"")
-        if not packed.startswith(_STAMP.pack(size, mtime_ns)):
+        packed = take(job_id, b"")
+        if not packed.startswith(stamp(size, mtime_ns)):
             packed, read = _look(f"{folder}/{job_id}.json", step, job_id, size, mtime_ns), read + 1
         found[job_id] = packed
     if read:
         _write(path, {**before, **found})
-    return Records(found)
+    return Records(found, before, path)
 
 
 def _stamps(folder: str, ids: Collection[str]) -> Iterator[tuple[str, int, int]]:
     """The id, size and date of each record that is there."""
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                job_id, ending = entry.name[:-5], entry.name[-5:]
-                if ending == ".json" and job_id in ids:
-                    status = entry.stat()
-                    yield job_id, status.st_size, status.st_mtime_ns
+        there = set(os.listdir(folder))
     except OSError:
         return
+    stat = os.stat
+    for job_id in ids:
+        name = f"{job_id}.json"
+        if name in there:
+            try:
+                status = stat(f"{folder}/{name}")
+            except OSError:
+                continue  # removed since then
+            yield job_id, status.st_size, status.st_mtime_ns
 
 
 def _look(path: str, step: str, job_id: str, size: int, mtime_ns: int) -> bytes:
@@ -126,7 +175,17 @@ def _look(path: str, step: str, job_id: str, size: int, mtime_ns: int) -> bytes:
             told = content["status"], record_digest(content), _images(content)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass  # no record, or one of another shape
-    return _STAMP.pack(size, mtime_ns) + marshal.dumps(told)
+    images = told[2]
+    only = images[0][0] if len(images) == 1 and _is_plain(images[0][0]) else ""
+    return _STAMP.pack(size, mtime_ns) + bytes(LOOK_SIZE) + only.encode() + b"\0" + marshal.dumps(told)
+
+
+def _is_plain(path: object) -> bool:
+    """Whether a path can stand in the index by itself: as UTF-8, with a zero at its end."""
+    try:
+        return isinstance(path, str) and b"\0" not in path.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def record_digest(content: Mapping[str, Any]) -> bytes:
@@ -156,7 +215,8 @@ def _read(path: Path) -> dict[str, bytes]:
             return {}
         if zlib.crc32(body) != int.from_bytes(content[len(_FORMAT) : head], "little"):
             return {}
-        return dict(marshal.loads(body))
+        known: dict[str, bytes] = marshal.loads(body)
+        return known
     except (OSError, ValueError, EOFError, TypeError):
         return {}
 

@@ -7,8 +7,8 @@ import os
 import re
 import string
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import safe_id
@@ -25,9 +25,15 @@ from pixmake.table.table import PATH, Note, Table, located
 _STORE = re.compile(r"(\.ome)?\.zarr(?=/|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The image, or the images, of one job."""
+_NOTHING: Mapping[str, Any] = {}
+"""One for all groups."""
+
+
+class Group(NamedTuple):
+    """The image, or the images, of one job.
+
+    A tuple, since a frozen dataclass takes several times as long to make, and there may be a million.
+    """
 
     id: str
     paths: tuple[str, ...]
@@ -46,7 +52,7 @@ class Group:
     """The positions of its rows in the table that was grouped."""
     parts: tuple[Part, ...] = ()
     """Which part of each image is meant, in the order of ``paths``; empty if all are whole."""
-    written: Mapping[str, Any] = field(default_factory=dict)
+    written: Mapping[str, Any] = _NOTHING
     """The texts of those metadata whose text says more than their value, such as 1.10: in a list where
     ``metadata`` has one, ``None`` where it says no more."""
     broken: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
@@ -104,8 +104,7 @@ def _keys(group: Group) -> Iterator[tuple[str, str]]:
 def _alone(group: Group) -> Iterator[Group]:
     """The images of a group, each by itself."""
     for number, (name, path) in enumerate(zip(group.names, group.paths, strict=True)):
-        yield replace(
-            group,
+        yield group._replace(
             paths=(path,),
             names=(),
             name=name,

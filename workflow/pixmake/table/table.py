@@ -540,12 +540,6 @@ class _Folders:
             return set()
 
 
-def all_there(paths: Iterable[str]) -> bool:
-    """Whether each of some files is there; see `path_faults`."""
-    existing = _Folders()
-    return all(map(existing.has, paths))
-
-
 def _place(source: str, label: Any) -> str:
     return f"{source}, {label}" if isinstance(label, str) else f"{source}, row {label}"
 
