@@ -908,6 +908,93 @@ def test_controls_are_a_group(page: Page, tmp_path: Path) -> None:
     expect(page.locator("#view-quality")).to_contain_text("is not known: too little to judge")
 
 
+def many_wells(rows: int, across: int, plates: int = 1) -> list[dict[str, Any]]:
+    """Records of whole plates, with controls in their first and last columns."""
+    letters = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ", *(f"A{letter}" for letter in "ABCDEF")]
+    records = []
+    for number in range(plates * rows * across):
+        row, column = number // across % rows, number % across
+        role = {0: "drug", across - 1: "vehicle"}.get(column, "a compound of a long name")
+        terms = {
+            "plate": f"P{number // (rows * across)}",
+            "well": f"{letters[row]}{column + 1:02}",
+            "role": role,
+        }
+        values = {"signal": {"value": 10 * row + column}}
+        records.append({"id": f"w{number}", "step": "measure", "metadata": terms, "measurements": values})
+    return records
+
+
+def test_a_large_plate_is_drawn_whole(page: Page, tmp_path: Path) -> None:
+    """All 1,536 wells and all names of rows stand in a saved map, which is high enough to read them."""
+    opened(page, page_of(tmp_path, many_wells(32, 48), **PLATE), "plates")
+    with page.expect_download() as download:
+        page.locator("#view-plates").get_by_role("button", name="save as SVG").click()
+    drawing = list(ElementTree.parse(download.value.path()).getroot().iter())
+    texts = ["".join(each.itertext()) for each in drawing if each.tag.endswith("text")]
+    assert {"A", "B", "Z", "AA", "AE", "AF"} <= {*texts}
+    assert (texts.count("+"), texts.count("−")) == (32, 32)
+    wells = [each for each in drawing if each.tag.endswith("path") and each.get("stroke") == "#ffffff"]
+    assert len(wells) == 1536
+
+
+def test_plates_fit_a_phone_and_paper(browser: Browser, tmp_path: Path) -> None:
+    """At 390 pixels a map of 384 wells has the width, its scale lies below, marks are no larger than wells,
+    all names of groups stand there, and the table of plates is not cut off; on paper maps are alike."""
+    context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
+    page = opened(context.new_page(), page_of(tmp_path, many_wells(16, 24, 2), **PLATE), "plates")
+    look = """() => [...document.querySelectorAll('#view-plates .chart')].map((element) => {
+        const drawn = charts.get(element);
+        const [{ label }] = drawn.given.series;
+        const [from, to] = [0, 1].map((place) => drawn.convertToPixel({ seriesIndex: 0 }, [place, 0])[0]);
+        const wide = to - from;
+        return [24 * wide / element.clientWidth, label.fontSize <= wide, drawn.given.visualMap.orient];
+    })"""
+    first, second = page.evaluate(look)
+    assert first == second
+    assert first[0] > 0.75
+    assert first[1:] == [True, "horizontal"]
+    table = page.get_by_role("region", name="Quality of the plates")
+    assert table.evaluate("element => element.scrollWidth <= element.clientWidth")
+    expect(table.get_by_role("cell").filter(has_text="P0")).to_be_visible()
+    sort, direction = (page.locator(each).bounding_box() for each in ("#sort", "#direction"))
+    assert sort is not None
+    assert direction is not None
+    assert abs(sort["y"] - direction["y"]) < 10
+    page.evaluate("showView('plots')")
+    # no plot there has points, so none has diamonds
+    expect(page.locator("#outlier-basis")).to_contain_text("Outliers of signal: compared with")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="By group: save as SVG").click()
+    drawing = ElementTree.parse(download.value.path()).getroot()
+    texts = ["".join(each.itertext()) for each in drawing.iter() if each.tag.endswith("text")]
+    assert {"drug", "vehicle"} <= {*texts}
+    assert any(text.startswith("a compoun") for text in texts)
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.evaluate("toPaper()")
+    first, second = page.evaluate(look)
+    assert first[0] == pytest.approx(second[0], abs=0.02)
+    assert first[1:] == second[1:]
+    context.close()
+
+
+def test_tabs_stand_in_one_line(browser: Browser, tmp_path: Path) -> None:
+    """At 1400 pixels all tabs stand beside each other, also where one can choose what a point is."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, offline=True)
+    records = [{**record, "run": {"quality": {"focus": 0.5}}} for record in many_wells(16, 24)]
+    records[0] |= {"status": "failed", "measurements": {}, "error": NO_CELLS}
+    records += [
+        {"id": each["id"], "step": "sum", "metadata": each["metadata"], "measurements": {"n": {"value": 1}}}
+        for each in records
+    ]
+    steps = {"measure": {"function": "a.py:f"}, "sum": {"function": "a.py:g", "per": ["plate", "well"]}}
+    page = opened(context.new_page(), page_of(tmp_path, records, steps=steps, over_several=["sum"]))
+    tabs = [tab.bounding_box() for tab in page.get_by_role("tab").all() if tab.is_visible()]
+    assert len(tabs) == 8
+    assert len({box["y"] for box in tabs if box}) == 1
+    context.close()
+
+
 CONTRAST = """() => {
     const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
     const linear = (value) => (value > 10.3 ? ((value / 255 + 0.055) / 1.055) ** 2.4 : value / 3294.6);

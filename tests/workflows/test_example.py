@@ -104,6 +104,7 @@ def test_growth(tmp_path: Path) -> None:
     for name, row in rates.items():
         drawn = draw.rate_of(row["genotype"], row["treatment"], int(name[1:]) - 1)
         assert float(row["rate"]) == pytest.approx(drawn, abs=0.006), name
+        assert row["photos"] == "4"
     band = project.rows("band.csv")
     assert len(band) == 12
     assert all(float(row["low"]) <= float(row["area"]) <= float(row["high"]) for row in band)

@@ -164,6 +164,9 @@ except Exception as error:
     first, *log = ended.out.splitlines()
     assert first.startswith("RunError steps.look.load.model: ")
     assert first.endswith("load_model: OSError: no weights")
+    assert f"{trial.folder}/look.py:load_model" in first
+    assert "scripts/load_model.py" not in ended.out
+    assert "pixmake-" not in ended.out.replace(str(trial.folder), "")
     assert "look.py, line 5, in load_model" in ended.out
     assert log[-1] == "OSError: no weights"
 

@@ -343,10 +343,12 @@ class Executor(local.Executor):  # type: ignore[misc]  # Snakemake has no types
 
     def _end_unloaded(self, why: str) -> None:
         """Say once why no image of a step can be worked on, and end the run."""
+        self.ends = True  # by now: of the jobs that learn it in this moment none is told of as failed
         if self.unloaded.acquire(blocking=False):  # the jobs that run at one time learn it at one time
             from pixmake.rules.snakemake_internals import begin_no_more
 
-            print(f"pixmake: {why}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"pixmake: {why}\n")  # at once, with its end: other threads write there, too
+            sys.stderr.flush()
             begin_no_more(self.workflow)
             self.end_jobs()
 

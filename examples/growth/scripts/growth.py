@@ -41,7 +41,8 @@ def growth(rows, measure):
 
 def compare(measurements):
     """`rates` has a row a plant, for R; `band` mean areas by day, with 95 % confidence."""
-    rates = measurements[measurements["step"] == "growth"]
+    # a column that other steps leave empty holds 4.0 for 4
+    rates = measurements[measurements["step"] == "growth"].astype({"photos": int})
     photos = measurements[measurements["step"] == "measure"]
     rows = []
     for (genotype, treatment, day), found in photos.groupby(["genotype", "treatment", "timestamp"]):

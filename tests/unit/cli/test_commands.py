@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from pixmake.cli import main
@@ -48,3 +50,37 @@ def test_help_lists_the_commands_of_users(capsys: pytest.CaptureFixture[str]) ->
     named = [row[0] for row in rows if row[0] in HOMES]
     assert [name for name in LISTED if name not in named] == []
     assert not {*named} & (HOMES.keys() - LISTED.keys())
+
+
+def test_a_new_project_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody is told to go where they are; what is told to run is what all pages tell."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "."]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert "this folder is a new project, with the demo's pictures in images/. Run it:" in lines
+    assert "  snakemake --cores 4" in lines
+    assert not any(line.strip().startswith("cd ") for line in lines)
+    assert main(["init", "a trial"]) == 0
+    assert "  cd 'a trial'" in capfd.readouterr().out.splitlines()
+
+
+def test_one_image_is_counted_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`check`, also of what it opens."""
+    monkeypatch.chdir(tmp_path)
+    Path("config").mkdir()
+    Path("images").mkdir()
+    Path("Snakefile").touch()
+    Path("scripts").mkdir()
+    Path("scripts/analysis.py").write_text("def measure(image):\n    return {'n': 1}\n")
+    cv2.imwrite("images/a.png", np.zeros((8, 8), np.uint8))
+    Path("config/config.yaml").write_text(
+        "images: {directory: images}\nsteps: {measure: {function: 'scripts/analysis.py:measure'}}\n"
+    )
+    assert main(["check", "--read"]) == 0
+    said = capsys.readouterr().out
+    assert "no problem found. 1 image; steps: measure" in said
+    assert "opened 1 image in " in said

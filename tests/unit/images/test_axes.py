@@ -42,16 +42,22 @@ def test_just_what_is_asked_for(axes: list[str], single: set[str], data: st.Data
             (3, 2, 1, 512, 512),
             "yx",
             "has axes tczyx of 3×2×1×512×512; `axes: yx` needs one t and one c: split them in the source, "
-            "`split: [t, c]`, or give columns t and c",
+            "`split: [t, c]`, or give columns t and c (images.read_by)",
         ),
         (
             "zyx",
             (9, 5, 5),
             "yxc",
             "has axes zyx of 9×5×5; `axes: yxc` needs one z: split them in the source, `split: [z]`, "
-            "or give a column z",
+            "or give a column z (images.read_by)",
         ),
-        ("iyx", (7, 5, 5), "yx", "has axes iyx of 7×5×5; `axes: yx` needs one page: give a column page"),
+        (
+            "iyx",
+            (7, 5, 5),
+            "yx",
+            "has axes iyx of 7×5×5; `axes: yx` needs one page: give a column page, and say that it is one: "
+            "`images: {read_by: [page]}`",
+        ),
         ("iyx", (7, 5, 5), "zyx", ""),
         ("iyx", (7, 5, 5), "tyx", ""),
         ("yx", (5, 5), "tczyx", ""),

@@ -213,7 +213,11 @@ def test_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         (({"page": 3},), "has no page 3, but 3 (0 to 2)"),
         (({"level": 1},), "has no level 1, but 1 (0 is the full resolution)"),
-        ((None, "yx"), "has axes iyx of 3×20×30; `axes: yx` needs one page: give a column page"),
+        (
+            (None, "yx"),
+            "has axes iyx of 3×20×30; `axes: yx` needs one page: give a column page, "
+            "and say that it is one: `images: {read_by: [page]}`",
+        ),
     ):
         with pytest.raises(ImageError) as told:
             read_image(path, *words)

@@ -18,7 +18,7 @@ import numpy as np
 import psutil
 import pytest
 
-from pixmake.job import client, warm_server
+from pixmake.job import client, models, warm_server
 from pixmake.job.record import Record, read_record
 from pixmake.job.task import Task
 
@@ -63,6 +63,11 @@ def together(image, model, folder):
     return measure(image, model)
 
 def pile(batch, path, model):
+    if path == ["held.png"]:
+        open("begun", "w").close()
+        while not os.path.exists("all are there"):
+            time.sleep(0.01)
+        return [{}]
     with open("calls.txt", "a") as file:
         file.write(" ".join(name[:-4] for name in path) + "\\n")
     if "bad.png" in path:
@@ -78,6 +83,8 @@ def swap(image, model):
 """
 
 Run = Callable[..., Any]
+
+SEND = client.send
 
 
 @pytest.fixture
@@ -231,18 +238,41 @@ def test_there_are_no_more_serving_processes_than_slots(run_job: Run) -> None:
 
 
 def together(run_job: Run, names: list[str], batch: int) -> tuple[dict[str, Record], list[set[str]]]:
-    """The records of jobs that come at one time, and which of them were worked on together."""
+    """The records of jobs that wait together, behind an image that holds the only process up meanwhile.
+
+    And which of them were worked on together.
+    """
     found: dict[str, Record] = {}
+    sent = threading.Semaphore(0)
 
     def work(name: str) -> None:
         cv2.imwrite(f"{name}.png", np.zeros((4, 4), np.uint8))
         found[name] = run_job("load", name, "pile", batch=batch, load_in="process", load_slots=1)
 
-    threads = [threading.Thread(target=work, args=(name,)) for name in names]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    def send(*arguments: Any, **named: Any) -> bool:
+        well = SEND(*arguments, **named)
+        sent.release()
+        return well
+
+    marks = Path("begun"), Path("all are there")
+    for mark in marks:
+        mark.unlink(missing_ok=True)
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("held", *names)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "send", send)
+        threads[0].start()
+        end = time.monotonic() + 60
+        while not marks[0].exists() and time.monotonic() < end:
+            time.sleep(0.01)
+        for each in threads[1:]:
+            each.start()
+        for _ in threads:
+            assert sent.acquire(timeout=60)
+        time.sleep(0.3)  # what was sent is still to be read
+        marks[1].touch()
+        for each in threads:
+            each.join()
+    del found["held"]
     return found, [set(line.split()) for line in Path("calls.txt").read_text().splitlines()]
 
 
@@ -279,3 +309,19 @@ def test_the_cpu_works_in_place_of_a_gpu_only_if_it_may(
     assert run_job("load", gpu=1) == f"steps.s.load: {what}; see logs/s.load.log"
     record = run_job("load", gpu=1, cpu_fallback=True)
     assert value(record, "of_device") == record.run["device"] == "cpu"
+
+
+def test_what_is_no_file_of_a_user_is_told_as_a_whole(tmp_path: Path) -> None:
+    """Where no line of the user's own had a part in it, the log has all that there is."""
+    log = tmp_path / "s.load.log"
+    try:
+        models._see_unchanged(str(tmp_path / "none.onnx"), "")
+    except OSError as error:
+        told = models.LoadError("none")
+        told.__cause__ = error
+    # without the frame of this file
+    told.__cause__.__traceback__ = told.__cause__.__traceback__.tb_next  # type: ignore[union-attr]
+    models.tell(str(log), told)
+    text = log.read_text()
+    assert "in _see_unchanged" in text
+    assert text.endswith("pixmake: not loaded: none\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from tests.microscopes import Block, write_czi
 
 from pixmake.base.errors import MissingExtraError
@@ -17,7 +18,7 @@ from pixmake.plan.format_check import image_problems
 from pixmake.plan.plan import plan_project
 from pixmake.project.inspection import inspect_project
 from pixmake.project.inspection_text import as_text
-from pixmake.table.table import Note
+from pixmake.table.table import Note, counted_notes
 
 CZI = (
     "is Zeiss CZI; reading it needs the package czifile, which is not installed (install it with: "
@@ -105,3 +106,55 @@ def test_a_scene_that_is_not_there_is_a_problem(tmp_path: Path, monkeypatch: pyt
     (problem,) = image_problems(plan, notes)
     assert str(problem) == "images.csv, row 3: a.czi: has no scene 5, but 2 (0 to 1)"
     assert [(note.path, note.why) for note in notes] == [("b.czi", "cannot be read")]
+
+
+PAGES = "has 3 pages; one image a file is read"
+WRITE = "name one of them in a column `page` (images.read_by), or ask for all of them: `axes: zyx`"
+
+
+@pytest.mark.parametrize(
+    ("paged", "others", "step", "problems", "noted"),
+    [
+        (1, 0, {}, [f"steps.a: p0.tif {PAGES} ({WRITE})"], []),
+        (2, 0, {}, [f"steps.a: p0.tif {PAGES}; so has one more ({WRITE})"], []),
+        (3, 0, {}, [f"steps.a: p0.tif {PAGES}; so have 2 more ({WRITE})"], []),
+        (
+            2,
+            2,
+            {},
+            [],
+            [
+                "2 × TIFF of several pages, which step a refuses: "
+                f"p0.tif {PAGES} (first: images.csv, row 2; {WRITE})"
+            ],
+        ),
+        (2, 2, {"axes": "zyx"}, [], []),
+        (2, 2, {"function": "opened.py:a"}, [], []),
+    ],
+)
+def test_pages_that_a_step_would_refuse(
+    paged: int,
+    others: int,
+    step: dict[str, str],
+    problems: list[str],
+    noted: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are told once, with how many and what to write: all of a step are a mistake, some are noted."""
+    monkeypatch.chdir(tmp_path)
+    names = [f"p{number}.tif" for number in range(paged)] + [f"q{number}.tif" for number in range(others)]
+    for name in names:
+        pixels = np.zeros((3, 24, 32) if name.startswith("p") else (24, 32), np.uint8)
+        tifffile.imwrite(name, pixels, photometric="minisblack", metadata=None)
+    Path("images.csv").write_text("path\n" + "".join(f"{name}\n" for name in names))
+    Path("decoded.py").write_text("def a(image):\n    return {}\n")
+    Path("opened.py").write_text("def a(path):\n    return {}\n")
+    content = {"images": {"table": "images.csv"}, "steps": {"a": {"function": "decoded.py:a", **step}}}
+    notes: list[Note] = []
+    assert [str(each) for each in image_problems(plan_project(content, []), notes)] == problems
+    assert counted_notes(notes) == noted
+    if problems or noted:
+        with pytest.raises(ImageError) as refused:
+            read_image("p0.tif")
+        assert str(refused.value) == f"p0.tif: {PAGES}: {WRITE}"

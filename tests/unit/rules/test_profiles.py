@@ -148,7 +148,8 @@ def test_option_that_snakemake_does_not_know_is_found(tmp_path: Path) -> None:
 def test_written_for_a_site(tmp_path: Path) -> None:
     """What a site says stands in the profile, beside the comments; what is there is not written over."""
     site = Site(partition="long", account="lab", cores=32, jobs=7, mem_mb=2000, minutes=10)
-    for name, queue in (("slurm", "slurm_partition=long"), ("lsf", "lsf_queue=long")):
+    queues = {"slurm": "slurm_partition=long", "lsf": "lsf_queue=long", "sge": "sge_queue=long"}
+    for name, queue in queues.items():
         folder = write_profile(name, site, tmp_path)
         text = (folder / "config.yaml").read_text()
         content = yaml.safe_load(text)
@@ -161,6 +162,22 @@ def test_written_for_a_site(tmp_path: Path) -> None:
         write_profile("slrum", site, tmp_path)
     with pytest.raises(PixmakeError, match="knows no partition"):
         write_profile("kubernetes", site, tmp_path)
+
+
+def test_a_queue_named_as_python(tmp_path: Path) -> None:
+    """Grid Engine's own is called `all.q`, which Snakemake would ask Python for; so it is no expression."""
+    for name in ("all.q", "max", "2024", "big-memory"):
+        folder = write_profile("sge", Site(partition=name), tmp_path / name)
+        resources = yaml.safe_load((folder / "config.yaml").read_text())["default-resources"]
+        (queue,) = [value for value in resources if value.startswith("sge_queue=")]
+        assert queue == f"sge_queue='{name}'"
+
+
+def test_what_sge_is_told_by_its_own_names() -> None:
+    """A queue and a project by the names that the profile of Grid Engine has for them."""
+    resources = {"sge_queue": "all.q", "sge_project": "lab"}
+    need = schedulers.job_need({**PROPERTIES, "resources": resources})
+    assert "-q all.q -P lab" in " ".join(schedulers.SCHEDULERS["sge"].submit(need))
 
 
 PARSL = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
@@ -15,6 +16,7 @@ FOLDER = ".snakemake/pixmake/cells"
 """Of a project: a file beside each written one, so that its text does not change with a cell's number."""
 
 _FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+_FUNCTION = re.compile(r"(?<!\S)(\S+\.py):(\w+)")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,16 @@ def in_cells(folder: Path, text: str) -> str:
     return _FRAME.sub(told, text)
 
 
+def functions_in_cells(folder: Path, text: str) -> str:
+    """A line that names functions, as ``FILE.py:NAME``, with the cell or script of those written from one."""
+
+    def told(found: re.Match[str]) -> str:
+        pieces = [] if os.path.isabs(found[1]) else _pieces(folder, found[1])
+        return f"{pieces[-1].place}:{found[2]}" if pieces else found[0]
+
+    return _FUNCTION.sub(told, text)
+
+
 def last_line(folder: Path, traceback: str) -> str:
     """The last line of a traceback that stands in a cell, in words; nothing, if none does."""
     frames = list(_FRAME.finditer(traceback))
@@ -58,14 +70,18 @@ def last_line(folder: Path, traceback: str) -> str:
 
 
 def _origin(folder: Path, file: str, line: int) -> tuple[str, int] | None:
-    try:
-        pieces = json.loads(_path(folder, file).read_bytes())
-    except (OSError, ValueError):
-        return None
-    for piece in (Piece(*values) for values in pieces):
+    for piece in _pieces(folder, file):
         if piece.first <= line < piece.first + piece.lines:
             return piece.place, piece.line + line - piece.first
     return None
+
+
+def _pieces(folder: Path, file: str) -> list[Piece]:
+    """Where the lines of a written file come from, its own function the last; nothing of any other file."""
+    try:
+        return [Piece(*values) for values in json.loads(_path(folder, file).read_bytes())]
+    except (OSError, ValueError):
+        return []
 
 
 def _path(folder: Path, written: str) -> Path:

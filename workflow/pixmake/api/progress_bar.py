@@ -5,24 +5,35 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
 class Bar:
-    """A progress bar; without tqdm's bar inside it shows nothing and only speaks."""
+    """A progress bar; without one to make it shows nothing and only speaks.
 
-    def __init__(self, bar: Any = None) -> None:
-        self._bar = bar
+    It is there from the moment on at which it is known how much there is to do.
+    """
+
+    def __init__(self, make: Callable[[int], Any] | None = None) -> None:
+        self._make = make
+        self._bar: Any = None
 
     def show(self, done: int, total: int) -> None:
         """Show how far it is."""
-        if self._bar is None:
+        if self._make is None or not total:
             return
+        if self._bar is None:
+            self._bar = self._make(total)
         if self._bar.total != total:
             self._bar.total = total
             self._bar.refresh()
         self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Leave it as it is."""
+        if self._bar is not None:
+            self._bar.close()
 
     def say(self, text: str) -> None:
         """Print on the standard error stream, without breaking the bar."""
@@ -49,8 +60,8 @@ def shown_bar(wanted: bool, unit: str) -> Iterator[Bar]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a notebook without ipywidgets: the bar is text there
         from tqdm.auto import tqdm
-    with tqdm(unit=unit, total=0) as bar:
-        yield Bar(bar)
+    with contextlib.closing(Bar(lambda total: tqdm(unit=unit, total=total))) as bar:
+        yield bar
 
 
 def is_watched() -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pixmake.api.cell_lines import in_cells, last_line
+from pixmake.api.cell_lines import functions_in_cells, in_cells, last_line
 from pixmake.api.frames import Results
 from pixmake.base import notebooks
 from pixmake.base.errors import PixmakeError, Problem
@@ -269,6 +269,7 @@ class Run:
         """Why models could not be loaded, with the end of the log: a folder of `map_images` is gone soon."""
         from pixmake.job.models import NOT_LOADED
 
+        why = functions_in_cells(self.results.folder, why)
         try:
             text = (self.results.folder / log).read_text(encoding="utf-8", errors="replace")
         except OSError:

@@ -153,6 +153,10 @@ def index_of(described: Described, part: Part, path: str = "") -> tuple[int | sl
     return tuple(index)
 
 
+ONE_IMAGE = "one image a file is read"
+NAME_A_PAGE = "give a column page, and say that it is one: `images: {read_by: [page]}`"
+
+
 def mismatch(described: Described, asked: str | None) -> str:
     """Why an image, or a part of one, cannot be had in the axes that are asked for; empty if it can."""
     if asked is None:
@@ -168,10 +172,21 @@ def mismatch(described: Described, asked: str | None) -> str:
     if set(too_many) <= set(PLANES):
         columns = " and ".join(too_many)
         plural = "columns" if len(too_many) > 1 else "a column"
-        return f"{what}split them in the source, `split: [{', '.join(too_many)}]`, or give {plural} {columns}"
+        split = f"split them in the source, `split: [{', '.join(too_many)}]`"
+        return f"{what}{split}, or give {plural} {columns} (images.read_by)"
     if too_many == [UNNAMED]:
-        return f"{what}give a column page"
+        return f"{what}{NAME_A_PAGE}"
     return f"{what}ask for axes that hold {which.replace('one ', '')}"
+
+
+def nameless(left: Described) -> str:
+    """Why an image of several pages that nothing names is none, for a step that asks for no axes."""
+    if left.size(UNNAMED) == 1:
+        return ""
+    return (
+        f"has {left.size(UNNAMED)} pages; {ONE_IMAGE}: name one of them in a column `page` "
+        "(images.read_by), or ask for all of them: `axes: zyx`"
+    )
 
 
 def fit_axes(array: Array, axes: str, asked: str | None, path: str = "") -> Array:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixmake.base.errors import MissingPackageError, PixmakeError
 from pixmake.images import tiff_tags
-from pixmake.images.axes import UNNAMED, Described, ImageError, Part, fit_axes, index_of, left_of, mismatch
+from pixmake.images.axes import Described, ImageError, Part, fit_axes, index_of, left_of, mismatch, nameless
 from pixmake.images.formats import SMALL
 from pixmake.images.tiff_images import image_of
 from pixmake.images.tiff_opencv import by_opencv
@@ -148,21 +148,11 @@ def _by_tifffile(path: str, directory: Directory, part: Part, axes: str | None, 
     with _opened(path, f"reading a TIFF with {why}") as file:
         image = image_of(file, directory, part.get("level", 0), part.get("page"), path)
         left = left_of(image.described, part, path)
-        problem = mismatch(left, axes) or (_nameless(left) if axes is None else "")
+        problem = mismatch(left, axes) or (nameless(left) if axes is None else "")
         if problem:
             raise ImageError(f"{path}: {problem}")
         array = pixels_of(image, index_of(image.described, part, path), path)
     return fit_axes(array, left.axes, axes, path)
-
-
-def _nameless(left: Described) -> str:
-    """Why an image of several pages that nothing names is none."""
-    if left.size(UNNAMED) == 1:
-        return ""
-    return (
-        f"has {left.size(UNNAMED)} pages; one image a file is read: name one of them in a column `page` "
-        "(images.read_by), or ask for all of them: `axes: zyx`"
-    )
 
 
 @contextmanager

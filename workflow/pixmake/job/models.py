@@ -14,7 +14,6 @@ import os
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from pixmake.job import gpus
 from pixmake.job.runners import runner
 from pixmake.job.runners.function import asked_by, load_module
 from pixmake.job.task import Limits, Task, one_line
+from pixmake.job.tracebacks import user_traceback
 
 if TYPE_CHECKING:
     from pixmake.job.run import Job
@@ -138,7 +138,7 @@ def tell(log: str, error: BaseException) -> None:
         with contextlib.suppress(Exception):
             stream.flush()
     cause = error.__cause__
-    told = "".join(traceback.format_exception(type(cause), cause, cause.__traceback__)) if cause else ""
+    told = user_traceback(cause) if cause else ""
     _append(log, f"{told}{NOT_LOADED}{error}\n")
 
 

@@ -55,6 +55,7 @@ from pixmake.job.record import (
 from pixmake.job.runners import Call, Outcome
 from pixmake.job.stamp import stamp_of
 from pixmake.job.task import Limits, Task, parse_limits, parse_task
+from pixmake.job.tracebacks import user_frames, user_traceback
 
 DONE = 64
 """Exit status: the record is there, with a result. Not 0, which any library may exit with."""
@@ -78,8 +79,6 @@ LONGEST_TEXT = 20_000
 """Characters of a message, and of a traceback, that a record keeps."""
 
 _HOST, _PYTHON = platform.node(), platform.python_version()
-_STANDARD_LIBRARY = os.path.dirname(os.__file__)
-_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}\b")
 
 
@@ -209,7 +208,7 @@ def failed(job: Job, begun: Begun, error: BaseException) -> int:
         cause = Failure(PREREQUISITE, str(error), log=job.log)
         return fail(job, cause, run=_run(job, begun))
     _lift_memory_limit()
-    _note(job, _said(error, lambda each: _own_frames(each) or _traceback(each)))
+    _note(job, _said(error, user_traceback))
     return fail(job, _failure(job, error), run=_run(job, begun))
 
 
@@ -584,14 +583,10 @@ def _said(thing: object, how: Callable[[Any], str] = str) -> str:
         return f"(its text cannot be had: {type(problem).__name__})"
 
 
-def _traceback(error: BaseException) -> str:
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-
-
 def _told(error: BaseException) -> str:
     """The traceback that a runner's exception brings along, else its own; none of one that cannot be read."""
     try:
-        return str(getattr(error, "told", "")) or _own_frames(error)
+        return str(getattr(error, "told", "")) or user_frames(error)
     except BaseException:
         return ""
 
@@ -600,19 +595,6 @@ def _shortened(text: str) -> str:
     if len(text) <= LONGEST_TEXT:
         return text
     return f"{text[:LONGEST_TEXT]}… ({len(text)} characters in all: see the log)"
-
-
-def _own_frames(error: BaseException) -> str:
-    """The traceback from a user's own file on; none, if no such file had a part in it.
-
-    What is above is the same for every failure.
-    """
-    shown = traceback.TracebackException.from_exception(error)
-    own = [index for index, frame in enumerate(shown.stack) if not _is_ours(frame.filename)]
-    if not own:
-        return ""
-    del shown.stack[: own[0]]
-    return "".join(shown.format())
 
 
 def _lift_memory_limit() -> None:
@@ -628,13 +610,6 @@ def _lift_memory_limit() -> None:
 
 def _is_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "Insufficient memory" in _said(error)
-
-
-def _is_ours(file: str) -> bool:
-    """Whether a frame is of pixmake's, or of what Python itself puts around it."""
-    if file.startswith(("<frozen ", _STANDARD_LIBRARY)):
-        return "site-packages" not in file
-    return file.startswith(_PACKAGE)
 
 
 def _kept_inputs(job: Job) -> dict[str, str]:

@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pixmake.base.errors import PixmakeError, Problem
-from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named
+from pixmake.config.models import Step
+from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named, nameless
 from pixmake.images.formats import is_installed, place_of, recognised, scenes
 from pixmake.images.read import describe, describe_part
 from pixmake.images.remote.uris import is_remote
 from pixmake.images.tiff_tags import is_tiff
+from pixmake.plan.kinds import decodes_images
 from pixmake.plan.plan import Plan
 from pixmake.table.groups import Group
 from pixmake.table.table import Note
@@ -72,11 +74,62 @@ def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | No
                 problems.setdefault(
                     (path, planned.name), Problem(what, where, mistake=f"{planned.name} {why}")
                 )
+    if most is None:
+        for problem in _of_several_pages(plan, notes):
+            problems.setdefault(problem, problem)
     if broken and len(broken) == len({path for path, *_ in looked}):
         return [*broken.values(), *problems.values()]
     if notes is not None:
         notes += [Note("cannot be read", path, told.where, told.what) for path, told in broken.items()]
     return list(problems.values())
+
+
+def _of_several_pages(plan: Plan, notes: list[Note] | None) -> Iterator[Problem]:
+    """TIFFs of pages that nothing names, for steps that would refuse them: once for each step.
+
+    Where all images of a step are so, that is a problem; some are noted, as their own jobs will say.
+    """
+    looked: dict[Any, str] = {}
+    for planned in plan.steps:
+        if planned.work.get("axes") or not _decodes(planned.step):
+            continue
+        images = list(_parts(plan.levels.of(planned.name)))
+        refused: dict[str, tuple[str, str]] = {}
+        for group, path, part in images:
+            if is_remote(path) or not path.lower().endswith((".tif", ".tiff")):
+                continue
+            place = (path, *part.items())
+            if place not in looked:
+                looked[place] = _why_refused(path, part, group)
+            if looked[place]:
+                refused.setdefault(path, (group.where, looked[place]))
+        if not refused:
+            continue
+        path, (where, why) = next(iter(refused.items()))
+        if len(refused) == len({path for _, path, _ in images}):
+            others = len(refused) - 1
+            more = f"; so {'has one more' if others == 1 else f'have {others} more'}" if others else ""
+            what, _, hint = why.partition(": ")
+            yield Problem(f"{path} {what}{more}", f"steps.{planned.name}", hint)
+        elif notes is not None:
+            what, _, hint = why.partition(": ")
+            said = f"TIFF of several pages, which step {planned.name} refuses"
+            notes.append(Note(said, path, where, f"{path} {what}", hint, len(refused)))
+
+
+def _decodes(step: Step) -> bool:
+    try:
+        return decodes_images(step)
+    except PixmakeError:  # told where the step is checked
+        return False
+
+
+def _why_refused(path: str, part: Part, group: Group) -> str:
+    described = _described(path, part, None, group)
+    try:
+        return nameless(left_of(described, part)) if isinstance(described, Described) else ""
+    except ImageError:
+        return ""  # told with the other parts that are not there
 
 
 def _is_broken(path: str, part: Mapping[str, Any]) -> bool:

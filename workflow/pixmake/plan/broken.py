@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixmake.base.errors import PixmakeError
+from pixmake.job.record import PREREQUISITE, failure_counts, read_record
 from pixmake.job.whole_records import Stamp, records_read, why_broken
 from pixmake.plan.file_states import Stamps, made_of, state_of
 from pixmake.plan.found_images import found_path, found_plan
@@ -22,6 +23,7 @@ from pixmake.plan.plan import Plan, gathered_path
 
 MISSING = "it is missing"
 CHANGED = "what it is made of has changed"
+FORGOTTEN = "it failed, and the list of failures does not say so"
 MOST_NAMED = 3
 """Damaged results that are named; the others are counted."""
 
@@ -56,6 +58,7 @@ def broken_results(
     read = records_read(results)
     found: dict[str, str] = {}
     for part in _parts(plan):
+        found |= dict.fromkeys(_forgotten_failures(part), FORGOTTEN)
         found |= _broken_records(_doubtful_records(part), read)
         found |= dict.fromkeys(_without_files(part, stamps), MISSING)
         found |= dict.fromkeys(_lost_gatherings(part), MISSING)
@@ -90,7 +93,7 @@ def broken_files(
 
 def told(broken: Mapping[str, str]) -> list[str]:
     """What is made again, and why, in a line or two."""
-    damaged = [f"{path} ({why})" for path, why in broken.items() if why not in (MISSING, CHANGED)]
+    damaged = [f"{path} ({why})" for path, why in broken.items() if why not in (MISSING, CHANGED, FORGOTTEN)]
     lines = []
     if damaged:
         more = f" and {len(damaged) - MOST_NAMED} more" if len(damaged) > MOST_NAMED else ""
@@ -137,6 +140,21 @@ def _doubtful_records(plan: Plan) -> Iterator[str]:
         for job_id, record in zip(ids, plan.records(planned.name), strict=True):
             if job_id not in known or not known[job_id].status:
                 yield record
+
+
+def _forgotten_failures(plan: Plan) -> Iterator[str]:
+    """The records of jobs that failed by themselves and are not on the list of failures: that was not copied.
+
+    With it Snakemake would be told that they are to run again; without it they would pass for done.
+    """
+    for planned in plan.steps:
+        listed = failure_counts(plan.config.results, planned.name)
+        for job_id, known in plan.known.get(planned.name, {}).items():
+            if known.status == "failed" and job_id not in listed:
+                (path, *_) = plan.results_of(planned.name, job_id)
+                error = read_record(path).error
+                if error is not None and error.type != PREREQUISITE:
+                    yield path
 
 
 def _without_files(plan: Plan, stamps: Stamps) -> Iterator[str]:

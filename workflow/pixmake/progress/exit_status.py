@@ -113,10 +113,11 @@ def stopped(run: Run, ended: Ended) -> None:
     end_run()  # by now it is known which jobs failed and left nothing
     images = _images(ended.records, ended.over_several)
     missing = [record for record in ended.records if named(record) in ended.unfinished]
-    failures = failures_among(ended.records, ended.over_several)
+    there = [*{*ended.records} - {*missing}]  # what lies there of the others is of an earlier run
+    failures = failures_among(there, ended.over_several)
     found = image_sum(
         images,
-        count_records(set(ended.records) - set(missing)),
+        count_records(there),
         failed=run.lost() | failures.failed,
         not_run=_images(missing, ended.over_several),
         over_several=ended.over_several,

@@ -22,7 +22,7 @@ from typing import Any
 from pixmake.base.files import NO_ROOM
 from pixmake.base.ids import rule_name
 from pixmake.job.record import FAILURES, PREREQUISITE, Failure, read_record
-from pixmake.plan.broken import CHANGED, MISSING
+from pixmake.plan.broken import CHANGED, FORGOTTEN, MISSING
 from pixmake.progress.display import LiveDisplay, PlainLines
 from pixmake.progress.run_state import forget_run, note_now
 from pixmake.progress.tally import BEGIN, FOUND, Tally, Work
@@ -132,7 +132,7 @@ class Reporter:
             step = work.step if work else record.rule_name
             reason = _REASON_END.split(str(record.reason), maxsplit=1)[0]
             if reason == _PARAMS and work is not None and failure_in(work.record) is not None:
-                reason = "failed before"
+                reason = _FAILED
             elif reason == _PARAMS and work is not None and _was_asked_for(work):
                 reason = "`pixmake retry` asked for it"
             elif reason == _FORCED:
@@ -285,6 +285,7 @@ _SUBMITTED = re.compile(r"(Group job|Job) \S+ (with jobid \S+ )?has been submitt
 _REASON_END = re.compile(r":|; ")
 _PARAMS = "Params have changed since last execution"
 _MISSING = "Missing output files"
+_FAILED = "failed before"
 _FORCED = "Forced execution"
 _REASONS = {
     _MISSING: "no result yet",
@@ -296,7 +297,7 @@ _REASONS = {
     "Code has changed since last execution": "pixmake or its rule has changed",
     _FORCED: "asked for",
 }
-_AGAIN = {MISSING: _MISSING, CHANGED: CHANGED}
+_AGAIN = {MISSING: _MISSING, CHANGED: CHANGED, FORGOTTEN: _FAILED}
 _STATUS = re.compile(rb'"status": ?"(ok|failed)"')
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.config.models import Config
 from pixmake.images.remote.objects import configure
-from pixmake.job.record import failure_counts, note_failure, read_record
-from pixmake.job.whole_records import broken_records
+from pixmake.job.record import failure_counts, note_failure, read_content
 from pixmake.plan.containers import container_config, found_config
 from pixmake.plan.found_images import found_path, has_rows
 from pixmake.plan.plan import record_path, selected_table
+from pixmake.plan.record_index import known_records
 from pixmake.results.image_counts import counted_file, read_counts
 from pixmake.table.arrivals import ASKED
 from pixmake.table.groups import make_groups
@@ -34,10 +33,9 @@ class Count:
 
 
 def project_status(config: Config) -> dict[str, Count]:
-    """How far each step is, by what is on disk: a changed image or param is not looked for.
+    """How far each step is, by what its records say: a changed image or param is not looked for.
 
-    Only the records of jobs that have ever failed, and those that are new since the last tables, are read:
-    so this is quick for many images.
+    Records that are as they were at the last look are not opened: so this is quick for many images.
     """
     counts = {}
     counted = read_counts(config.results)
@@ -45,15 +43,32 @@ def project_status(config: Config) -> dict[str, Count]:
     for part, levels in project_parts(config):
         for step in part.steps:
             ids = [group.id for group in levels.of(step)]
-            there = record_ids(part.results, step)
-            records = (f"{part.results}/{step}/{job_id}.json" for job_id in there)
-            there -= {Path(record).stem for record in broken_records(part.results, records)}
-            failed = set(failed_ids(part, step))
-            done = sum(1 for job_id in ids if job_id in there and job_id not in failed)
-            nothing = _still_empty(part.results, step, set(empty.get(step, ())).intersection(ids) - failed)
-            lost = sum(1 for job_id in ids if job_id in failed)
-            counts[step] = Count(done, lost, len(ids) - done - lost, nothing)
+            states = record_states(part.results, step, set(ids))
+            done = {job_id for job_id in ids if states.get(job_id) == "ok"}
+            failed = sum(1 for job_id in ids if states.get(job_id) == "failed")
+            nothing = _still_empty(part.results, step, done.intersection(empty.get(step, ())))
+            counts[step] = Count(len(done), failed, len(ids) - len(done) - failed, nothing)
     return counts
+
+
+def record_states(results: str, step: str, ids: Collection[str]) -> dict[str, str]:
+    """What the record of each job of a step says, ``ok`` or ``failed``; of one that cannot be used nothing.
+
+    The list of failures would not do: a job that was left out is not on it, and what copies a project may
+    leave out what is hidden.
+    """
+    states: dict[str, str] = {}
+    for job_id, known in known_records(results, step, ids).items():
+        states[job_id] = known.status or _status(record_path(results, step, job_id))
+    return {job_id: state for job_id, state in states.items() if state}
+
+
+def _status(record: str) -> str:
+    """What a record says that the index does not know, as one without an origin; nothing if it is none."""
+    try:
+        return str(read_content(record)["status"])
+    except (OSError, ValueError):
+        return ""
 
 
 def _still_empty(results: str, step: str, ids: Iterable[str]) -> int:
@@ -68,20 +83,8 @@ def _still_empty(results: str, step: str, ids: Iterable[str]) -> int:
 
 def failed_ids(config: Config, step: str) -> list[str]:
     """The jobs of a step whose record says that they failed, or that a step they need did."""
-    own = config.steps[step]
-    suspects = set(failure_counts(config.results, step))
-    for need in (*own.needs, *own.needs_all):
-        failed = set(failed_ids(config, need))
-        same_jobs = need in own.needs and own.terms == config.steps[need].terms
-        suspects |= failed if same_jobs or not failed else record_ids(config.results, step)
-    found = []
-    for job_id in sorted(suspects):
-        try:
-            if read_record(f"{config.results}/{step}/{job_id}.json").status == "failed":
-                found.append(job_id)
-        except (OSError, ValueError):
-            continue
-    return found
+    states = record_states(config.results, step, record_ids(config.results, step))
+    return sorted(job_id for job_id, state in states.items() if state == "failed")
 
 
 def project_parts(config: Config) -> list[tuple[Config, Levels]]:

@@ -53,10 +53,11 @@ def make_project(folder: Path) -> list[str]:
     text = config.read_text(encoding="utf-8")
     config.write_text(text.replace(f"../workflow/schemas/{SCHEMA}", SCHEMA), encoding="utf-8")
     subprocess.run([sys.executable, "scripts/draw_trial.py"], cwd=folder, check=True)
+    here = folder.resolve() == Path.cwd()
     return [
-        f"{folder} is a new project, with the demo's pictures in images/. Run it:",
-        f"  cd {shlex.quote(str(folder))}",
-        "  snakemake --cores 1",
+        f"{'this folder' if here else folder} is a new project, with the demo's pictures in images/. Run it:",
+        *([] if here else [f"  cd {shlex.quote(str(folder))}"]),
+        "  snakemake --cores 4",
         "Then put your own images into config/images.csv and your own function into scripts/.",
     ]
 

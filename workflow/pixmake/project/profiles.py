@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import re
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -13,6 +15,7 @@ from pixmake.config.parsl import Site
 
 _RESOURCES: Mapping[str, tuple[str, str]] = {
     "lsf": ("lsf_queue", "lsf_project"),
+    "sge": ("sge_queue", "sge_project"),
     "kubernetes": ("", ""),
     "htcondor": ("", ""),
 }
@@ -82,7 +85,7 @@ def filled(name: str, text: str, site: Site) -> str:
     if not partition and (site.partition or site.account):
         raise PixmakeError([Problem(f"the profile {name!r} knows no partition or account")])
     values: list[tuple[str, int | str | None]] = [("mem_mb", site.mem_mb), ("runtime", site.minutes)]
-    values += [(partition, site.partition), (account, site.account)]
+    values += [(partition, _as_text(site.partition)), (account, _as_text(site.account))]
     for key, value in values:
         if value is None:
             continue
@@ -96,3 +99,10 @@ def filled(name: str, text: str, site: Site) -> str:
         if number is not None:
             text = re.sub(rf"^{key}: \w+", f"{key}: {number}", text, flags=re.MULTILINE)
     return text
+
+
+def _as_text(name: str | None) -> str | None:
+    """A name as a default resource has it: Snakemake takes that for Python where it can, as ``all.q``."""
+    if name is None or (name.isidentifier() and not hasattr(builtins, name) and not keyword.iskeyword(name)):
+        return name
+    return f"'{name}'"

@@ -74,7 +74,7 @@ def written(word: str, export: Export, config: Config, arguments: argparse.Names
         how = "writes into it" if export.OUTPUT.endswith("/") else "writes over it"
         raise PixmakeError([Problem("is there already", str(target), f"--force {how}")])
     if not Path(config.results).is_dir():
-        hint = "run the project first: snakemake --cores 2"
+        hint = "run the project first: snakemake --cores 4"
         raise PixmakeError([Problem("there are no results yet", config.results, hint)])
     with _blamed(word.replace("-", "_")):
         yield from export.write(config, target, arguments)

@@ -554,8 +554,9 @@ def job_need(properties: Mapping[str, Any], flags: Sequence[str] = ()) -> Need:
         cpus=int(properties.get("threads", 1)),
         mem_mb=resources["mem_mb"] + NODE_MB if resources.get("mem_mb") else None,
         minutes=resources.get("runtime"),
-        partition=resources.get("slurm_partition"),
-        account=resources.get("slurm_account"),
+        # a profile names them as its own scheduler does, a step that says `partition` in each of these ways
+        partition=resources.get("slurm_partition", resources.get("sge_queue")),
+        account=resources.get("slurm_account", resources.get("sge_project")),
         gpu=int(resources.get("gpu", 0)),
         flags=[*flags, *shlex.split(resources.get("slurm_extra", ""))],
         log=os.path.abspath(f"{LOGS}/{name}.log"),

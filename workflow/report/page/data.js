@@ -182,10 +182,10 @@ const isBehind = (column, row) => data.outliers[column.key]?.behind.includes(row
 const outlierBasis = (column) => data.outliers[column.key]?.basis ?? '';
 
 /** What marks outliers of a column, and what they were compared with; or why none is marked. */
-function outlierWords(column, of = '') {
+function outlierWords(column, of = '', drawn = true) {
   if (!outlierBasis(column)) return '';
   if (!data.outliers[column.key].judged) return `No outliers${of} are marked. There is ${outlierBasis(column)}.`;
-  return `${outliers(column).size ? `Diamonds are outliers${of}` : `There is no outlier${of}`}: ${outlierBasis(column)}.`;
+  return `${outliers(column).size ? `${drawn ? 'Diamonds are outliers' : 'Outliers'}${of}` : `There is no outlier${of}`}: ${outlierBasis(column)}.`;
 }
 
 /** The outliers of all measurements: by row, how far off in the measurement where it is most. */

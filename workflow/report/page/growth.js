@@ -278,7 +278,7 @@ function comparisonTable(lines, column, colour, facet) {
     ...(line.effect ? [cell(line.effect.difference, plain), cell(line.effect.ratio, plain), cell(line.effect.hedges, plain), line.reference] : line.reference === line.group ? ['', '', '', ''] : ['too few', '', '', line.reference])].filter((value) => value !== null && value !== undefined && value !== false));
   return make('table', { class: 'plain-table intervals' },
     make('thead', {}, make('tr', {}, ...head.map((text) => make('th', { scope: 'col' }, text)))),
-    make('tbody', {}, ...body.map((cells) => make('tr', {}, ...cells.map((text) => make('td', {}, text))))));
+    make('tbody', {}, ...body.map((cells) => make('tr', {}, ...cells.map((text, index) => make('td', { 'data-head': head[index] }, text))))));
 }
 
 function comparisonRows(lines, colour, facet) {

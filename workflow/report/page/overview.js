@@ -168,6 +168,7 @@ function failuresCard(most, onOverview) {
     const shownNow = onOverview ? some.slice(0, most) : some.slice(page * most, (page + 1) * most);
     list.replaceChildren(...shownNow.map(failureRow));
     const count = Math.ceil(some.length / most);
+    if (count > 1) list.append(make('p', { class: 'quiet paper-only' }, `These are ${onOverview ? '' : `${whole.format(page * most + 1)} to `}${whole.format(page * most + shownNow.length)} of ${whole.format(some.length)} failures.`));
     if (onOverview && some.length > most) list.append(make('p', {}, make('button', { type: 'button', class: 'plain', onclick: () => showView('failures') }, `All ${whole.format(some.length)} failures`)));
     if (!onOverview && count > 1) {
       const turn = (step) => { page = Math.max(0, Math.min(count - 1, page + step)); draw(); window.scrollTo({ top: 0 }); };

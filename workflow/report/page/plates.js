@@ -42,6 +42,7 @@ function makePlates(view) {
     const plates = where.plate ? distinct(where.plate) : [null];
     const marks = controls && ((members) => ({ [controls.positive]: '+', [controls.negative]: '−' })[String(columns.get(controls.column)?.values[members[0]])] ?? '');
     maps.replaceChildren();
+    const drawings = [];
     // one scale for all plates, so that they can be compared
     const given = rows.map((row) => column.values[row]).filter((value) => value !== null);
     const range = [given.reduce((a, b) => Math.min(a, b), Infinity), given.reduce((a, b) => Math.max(a, b), -Infinity)];
@@ -51,15 +52,17 @@ function makePlates(view) {
       const name = plate === null ? column.key : `${where.plate.key} ${plate}`;
       const element = make('div', { class: 'chart' });
       maps.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, name), make('p', {}, plate === null ? column.unit : title(column)), make('span', { class: 'grow' }), plotTools(element, name)), element));
-      drawPlate(element, column, some, where, marks, range);
+      drawings.push(() => drawPlate(element, column, some, where, marks, range));
     }
+    // once all are there, each as wide as it stays
+    for (const drawing of drawings) drawing();
     if (plates.length > 24) maps.append(make('p', { class: 'quiet' }, `${plates.length - 24} more plates: filter by ${where.plate.key}.`));
     const lines = data.plates.quality[column.key] ?? [];
     const head = ['plate', 'wells', 'positive: mean (s)', 'negative: mean (s)', 'Z′', 'edge'];
     const spread = (given) => (given ? `${shown(column, Number(given[0].toPrecision(4)))} (${given[1] === null ? '–' : shown(column, Number(given[1].toPrecision(3)))}), n = ${given[2]}` : '–');
     table.replaceChildren(make('table', { class: 'plain-table intervals' },
       make('thead', {}, make('tr', {}, ...head.map((text) => make('th', { scope: 'col' }, text)))),
-      make('tbody', {}, ...lines.map((line) => make('tr', {}, ...[line.plate || 'all', whole.format(line.wells), spread(line.positive), spread(line.negative), line.z_prime === null ? '–' : number.format(Number(line.z_prime.toPrecision(3))), percent(line.edge)].map((text) => make('td', {}, text)))))));
+      make('tbody', {}, ...lines.map((line) => make('tr', {}, ...[line.plate || 'all', whole.format(line.wells), spread(line.positive), spread(line.negative), line.z_prime === null ? '–' : number.format(Number(line.z_prime.toPrecision(3))), percent(line.edge)].map((text, index) => make('td', { 'data-head': head[index] }, text)))))));
     save.onclick = () => saveText(`${column.key} plates.csv`, asCsv([['plate', 'wells', 'positive_mean', 'positive_sd', 'positive_n', 'negative_mean', 'negative_sd', 'negative_n', 'z_prime', 'edge'], ...lines.map((line) => [line.plate, line.wells, ...(line.positive ?? [null, null, null]), ...(line.negative ?? [null, null, null]), line.z_prime, line.edge])]));
   };
   return draw;

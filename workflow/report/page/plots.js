@@ -37,7 +37,7 @@ function chart(element, options, clicked) {
     animation: false, color: COLOURS, textStyle: { color: css('--text'), fontFamily: getComputedStyle(document.body).fontFamily.replaceAll('"', "'") },
     grid: { left: 62, right: options.xAxis?.type === 'time' ? 36 : 20, top: options.legend ? 38 : 16, bottom: 48 },
     ...options,
-    legend: options.legend && { top: 2, left: 'center', type: 'scroll', itemWidth: 14, itemHeight: 9, textStyle: { color: css('--text') }, pageTextStyle: { color: quiet }, pageIconColor: quiet, ...options.legend },
+    legend: options.legend && { top: 2, left: 'center', type: 'scroll', itemWidth: 14, itemHeight: 9, textStyle: { color: css('--text'), lineHeight: 18 }, pageTextStyle: { color: quiet }, pageIconColor: quiet, ...options.legend },
     tooltip: { backgroundColor: css('--raised'), borderColor: css('--line-strong'), textStyle: { color: css('--text'), fontSize: 13 }, confine: true, ...options.tooltip },
     xAxis: axis(options.xAxis), yAxis: axis(options.yAxis),
   };
@@ -178,15 +178,25 @@ function drawBoxes(element, column, group, rows) {
   });
   const tip = pointTip(group ?? column, column).formatter;
   const value = (each) => shown(column, Number(each.toPrecision(5)));
+  // names that have no room beside each other stand aslant, so that none is left out
+  const longest = Math.max(...groups.map(([name]) => name.length));
+  const aslant = groups.length > 1 && groups.length <= 20 && longest * 7 > (element.clientWidth - 82) / groups.length;
   chart(element, {
+    ...(aslant ? { grid: { left: 62, right: 20, top: 16, bottom: 92 } } : {}),
     table: () => [[group?.key ?? 'group', data.nouns, 'lower whisker', 'first quartile', 'median', 'third quartile', 'upper whisker'], ...groups.map(([name, members], index) => [name || 'all', members.length, ...boxes[index].value])],
     words: `${title(column)}${group ? ` by ${group.key}` : ''}: median, quartiles, whiskers`,
     tooltip: { trigger: 'item', formatter: (item) => (item.seriesType === 'scatter' ? tip(item) : `<b>${escaped(item.name)}</b><br>median ${value(item.data.value[2])}<br>half of the ${data.nouns}: ${value(item.data.value[1])} to ${value(item.data.value[3])}<br>${many(groups[item.dataIndex][1].length)}`) },
-    xAxis: { type: 'category', data: groups.map(([name]) => name || `all ${data.nouns}`), name: group?.key ?? '', splitLine: { show: false } },
+    xAxis: { type: 'category', data: groups.map(([name]) => name || `all ${data.nouns}`), name: group?.key ?? '', splitLine: { show: false }, ...(aslant ? { nameGap: 74, axisLabel: { rotate: 40, interval: 0, hideOverlap: false, width: 84, overflow: 'truncate' } } : {}) },
     yAxis: { type: 'value', scale: true, name: title(column), nameGap: 46 },
     series: [{ type: 'boxplot', data: boxes, boxWidth: [14, 60] }, { type: 'scatter', data: beyond, symbolSize: 7, itemStyle: { color: css('--quiet') } }],
   });
 }
+
+/** Plots less wide than this, as on a phone, are laid out for it. */
+const NARROW = 440;
+
+/** Wells smaller than this bear no + or −, which nobody could read; it is said of each. */
+const LEAST_MARKED = 6;
 
 function drawPlate(element, column, rows, where, marks, range) {
   const cells = new Map();
@@ -203,15 +213,22 @@ function drawPlate(element, column, rows, where, marks, range) {
   const across = size ? places([size[1], 1]) : places([...new Set([...cells.values()].map((cell) => cell.place))]);
   const points = [...cells.values()].map((cell) => ({ value: [across.indexOf(cell.place), lines.indexOf(cell.line), median(cell.values.sort((a, b) => a - b))], cell }));
   const values = points.map((point) => point.value[2]).sort((a, b) => a - b);
+  element.classList.toggle('many-rows', lines.length > 24);
+  // on a phone the scale lies below the map, which then has the whole width
+  const narrow = element.clientWidth < NARROW;
+  const grid = narrow ? { left: 46, right: 8, top: 8, bottom: 88 } : { left: 62, right: 96, top: 12, bottom: 46 };
+  const height = (element.clientHeight - grid.top - grid.bottom) / lines.length;
+  const cell = Math.min((element.clientWidth - grid.left - grid.right) / across.length, height);
+  const scale = narrow ? { orient: 'horizontal', left: 'center', bottom: 0, itemHeight: 120 } : { align: 'left', right: 4, top: 'middle' };
   chart(element, {
     table: () => [[...where.keys.length > 1 ? where.keys : ['row', 'column'], `median of ${title(column)}`, data.nouns], ...points.map(({ value, cell }) => [cell.line, cell.place, value[2], cell.rows.length])],
     words: `Median of ${title(column)} at each of ${points.length} positions`,
-    tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b><br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${[many(item.data.cell.rows.length), ...item.data.cell.rows.map(lackWords).filter(Boolean).slice(0, 3)].join('<br>')}` },
-    grid: { left: 62, right: 96, top: 12, bottom: 46 },
+    tooltip: { formatter: (item) => `<b>${escaped(item.data.cell.line)} / ${escaped(item.data.cell.place)}</b>${marks?.(item.data.cell.rows) ? ` ${marks(item.data.cell.rows)}` : ''}<br>${escaped(column.key)}: ${escaped(withUnit(column, item.data.value[2]))}<br>${[many(item.data.cell.rows.length), ...item.data.cell.rows.map(lackWords).filter(Boolean).slice(0, 3)].join('<br>')}` },
+    grid,
     xAxis: { type: 'category', data: across, name: where.keys[1] ?? 'column', splitLine: { show: false } },
-    yAxis: { type: 'category', data: lines, inverse: true, name: where.keys.length > 1 ? where.keys[0] : 'row', nameGap: 42, splitLine: { show: false } },
-    visualMap: { min: range?.[0] ?? values[0], max: range?.[1] ?? values.at(-1), calculable: true, align: 'left', right: 4, top: 'middle', itemWidth: 14, textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
-    series: [{ type: 'heatmap', data: points, itemStyle: { borderWidth: 1, borderColor: css('--surface') }, label: marks ? { show: true, fontSize: 10, color: '#fff', textBorderColor: '#000', textBorderWidth: 2, formatter: (item) => marks(item.data.cell.rows) } : undefined, emphasis: { itemStyle: { borderColor: css('--text') } } }],
+    yAxis: { type: 'category', data: lines, inverse: true, name: where.keys.length > 1 ? where.keys[0] : 'row', nameGap: narrow ? 28 : 42, splitLine: { show: false }, axisLabel: height < 12 ? { fontSize: 9, hideOverlap: false, interval: height < 9 ? 1 : 0 } : {} },
+    visualMap: { min: range?.[0] ?? values[0], max: range?.[1] ?? values.at(-1), calculable: true, ...scale, itemWidth: 14, textStyle: { color: css('--quiet') }, inRange: { color: ['#440154', '#3b528b', '#21918c', '#5ec962', '#fde725'] }, formatter: (value) => shown(column, Number(value.toPrecision(3))) },
+    series: [{ type: 'heatmap', progressive: 0, data: points, itemStyle: { borderWidth: cell < 10 ? 0.4 : 1, borderColor: css('--surface') }, label: marks && cell >= LEAST_MARKED ? { show: true, fontSize: Math.min(10, Math.round(cell * 0.9)), color: '#fff', textBorderColor: '#000', textBorderWidth: cell < 14 ? 1 : 2, formatter: (item) => marks(item.data.cell.rows) } : undefined, emphasis: { itemStyle: { borderColor: css('--text') } } }],
   }, (event) => {
     if (!event.data?.cell) return;
     const { rows: members } = event.data.cell;
@@ -262,7 +279,7 @@ function makePlots(view) {
   const against = measured.length > 1 && inPair(panel('One against the other', '', otherLabel));
   const draw = () => {
     const [column, by] = [measurement(), group()];
-    basis.textContent = outlierWords(column, ` of ${column.key}`);
+    basis.textContent = outlierWords(column, ` of ${column.key}`, Boolean(time || against));
     if (time) drawPoints(time, axis() ?? axes[0], column, by, visible, true);
     drawDistribution(distribution, column, by, visible);
     drawBoxes(boxes, column, by ?? groups[0], date.value && dates.length > 1 ? visible.filter((row) => String(data.design.steps[row]) === date.value) : visible);

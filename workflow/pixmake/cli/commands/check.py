@@ -9,7 +9,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pixmake.base.errors import Problem
+from pixmake.base.errors import Problem, by_mistake, listed
 from pixmake.cli.commands.options import Commands, add_command
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     look = partial(fitting_problems if arguments.read else image_problems, notes=unread)
     plan = plan_project(read_config(arguments.config), [arguments.config], look)
     images = sum(len(group.paths) for group in plan.groups)
-    grouped = f" in {len(plan.groups)} groups" if plan.config.images.group_by else ""
+    grouped = f" in {_counted(len(plan.groups), 'group')}" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
-    what = f"{images} images{grouped}"
+    what = f"{_counted(images, 'image')}{grouped}"
     if plan.containers is not None:
-        what = f"A run will look for images in {len(plan.containers.groups)} files"
+        what = f"A run will look for images in {_counted(len(plan.containers.groups), 'file')}"
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in (*counted_notes([*plan.notes, *unread]), *told(broken_results(plan, ()))):
         print(f"  {line}", flush=True)
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _read(plan: Plan) -> int:
-    from pixmake.images.axes import named
+    from pixmake.images.axes import ONE_IMAGE, named
     from pixmake.images.remote.uris import is_remote
     from pixmake.plan.format_check import unread_formats, unread_problems
     from pixmake.project.read_check import described, kinds, read_all, with_progress
@@ -77,9 +77,15 @@ def _read(plan: Plan) -> int:
     readings = list(with_progress(read_all(paths, processes, parts), len(here)))
     bad = {named(reading.path, reading.part): reading.error for reading in readings if reading.error}
     verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
-    print(f"opened {len(here)} images in {time.monotonic() - begun:.1f} s; {verdict}")
+    print(f"opened {_counted(len(here), 'image')} in {time.monotonic() - begun:.1f} s; {verdict}")
     if len(here) < len(images):
-        print(f"{len(images) - len(here)} images are not on this machine's disks and were not opened")
+        away = len(images) - len(here)
+        are = (
+            "is not on this machine's disks and was"
+            if away == 1
+            else "are not on this machine's disks and were"
+        )
+        print(f"{_counted(away, 'image')} {are} not opened")
     if len(bad) < len(here):
         print("\n".join(described(kinds(readings))))
     multiplied = [named(reading.path, reading.part) for reading in readings if reading.is_multiplied]
@@ -89,8 +95,14 @@ def _read(plan: Plan) -> int:
     unread = list(unread_formats(sorted({here[name][0] for name in bad})))
     foreign = {path for path, _, _ in unread}
     others = [
-        Problem(bad[name], name) for name, (path, _) in here.items() if name in bad and path not in foreign
+        Problem(bad[name], name, mistake=ONE_IMAGE if ONE_IMAGE in bad[name] else "")
+        for name, (path, _) in here.items()
+        if name in bad and path not in foreign
     ]
-    for problem in (*unread_problems(unread, {}), *others):
-        print(f"pixmake: {problem}", file=sys.stderr)
+    for same in by_mistake([*unread_problems(unread, {}), *others]):
+        print(f"pixmake: {listed(same)}", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -13,7 +13,7 @@ from typing import Any
 from pixmake.base.placeholders import as_text
 from pixmake.job import unnamed_pictures
 from pixmake.job.record import missing_as_text
-from pixmake.job.runners import Call, Outcome
+from pixmake.job.runners import Call, Outcome, altair_schemas
 from pixmake.job.runners.imports import import_installed
 from pixmake.job.runners.main_module import run_main
 from pixmake.job.runners.measurements import Measurements
@@ -32,12 +32,15 @@ _PICTURES = "images"
 
 
 def prepare(work: Mapping[str, Any]) -> None:
-    """Import in the warm process what the script imports, and convert a pixel to Lab, as most scripts do.
+    """Do once, in the warm process, what each picture's process would do again with the same result.
 
-    For the first of these OpenCV makes tables in each process, which takes 90 ms of CPU time: a quarter of
-    what a small picture takes.
+    Import what the script imports; hash the schemas by which PlantCV's histograms are checked; convert a
+    pixel to Lab, as most scripts do: for the first of these OpenCV makes tables. The last two are more than
+    half of the CPU time that a small picture takes without.
     """
     import_installed(work["script"])
+    with contextlib.suppress(Exception):  # whatever Altair that Python has
+        altair_schemas.hash_once()
     with contextlib.suppress(Exception):  # whatever OpenCV that Python has
         import cv2
         import numpy as np
