@@ -234,8 +234,8 @@ of before; of 100,000 images, in turns, 2.0 (3.8 before). It holds 0.1 GB more. 
 machine (Intel) the state of before had taken 24. Each image and each record is looked at once, which is
 about a third of it; the rest is Python's, for the image's row, for what is known of its record, and for
 whether it has changed. For these figures the million's index of records was written by the benchmark as
-well, with other digests of tasks, which a plan does not look at. The rows of 100,000 images are older:
-their records bore a hash that was put in by hand."""
+well, with other digests of tasks, which a plan does not look at. The rows of fewer images are older: in
+some of their records the hash of the rule had been put in by hand."""
 
 
 def text(results: Results) -> str:
