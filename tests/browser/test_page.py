@@ -988,7 +988,8 @@ def test_tabs_stand_in_one_line(browser: Browser, tmp_path: Path) -> None:
         for each in records
     ]
     steps = {"measure": {"function": "a.py:f"}, "sum": {"function": "a.py:g", "per": ["plate", "well"]}}
-    page = opened(context.new_page(), page_of(tmp_path, records, steps=steps, over_several=["sum"]))
+    given = {"steps": steps, "over_several": ["sum"], "title": "A screen of 22 compounds"}
+    page = opened(context.new_page(), page_of(tmp_path, records, **given))
     tabs = [tab.bounding_box() for tab in page.get_by_role("tab").all() if tab.is_visible()]
     assert len(tabs) == 8
     assert len({box["y"] for box in tabs if box}) == 1
