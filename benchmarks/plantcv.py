@@ -148,12 +148,12 @@ def aims(results: Results) -> list[Aim]:
 
 
 MISSED = """\
-The aims with PlantCV 4.11 are missed by what was measured on 2026-11-22. Since then the warm process has
-OpenCV make its tables for Lab, which each picture's process made before: forks of a Python with PlantCV
-take 0.24 CPU-seconds for a picture of 300 × 300 and not 0.32, 1.39 for one of 2454 × 2056 and not 1.51
-(medians of four or five, 2026-11-30, `OMP_NUM_THREADS=1`, other work beside). The comparison was not
-repeated with that. What is left is PlantCV's own: a profile shows most of a small picture's time in nine
-histograms, for which altair hashes its 561 schemas 45 times."""
+The aim with large pictures and PlantCV 4.11 is missed. PlantCV's own functions take 2.1 CPU-seconds of such a
+picture there, in a fork of a process that has imported it: 63 of the 74.6 seconds with both cores at work.
+Before the first picture Snakemake starts and PlantCV is imported, 6 seconds, and the tables and the page take
+1. Of the small pictures' time half was saved: the warm process has Altair hash its schemas and OpenCV make
+its tables for Lab, which each picture's process did before (0.49 → 0.27 CPU-seconds in a fork by the former
+alone, 2026-11-30). PlantCV 5 was not measured with that."""
 
 
 def text(results: Results) -> str:

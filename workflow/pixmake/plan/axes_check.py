@@ -74,9 +74,6 @@ def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | No
                 problems.setdefault(
                     (path, planned.name), Problem(what, where, mistake=f"{planned.name} {why}")
                 )
-    if most is None:
-        for problem in _of_several_pages(plan, notes):
-            problems.setdefault(problem, problem)
     if broken and len(broken) == len({path for path, *_ in looked}):
         return [*broken.values(), *problems.values()]
     if notes is not None:
@@ -84,10 +81,11 @@ def fitting_problems(plan: Plan, most: int | None = None, notes: list[Note] | No
     return list(problems.values())
 
 
-def _of_several_pages(plan: Plan, notes: list[Note] | None) -> Iterator[Problem]:
+def page_problems(plan: Plan, notes: list[Note] | None) -> Iterator[Problem]:
     """TIFFs of pages that nothing names, for steps that would refuse them: once for each step.
 
-    Where all images of a step are so, that is a problem; some are noted, as their own jobs will say.
+    Where all images of a step are so, that is a problem; some are noted, as their own jobs will say. Who is
+    about to decode all images need not ask: that tells the same.
     """
     looked: dict[Any, str] = {}
     for planned in plan.steps:

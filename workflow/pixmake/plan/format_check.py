@@ -13,7 +13,7 @@ from pixmake.images import formats
 from pixmake.images.axes import is_zarr
 from pixmake.images.formats import signs
 from pixmake.images.remote.uris import is_remote
-from pixmake.plan.axes_check import fitting_problems
+from pixmake.plan.axes_check import fitting_problems, page_problems
 from pixmake.plan.kinds import decodes_images
 from pixmake.plan.plan import Plan
 from pixmake.table.table import Note
@@ -24,7 +24,7 @@ def image_problems(plan: Plan, notes: list[Note] | None = None) -> list[Problem]
 
     Images whose headers cannot be read are added to ``notes``: they stop no others.
     """
-    return [*format_problems(plan), *fitting_problems(plan, notes=notes)]
+    return [*format_problems(plan), *fitting_problems(plan, notes=notes), *page_problems(plan, notes)]
 
 
 def format_problems(plan: Plan) -> list[Problem]:
