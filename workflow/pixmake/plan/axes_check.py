@@ -104,13 +104,12 @@ def page_problems(plan: Plan, notes: list[Note] | None) -> Iterator[Problem]:
         if not refused:
             continue
         path, (where, why) = next(iter(refused.items()))
+        what, _, hint = why.partition(": ")
         if len(refused) == len({path for _, path, _ in images}):
             others = len(refused) - 1
             more = f"; so {'has one more' if others == 1 else f'have {others} more'}" if others else ""
-            what, _, hint = why.partition(": ")
             yield Problem(f"{path} {what}{more}", f"steps.{planned.name}", hint)
         elif notes is not None:
-            what, _, hint = why.partition(": ")
             said = f"TIFF of several pages, which step {planned.name} refuses"
             notes.append(Note(said, path, where, f"{path} {what}", hint, len(refused)))
 
