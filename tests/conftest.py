@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 import yaml
 
+from tests import commands
 from tests.objectstore import bucket, gs, object_store, public_bucket, web  # noqa: F401  # fixtures for all
 
 REPOSITORY = Path(__file__).parent.parent
@@ -120,15 +121,8 @@ class Project:
 
     def run(self, *words: str, environment: Mapping[str, str] | None = None, timeout: float = 120) -> Ended:
         """Run a command of this Python's environment in the project's folder."""
-        process = subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=self.folder,
-            env={**os.environ, **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        given = {**os.environ, **(environment or {})}
+        process = commands.run(words, self.folder, given, timeout)
         add_up(process.stderr)
         return Ended(process.returncode, process.stdout, process.stderr)
 
