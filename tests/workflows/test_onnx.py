@@ -24,7 +24,7 @@ def test_a_network_is_applied_to_all_images(small: Project) -> None:
     assert ended.code == 1, ended.err
     assert "1 of 4 images failed" in ended.err, ended.err
     failed = small.record("segment", "p0")["error"]["message"]
-    assert failed == "images/p0.png: has 1 channel(s), and the network takes 3; see `axes` and `channels`"
+    assert failed == "images/p0.png: has 1 channel, and the network takes 3; see `axes` and `channels`"
     assert small.record("segment", "p3")["measurements"]["fraction_object"]["value"] == 1.0
     small.draw("images/p0.png")
     write_network(network, np.full((1, 3, 3, 3), -1.0, np.float32), sigmoid=True)

@@ -75,7 +75,7 @@ def test_any_resource_may_grow(tmp_path: Path) -> None:
         ({"gpu": "[attempt for x in (1,)]"}, "is not allowed in an expression of attempt"),
         ({"mem_mb": "100 * (attempt - 1)"}, "is 0 at attempt 1 (it must be above 0)"),
         ({"mem_mb": "100 / (attempt - 1)"}, "has no value at attempt 1: division by zero"),
-        ({"mem_mb": [1, 2, 3]}, "has 3 values, but the step has 2 attempt(s) (set retries: 2)"),
+        ({"mem_mb": [1, 2, 3]}, "has 3 values, but the step has 2 attempts (set retries: 2)"),
         ({"gpu": {"a": 1}}, "is no value, list of values (one for each attempt) or expression"),
     ],
 )

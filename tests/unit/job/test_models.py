@@ -305,7 +305,7 @@ def test_the_cpu_works_in_place_of_a_gpu_only_if_it_may(
     run_job: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    what = "the step asks for 1 GPU(s), and 0 can be seen here; `cpu_fallback: true` lets the CPU do the work"
+    what = "the step asks for 1 GPU, and 0 can be seen here; `cpu_fallback: true` lets the CPU do the work"
     assert run_job("load", gpu=1) == f"steps.s.load: {what}; see logs/s.load.log"
     record = run_job("load", gpu=1, cpu_fallback=True)
     assert value(record, "of_device") == record.run["device"] == "cpu"

@@ -77,8 +77,8 @@ def test_what_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "measure name: changed for 1 of 4 records",
         '  a: "x" → "y"',
         "measure: 1 failed → ok: d",
-        "measure: 1 images added: f",
-        "measure: 1 images removed: c",
+        "measure: 1 image added: f",
+        "measure: 1 image removed: c",
     ]
     with table.open(newline="") as rows:
         changes = list(csv.DictReader(rows))

@@ -144,7 +144,7 @@ def test_the_command_says_what_it_wrote(
     command = ["export", "omero-rois", "--config", "c.yaml", "--mask", "segment.labels"]
     assert main(command) == 0
     said = capsys.readouterr()
-    assert "wrote 1 images with 2 ROIs into omero-rois" in said.out
+    assert "wrote 1 image with 2 ROIs into omero-rois" in said.out
     assert "omero import -T Dataset:id:ID omero-rois" in said.out
     assert said.err == "note: b is left out: the mask is 4 × 5, the image 5 × 5\n"
     assert main(command) == 1

@@ -148,13 +148,21 @@ def test_option_that_snakemake_does_not_know_is_found(tmp_path: Path) -> None:
 def test_written_for_a_site(tmp_path: Path) -> None:
     """What a site says stands in the profile, beside the comments; what is there is not written over."""
     site = Site(partition="long", account="lab", cores=32, jobs=7, mem_mb=2000, minutes=10)
-    queues = {"slurm": "slurm_partition=long", "lsf": "lsf_queue=long", "sge": "sge_queue=long"}
-    for name, queue in queues.items():
+    called = {
+        "slurm": {"slurm_partition=long", "slurm_account=lab"},
+        "lsf": {"lsf_queue=long", "lsf_project=lab"},
+        "sge": {"sge_queue=long", "sge_project=lab"},
+        "pbs": {"pbs_queue=long", "pbs_account=lab"},
+        "moab": {"moab_queue=long", "moab_account=lab"},
+        "oar": {"oar_queue=long", "oar_project=lab"},
+    }
+    for name, names in called.items():
         folder = write_profile(name, site, tmp_path)
         text = (folder / "config.yaml").read_text()
         content = yaml.safe_load(text)
         assert (content["cores"], content["jobs"]) == (32, 7)
-        assert {"mem_mb=2000", "runtime=10", queue} <= set(content["default-resources"])
+        assert {"mem_mb=2000", "runtime=10", *names} <= set(content["default-resources"])
+        assert ("slurm" in text) == (name == "slurm")
         assert text.count("#") >= 5
     with pytest.raises(PixmakeError, match="is there already"):
         write_profile("slurm", site, tmp_path)
@@ -173,11 +181,22 @@ def test_a_queue_named_as_python(tmp_path: Path) -> None:
         assert queue == f"sge_queue='{name}'"
 
 
-def test_what_sge_is_told_by_its_own_names() -> None:
-    """A queue and a project by the names that the profile of Grid Engine has for them."""
-    resources = {"sge_queue": "all.q", "sge_project": "lab"}
-    need = schedulers.job_need({**PROPERTIES, "resources": resources})
-    assert "-q all.q -P lab" in " ".join(schedulers.SCHEDULERS["sge"].submit(need))
+@pytest.mark.parametrize(
+    ("name", "resources", "said"),
+    [
+        ("sge", {"sge_queue": "all.q", "sge_project": "lab"}, "-q all.q -P lab"),
+        ("pbs", {"pbs_queue": "workq", "pbs_account": "lab"}, "-q workq -A lab"),
+        ("torque", {"pbs_queue": "batch", "pbs_account": "lab"}, "-q batch -A lab"),
+        ("moab", {"moab_queue": "batch", "moab_account": "lab"}, "-q batch -A lab"),
+        ("oar", {"oar_queue": "besteffort", "oar_project": "lab"}, "-q besteffort --project lab"),
+    ],
+)
+def test_what_a_scheduler_is_told_by_its_own_names(name: str, resources: dict[str, str], said: str) -> None:
+    """The names that a profile has for queue and project; what a step says goes before them."""
+    submit = schedulers.SCHEDULERS[name].submit
+    assert said in " ".join(submit(schedulers.job_need({**PROPERTIES, "resources": resources})))
+    both = {**resources, "slurm_partition": "long"}
+    assert "-q long" in " ".join(submit(schedulers.job_need({**PROPERTIES, "resources": both})))
 
 
 PARSL = """\

@@ -151,7 +151,7 @@ def test_problems_of_rows(tmp_path: Path) -> None:
             "path,a\nx,1\n",
             {"select": {"where": {"a": 2}}},
             [
-                "images.csv: no image: 1 rows, of which none is selected (look at images.select)",
+                "images.csv: no image: 1 row, of which none is selected (look at images.select)",
                 "images.select.where: no row has a 2 (there are: '1')",
             ],
         ),

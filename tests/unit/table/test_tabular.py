@@ -350,7 +350,7 @@ def test_images_that_the_other_table_does_not_know() -> None:
     Path("plants.csv").write_text("plant,genotype\nA,wt\n")
     asked = {"table": "plants.csv", "on": "plant"}
     assert problems(table="images.csv", join=asked) == [
-        "images.csv, row 3, and 1 rows more: 'X' is not in plants.csv by plant "
+        "images.csv, row 3, and 1 row more: 'X' is not in plants.csv by plant "
         "(`unmatched: skip` leaves such images out, `keep` gives them empty cells)",
         "images.csv, row 4: plant is empty, so plants.csv has no row for it",
     ]

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError
 from pixmake.images.axes import WHOLE, ImageError, Part, is_zarr
 from pixmake.images.preview import preview
@@ -110,8 +111,9 @@ def plan_html(plan: Plan, counts: Mapping[str, Count]) -> str:
     head = ["step", "needs", "what", "done", "failed", "to do"]
     first = ", ".join(group.id for group in plan.groups[:5])
     more = f" … and {len(plan.groups) - 5} more" if len(plan.groups) > 5 else ""
+    told = f"{counted(images, 'image')}{grouped}"
     return (
-        f"<div><b>{images} images{grouped}</b>, results in <code>{_escaped(plan.config.results)}</code>"
+        f"<div><b>{told}</b>, results in <code>{_escaped(plan.config.results)}</code>"
         f"{_table(head, steps)}<small>{_escaped(first + more)}</small></div>"
     )
 

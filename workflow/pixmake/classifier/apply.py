@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pixmake.base.counted import counted
 from pixmake.classifier.features import Region, feature_names, feature_planes
 from pixmake.classifier.model import Description, Forest, ModelError, read_model
 
@@ -60,7 +61,7 @@ def channels_first(image: Image, axes: str) -> Image:
 def misfit(description: Description, channels: int, dtype: str) -> str:
     """Why a classifier is not for such an image, if so."""
     if channels != description.channels:
-        return f"has {channels} channel(s); the classifier was trained on {description.channels}"
+        return f"has {counted(channels, 'channel')}; the classifier was trained on {description.channels}"
     if dtype != description.dtype:
         return f"has {dtype} values; the classifier was trained on {description.dtype}"
     return ""

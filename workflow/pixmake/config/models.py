@@ -25,6 +25,7 @@ from pydantic import (
 
 from pixmake.base import plugins
 from pixmake.base.attempts import at_attempt, expression_problem, is_expression
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.quantities import megabytes, minutes
 from pixmake.config.aggregate import Aggregate
@@ -786,7 +787,7 @@ def _growth_problems(step: Step) -> Iterator[tuple[str, str, str]]:
     attempts = step.retries + 1
     for name, given in step.resources.given().items():
         if isinstance(given, list) and len(given) > attempts:
-            what = f"{name} has {len(given)} values, but the step has {attempts} attempt(s)"
+            what = f"{name} has {len(given)} values, but the step has {counted(attempts, 'attempt')}"
             yield name, what, f"set retries: {len(given) - 1}"
         for attempt in range(1, attempts + 1):
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import MissingPackageError
 from pixmake.images import tiff_tags
 from pixmake.images.axes import ImageError
@@ -61,7 +62,7 @@ def refuse(keyframe: Any, path: str) -> None:
         raise ImageError(f"{path}: holds {what}: convert it first")
     samples, depths = keyframe.samplesperpixel, keyframe.tags.get(tiff_tags.BITS)
     if depths is not None and depths.count > samples:
-        what = f"{depths.count} depths for {samples} {'sample' if samples == 1 else 'samples'} a pixel"
+        what = f"{depths.count} depths for {counted(samples, 'sample')} a pixel"
         raise ImageError(f"{path}: is damaged: its tags tell of {what}")
     if samples > 1 and int(keyframe.planarconfig) not in (1, 2):
         what = f"whether its samples lie beside each other or apart (it says {int(keyframe.planarconfig)})"

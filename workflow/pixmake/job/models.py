@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixmake.base import plugins
+from pixmake.base.counted import counted
 from pixmake.job import gpus
 from pixmake.job.runners import runner
 from pixmake.job.runners.function import asked_by, load_module
@@ -157,7 +158,7 @@ def device_of(limits: Limits) -> str:
     if limits.cpu_fallback:
         return "cpu"
     there = len(gpus.devices())
-    what = f"the step asks for {limits.gpu} GPU(s), and {there} can be seen here"
+    what = f"the step asks for {counted(limits.gpu, 'GPU')}, and {there} can be seen here"
     raise LoadError(f"{what}; `cpu_fallback: true` lets the CPU do the work")
 
 

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from pixmake.base.counted import counted
 from pixmake.base.files import remove, rename
 
 SUFFIX = ".images"
@@ -54,6 +55,6 @@ def told(results: str, steps: Iterable[str]) -> list[str]:
         folders = [path for path in below.glob(f"*{SUFFIX}") if path.is_dir()]
         count = sum(len(names) for folder in folders for _, _, names in os.walk(folder))
         if count:
-            of = "1 image" if len(folders) == 1 else f"{len(folders)} images"
-            lines.append(f"{below}/*{SUFFIX}/ ({count} picture{'s' * (count > 1)} of {of})")
+            told = f"{counted(count, 'picture')} of {counted(len(folders), 'image')}"
+            lines.append(f"{below}/*{SUFFIX}/ ({told})")
     return lines

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.config.models import Step
 from pixmake.images.axes import Described, ImageError, Part, is_zarr, left_of, mismatch, named, nameless
@@ -148,7 +149,7 @@ def _unlike(left: Described, work: Mapping[str, Any]) -> str:
     """Why a classifier was not made for such an image, if so."""
     channels, dtype = work.get("channels"), work.get("dtype")
     if channels is not None and left.size("c") != channels:
-        return f"has {left.size('c')} channel(s), and {work['model']} was trained on {channels}"
+        return f"has {counted(left.size('c'), 'channel')}, and {work['model']} was trained on {channels}"
     if dtype is not None and left.dtype != dtype:
         return f"has {left.dtype} values, and {work['model']} was trained on {dtype}"
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import MissingExtraError, MissingPackageError, PixmakeError, Problem
 from pixmake.images import formats
 from pixmake.images.axes import is_zarr
@@ -80,4 +81,4 @@ def unread_formats(paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _are(count: int) -> str:
-    return "is 1 other image" if count == 1 else f"are {count} other images"
+    return f"{'is' if count == 1 else 'are'} {counted(count, 'other image')}"

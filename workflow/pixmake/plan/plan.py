@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.ids import rule_name, rule_names
 from pixmake.base.plugins import PluginError
@@ -702,7 +703,7 @@ def select_images(images: Images, table: Table, config: str = "") -> SelectedIma
     selected = table.keep(steps[-1].kept) if steps else table
     if not len(selected):
         hint = "look at images.select" if len(table) else ""
-        what = f"no image: {len(table)} rows, of which none is selected"
+        what = f"no image: {counted(len(table), 'row')}, of which none is selected"
         raise PixmakeError([Problem(what, table.source, hint), *(note.as_problem() for note in notes)])
     alike = look_alike_notes(table, compared_columns(images))
     there = selected = selected.noting([*notes, *alike, *renaming_notes(table.columns)])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError
 from pixmake.base.installed import PROFILE
 from pixmake.config.models import read_config
@@ -60,7 +61,7 @@ def load_lines(plan: Plan, cores: int | None = None) -> Iterator[str]:
 
 
 def _told(load: Load) -> str:
-    jobs = f"{load.jobs} cluster job{'s' if load.jobs != 1 else ''}"
+    jobs = counted(load.jobs, "cluster job")
     return jobs if load.seconds is None else f"{jobs} of {_seconds(load.seconds)}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pixmake.base.counted import counted
 from pixmake.config.text import printable
 from pixmake.project.inspection import DONE, FAILED, KEPT, Inspection
 from pixmake.table.table import counted_notes, located
@@ -38,7 +39,7 @@ def as_text(inspection: Inspection, width: int = 100) -> Iterator[str]:
 def _counts(inspection: Inspection) -> Iterator[str]:
     """From what the source has to what is run, a line for whatever takes images away."""
     suffixes = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in inspection.suffixes[:5])
-    yield f"{inspection.source}: {_images(inspection.read)}" + (f" ({suffixes})" if suffixes else "")
+    yield f"{inspection.source}: {counted(inspection.read, 'image')}" + (f" ({suffixes})" if suffixes else "")
     yield from _listed([f"  {line}" for line in counted_notes(inspection.notes)])
     rows = [(str(step.removed), step.what, str(step.left)) for step in inspection.filters]
     left = inspection.filters[-1].left if inspection.filters else inspection.read
@@ -59,7 +60,7 @@ def _counts(inspection: Inspection) -> Iterator[str]:
     words = {KEPT: "to run", DONE: DONE, FAILED: f"{FAILED} (these run again)"}
     told = ", ".join(f"{count} {words[word]}" for word, count in inspection.statuses)
     jobs = f" in {inspection.groups} groups" if inspection.groups != there else ""
-    yield f"{_images(there)}{jobs} in the run" + (f": {told}" if told else "")
+    yield f"{counted(there, 'image')}{jobs} in the run" + (f": {told}" if told else "")
 
 
 def _terms(inspection: Inspection) -> Iterator[str]:
@@ -79,11 +80,10 @@ def _terms(inspection: Inspection) -> Iterator[str]:
 def _groups(inspection: Inspection) -> Iterator[str]:
     if inspection.sizes and inspection.sizes != ((1, inspection.groups),):
         yield "groups"
-        rows = [(str(count), f"of {_images(size)}") for size, count in inspection.sizes]
+        rows = [(str(count), f"of {counted(size, 'image')}") for size, count in inspection.sizes]
         yield from _listed([f"  {line}" for line in _columns(rows, right=1)])
     if inspection.incomplete:
-        count = len(inspection.incomplete)
-        yield "1 incomplete group" if count == 1 else f"{count} incomplete groups"
+        yield counted(len(inspection.incomplete), "incomplete group")
         lines = [
             f"  {lacking.group.id}: no {', no '.join(lacking.missing)}" for lacking in inspection.incomplete
         ]
@@ -146,7 +146,3 @@ def _short(value: Any) -> str:
 
 def _cut(line: str, width: int) -> str:
     return line if len(line) <= width else f"{line[: width - 1]}…"
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count} images"

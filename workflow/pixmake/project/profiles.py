@@ -16,6 +16,9 @@ from pixmake.config.parsl import Site
 _RESOURCES: Mapping[str, tuple[str, str]] = {
     "lsf": ("lsf_queue", "lsf_project"),
     "sge": ("sge_queue", "sge_project"),
+    "pbs": ("pbs_queue", "pbs_account"),
+    "moab": ("moab_queue", "moab_account"),
+    "oar": ("oar_queue", "oar_project"),
     "kubernetes": ("", ""),
     "htcondor": ("", ""),
 }

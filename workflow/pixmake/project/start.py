@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.filename_terms import has_format
 from pixmake.base.installed import WORKFLOW, project_template
@@ -163,7 +164,7 @@ def _readme(proposal: Proposal, config: str, keys: str, first: str) -> str:
     count = len(proposal.table)
     return _README.format(
         name=Path.cwd().name,
-        count="1 image" if count == 1 else f"{count} images",
+        count=counted(count, "image"),
         source=source.path,
         id=f"{shlex.quote(first or 'ID'):<16}  # one image, at once; its results beside the project's",
         config=config,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.base.files import written_whole
 from pixmake.config.edit import set_value
@@ -258,7 +259,7 @@ def _counted(mask: str) -> str:
     count = len(np.unique(pixels[inside])) if pixels.ndim == 2 else 1
     if count == 1:  # no labels: what hangs together is an object
         count = cv2.connectedComponents(inside.astype(np.uint8))[0] - 1
-    return f"{count} {'object' if count == 1 else 'objects'}, {inside.mean():.1%} of the picture"
+    return f"{counted(count, 'object')}, {inside.mean():.1%} of the picture"
 
 
 def check_variants(plan: Plan, step: str, tried: Sequence[Values], count: int) -> None:
@@ -276,7 +277,7 @@ def check_variants(plan: Plan, step: str, tried: Sequence[Values], count: int) -
             problems.append(Problem(f"{step} does not need this step", f"--vary {of}.{param}"))
     images = sum(len(job.members) or 1 for job in jobs_to_look_at(plan, step, count))
     if len(tried) * images > MOST_RUNS:
-        what = f"{len(tried)} variants on {images} images are too many to look at"
+        what = f"{len(tried)} variants on {counted(images, 'image')} are too many to look at"
         problems.append(Problem(what, "--vary", f"{MOST_RUNS} results at most: take fewer values or images"))
     for values in tried if not problems else ():
         varied = _with(plan, values).config

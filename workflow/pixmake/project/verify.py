@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
 from pixmake.images.read import read_image
@@ -175,10 +176,10 @@ def lines(found: Verified) -> Iterator[str]:
         yield f"{each.step} of {each.id}: {each.what}"
     if len(found.differences) > MOST_TOLD:
         yield f"… and {len(found.differences) - MOST_TOLD} more differences"
-    told = f"{found.records} records and {found.files} files"
+    told = f"{counted(found.records, 'record')} and {counted(found.files, 'file')}"
     if found.differences:
         images = len({each.id for each in found.differences})
-        yield f"Of {told}, those of {images} image{'s' * (images > 1)} differ: see {FOLDER}"
+        yield f"Of {told}, those of {counted(images, 'image')} differ: see {FOLDER}"
     else:
         yield f"{told} came out the same"
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.config.images import Images
 from pixmake.config.models import load_config
@@ -92,7 +93,8 @@ def _watch(config: str, how: Watching, runs: _Runs) -> int:
         state = _digest(content, arrived, arrivals)
         if arrived and state != done and not told and table not in arrivals.waiting:
             left = len(paths) - len(arrived)
-            _say(f"{len(arrived)} images are here" + (f", {left} not yet, or not whole" if left else ""))
+            here = f"{counted(len(arrived), 'image')} {'is' if len(arrived) == 1 else 'are'} here"
+            _say(here + (f", {left} not yet, or not whole" if left else ""))
             runs.run(arrived, again=False)
             done, last_news = state, time.monotonic()
             continue

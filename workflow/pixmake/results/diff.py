@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
 from pixmake.job.record import Record, read_record
@@ -161,7 +162,7 @@ def lines(found: Differences) -> Iterator[str]:
     for (step, name), changed in sorted(found.measurements.items()):
         mean = changed.mean
         by = "" if mean is None else f", by {mean:+.4g} on average"
-        yield f"{step} {name}: changed for {changed.images} of {found.compared} records{by}"
+        yield f"{step} {name}: changed for {changed.images} of {counted(found.compared, 'record')}{by}"
         for change in changed.examples:
             values = f"{shown_value(change.old)} → {shown_value(change.new)}"
             yield f"  {change.id}: {values}{_share(change.relative)}"
@@ -172,9 +173,10 @@ def lines(found: Differences) -> Iterator[str]:
         yield f"{step}: {number} {before} → {after}: {_listed(examples, number)}"
     for kind, counts in (("added", found.added), ("removed", found.removed)):
         for step, number in sorted(counts.items()):
-            yield f"{step}: {number} images {kind}: {_listed(found.images[f'{kind} {step}'], number)}"
+            examples = found.images[f"{kind} {step}"]
+            yield f"{step}: {counted(number, 'image')} {kind}: {_listed(examples, number)}"
     if not found.any:
-        yield f"no difference in {found.compared} records"
+        yield f"no difference in {counted(found.compared, 'record')}"
 
 
 def as_content(found: Differences) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pixmake.base.counted import counted
 from pixmake.base.files import written_whole
 from pixmake.base.ids import memory_of
 from pixmake.job.record import PREREQUISITE, Record, read_record
@@ -47,7 +48,7 @@ class ImageSum:
         listed = " + ".join(
             f"{count} {word}" for number, (count, word) in enumerate(parts) if count or not number
         )
-        return f"{self.images} {'image' if self.images == 1 else 'images'} = {listed}"
+        return f"{counted(self.images, 'image')} = {listed}"
 
 
 @dataclass

@@ -545,6 +545,12 @@ def job_properties(script: str) -> Mapping[str, Any]:
     raise PixmakeError([Problem("is no script of a Snakemake job: it has no line `# properties`")])
 
 
+# a profile names them as its own scheduler does; what a step says by `partition` and `account` comes with
+# the names of SLURM, which so go first
+_QUEUES = ("slurm_partition", "sge_queue", "pbs_queue", "moab_queue", "oar_queue")
+_ACCOUNTS = ("slurm_account", "sge_project", "pbs_account", "moab_account", "oar_project")
+
+
 def job_need(properties: Mapping[str, Any], flags: Sequence[str] = ()) -> Need:
     """What a job needs, from its threads and resources."""
     resources = properties.get("resources", {})
@@ -554,9 +560,8 @@ def job_need(properties: Mapping[str, Any], flags: Sequence[str] = ()) -> Need:
         cpus=int(properties.get("threads", 1)),
         mem_mb=resources["mem_mb"] + NODE_MB if resources.get("mem_mb") else None,
         minutes=resources.get("runtime"),
-        # a profile names them as its own scheduler does, a step that says `partition` in each of these ways
-        partition=resources.get("slurm_partition", resources.get("sge_queue")),
-        account=resources.get("slurm_account", resources.get("sge_project")),
+        partition=next((resources[name] for name in _QUEUES if name in resources), None),
+        account=next((resources[name] for name in _ACCOUNTS if name in resources), None),
         gpu=int(resources.get("gpu", 0)),
         flags=[*flags, *shlex.split(resources.get("slurm_extra", ""))],
         log=os.path.abspath(f"{LOGS}/{name}.log"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.numerals import number_of
 from pixmake.config.images import Join
@@ -142,7 +143,7 @@ def _unmatched(
         what = f"{_shown(key)} is not in {join.table.path} by {_named(join.on)}"
         if None in key:
             what = f"{_named(join.on)} is empty, so {join.table.path} has no row for it"
-        more = f", and {len(positions) - 1} rows more" if len(positions) > 1 else ""
+        more = f", and {counted(len(positions) - 1, 'row')} more" if len(positions) > 1 else ""
         hints = [_told_alike(key, alike, join.table.path)]
         if not problems:
             hints.append("`unmatched: skip` leaves such images out, `keep` gives them empty cells")

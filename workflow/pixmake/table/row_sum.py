@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pixmake.base.counted import counted
 from pixmake.table.groups import Grouping
 from pixmake.table.selection import SelectionStep
 from pixmake.table.table import MISSING, Note, Table
@@ -24,7 +25,7 @@ class RowSum:
     """Why rows are left out, and how many, in the order in which it happens."""
 
     def __str__(self) -> str:
-        text = f"{self.read} {'row' if self.read == 1 else 'rows'} = {self.kept} in images"
+        text = f"{counted(self.read, 'row')} = {self.kept} in images"
         if not self.left_out:
             return text
         told = [f"{count} × {why}" for why, count in self.left_out[:MOST_REASONS]]

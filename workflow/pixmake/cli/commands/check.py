@@ -9,6 +9,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import Problem, by_mistake, listed
 from pixmake.cli.commands.options import Commands, add_command
 
@@ -43,11 +44,11 @@ def run(arguments: argparse.Namespace) -> int:
     look = partial(fitting_problems if arguments.read else image_problems, notes=unread)
     plan = plan_project(read_config(arguments.config), [arguments.config], look)
     images = sum(len(group.paths) for group in plan.groups)
-    grouped = f" in {_counted(len(plan.groups), 'group')}" if plan.config.images.group_by else ""
+    grouped = f" in {counted(len(plan.groups), 'group')}" if plan.config.images.group_by else ""
     steps = ", ".join(planned.name for planned in plan.steps)
-    what = f"{_counted(images, 'image')}{grouped}"
+    what = f"{counted(images, 'image')}{grouped}"
     if plan.containers is not None:
-        what = f"A run will look for images in {_counted(len(plan.containers.groups), 'file')}"
+        what = f"A run will look for images in {counted(len(plan.containers.groups), 'file')}"
     print(f"{arguments.config}: no problem found. {what}; steps: {steps}", flush=True)
     for line in (*counted_notes([*plan.notes, *unread]), *told(broken_results(plan, ()))):
         print(f"  {line}", flush=True)
@@ -77,7 +78,7 @@ def _read(plan: Plan) -> int:
     readings = list(with_progress(read_all(paths, processes, parts), len(here)))
     bad = {named(reading.path, reading.part): reading.error for reading in readings if reading.error}
     verdict = f"{len(bad)} {'does' if len(bad) == 1 else 'do'} not decode"
-    print(f"opened {_counted(len(here), 'image')} in {time.monotonic() - begun:.1f} s; {verdict}")
+    print(f"opened {counted(len(here), 'image')} in {time.monotonic() - begun:.1f} s; {verdict}")
     if len(here) < len(images):
         away = len(images) - len(here)
         are = (
@@ -85,13 +86,13 @@ def _read(plan: Plan) -> int:
             if away == 1
             else "are not on this machine's disks and were"
         )
-        print(f"{_counted(away, 'image')} {are} not opened")
+        print(f"{counted(away, 'image')} {are} not opened")
     if len(bad) < len(here):
         print("\n".join(described(kinds(readings))))
     multiplied = [named(reading.path, reading.part) for reading in readings if reading.is_multiplied]
     if multiplied:
-        count = "1 image has" if len(multiplied) == 1 else f"{len(multiplied)} images have"
-        print(f"{count} colours that are multiplied by their alpha; they come as stored: {min(multiplied)}")
+        have = f"{counted(len(multiplied), 'image')} {'has' if len(multiplied) == 1 else 'have'}"
+        print(f"{have} colours that are multiplied by their alpha; they come as stored: {min(multiplied)}")
     unread = list(unread_formats(sorted({here[name][0] for name in bad})))
     foreign = {path for path, _, _ in unread}
     others = [
@@ -102,7 +103,3 @@ def _read(plan: Plan) -> int:
     for same in by_mistake([*unread_problems(unread, {}), *others]):
         print(f"pixmake: {listed(same)}", file=sys.stderr)
     return 1 if bad else 0
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

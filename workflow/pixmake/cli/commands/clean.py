@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pixmake.base.counted import counted
 from pixmake.cli.commands.options import Commands, add_command
 
 
@@ -27,11 +28,11 @@ def run(arguments: argparse.Namespace) -> int:
     print("What runs have made here:")
     for line in described(made):
         print(line)
-    if not arguments.yes and not _agreed(f"Remove these {len(made.files)} files?"):
+    if not arguments.yes and not _agreed(f"Remove {counted(len(made.files), 'file')}?"):
         print("Nothing was removed.")
         return 1
     remove(made)
-    print(f"{len(made.files)} files removed.")
+    print(f"{counted(len(made.files), 'file')} removed.")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pixmake.base.counted import counted
 from pixmake.cli.commands.options import Commands, add_command
 
 
@@ -22,5 +23,5 @@ def run(arguments: argparse.Namespace) -> int:
     from pixmake.progress.status import ask_again
 
     asked = ask_again(load_config(arguments.config), arguments.ids, arguments.step)
-    print(f"{asked} image{'s' * (asked != 1)} will run again in the next run")
+    print(f"{counted(asked, 'image')} will run again in the next run")
     return 0

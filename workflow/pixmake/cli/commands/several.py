@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import in_words
 from pixmake.cli.commands.options import Commands, add_listed, listed
 
@@ -46,7 +47,7 @@ def _find(arguments: argparse.Namespace) -> int:
     assert plan.containers is not None
     write_found(plan.containers)
     found = found_plan(config)
-    print(f"{len(found.groups)} images found in {len(plan.containers.groups)} files")
+    print(f"{counted(len(found.groups), 'image')} found in {counted(len(plan.containers.groups), 'file')}")
     return 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Any
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem, nearest
 from pixmake.cli.commands.options import Commands, add_command
 
@@ -96,8 +97,8 @@ def _told(path: str, description: Description) -> list[str]:
 
     names = feature_names(description.filters, description.dimensions)
     lines = [
-        f"{path}: {description.trees} trees, {len(names)} features of each of {description.channels} "
-        f"channel(s), from {len(description.images)} image(s)"
+        f"{path}: {description.trees} trees, {len(names)} features of each of "
+        f"{counted(description.channels, 'channel')}, from {counted(len(description.images), 'image')}"
     ]
     widest = max(map(len, description.classes))
     lines += [f"  {name:{widest}}  {count:,} pixels" for name, count in description.pixels.items()]

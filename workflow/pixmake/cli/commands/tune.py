@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from pixmake.base.counted import counted
 from pixmake.cli.commands.options import Commands, add_command
 
 
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     tune.keep(step, tried)
     failed = sum(any(each.record.error is not None for each in result.tried) for result in results)
     jobs, terms = len(results) // len(tried), plan.config.steps[step].terms
-    on = f"{jobs} images" if terms is None else f"{jobs} of {', '.join(terms) or 'all'}"
-    print(f"{name}: {len(tried)} variants on {on}; {failed} failed")
+    on = f"{counted(jobs, 'image')}" if terms is None else f"{jobs} of {', '.join(terms) or 'all'}"
+    print(f"{name}: {counted(len(tried), 'variant')} on {on}; {failed} failed")
     print(f"take one: pixmake tune {step} --take NUMBER")
     return 0

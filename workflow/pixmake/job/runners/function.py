@@ -14,6 +14,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from pixmake.base.counted import counted
 from pixmake.base.files import written_whole
 from pixmake.images.axes import Part
 from pixmake.images.read import read_file, read_image, write_file
@@ -83,7 +84,9 @@ def apply_together(function: Callable[..., Any], given: Sequence[Mapping[str, An
         raise TypeError(f"{name} returned a {kind}; of a batch a list is expected, a dict for each image")
     found = list(returned)
     if len(found) != len(given):
-        raise ValueError(f"{name} returned {len(found)} results for a batch of {len(given)} image(s)")
+        raise ValueError(
+            f"{name} returned {counted(len(found), 'result')} for a batch of {counted(len(given), 'image')}"
+        )
     return found
 
 

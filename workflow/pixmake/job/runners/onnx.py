@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pixmake.base.counted import counted
 from pixmake.images.axes import ImageError, named
 from pixmake.images.read import read_image
 from pixmake.job.runners import Call, Outcome
@@ -54,12 +55,12 @@ def run(call: Call) -> Outcome:
     if described["channels"] is not None:
         if max(described["channels"]) >= len(image):
             raise ImageError(
-                f"{named(path, part)}: has {len(image)} channel(s), no {max(described['channels'])}"
+                f"{named(path, part)}: has {counted(len(image), 'channel')}, no {max(described['channels'])}"
             )
         image = image[described["channels"]]
     taken = _fixed(session, described["axes"]).get("c", len(image))
     if taken != len(image):
-        what = f"has {len(image)} channel(s), and the network takes {taken}"
+        what = f"has {counted(len(image), 'channel')}, and the network takes {taken}"
         raise ImageError(f"{named(path, part)}: {what}; see `axes` and `channels`")
     found = applied(image, _normal(image, described), *_tiles(session, described), _apply(session, described))
     spatial = "".join(axis for axis in axes if axis in "zyx")
@@ -167,7 +168,9 @@ def _normal(image: Any, described: Mapping[str, Any]) -> Apply:
     def of_channels(numbers: Any) -> Any:
         given = np.asarray(numbers, np.float32)
         if given.ndim and len(given) not in (1, len(image)):
-            raise ValueError(f"{len(given)} numbers for {len(image)} channel(s) in `subtract` or `divide`")
+            raise ValueError(
+                f"{len(given)} numbers for {counted(len(image), 'channel')} in `subtract` or `divide`"
+            )
         return given.reshape(-1, *space)
 
     low, width = of_channels(described["subtract"]), of_channels(described["divide"])

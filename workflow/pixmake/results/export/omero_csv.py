@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pixmake.base.counted import counted
+
 if TYPE_CHECKING:
     from pixmake.config.models import Config
 
@@ -46,5 +48,5 @@ def write(config: Config, target: Path, arguments: argparse.Namespace) -> Iterat
     if config.images.omero is not None:
         kind, number = config.images.omero.container
         container = f"{kind.capitalize()}:{number}"
-    yield f"wrote {target}: {len(table.rows)} rows, {len(table.columns)} columns"
+    yield f"wrote {target}: {counted(len(table.rows), 'row')}, {counted(len(table.columns), 'column')}"
     yield f"attach it to OMERO with: omero metadata populate {container} --file {target}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from pixmake.base.counted import counted
 from pixmake.base.errors import PixmakeError, Problem
 from pixmake.base.files import written_whole
 from pixmake.images.axes import ImageError
@@ -72,7 +73,7 @@ def write(config: Config, target: Path, arguments: argparse.Namespace) -> Iterat
             images, rois = images + 1, rois + made.rois
         else:
             yield f"note: {made.id} is left out: {made.reason}"
-    yield f"wrote {images} images with {rois} ROIs into {target}"
+    yield f"wrote {counted(images, 'image')} with {counted(rois, 'ROI')} into {target}"
     if not images:
         raise PixmakeError([Problem("no image could be written", str(target))])
     yield f"import them into OMERO with: omero import -T Dataset:id:ID {target}"
