@@ -51,6 +51,8 @@ class Case(NamedTuple):
     segment: tuple[int, int, int] = (3, 1, 0)
     measure: tuple[int, int, int] = (2, 2, 0)
     compare: tuple[int, int, int] = (0, 1, 0)
+    without_record: Mapping[str, int] = {}
+    """Of each step how many failed jobs left no record, since they ended the run."""
 
 
 def configure(project: Project, steps: Mapping[str, Any] = STEPS, **keys: object) -> None:
@@ -107,6 +109,24 @@ def stopped(project: Project) -> None:
     assert project.snakemake("--until", "segment").code == 1
 
 
+def stopped_and_mended(project: Project) -> None:
+    stopped(project)
+    mend(project)
+    assert project.snakemake().last_words == "4 of 4 images done"
+    assert "Nothing to be done" in project.snakemake("-n").out
+
+
+def stopped_mended_and_removed(project: Project) -> None:
+    stopped_and_mended(project)
+    (project.folder / "results/segment/b.json").unlink()
+
+
+def stopped_and_cleaned(project: Project) -> None:
+    stopped(project)
+    shutil.rmtree(project.folder / "results/segment")
+    shutil.rmtree(project.folder / "results/.failures")
+
+
 def another_image_fails(project: Project) -> None:
     project.write("broken/measure_a", "")
     project.draw("images/a.png", level=90)
@@ -124,7 +144,10 @@ CASES = {
         mended_after_the_list_was_lost, (4, 0, 0), (4, 0, 0), (1, 0, 0)
     ),
     "fails again in a copy without hidden files": Case(failed_again_after_the_list_was_lost),
-    "a failure ends the run": Case(stopped, segment=(3, 0, 1)),
+    "a failure ends the run": Case(stopped, segment=(3, 1, 0), without_record={"segment": 1}),
+    "a failure ended the run, and is mended": Case(stopped_and_mended, (4, 0, 0), (4, 0, 0), (1, 0, 0)),
+    "and its record is lost later": Case(stopped_mended_and_removed, (3, 0, 1), (4, 0, 0), (1, 0, 0)),
+    "its log alone says that it failed": Case(stopped_and_cleaned, segment=(0, 0, 4)),
     "one that was done fails": Case(another_image_fails, measure=(1, 3, 0)),
 }
 
@@ -151,7 +174,10 @@ def test_status_says_what_the_records_say(name: str, after_a_run: Project, tmp_p
     project = Project(shutil.copytree(after_a_run.folder, tmp_path / "project"))
     case.change(project)
     expected = {step: getattr(case, step) for step in STEPS}
-    assert of_records(project) == {step: counts[:2] for step, counts in expected.items()}
+    assert of_records(project) == {
+        step: (done, failed - case.without_record.get(step, 0))
+        for step, (done, failed, _) in expected.items()
+    }
     with contextlib.chdir(project.folder):
         told = project_status(load_config("config/config.yaml"))
     assert {step: (count.done, count.failed, count.to_do) for step, count in told.items()} == expected

@@ -384,7 +384,12 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         return REPLACED
     if not prerequisite:
         _note(job, f"{job.task.step} {job.task.id}: {failure.type}: {failure.message}\n")
-        if not job.limits.is_last or not job.limits.keep_going:
+        if not job.limits.is_last:
+            return TOLD
+        # a run that ends here leaves no record, and what tells of a project would not know that it failed
+        results = Path(job.record).parent.parent
+        note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
+        if not job.limits.keep_going:
             return TOLD
     # Snakemake wants every declared output; an empty one stands for one that could not be made
     for path in job.files.values():
@@ -403,13 +408,10 @@ def fail(job: Job, failure: Failure, run: Mapping[str, Any] | None = None) -> in
         ),
         job.record,
     )
-    if not prerequisite:
-        results = Path(job.record).parent.parent
-        note_failure(results, job.task.step, job.task.id, f"{failure.type}: {failure.message}")
-        if job.limits.keep == "failed":
-            for source, target in _kept_inputs(job).items():
-                remove(target)
-                duplicate(source, target)
+    if not prerequisite and job.limits.keep == "failed":
+        for source, target in _kept_inputs(job).items():
+            remove(target)
+            duplicate(source, target)
     return FAILED
 
 

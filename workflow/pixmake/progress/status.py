@@ -20,6 +20,9 @@ from pixmake.table.arrivals import ASKED
 from pixmake.table.groups import make_groups
 from pixmake.table.per_groups import Levels, make_levels
 
+LOG_END = 100_000
+"""Bytes at a log's end in which the line is looked for that says why a job failed."""
+
 
 @dataclass(frozen=True)
 class Count:
@@ -43,7 +46,7 @@ def project_status(config: Config) -> dict[str, Count]:
     for part, levels in project_parts(config):
         for step in part.steps:
             ids = [group.id for group in levels.of(step)]
-            states = record_states(part.results, step, set(ids))
+            states = job_states(part, step, set(ids))
             done = {job_id for job_id in ids if states.get(job_id) == "ok"}
             failed = sum(1 for job_id in ids if states.get(job_id) == "failed")
             nothing = _still_empty(part.results, step, done.intersection(empty.get(step, ())))
@@ -51,16 +54,29 @@ def project_status(config: Config) -> dict[str, Count]:
     return counts
 
 
-def record_states(results: str, step: str, ids: Collection[str]) -> dict[str, str]:
+def job_states(config: Config, step: str, ids: Collection[str]) -> dict[str, str]:
     """What the record of each job of a step says, ``ok`` or ``failed``; of one that cannot be used nothing.
 
     The list of failures would not do: a job that was left out is not on it, and what copies a project may
-    leave out what is hidden.
+    leave out what is hidden. But a job that ended the run (``on_error: stop``) has no record.
     """
     states: dict[str, str] = {}
-    for job_id, known in known_records(results, step, ids).items():
-        states[job_id] = known.status or _status(record_path(results, step, job_id))
+    for job_id, known in known_records(config.results, step, ids).items():
+        states[job_id] = known.status or _status(record_path(config.results, step, job_id))
+    ended = {} if config.keeps_going(config.steps[step]) else failure_counts(config.results, step)
+    for job_id in ended.keys() & set(ids):
+        if job_id not in states and _log_ends_in_failure(config, step, job_id):
+            states[job_id] = "failed"
     return {job_id: state for job_id, state in states.items() if state}
+
+
+def _log_ends_in_failure(config: Config, step: str, job_id: str) -> bool:
+    """Whether a job's log says at its end that it failed: one that begins again begins a log, too."""
+    log = f"{config.log_folder}/{step}/{job_id}.log"
+    with contextlib.suppress(OSError), open(log, "rb") as content:
+        content.seek(max(0, os.fstat(content.fileno()).st_size - LOG_END))
+        return f"\n{step} {job_id}: ".encode() in b"\n" + content.read()
+    return False
 
 
 def _status(record: str) -> str:
@@ -82,8 +98,9 @@ def _still_empty(results: str, step: str, ids: Iterable[str]) -> int:
 
 
 def failed_ids(config: Config, step: str) -> list[str]:
-    """The jobs of a step whose record says that they failed, or that a step they need did."""
-    states = record_states(config.results, step, record_ids(config.results, step))
+    """The jobs of a step that failed, or that a step they need did, by what their records say."""
+    ids = record_ids(config.results, step) | failure_counts(config.results, step).keys()
+    states = job_states(config, step, ids)
     return sorted(job_id for job_id, state in states.items() if state == "failed")
 
 
