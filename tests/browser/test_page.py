@@ -206,6 +206,7 @@ def test_on_paper(page: Page, tmp_path: Path) -> None:
         assert box is not None
         assert 100 < box["width"] <= width
         assert box["x"] + box["width"] <= width
+    expect(page.get_by_text("click")).to_have_count(page.get_by_text("click").filter(visible=False).count())
     for table in page.locator("table:visible").all():
         assert table.evaluate("element => element.getBoundingClientRect().right") <= width
     page.evaluate("fromPaper()")
@@ -934,6 +935,7 @@ def test_a_large_plate_is_drawn_whole(page: Page, tmp_path: Path) -> None:
     texts = ["".join(each.itertext()) for each in drawing if each.tag.endswith("text")]
     assert {"A", "B", "Z", "AA", "AE", "AF"} <= {*texts}
     assert (texts.count("+"), texts.count("−")) == (32, 32)
+    expect(page.locator("#view-plates .controls")).to_contain_text("+ and − are controls.")
     wells = [each for each in drawing if each.tag.endswith("path") and each.get("stroke") == "#ffffff"]
     assert len(wells) == 1536
 
@@ -975,6 +977,34 @@ def test_plates_fit_a_phone_and_paper(browser: Browser, tmp_path: Path) -> None:
     first, second = page.evaluate(look)
     assert first[0] == pytest.approx(second[0], abs=0.02)
     assert first[1:] == second[1:]
+    page.evaluate("fromPaper()")
+    page.set_viewport_size({"width": 390, "height": 844})
+    (tmp_path / "larger").mkdir()
+    opened(page, page_of(tmp_path / "larger", many_wells(32, 48), **PLATE), "plates")
+    words = page.locator("#view-plates .controls")
+    expect(words).to_contain_text("Wells are too small here to mark the controls.")
+    expect(words).not_to_contain_text("are controls")
+    context.close()
+
+
+@pytest.mark.parametrize("width", [1400, 1000, 700, 390])
+def test_no_tile_stands_alone(browser: Browser, tmp_path: Path, width: int) -> None:
+    """Rows of tiles on the overview are as long as each other, also on paper, where not all fit into one."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
+    page = opened(context.new_page(), page_of(tmp_path, growth()))
+    look = """() => [...document.querySelectorAll('.tiles > *')].map((tile) => {
+        const { top, width } = tile.getBoundingClientRect();
+        return [Math.round(top), width];
+    })"""
+    for paper in ("", "toPaper()"):
+        page.evaluate(paper)
+        tiles = page.evaluate(look)
+        tops = [top for top, _ in tiles]
+        assert len(tiles) == 9
+        rows = [tops.count(top) for top in sorted({*tops})]
+        alone = rows[-1] == 1 and tiles[-1][1] < 300  # on a phone it may have the whole row
+        assert len(rows) > 1
+        assert not alone
     context.close()
 
 
@@ -1110,6 +1140,12 @@ def test_on_a_phone(browser: Browser, tmp_path: Path) -> None:
         page.evaluate("name => showView(name)", name)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
     expect(page.get_by_role("cell", name="scripts/growth.py:measure")).to_be_in_viewport(ratio=1)
+    page.evaluate("showView('growth')")
+    legend = "[...charts].filter(([element]) => element.closest('#view-growth'))[0][1].given.legend"
+    assert page.evaluate(legend)["type"] == "plain"  # nobody turns its pages
+    table = page.get_by_role("region", name="Groups at the date")
+    assert table.evaluate("element => element.scrollHeight <= element.clientHeight")
+    page.evaluate("showView('run')")
     page.evaluate("openPicture(0)")
     heading = page.get_by_role("dialog").get_by_role("heading", name="P00_0").bounding_box()
     assert heading is not None

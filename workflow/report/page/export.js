@@ -40,8 +40,19 @@ function asSvg(element) {
 /** In a file nobody turns the pages of a legend: all of it, above a plot that begins lower. */
 function wholeLegend({ legend, grid }, width) {
   if (!legend) return {};
-  const lines = Math.ceil(legend.data.reduce((sum, name) => sum + 22 + (legend.itemWidth ?? 14) + 7 * String(name).length, 0) / width);
-  return { legend: { ...legend, type: 'plain' }, grid: { ...grid, top: grid.top + 20 * (lines - 1) } };
+  if (legend.type === 'plain') return {};
+  return { legend: { ...legend, type: 'plain' }, grid: { ...grid, top: grid.top + 20 * (legendLines(legend, width) - 1) } };
+}
+
+/** How many lines the names of a legend take. */
+function legendLines(legend, width) {
+  let [lines, filled] = [1, 0];
+  for (const name of legend.data) {
+    const long = 22 + (legend.itemWidth ?? 14) + 7 * String(name).length;
+    if (filled && filled + long > width) [lines, filled] = [lines + 1, 0];
+    filled += long;
+  }
+  return lines;
 }
 
 /** The buttons of a plot. */

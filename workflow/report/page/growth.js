@@ -123,7 +123,7 @@ function makeGrowth(view) {
   const strip = make('section', { class: 'card', id: 'subject', hidden: true });
   view.append(
     make('div', { class: 'controls' }, measurementLabel, lines, more, times, factors.length > 0 && colourLabel, factors.length > 1 && facetLabel, make('label', {}, 'Scale ', scale), ...views.map(([, , label]) => label), make('label', {}, 'Pictures of ', picked)),
-    make('p', { class: 'quiet' }, `Thick lines are means of groups with their 95 % bands (Student’s t). A click on a line shows its pictures in time. `, make('span', { id: 'growth-basis' })),
+    make('p', { class: 'quiet' }, `Thick lines are means of groups with their 95 % bands (Student’s t). `, make('span', { class: 'on-screen' }, 'A click on a line shows its pictures in time. '), make('span', { id: 'growth-basis' })),
     panels,
     make('section', { class: 'card' }, make('header', {}, heading, make('span', { class: 'grow' }), save), make('div', { class: 'controls dates' }, slider, dateSaid), table,
       make('p', { class: 'quiet' }, `n counts subjects: several pictures of one at a date are averaged first. Means have 95 % intervals by Student’s t; differences and ratios by the bootstrap (percentiles of ${whole.format(RESAMPLES)} resamples of subjects), Hedges’ g after Hedges and Olkin. Dates are never pooled.`)),

@@ -41,13 +41,13 @@ function makeOverview(view) {
   view.append(...data.parts.map(part));
   view.append(...(allOutliers().size ? oddStrip() : imageStrip()));
   if (measured.length > 1) {
-    const grid = make('div', { class: 'columns', style: 'grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr))' });
+    const grid = make('div', { class: 'columns small' });
     for (const column of measured.slice(0, 12)) {
       const element = make('div', { class: 'chart low' });
       grid.append(make('div', {}, make('h3', {}, title(column)), element));
       later.push(() => drawDistribution(element, column, group, rows, true));
     }
-    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Distributions'), make('p', {}, `a click on a bar shows its ${data.nouns}`)), grid));
+    view.append(make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Distributions'), make('p', { class: 'on-screen' }, `a click on a bar shows its ${data.nouns}`)), grid));
   }
   return () => { for (const draw of later) draw(); };
 }
@@ -65,7 +65,7 @@ function tiles(failed) {
   const odd = allOutliers().size;
   const lacks = Object.keys(data.lacking).length;
   const tile = (value, words, kind, onclick) => make(onclick ? 'button' : 'div', { class: `tile ${kind ?? ''}`, type: onclick ? 'button' : null, onclick }, make('b', {}, value), make('span', {}, words));
-  return make('div', { class: 'tiles' },
+  return evenly(make('div', { class: 'tiles' },
     ...designTiles(tile),
     tile(whole.format(data.ids.length), data.nouns),
     tile(whole.format(done), 'done', '', () => showOnly({}, 'done')),
@@ -76,7 +76,21 @@ function tiles(failed) {
     measurementsTile(tile),
     assayTile(tile),
     tile(duration(seconds), 'of computing'),
-    data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`, 'long'));
+    data.facts.started && tile(data.facts.started.slice(0, 10), `begun at ${data.facts.started.slice(11, 16)} UTC`, 'long')));
+}
+
+const TILE = 150;
+const TILES_ON_PAPER = 5;
+
+/** Rows of tiles as long as each other, where one row is too short: none is left alone in the last one. */
+function evenly(tiles) {
+  const across = (most) => Math.ceil(tiles.childElementCount / Math.ceil(tiles.childElementCount / most));
+  tiles.style.setProperty('--on-paper', across(TILES_ON_PAPER));
+  new ResizeObserver(() => {
+    const gap = parseFloat(getComputedStyle(tiles).columnGap) || 0;
+    if (tiles.clientWidth) tiles.style.setProperty('--across', across(Math.max(1, Math.floor((tiles.clientWidth + gap) / (TILE + gap)))));
+  }).observe(tiles);
+  return tiles;
 }
 
 function measurementsTile(tile) {

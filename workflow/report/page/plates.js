@@ -26,13 +26,14 @@ function makePlates(view) {
   const table = make('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Quality of the plates' });
   const save = make('button', { type: 'button', class: 'link' }, 'CSV');
   const controls = data.plates.controls;
+  const signs = make('span', {});
   view.append(
     make('div', { class: 'controls' }, make('label', {}, 'Measurement ', measurement), ...views.map(([column, element]) => make('label', {}, `${column.key} `, element)),
-      make('span', { class: 'quiet' }, `${data.terms.at(-1) === where.keys[0] ? `A square is one ${data.noun}; a click opens it.` : `A square is the median of a well’s ${data.nouns}; a click shows them.`}${controls ? ' + and − are controls.' : ''}`)),
+      make('span', { class: 'quiet' }, `${data.terms.at(-1) === where.keys[0] ? `A square is one ${data.noun}; a click opens it.` : `A square is the median of a well’s ${data.nouns}; a click shows them.`} `, signs)),
     maps,
     make('section', { class: 'card' }, make('header', {}, make('h2', {}, 'Quality of the plates'), make('span', { class: 'grow' }), save), table,
       make('p', { class: 'quiet' }, controls
-        ? `Z′ = 1 − 3 (s₊ + s₋) / |m₊ − m₋| of the wells whose ${controls.column} is ${controls.positive} or ${controls.negative}. From 0.5 on, an assay is called excellent. `
+        ? `Z′ = 1 − 3 (s₊ + s₋) / |m₊ − m₋| of the wells whose ${controls.column} is ${controls.positive} (+) or ${controls.negative} (−). From 0.5 on, an assay is called excellent. `
         : 'For Z′, name the controls in config.yaml: aggregate: {controls: {column: …, positive: …, negative: …}}. ',
       'Edge: how far the median of the outermost wells lies from that of the others, controls apart; all wells of a plate, whatever the filters leave.')));
   const draw = () => {
@@ -55,7 +56,8 @@ function makePlates(view) {
       drawings.push(() => drawPlate(element, column, some, where, marks, range));
     }
     // once all are there, each as wide as it stays
-    for (const drawing of drawings) drawing();
+    const marked = drawings.map((drawing) => drawing());
+    signs.textContent = !controls || !marked.length ? '' : marked.every(Boolean) ? '+ and − are controls.' : 'Wells are too small here to mark the controls.';
     if (plates.length > 24) maps.append(make('p', { class: 'quiet' }, `${plates.length - 24} more plates: filter by ${where.plate.key}.`));
     const lines = data.plates.quality[column.key] ?? [];
     const head = ['plate', 'wells', 'positive: mean (s)', 'negative: mean (s)', 'Z′', 'edge'];

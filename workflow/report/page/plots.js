@@ -10,6 +10,12 @@ const SHAPES = ['circle', 'rect', 'triangle', 'path://M3,0H6V3H9V6H6V9H3V6H0V3H3
 /** A line in the legend, so long that its dashes are seen. */
 const LINES_IN_LEGEND = { itemWidth: 36, itemHeight: 10 };
 
+/** Plots less wide than this, as on a phone, are laid out for it. */
+const NARROW = 440;
+
+/** Lines of a legend on a phone; a longer one has pages, or it would leave no plot. */
+const MOST_LEGEND_LINES = 4;
+
 const charts = new Map();
 let COLOURS = ON_LIGHT;
 
@@ -41,6 +47,8 @@ function chart(element, options, clicked) {
     tooltip: { backgroundColor: css('--raised'), borderColor: css('--line-strong'), textStyle: { color: css('--text'), fontSize: 13 }, confine: true, ...options.tooltip },
     xAxis: axis(options.xAxis), yAxis: axis(options.yAxis),
   };
+  // a phone has no room for a name and for what turns the pages of a legend
+  if (given.legend && element.clientWidth < NARROW && legendLines(given.legend, element.clientWidth) <= MOST_LEGEND_LINES) Object.assign(given, wholeLegend(given, element.clientWidth));
   drawn.setOption(given);
   drawn.given = given;
   drawn.tableOf = options.table;
@@ -192,12 +200,10 @@ function drawBoxes(element, column, group, rows) {
   });
 }
 
-/** Plots less wide than this, as on a phone, are laid out for it. */
-const NARROW = 440;
-
-/** Wells smaller than this bear no + or −, which nobody could read; it is said of each. */
+/** Wells smaller than this bear no + or −, which nobody could read; it is said of each, and that it is so. */
 const LEAST_MARKED = 6;
 
+/** Draw a map; whether its wells are large enough for marks. */
 function drawPlate(element, column, rows, where, marks, range) {
   const cells = new Map();
   for (const row of rows) {
@@ -235,6 +241,7 @@ function drawPlate(element, column, rows, where, marks, range) {
     if (members.length === 1) openPicture(members[0]);
     else showOnly(Object.fromEntries([...where.keys, ...(where.plate ? [where.plate.key] : [])].map((key) => [key, columns.get(key).values[members[0]]])));
   });
+  return cell >= LEAST_MARKED;
 }
 
 function makePlots(view) {
@@ -270,7 +277,7 @@ function makePlots(view) {
   time && (time.className = 'chart high');
   view.append(pair);
   const inPair = (element) => { pair.append(element.parentElement); return element; };
-  const distribution = inPair(panel('Distribution', `a click on a bar shows its ${data.nouns}`));
+  const distribution = inPair(panel('Distribution', make('span', { class: 'on-screen' }, `a click on a bar shows its ${data.nouns}`)));
   const dates = [...new Set(data.design.steps.filter((step) => step !== null))].sort((a, b) => b - a);
   const date = make('select', { 'aria-label': 'Date' }, ...dates.map((step) => option(String(step), dateWords(step))), option('', 'all dates together'));
   keepChoice(date, 'plots.date', () => draw());
