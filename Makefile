@@ -41,7 +41,7 @@ test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k 
 test-slow: $(INSTALLED) ## Run the tests that take long, or install PlantCV and others for themselves first
 	$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
 
-test-package: $(INSTALLED) ## Build the package and install it alone, in several environments
+test-package: $(INSTALLED) ## Build the package and install it alone, in several environments; run the tests of plugins/
 	$(BIN)/pytest -m package $(ARGS)
 
 test-models: ## Install PyTorch, Cellpose, TensorFlow and StarDist for themselves (12 GB), and test plugins/ with them
