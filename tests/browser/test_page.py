@@ -1150,7 +1150,7 @@ DRAWN = """async () => {
     const last = new Image();
     await new Promise((done) => { last.onerror = done; last.src = 'x'; });
 }"""
-"""Until what was asked for is on the screen, and the marks that were taken for HTML until then have counted."""
+"""Until what was asked for is on the screen, and each mark that was taken for HTML by then has counted."""
 
 MARKED = f"""\
 from pixmake import Measurement
