@@ -203,8 +203,8 @@ class Holder(Template):
     def _start(self, asked: _Asked) -> None:
         """Start a serving process, which loads what the step of a job needs.
 
-        As a fork it shares Python, NumPy and OpenCV with the others. A process that has had a library here
-        which is lost in a fork, or a macOS whose libraries are, starts a Python anew for it.
+        As a fork it shares Python, NumPy and OpenCV with the others. Where a model was loaded here first, of
+        a library that is lost in a fork, it is a Python of its own; so it is on macOS, where more are lost.
         """
         here, there = socket.socketpair()
         here.settimeout(warm_server.LINK_SECONDS)
