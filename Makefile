@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo example test test-slow test-package test-cluster test-models soak findings check format docs bench clean \
+.PHONY: help install demo example test test-slow test-package test-cluster test-plantcv test-models soak findings check format docs bench clean \
 	check-format check-style check-spelling check-types check-rooms check-snakefmt check-schema lint
 
 help: ## Print this list
@@ -36,13 +36,16 @@ example: $(INSTALLED) ## A plate in object storage: draw it, serve it, train, cl
 	$(BIN)/python examples/plate/run.py plate-example --cores $(CORES)
 
 test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k config"
-	$(BIN)/pytest -n 3 --dist loadfile -m "not slow and not package" $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadfile -m "not slow and not package and not plantcv" $(ARGS)
 
-test-slow: $(INSTALLED) ## Run the tests that take long, or install PlantCV and others for themselves first
-	$(BIN)/pytest -n 2 --dist loadfile -m slow $(ARGS)
+test-slow: $(INSTALLED) ## Run the tests that take long
+	$(BIN)/pytest -n 3 --dist worksteal -m slow $(ARGS)
 
-test-package: $(INSTALLED) ## Build the package and install it alone, in several environments
+test-package: $(INSTALLED) ## Build the package and install it alone, in several environments; run the tests of plugins/
 	$(BIN)/pytest -m package $(ARGS)
+
+test-plantcv: $(INSTALLED) ## Install PlantCV 4 and 5 for themselves (2 GB), and run the tests that need them
+	$(BIN)/pytest -n 2 -m plantcv $(ARGS)
 
 test-models: ## Install PyTorch, Cellpose, TensorFlow and StarDist for themselves (12 GB), and test plugins/ with them
 	bash tests/models.sh $(PYTHON) $(ARGS)

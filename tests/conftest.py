@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import re
@@ -175,13 +176,18 @@ def plantcv(environment_with: Callable[[str, Sequence[str]], Path]) -> Callable[
 @pytest.fixture(scope="session")
 def environment_with(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Sequence[str]], Path]:
     """The Python of an environment of its own; made once, and kept where PIXMAKE_TEST_VENVS says."""
-    kept = os.environ.get("PIXMAKE_TEST_VENVS")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("venvs")
+    own = tmp_path_factory.getbasetemp()
+    ours = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = Path(os.environ.get("PIXMAKE_TEST_VENVS", ours / "venvs"))
 
     def make(name: str, packages: Sequence[str]) -> Path:
+        folder.mkdir(exist_ok=True)
         python = folder / name / "bin" / "python"
         done = folder / name / "installed"
-        if not done.exists():
+        with (folder / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if done.exists():
+                return python
             subprocess.run([sys.executable, "-m", "venv", python.parent.parent], check=True)
             words = ["pip", "install", "--quiet", "--disable-pip-version-check", *packages]
             # an import of a package without compiled files would take several times as long

@@ -154,6 +154,7 @@ def test_a_load_that_fails_on_a_cluster_ends_the_run(project: Project) -> None:
     project.write("submit.sh", CLUSTER)
     words = ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh submit.sh"]
     words += ["--cluster-generic-cancel-cmd", "kill", "--jobs", "2", "--cores", "1"]
+    words += ["--seconds-between-status-checks", "1"]
     ended = project.snakemake(*words)
     over = time.time()
     assert ended.code == 1

@@ -33,7 +33,8 @@ def test_its_threads_do_not_grow_with_the_jobs_of_a_group(project: Project) -> N
         project.draw(f"images/p{number:02}.png", level=10 * number)
     project.list_images([{"path": f"p{number:02}.png"} for number in range(16)])
     words = ["--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh", "--jobs", "1"]
-    ended = project.snakemake(*words, "--group-components", "images=16")
+    words += ["--group-components", "images=16", "--seconds-between-status-checks", "1"]
+    ended = project.snakemake(*words)
     assert ended.code == 0, ended.err
     threads = [int(row["threads"]) for row in project.rows()]
     assert len(threads) == 16

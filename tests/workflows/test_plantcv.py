@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.conftest import PLANTCV, Project, notebook
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.plantcv
 
 SCRIPT = """\
 import os

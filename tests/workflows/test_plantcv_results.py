@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from tests.conftest import PLANTCV, Project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.plantcv
 
 SCRIPT = """\
 from plantcv import plantcv as pcv

@@ -99,7 +99,7 @@ def test_examples(project: Project) -> None:
     ).read_text() == "id,path,area,width\nleaf,leaf.png,1200,40\n"
 
 
-@pytest.mark.slow
+@pytest.mark.plantcv
 def test_plantcv_example(project: Project, plantcv: Callable[[str], Path]) -> None:
     """PlantCV's, in its own environment."""
     (example,) = filter(needs_plantcv, examples())

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -39,11 +40,17 @@ def load_beside():
 def load_slowly(count="loads.txt"):
     with open(count, "a") as file:
         file.write(".")
-    time.sleep(1)
+    if not os.path.exists("in no time"):
+        time.sleep(1)
     return {"pid": os.getpid()}
 
 def load_nothing():
     os._exit(7)
+
+def load_too_much():
+    with open("loads.txt", "a") as file:
+        file.write(".")
+    os.kill(os.getpid(), 9)
 
 def load_for_ever():
     while True:
@@ -155,6 +162,8 @@ def test_an_image_finds_what_the_first_one_found(run_job: Run) -> None:
 
 def test_a_serving_process_that_is_killed_is_started_again(run_job: Run) -> None:
     """Between images nobody notices, at work that image alone fails, while it loads it is tried again."""
+    quick = Path("in no time")
+    quick.touch()
     first = value(run_job("load_slowly", load_in="process"), "own")
     os.kill(first, signal.SIGKILL)
     second = value(run_job("load_slowly", load_in="process"), "own")
@@ -164,13 +173,16 @@ def test_a_serving_process_that_is_killed_is_started_again(run_job: Run) -> None
     assert failed.error is not None
     assert failed.error.message == "its process was killed by SIGKILL (signal 9)"
     loads = Path("loads.txt").stat().st_size
+    quick.unlink()
 
     def kill_while_it_loads() -> None:
         while Path("loads.txt").stat().st_size == loads:
             time.sleep(0.01)
+        quick.touch()
         for each in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):  # some end meanwhile
-                if "load" in each.cmdline()[-2:]:
+                parent = each.parent()
+                if parent is not None and "hold" in each.cmdline() and "hold" in parent.cmdline():
                     each.kill()
 
     killer = threading.Thread(target=kill_while_it_loads)
@@ -187,6 +199,22 @@ def test_a_load_that_ends_its_process_is_told(run_job: Run, load_in: str) -> Non
     assert "the process that load" in said
     assert said.endswith("; see logs/s.load.log")
     assert run_job("load_nothing", load_in=load_in) == said
+
+
+def test_a_serving_process_that_is_killed_again_is_told(run_job: Run) -> None:
+    """As when memory does not suffice: the second time it is no accident."""
+    what = "the process that loads was killed by signal 9, as the system does where memory is short"
+    assert run_job("load_too_much", load_in="process") == f"steps.s.load: {what}; see logs/s.load.log"
+    assert Path("loads.txt").stat().st_size == 2
+
+
+def test_serving_processes_share_what_is_loaded_before(run_job: Run) -> None:
+    """On Linux they are forks of one process, which has no model itself."""
+    own = value(run_job("load", load_in="process"), "own")
+    parent = psutil.Process(own).parent()
+    assert parent is not None
+    forked = psutil.Process(own).cmdline() == parent.cmdline()
+    assert forked == (sys.platform == "linux")
 
 
 @pytest.mark.parametrize("load_in", ["fork", "process"])

@@ -15,6 +15,7 @@ import math
 import os
 import select
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -27,14 +28,16 @@ from typing import TYPE_CHECKING
 
 from pixmake.job import gpus, memory, models, run, warm_server
 from pixmake.job.batches import HALVE
-from pixmake.job.serving import NEXT
+from pixmake.job.serving import NEXT, serve_images
 from pixmake.job.warm_server import IN_TIME, Child, Template, kill_child
 
 if TYPE_CHECKING:
     from pixmake.job.run import Job
 
-DEATHS = 3
-"""So many serving processes that end in a row while they load, and none is started any more."""
+DEATHS = 2
+"""So many serving processes that end in a row while they load, and none is started any more.
+
+One may have been killed where several had no room together; the next one then says whether one alone has."""
 
 IDLE_SECONDS = 30.0
 """How long a serving process without an image keeps its model."""
@@ -66,6 +69,8 @@ class Holder(Template):
         super().__init__(address, owner)
         self.serves: bool | None = None
         """Whether serving processes do the work; not known before the first job."""
+        self.forks_servers = False
+        """Whether a serving process is a fork of this one, which has loaded no model then."""
         self.failed = False
         """Whether the models could not be loaded."""
         self.slots = math.inf
@@ -114,6 +119,10 @@ class Holder(Template):
             log.parent.mkdir(parents=True, exist_ok=True)
             log.write_bytes(b"")
         self.serves = limits.load_in == "process" or limits.gpu > 0
+        self.forks_servers = self.serves and sys.platform == "linux"
+        if self.forks_servers:
+            with self._importing():
+                warm_server.import_quietly(warm_server.BASICS)
         if not self.serves:
             self._load_here(job)
         self.idle_seconds = IDLE_ON_DEVICE if limits.gpu else IDLE_SECONDS
@@ -192,17 +201,39 @@ class Holder(Template):
         return gathers if patience is None else min(patience, gathers)
 
     def _start(self, asked: _Asked) -> None:
-        """Start a serving process, which loads what the step of a job needs."""
+        """Start a serving process, which loads what the step of a job needs.
+
+        As a fork it shares Python, NumPy and OpenCV with the others. Where a model was loaded here first, of
+        a library that is lost in a fork, it is a Python of its own; so it is on macOS, where more are lost.
+        """
         here, there = socket.socketpair()
         here.settimeout(warm_server.LINK_SECONDS)
-        os.set_inheritable(there.fileno(), True)
-        command = [sys.executable, str(warm_server.__file__), "load", str(there.fileno())]
-        pid = os.posix_spawn(sys.executable, command, os.environ)
+        self.selector.register(here, selectors.EVENT_READ, self._is_loaded)
+        if self.forks_servers:
+            pid = os.fork()
+            if pid == 0:
+                self._become_server(there)
+        else:
+            os.set_inheritable(there.fileno(), True)
+            command = [sys.executable, str(warm_server.__file__), "load", str(there.fileno())]
+            pid = os.posix_spawn(sys.executable, command, os.environ)
         there.close()
         self.loading[pid] = here
-        self.selector.register(here, selectors.EVENT_READ, self._is_loaded)
         with contextlib.suppress(OSError):  # it has ended: that is seen where processes are reaped
             here.sendall(warm_server.message(asked.command))
+
+    def _become_server(self, link: socket.socket) -> None:
+        status = 70
+        try:
+            self._leave()
+            status = serve_images(link.detach())
+        except BaseException:
+            import traceback
+
+            with contextlib.suppress(BaseException):
+                traceback.print_exc()
+        finally:
+            os._exit(status)
 
     def _is_loaded(self, link: socket.socket) -> None:
         """A serving process has loaded its models, or could not."""
@@ -308,8 +339,7 @@ class Holder(Template):
             self.deaths += 1
             if self.deaths >= DEATHS and not self.failed and (first := self._first_waiting()):
                 code = os.waitstatus_to_exitcode(status)
-                how = f"was killed by signal {-code}" if code < 0 else f"ended itself with exit status {code}"
-                why = f"steps.{first.task.step}.load: the process that loads {how}"
+                why = f"steps.{first.task.step}.load: the process that loads {_how_it_ended(code)}"
                 models.tell(models.load_log(first.log), models.LoadError(why))
                 self._fail()
         self._take_back()
@@ -367,6 +397,13 @@ class Holder(Template):
 
     def _pids(self) -> list[int]:
         return [*super()._pids(), *self.loading]
+
+
+def _how_it_ended(code: int) -> str:
+    if code >= 0:
+        return f"ended itself with exit status {code}"
+    hint = ", as the system does where memory is short" if -code == signal.SIGKILL else ""
+    return f"was killed by signal {-code}{hint}"
 
 
 def _without(client: socket.socket | None, batch: list[_Asked]) -> list[_Asked]:

@@ -33,9 +33,6 @@ def serve_images(link: int) -> int:
     int
         The exit status of this process: 0 if it was told to end.
     """
-    os.setsid()
-    warm_server.end_with_parent()
-    warm_server.adopt_strays()
     with socket.socket(fileno=link) as connection:
         text = _next(connection)
         if not text:

@@ -1068,6 +1068,9 @@ def main(words: list[str]) -> int:
         serve(words[1], int(words[2]), hold=words[0] == "hold")
         return 0
     if words[0] == "load":
+        os.setsid()
+        end_with_parent()
+        adopt_strays()
         load_package()
         served: int = importlib.import_module("pixmake.job.serving").serve_images(int(words[1]))
         return served
