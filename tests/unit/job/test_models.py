@@ -52,6 +52,8 @@ def load_too_much():
     os.kill(os.getpid(), 9)
 
 def load_for_ever():
+    with open("loads.txt", "a") as file:
+        file.write(".")
     while True:
         time.sleep(0.1)
 
@@ -87,6 +89,8 @@ def swap(image, model):
     os.environ["MARK"] = "x"; os.umask(0o077); sys.path.insert(0, "/x"); sys.stdout = sys.stderr
     return {**seen, "own": os.getpid(), "paths": len(sys.path)}
 """
+
+SLEEP = ["sleep", "947"]
 
 Run = Callable[..., Any]
 
@@ -155,8 +159,9 @@ def test_an_image_finds_what_the_first_one_found(run_job: Run) -> None:
     found = [run_job("load", function="swap", load_in="process").measurements for _ in range(3)]
     assert found[0] == found[1] == found[2]
     run_job("load", load_in="process")
-    left = [each for each in psutil.process_iter(["cmdline"]) if each.info["cmdline"] == ["sleep", "947"]]
-    assert left == []
+    # other tests start some, too, which may run at the same time
+    sleeping = [each for each in psutil.process_iter(["cmdline", "cwd"]) if each.info["cmdline"] == SLEEP]
+    assert [each for each in sleeping if each.info["cwd"] == os.getcwd()] == []
 
 
 def test_a_serving_process_that_is_killed_is_started_again(run_job: Run) -> None:
@@ -218,7 +223,8 @@ def test_a_load_that_never_ends(run_job: Run, load_in: str) -> None:
     begun = time.monotonic()
     what = "steps.s.load: took longer than the 1 s that `load_timeout` allows; see logs/s.load.log"
     assert run_job("load_for_ever", load_in=load_in, load_timeout=1) == what
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30  # most of it, on a machine that is busy, is until the load begins
+    assert Path("loads.txt").stat().st_size == 1
 
 
 def test_an_image_that_is_tried_alone_says_why_nothing_was_loaded(folder: Path) -> None:
