@@ -178,12 +178,12 @@ def test_a_serving_process_that_is_killed_is_started_again(run_job: Run) -> None
     def kill_while_it_loads() -> None:
         while Path("loads.txt").stat().st_size == loads:
             time.sleep(0.01)
-        quick.touch()
         for each in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):  # some end meanwhile
                 parent = each.parent()
                 if parent is not None and "hold" in each.cmdline() and "hold" in parent.cmdline():
                     each.kill()
+        quick.touch()
 
     killer = threading.Thread(target=kill_while_it_loads)
     killer.start()
