@@ -41,7 +41,7 @@ test: $(INSTALLED) ## Run the tests, for example: make test ARGS="tests/unit -k 
 test-slow: $(INSTALLED) ## Run the tests that take long
 	$(BIN)/pytest -n 3 --dist worksteal -m slow $(ARGS)
 
-test-package: $(INSTALLED) ## Build the package and install it alone, in several environments
+test-package: $(INSTALLED) ## Build the package and install it alone, in several environments; run the tests of plugins/
 	$(BIN)/pytest -m package $(ARGS)
 
 test-plantcv: $(INSTALLED) ## Install PlantCV 4 and 5 for themselves (2 GB), and run the tests that need them

@@ -1145,6 +1145,13 @@ def test_an_image_with_very_many_measurements(page: Page, tmp_path: Path) -> Non
 MARK = "<img src=x onerror=mark()>"
 """A text that counts how often it was taken for HTML; it does nothing else."""
 
+DRAWN = """async () => {
+    for (let frame = 0; frame < 3; frame += 1) await new Promise(requestAnimationFrame);
+    const last = new Image();
+    await new Promise((done) => { last.onerror = done; last.src = 'x'; });
+}"""
+"""Until what was asked for is on the screen, and each mark that was taken for HTML by then has counted."""
+
 MARKED = f"""\
 from pixmake import Measurement
 
@@ -1195,7 +1202,7 @@ def test_texts_are_texts(browser: Browser, marked: Path) -> None:
     opened(page, marked)
     for view in ("overview", "failures", "images", "table", "plots", "run"):
         page.evaluate("view => showView(view)", view)
-        page.wait_for_timeout(300)
+        page.evaluate(DRAWN)
         assert page.evaluate("window.marks") == 0, view
     page.evaluate("showView('plots')")
     for chart in page.locator("#view-plots .chart canvas").all():
@@ -1203,21 +1210,21 @@ def test_texts_are_texts(browser: Browser, marked: Path) -> None:
         assert box is not None
         for part in (0.2, 0.35, 0.5, 0.65, 0.8):
             page.mouse.move(box["x"] + part * box["width"], box["y"] + box["height"] / 2)
-            page.wait_for_timeout(60)
+            page.evaluate(DRAWN)
     page.evaluate("showView('table')")
+    page.evaluate("Tabulator.findTable('.tabulator')[0].options.tooltipDelay = 0")
     for header in page.locator(".tabulator-col").all():
         header.hover()
-        page.locator(".tabulator-tooltip").first.wait_for(timeout=10_000)
+        page.locator(".tabulator-tooltip").filter(has_text=header.inner_text()).wait_for(timeout=10_000)
     for cell in page.locator(".tabulator-cell").all()[:20]:
         cell.hover()
-        page.wait_for_timeout(20)
     page.evaluate("showView('images')")
     for key in page.evaluate("[...columns.keys()]"):
         page.evaluate("key => addFilter(key)", key)
     page.evaluate("resetFilters()")
     for row in range(6):
         page.evaluate("row => openPicture(row)", row)
-        page.wait_for_timeout(100)
+        page.evaluate(DRAWN)
     assert page.evaluate("window.marks") == 0
     assert MARK in page.locator("body").inner_text(), "the marks are to be seen"
     page.evaluate("mark => document.body.insertAdjacentHTML('beforeend', mark)", MARK)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
+from tests import commands
 
 REPOSITORY = Path(__file__).parents[2]
 IMAGES = 12
@@ -71,9 +74,7 @@ def command(entry: str) -> list[str]:
 
 def run(folder: Path, entry: str = "pixmake run") -> subprocess.CompletedProcess[str]:
     """A run that nothing disturbs."""
-    return subprocess.run(
-        command(entry), cwd=folder, capture_output=True, text=True, timeout=300, check=False
-    )
+    return commands.run(command(entry)[2:], folder, os.environ, timeout=300)
 
 
 def records(folder: Path) -> list[Path]:

@@ -16,12 +16,15 @@ from pixmake.config.models import OWN_KINDS
 def test_examples_in_docstrings() -> None:
     """Every example of the documentation gives what it says."""
     tried = 0
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
     for module in pkgutil.walk_packages(pixmake.__path__, "pixmake."):
         if module.name.rpartition(".")[2] in ("__main__", "client"):
             continue
-        failed, count = doctest.testmod(importlib.import_module(module.name))
-        assert failed == 0, module.name
-        tried += count
+        for examples in finder.find(importlib.import_module(module.name)):
+            if examples.examples:  # the runner looks at all files of all modules, whatever there is to try
+                failed, count = runner.run(examples)
+                assert failed == 0, examples.name
+                tried += count
     assert tried >= 4
 
 

@@ -13,6 +13,7 @@ from tests.conftest import REPOSITORY
 from tests.plugins import PLUGINS, install, install_from_source
 
 
+@pytest.mark.package  # each is a package of its own, and its tests are many runs
 @pytest.mark.parametrize("name", sorted(path.name for path in PLUGINS.iterdir()))
 def test_a_package_by_its_own_tests(name: str, tmp_path: Path) -> None:
     """They pass in a Python that has the package as pip would install it."""

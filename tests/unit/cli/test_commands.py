@@ -57,6 +57,8 @@ def test_a_new_project_here(
 ) -> None:
     """Nobody is told to go where they are; what is told to run is what all pages tell."""
     monkeypatch.chdir(tmp_path)
+    drawn = []  # the demo's tests have the pictures drawn
+    monkeypatch.setattr("subprocess.run", lambda words, cwd, check: drawn.append((words[1], str(cwd))))
     assert main(["init", "."]) == 0
     lines = capfd.readouterr().out.splitlines()
     assert "this folder is a new project, with the demo's pictures in images/. Run it:" in lines
@@ -64,6 +66,7 @@ def test_a_new_project_here(
     assert not any(line.strip().startswith("cd ") for line in lines)
     assert main(["init", "a trial"]) == 0
     assert "  cd 'a trial'" in capfd.readouterr().out.splitlines()
+    assert drawn == [("scripts/draw_trial.py", "."), ("scripts/draw_trial.py", "a trial")]
 
 
 def test_one_image_is_counted_as_one(

@@ -134,20 +134,26 @@ def test_missing_file(tmp_path: Path) -> None:
         load_config(tmp_path / "none.yaml")
 
 
-def test_schema_is_the_written_one_and_is_named() -> None:
+@pytest.fixture(scope="module")
+def schema() -> str:
+    """Made of the models, which takes a second."""
+    return config_schema()
+
+
+def test_schema_is_the_written_one_and_is_named(schema: str) -> None:
     """The JSON Schema is that of the models, and the first line of config.yaml names it."""
     path = REPOSITORY / "workflow/schemas/config.schema.json"
-    assert path.read_text() == config_schema()
+    assert path.read_text() == schema
     first = (REPOSITORY / "config/config.yaml").read_text().splitlines()[0]
     named = first.partition("$schema=")[2]
     assert (REPOSITORY / "config" / named).resolve() == path.resolve()
     assert json.loads(path.read_text())["properties"].keys() == Config.model_fields.keys()
 
 
-def test_every_key_is_explained() -> None:
+def test_every_key_is_explained(schema: str) -> None:
     """config/README.md explains every key of every model."""
     text = (REPOSITORY / "config/README.md").read_text()
-    definitions = json.loads(config_schema())
+    definitions = json.loads(schema)
     models = [definitions, *definitions["$defs"].values()]
     keys = {key for model in models for key in model.get("properties", {})}
     assert {key for key in keys if f"`{key}`" not in text} == set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -11,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -191,7 +193,7 @@ def test_a_plane_of_a_zarr_reads_its_chunks_alone(
 
     bucket.log_in(monkeypatch)
     reach(bucket, tmp_path)
-    planes = np.random.default_rng(1).integers(0, 60_000, (9, 128, 128), dtype=np.uint16)
+    planes = np.random.default_rng(1).integers(0, 60_000, (3, 128, 128), dtype=np.uint16)
     for form in (2, 3):
         group = zarr.open_group(tmp_path / f"f{form}.zarr", mode="w", zarr_format=form)
         array = group.create_array("0", shape=planes.shape, dtype="uint16", chunks=(1, 64, 128))
@@ -206,9 +208,9 @@ def test_a_plane_of_a_zarr_reads_its_chunks_alone(
         ):
             traffic.reset()
             traffic.fail_every = 3
-            found = zarr.open_group(zarr_store.store(uri), mode="r")["0"][7]
-            assert (found == planes[7]).all()
-            assert planes[7].nbytes * 0.5 < traffic.sent < planes[7].nbytes * 1.1 + 5_000
+            found = zarr.open_group(zarr_store.store(uri), mode="r")["0"][1]
+            assert (found == planes[1]).all()
+            assert planes[1].nbytes * 0.5 < traffic.sent < planes[1].nbytes * 1.1 + 5_000
             assert traffic.failed
             traffic.reset()
             assert remote.version(uri)
@@ -405,7 +407,9 @@ def test_libraries_of_storage_are_loaded_for_remote_images_alone(tmp_path: Path)
     assert done.stdout.strip() == "False"
 
 
-def test_google_cloud_storage(gs: WebFolder, tmp_path: Path) -> None:
+def test_google_cloud_storage(gs: WebFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the library sends a request again by itself, seconds later
+    monkeypatch.setattr("gcsfs.retry.asyncio", SimpleNamespace(sleep=lambda _: asyncio.sleep(0)))
     remote.configure({"cache": str(tmp_path / "cache"), "anon": True})
     uris = [gs.put(f"day 1/p{number}.png", bytes([number]) * 10) for number in range(12)]
     gs.traffic.fail_every = 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,21 @@ def test_a_transform_is_no_image(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mrc", VOLUME.astype(np.complex64))
     with pytest.raises(ImageError, match=r"a.mrc: holds complex numbers"):
         read_image(path)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_header_that_promises_more_than_there_is(tmp_path: Path, order: str) -> None:
+    """Is refused before memory is taken for it; one of a length that is there is passed over."""
+    path = tmp_path / "a.mrc"
+    with mrcfile.new(path) as file:
+        file.set_data(VOLUME.astype(f"{order}f4"))
+        file.set_extended_header(np.zeros(3000, "V1"))
+    assert np.array_equal(read_image(path), VOLUME)
+    with path.open("r+b") as changed:
+        changed.seek(92)
+        changed.write((2**31 - 1).to_bytes(4, "little" if order == "<" else "big"))
+    tracemalloc.start()
+    with pytest.raises(ImageError, match=r"a.mrc: cannot be read as MRC \(it ends within its header\)"):
+        read_image(path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()

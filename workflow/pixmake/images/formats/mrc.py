@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pixmake.images.axes import UNNAMED, Described, ImageError
 from pixmake.images.formats.shape import Region, Scene
@@ -21,6 +22,7 @@ PACKAGES = ("mrcfile",)
 SEVERAL = False
 
 _COMPLEX = "c"
+_HEADER = 1024
 
 
 def recognises(head: bytes, path: str) -> bool:
@@ -51,7 +53,17 @@ def pixels(path: str, scene: int, level: int, region: Region) -> Array:
 def _opened(path: str) -> Any:
     import mrcfile
 
+    _refuse_a_cut_header(path)
     return mrcfile.mmap(path, "r")
+
+
+def _refuse_a_cut_header(path: str) -> None:
+    """The library takes memory for as many bytes as a header says that follow it, up to 2 GiB."""
+    with open(path, "rb") as file:
+        head = file.read(_HEADER)
+    order: Literal["big", "little"] = "big" if head[212:214] == b"\x11\x11" else "little"
+    if _HEADER + int.from_bytes(head[92:96], order) > os.path.getsize(path):
+        raise ImageError(f"{path}: cannot be read as MRC (it ends within its header)")
 
 
 def _letters(header: Any) -> str:

@@ -119,6 +119,10 @@ def _median(table: Array, axis: int) -> Array:
     """The medians of columns (0) or rows (1) of those values that are there; 0 where none is."""
     import numpy as np
 
-    there = np.isfinite(table).any(axis=axis, keepdims=True)
-    found: Array = np.nanmedian(np.where(there, table, 0.0), axis=axis, keepdims=True)
+    # `np.nanmedian` takes ten times as long for tables as small as these
+    ordered = np.sort(table, axis=axis)  # what is not there stands at the end
+    there = np.isfinite(table).sum(axis=axis, keepdims=True)
+    lower = np.take_along_axis(ordered, np.maximum(there - 1, 0) // 2, axis)
+    upper = np.take_along_axis(ordered, np.minimum(there // 2, table.shape[axis] - 1), axis)
+    found: Array = np.where(there > 0, (lower + upper) / 2, 0.0)
     return found
