@@ -91,8 +91,6 @@ def swap(image, model):
     return {**seen, "own": os.getpid(), "paths": len(sys.path)}
 """
 
-SLEEP = ["sleep", "947"]
-
 Run = Callable[..., Any]
 
 SEND = client.send
@@ -155,14 +153,15 @@ def test_what_does_not_cross_a_fork_is_served(run_job: Run, loader: str) -> None
     assert value(records[0], "own") == value(records[0], "of_pid")
 
 
-def test_an_image_finds_what_the_first_one_found(run_job: Run) -> None:
+def test_an_image_finds_what_the_first_one_found(run_job: Run, tmp_path: Path) -> None:
     """Folder, variables, streams and paths; and what it started has ended."""
     found = [run_job("load", function="swap", load_in="process").measurements for _ in range(3)]
     assert found[0] == found[1] == found[2]
     run_job("load", load_in="process")
-    # other tests start some, too, which may run at the same time
-    sleeping = [each for each in psutil.process_iter(["cmdline", "cwd"]) if each.info["cmdline"] == SLEEP]
-    assert [each for each in sleeping if each.info["cwd"] == os.getcwd()] == []
+    now = (each.info for each in psutil.process_iter(["cmdline", "cwd"]))
+    assert [
+        each for each in now if each["cmdline"] == ["sleep", "947"] and each["cwd"] == str(tmp_path)
+    ] == []
 
 
 def test_a_serving_process_that_is_killed_is_started_again(run_job: Run) -> None:
