@@ -221,6 +221,21 @@ def test_serving_processes_share_what_is_loaded_before(run_job: Run) -> None:
     assert forked == (sys.platform == "linux")
 
 
+def test_nodes_of_a_cluster_leave_what_others_say_of_a_load(
+    run_job: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin at the same time, and each of them looks there for why its load failed."""
+    log = Path("logs/s.load.log")
+    log.write_text("of another node\n")
+    monkeypatch.setenv("PIXMAKE_SUBMISSION", "")
+    run_job("load", load_in="process")
+    assert log.read_text().startswith("of another node\n")
+    assert "pixmake: loaded in" in log.read_text()
+    monkeypatch.delenv("PIXMAKE_SUBMISSION")
+    run_job("load", load_in="process", load_slots=1)  # of other limits: a holder of its own
+    assert "of another node" not in log.read_text()
+
+
 @pytest.mark.parametrize("load_in", ["fork", "process"])
 def test_a_load_that_never_ends(run_job: Run, load_in: str) -> None:
     """It is ended, and not begun again."""
