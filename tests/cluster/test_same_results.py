@@ -16,6 +16,8 @@ from tests.same_results import left_by, project_of, run
 def test_results_are_those_of_a_laptop(name: str, cluster: Cluster, tmp_path: Path) -> None:
     """Tables, files and records, whatever ran them."""
     with project_of(name, tmp_path / "here") as (here, environment):
+        with (here.folder / "config/config.yaml").open("a") as config:
+            config.write("executors: {default: {images_per_job: 12}}\n")  # few cluster jobs
         there = Project(tmp_path / "there")
         shutil.copytree(here.folder, there.folder)
         shutil.copytree(REPOSITORY / "profiles/slurm", there.folder / "profiles/slurm", dirs_exist_ok=True)

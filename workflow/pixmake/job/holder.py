@@ -26,7 +26,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from pixmake.job import gpus, memory, models, run, warm_server
+from pixmake.job import finished_results, gpus, memory, models, run, warm_server
 from pixmake.job.batches import HALVE
 from pixmake.job.serving import NEXT, serve_images
 from pixmake.job.warm_server import IN_TIME, Child, Template, kill_child
@@ -117,7 +117,8 @@ class Holder(Template):
         limits, log = job.limits, Path(models.load_log(job.log))
         with contextlib.suppress(OSError):
             log.parent.mkdir(parents=True, exist_ok=True)
-            log.write_bytes(b"")
+            if not finished_results.on_node():  # on other nodes it may say why a load failed
+                log.write_bytes(b"")
         self.serves = limits.load_in == "process" or limits.gpu > 0
         self.forks_servers = self.serves and sys.platform == "linux"
         if self.forks_servers:

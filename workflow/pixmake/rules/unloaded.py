@@ -28,7 +28,10 @@ def end_when_unloaded(plan: Plan, workflow: Any) -> None:
         Snakemake's, in a handler ``onstart``: before that there is no scheduler.
     """
     Path(UNLOADED_NOTE).unlink(missing_ok=True)
-    if any(planned.work.get("load") for planned in plan.steps):
+    loading = [planned.name for planned in plan.steps if planned.work.get("load")]
+    for name in loading:  # one node cannot know whether another one has written there by now
+        Path(f"{plan.config.log_folder}/{name}.load.log").unlink(missing_ok=True)
+    if loading:
         threading.Thread(target=_watch, args=(workflow,), daemon=True).start()
 
 
