@@ -53,6 +53,9 @@ def test_tables_and_functions(small: Project) -> None:
     with_functions(small, tables=formats, plantcv=True, plantcv_append="before.json")
     ended = small.snakemake()
     assert ended.code == 0, ended.err
+    also = next(line for line in ended.err.splitlines() if line.startswith("Also made: "))
+    named = ("measurements.parquet", "tables.sqlite", "plantcv.json", "by_level.csv", "curve.svg")
+    assert sorted(also.removeprefix("Also made: ").split(", ")) == sorted(f"results/{name}" for name in named)
     results = small.folder / "results"
     assert [row["plant"] for row in small.rows("by_level.csv")] == ["P0", "P1", "P2", "P3"]
     assert b"</svg>" in (results / "curve.svg").read_bytes()

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pixmake.base import plugins
 from pixmake.base.installed import WORKFLOW
 from pixmake.config.aggregate import table_files
-from pixmake.config.table_formats import TABLES
+from pixmake.config.table_formats import DATABASE, PLANTCV, TABLES
 from pixmake.job.record import KEPT_PICTURES, PICTURES
 from pixmake.job.task import one_line
 from pixmake.plan.found_images import found_path
@@ -186,13 +186,15 @@ def allowed(plan: Plan) -> str:
 
 
 def unspoken(plan: Plan) -> list[str]:
-    """What a run makes for all projects alike: its last lines name the first tables and the page alone."""
+    """What the last lines of a run do not name as made, too: the tables and the page of each project."""
     results = plan.config.results
+    asked_for = {f"{results}/{name}" for name in (DATABASE, "measurements.parquet", PLANTCV[0])}
     hidden = [gathered(plan), pictures(plan)]
     hidden += [gathered_path(results, step) for step in plan.gathered_steps()]
     found = [] if plan.containers is None else [found_path(results)]
     provenance = provenance_file(results)
-    return [*hidden, *found, complete_file(plan), *all_tables(plan).values(), provenance, page(plan)]
+    tables = [path for path in all_tables(plan).values() if path not in asked_for]
+    return [*hidden, *found, complete_file(plan), *tables, provenance, page(plan)]
 
 
 def targets(plan: Plan) -> list[str]:
