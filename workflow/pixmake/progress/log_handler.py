@@ -293,7 +293,7 @@ _REASONS = {
     "Updated input files": "its image has changed",
     "Input files updated by another job": "a step that it needs runs",
     "Set of input files has changed since last execution": "has other images or other needed steps",
-    _PARAMS: "its function, params or row have changed",
+    _PARAMS: "its function, params, row, model or corrected files have changed",
     "Code has changed since last execution": "pixmake or its rule has changed",
     _FORCED: "asked for",
 }
