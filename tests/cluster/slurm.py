@@ -131,10 +131,22 @@ class Cluster:
         """Bring it back, and wait until it has ended the jobs that are not its own any more."""
         for process in self._daemons(node):
             process.send_signal(signal.SIGCONT)
-        # who has told its cluster by itself that it is back (ReturnToService) cannot be resumed any more
-        with contextlib.suppress(subprocess.CalledProcessError):
-            self._set(node, "State=RESUME")
-        wait_for(lambda: _idle(self.nodes) and not self.at_work(node), f"{node} is idle")
+
+        def is_back() -> bool:
+            if _idle(self.nodes):
+                return not self.at_work(node)
+            # who has told its cluster by itself that it is back (ReturnToService) cannot be resumed; who is
+            # found to be lost in this moment, though it goes on, has to be
+            with contextlib.suppress(subprocess.CalledProcessError):
+                self._set(node, "State=RESUME")
+            return False
+
+        try:
+            wait_for(is_back, f"{node} is idle")
+        except RuntimeError as error:
+            states = subprocess.run(["sinfo", "-N", "-h"], capture_output=True, text=True, check=False).stdout
+            error.add_note(f"{states}\nat work: {self.at_work(node)}")
+            raise
 
     def at_work(self, node: str) -> list[str]:
         """The commands of jobs that run on a node."""
@@ -142,7 +154,8 @@ class Cluster:
         return [" ".join(line) for line in words if "snakemake" in " ".join(line)]
 
     def _set(self, node: str, *words: str) -> None:
-        subprocess.run(["scontrol", "update", f"NodeName={node}", *words], check=True)
+        words = ("scontrol", "update", f"NodeName={node}", *words)
+        subprocess.run(words, check=True, capture_output=True)
 
     def _daemons(self, node: str) -> list[psutil.Process]:
         return [process for process in self._processes(node) if process.info["name"] in DAEMONS]
