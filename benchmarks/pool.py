@@ -58,6 +58,12 @@ SHORT = (5, 50)
 """Of so many milliseconds an image is short enough for `images_per_process`."""
 
 
+MISSED = """\
+With a process each the aims of 5 and 50 ms are missed, with `images_per_process` they are met. A process of
+its own costs some 6 CPU-ms over the work here, most of them the kernel's for its fork and its pages
+(`benchmarks/BEFORE.md`, where what was tried against it stands, too)."""
+
+
 def contestants(case: Case, scratch: Path) -> Sequence[Contestant]:
     """The pool and pixmake."""
     count, milliseconds = int(case["images"]), int(case["ms"])
@@ -126,6 +132,23 @@ def _share(results: Results, milliseconds: int, contestant: str) -> float:
     return 100 * results.ratio(POOL, ours=contestant, ms=milliseconds, images=1000)
 
 
+def _text(results: Results) -> str:
+    """The usual table, and why an aim is missed."""
+    table = comparison(
+        results,
+        [
+            ("of the pool's throughput", lambda each: _of_pool(results, each.case, each.contestant)),
+            ("rounds a CPU-ms", lambda each: number(each.median("rounds"))),
+        ],
+    )
+    missed = any(each.met is False for each in aims(results))
+    return f"{table}\n\n{MISSED}" if missed else table
+
+
+def _of_pool(results: Results, case: Case, contestant: str) -> str:
+    return f"{100 / results.ratio(contestant, ours=POOL, **case):.0f} %"
+
+
 BENCHMARK = Benchmark(
     name="pool",
     title="The floor: a process pool",
@@ -136,20 +159,10 @@ BENCHMARK = Benchmark(
     repeats=lambda case: {5: 5, 50: 3}.get(int(case["ms"]), 1),
     aims=aims,
     headlines=headlines,
-    text=lambda results: comparison(
-        results,
-        [
-            ("of the pool's throughput", lambda each: _of_pool(results, each.case, each.contestant)),
-            ("rounds a CPU-ms", lambda each: number(each.median("rounds"))),
-        ],
-    ),
+    text=_text,
     notes=lambda quick: {"losses": losses(quick=quick)},
     plot=lambda results, figure: bars(figure, results, "seconds for 1,000 images"),
 )
-
-
-def _of_pool(results: Results, case: Case, contestant: str) -> str:
-    return f"{100 / results.ratio(contestant, ours=POOL, **case):.0f} %"
 
 
 if __name__ == "__main__":
