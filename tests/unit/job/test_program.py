@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +56,22 @@ def test_an_edit_is_for_the_next_run() -> None:
     Path("scripts/measure_it.py").write_text(ANALYSIS.replace("+ 1", "+ 100"))
     program.begin(leave_copies(program_files({"function": "scripts/measure_it.py:measure"})))
     assert measured() == 150
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_code_is_that_of_the_file_whatever_its_date(listed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the same second and size it is another one all the same, though Python has compiled the old one."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    files = {Path("scripts/measure_it.py"): ANALYSIS, Path("scripts/level_of.py"): "LEVEL = 1\n"}
+    for number in (4, 5, 6):
+        for file, text in files.items():
+            file.write_text(text.replace("1", str(number)))
+            os.utime(file, (1_700_000_000, 1_700_000_000 + number / 10))
+        words = {"function": "scripts/measure_it.py:measure"}
+        program.begin(leave_copies(program_files(words)) if listed else "")
+        importlib.invalidate_caches()
+        assert measured() == 2 * number
+    assert len(list(Path("scripts/__pycache__").glob("*.pyc"))) == 2
 
 
 def test_what_is_run_by_its_name_must_be_unchanged() -> None:

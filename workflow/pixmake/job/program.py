@@ -21,6 +21,7 @@ from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
+from typing import Any
 
 COPIED = (".py", ".ipynb")
 """Suffixes of files that are read here, and so can be read from a copy."""
@@ -57,6 +58,9 @@ Program = Mapping[str, Kept]
 
 _PROGRAM: dict[str, Kept] = {}
 
+_FOLDERS: set[str] = set()
+"""Real paths of folders with a user's files, for where no list says which these are."""
+
 
 def begin(listed: str) -> None:
     """Have this process run a step's program as it was when the run began.
@@ -68,7 +72,20 @@ def begin(listed: str) -> None:
     """
     _PROGRAM.clear()
     _PROGRAM.update(read_program(listed) if listed else {})
-    if _PROGRAM and not any(isinstance(each, _Finder) for each in sys.meta_path):
+    if _PROGRAM:
+        _find_first()
+
+
+def look_in(folder: str) -> None:
+    """Have a user's file import what lies beside it."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    _FOLDERS.add(os.path.realpath(folder))
+    _find_first()
+
+
+def _find_first() -> None:
+    if not any(isinstance(each, _Finder) for each in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
 
 
@@ -116,18 +133,36 @@ def code(path: str) -> CodeType:
 
 
 class Loader(SourceFileLoader):
-    """Loads a file as it was when the run began."""
+    """Loads a file as it was when the run began.
+
+    What is compiled of it is known by the file's content. Python goes by its date in seconds and its size,
+    and would run old code of a file that was edited in that second, or is of an archive without dates.
+    """
 
     def get_code(self, fullname: str) -> CodeType | None:
-        """The code of a module: of an unchanged file as Python loads it, else from the copy."""
-        kept = _PROGRAM.get(os.path.realpath(self.path))
-        found = super().get_code(fullname) if kept is None or kept.is_unchanged() else None
-        if kept is None or (found is not None and kept.is_unchanged()):
-            return found
-        text = Path(kept.copy).read_bytes()
-        lines = text.decode("utf-8", "replace").splitlines(keepends=True)
-        linecache.cache[str(self.path)] = (len(text), None, lines, str(self.path))
-        return self.source_to_code(text, self.path)
+        """The code of a module; tracebacks show the lines that it was made of."""
+        kept = self._kept(self.path)
+        if kept is not None and not kept.is_unchanged():
+            text = Path(kept.copy).read_bytes()
+            lines = text.decode("utf-8", "replace").splitlines(keepends=True)
+            linecache.cache[str(self.path)] = (len(text), None, lines, str(self.path))
+        return super().get_code(fullname)
+
+    def path_stats(self, path: Any) -> Mapping[str, Any]:
+        """What must be the same in a compiled file for it to be taken."""
+        kept = self._kept(path)
+        if kept is not None:
+            return {"mtime": int(kept.sha256[:8], 16), "size": kept.size}
+        found = self.get_data(path)
+        return {"mtime": int(hashlib.sha256(found).hexdigest()[:8], 16), "size": len(found)}
+
+    def get_data(self, path: Any) -> bytes:
+        """What a file holds; of the user's, what it held."""
+        kept = self._kept(path)
+        return super().get_data(kept.copy if kept else path)
+
+    def _kept(self, path: Any) -> Kept | None:
+        return _PROGRAM.get(os.path.realpath(path))
 
 
 class _Finder:
@@ -137,13 +172,24 @@ class _Finder:
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         last = name.rpartition(".")[2]
-        if not any(_module_name(kept.path) == last for kept in _PROGRAM.values()):
+        if _PROGRAM and not any(_module_name(kept.path) == last for kept in _PROGRAM.values()):
             return None
         found = PathFinder.find_spec(name, path, target)
-        if found is None or found.origin is None or os.path.realpath(found.origin) not in _PROGRAM:
+        if found is None or not isinstance(found.loader, SourceFileLoader) or found.origin is None:
+            return None
+        if not _is_own(found.origin):
             return None
         found.loader = Loader(name, found.origin)
         return found
+
+
+def _is_own(origin: str) -> bool:
+    """Whether a module is of the user's files: of those that are listed, or else of what lies beside one."""
+    path = os.path.realpath(origin)
+    if _PROGRAM:
+        return path in _PROGRAM
+    beside = any(path.startswith(f"{folder}{os.sep}") for folder in _FOLDERS)
+    return beside and "site-packages" not in path.split(os.sep)
 
 
 def _module_name(path: str) -> str:

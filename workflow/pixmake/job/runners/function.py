@@ -130,8 +130,7 @@ def load_module(file: str, *, once: bool = False) -> ModuleType:
 
 def _execute(file: str) -> ModuleType:
     found = _found(file)
-    if found.folder not in sys.path:
-        sys.path.insert(0, found.folder)
+    program.look_in(found.folder)
     if found.specification is None:
         return importlib.import_module(found.name)
     module = importlib.util.module_from_spec(found.specification)

@@ -37,7 +37,8 @@ def run_main(file: str, words: Sequence[str], call: Call, output: Path | None = 
     settle(call)
     os.environ.setdefault("MPLBACKEND", "Agg")
     sys.argv[:] = [file, *words]
-    sys.path.insert(0, os.path.dirname(os.path.abspath(file)))
+    sys.path.insert(0, folder := os.path.dirname(os.path.abspath(file)))
+    program.look_in(folder)
     with _printed_to(output), back_afterwards():
         try:
             _run(file)
