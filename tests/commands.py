@@ -6,7 +6,6 @@ That process has never run anything, and pixmake is imported anew by each comman
 
 from __future__ import annotations
 
-import array
 import gc
 import json
 import os
@@ -49,8 +48,8 @@ def run(
         with theirs, tempfile.TemporaryFile() as held:
             held.write(json.dumps(task).encode())  # in a file: a message has no room for any environment
             held.flush()
-            files = array.array("i", [out.fileno(), err.fileno(), theirs.fileno(), held.fileno()])
-            _started().sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])
+            files = [file.fileno() for file in (out, err, theirs, held)]
+            socket.send_fds(_started(), [b"x"], files)
         process = int(ours.recv(32))
         ours.settimeout(timeout)
         try:
@@ -90,11 +89,9 @@ def _serve() -> dict[str, Any] | None:
                     answer.send(str(code).encode())
                     answer.close()
                     continue
-                _, ancillary, _, _ = asked.recvmsg(1, socket.CMSG_SPACE(4 * 4))
-                if not ancillary:
+                _, files, _, _ = socket.recv_fds(asked, 1, 4)
+                if not files:
                     return None
-                files = array.array("i")
-                files.frombytes(ancillary[0][2])
                 out, err, answered, held = files
                 if not (process := os.fork()):
                     selector.close()

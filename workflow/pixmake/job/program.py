@@ -80,8 +80,9 @@ def look_in(folder: str) -> None:
     """Have a user's file import what lies beside it."""
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    _FOLDERS.add(os.path.realpath(folder))
-    _find_first()
+    if not _PROGRAM:  # else each image's process would look for what the list says
+        _FOLDERS.add(os.path.realpath(folder))
+        _find_first()
 
 
 def _find_first() -> None:
